@@ -1,0 +1,377 @@
+"""A triangle mesh, its normals and areas, and the check that its UV chart is injective.
+
+The mesh is a frozen record of tensors: a new pose is a new `Mesh` that shares everything but the vertices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from os import PathLike
+
+import torch
+from torch import Tensor
+
+_PAIRS_AT_ONCE = 2_000_000  # candidate pairs tested in one go: bounds the memory of chart_problems
+_MOST_PAIRS = 100_000  # a chart with more overlaps than this is broken beyond listing them
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A triangle mesh in millimetres: +x the person's left, +y up, +z out of the face.
+
+    Attributes:
+        vertices: (V, 3) float, mm.
+        faces: (F, 3) int64, counter-clockwise seen from outside.
+        uv: (U, 2) float, origin at the lower left, v up. One per vertex (U == V) when `uv_faces` is None,
+            else each corner of a face has its own through `uv_faces`.
+        uv_faces: (F, 3) int64 into `uv`.
+        texture: (H, W, 3) float in [0, 1]; row 0 is the top of the picture, v = 1.
+        quads: (Q, 4) int64, the modeller's own four-sided polygons where the source had them. Each is also
+            in `faces`, as two triangles.
+        parts: name -> (n,) int64 indices into `faces`.
+
+    Raises:
+        ValueError: wrong shape or dtype, no faces, a face that names a vertex that is not there, a vertex
+            that is NaN or infinite, UV of the wrong number.
+    """
+
+    vertices: Tensor
+    faces: Tensor
+    uv: Tensor | None = None
+    uv_faces: Tensor | None = None
+    texture: Tensor | None = None
+    quads: Tensor | None = None
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_points(self.vertices, "vertices", 3)
+        _check_polygons(self.faces, "faces", 3, len(self.vertices), "vertices")
+        if len(self.faces) == 0:
+            raise ValueError(
+                "faces is empty: a mesh needs at least one triangle; a point cloud is not a mesh"
+            )
+        if self.quads is not None:
+            _check_polygons(self.quads, "quads", 4, len(self.vertices), "vertices")
+        self._check_uv()
+        if self.texture is not None and (self.texture.ndim != 3 or self.texture.shape[-1] != 3):
+            raise ValueError(
+                f"texture has shape {tuple(self.texture.shape)}: give (H, W, 3), a picture with "
+                "values from 0 to 1"
+            )
+        for name, indices in self.parts.items():
+            _check_indices(indices, f"parts[{name!r}]", len(self.faces), "faces")
+
+    def _check_uv(self) -> None:
+        if self.uv is None:
+            if self.uv_faces is not None:
+                raise ValueError("uv_faces is given without uv: give both, or neither")
+            return
+        _check_points(self.uv, "uv", 2)
+        if self.uv_faces is None:
+            if len(self.uv) != len(self.vertices):
+                raise ValueError(
+                    f"uv has {len(self.uv)} rows for {len(self.vertices)} vertices: give one row for each "
+                    "vertex, or uv_faces to say which row each corner of a face takes"
+                )
+            return
+        _check_polygons(self.uv_faces, "uv_faces", 3, len(self.uv), "uv")
+        if len(self.uv_faces) != len(self.faces):
+            raise ValueError(
+                f"uv_faces has {len(self.uv_faces)} rows for {len(self.faces)} faces: give one for each face"
+            )
+
+    def with_vertices(self, vertices: Tensor) -> Mesh:
+        """The same topology, UV and texture with other vertices (V, 3)."""
+        if not isinstance(vertices, Tensor) or vertices.shape != self.vertices.shape:
+            found = tuple(vertices.shape) if isinstance(vertices, Tensor) else type(vertices).__name__
+            raise ValueError(
+                f"vertices: found {found}, but this mesh needs shape {tuple(self.vertices.shape)}; "
+                "with_vertices keeps the topology, so the number of vertices cannot change"
+            )
+        return replace(self, vertices=vertices)
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Mesh:
+        """The mesh on another device or with another floating-point type; indices stay int64."""
+
+        def floats(x: Tensor | None) -> Tensor | None:
+            return None if x is None else x.to(device=device, dtype=dtype)
+
+        def ints(x: Tensor | None) -> Tensor | None:
+            return None if x is None else x.to(device=device)
+
+        return Mesh(
+            vertices=self.vertices.to(device=device, dtype=dtype),
+            faces=self.faces.to(device=device),
+            uv=floats(self.uv),
+            uv_faces=ints(self.uv_faces),
+            texture=floats(self.texture),
+            quads=ints(self.quads),
+            parts={name: indices.to(device=device) for name, indices in self.parts.items()},
+        )
+
+    def vertex_uv(self) -> Tensor:
+        """One UV for each vertex, (V, 2): what the mixture weights and the bone binding need.
+
+        Raises:
+            ValueError: there is no UV, a vertex lies on a seam and has several, or a vertex has none.
+        """
+        if self.uv is None:
+            raise ValueError(
+                "this mesh has no UV, which says where each vertex lies on the flat chart: load a mesh with "
+                "texture coordinates, or unwrap this one first (for example in Blender)"
+            )
+        if self.uv_faces is None:
+            return self.uv
+        corner, corner_uv = self.faces.reshape(-1), self.uv_faces.reshape(-1)
+        chosen = torch.full((len(self.vertices),), -1, dtype=torch.int64, device=self.faces.device)
+        chosen[corner] = corner_uv
+        seam = (self.uv[chosen[corner]] != self.uv[corner_uv]).any(-1)
+        if seam.any():
+            torn = torch.unique(corner[seam])
+            raise ValueError(
+                f"{len(torn)} vertices lie on a UV seam and have several UVs (first: vertex {int(torn[0])}): "
+                "take a part without a seam (mesh.part(name)), or double the vertices along the seam"
+            )
+        if (chosen < 0).any():
+            lost = int((chosen < 0).nonzero()[0])
+            raise ValueError(f"vertex {lost} belongs to no face, so it has no UV: remove the unused vertices")
+        return self.uv[chosen]
+
+    def part_vertices(self, name: str) -> Tensor:
+        """Sorted indices (n,) of the vertices that the faces of a part use."""
+        return torch.unique(self.faces[self._part_faces(name)])
+
+    def part(self, name: str) -> Mesh:
+        """One part as a mesh of its own; vertex i of it is vertex `part_vertices(name)[i]` of this mesh."""
+        chosen = self._part_faces(name)
+        kept, faces = torch.unique(self.faces[chosen], return_inverse=True)
+        uv, uv_faces = self.uv, None
+        if self.uv is not None and self.uv_faces is None:
+            uv = self.uv[kept]
+        elif self.uv is not None and self.uv_faces is not None:
+            kept_uv, uv_faces = torch.unique(self.uv_faces[chosen], return_inverse=True)
+            uv = self.uv[kept_uv]
+        return Mesh(self.vertices[kept], faces, uv, uv_faces, self.texture, self._part_quads(chosen, kept))
+
+    def write(self, path: str | PathLike[str]) -> None:
+        """Write to an OBJ, PLY or GLB file, whole or not at all; the ending of the name decides."""
+        from asm_teach.meshio import write_mesh  # a file format is not needed to do geometry
+
+        write_mesh(self, path)
+
+    def _part_faces(self, name: str) -> Tensor:
+        if name not in self.parts:
+            known = ", ".join(sorted(self.parts)) or "none"
+            raise ValueError(f"name: this mesh has no part {name!r}; its parts are: {known}")
+        return self.parts[name]
+
+    def _part_quads(self, chosen: Tensor, kept: Tensor) -> Tensor | None:
+        if self.quads is None:
+            return None
+        # A quad belongs to the part when one of its triangles does, whichever diagonal it was cut along.
+        count = len(self.vertices)
+        triangles = _keys(self.faces[chosen], count)
+        inside = torch.isin(_keys(self.quads[:, :3], count), triangles)
+        inside |= torch.isin(_keys(self.quads[:, [0, 1, 3]], count), triangles)
+        return torch.searchsorted(kept, self.quads[inside]) if inside.any() else None
+
+
+def face_normals(vertices: Tensor, faces: Tensor) -> Tensor:
+    """Unit normals (..., F, 3) of the triangles of (..., V, 3); zero for a triangle without area."""
+    return _unit(_face_cross(vertices, faces))
+
+
+def face_areas(vertices: Tensor, faces: Tensor) -> Tensor:
+    """Areas (..., F) in mm^2 of the triangles of (..., V, 3)."""
+    return 0.5 * torch.linalg.vector_norm(_face_cross(vertices, faces), dim=-1)
+
+
+def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
+    """Unit normals (..., V, 3): the normals of the faces round each vertex, weighted by their areas.
+
+    Zero at a vertex that no face with area uses. The gradient is finite everywhere.
+    """
+    cross = _face_cross(vertices, faces)  # its length is twice the area: the weights come for free
+    total = torch.zeros_like(vertices)
+    for corner in range(3):
+        total = total.index_add(-2, faces[:, corner], cross)
+    return _unit(total)
+
+
+@dataclass(frozen=True, eq=False)
+class ChartReport:
+    """What keeps a UV chart from being injective.
+
+    Attributes:
+        flipped: (n,) faces whose area in UV is negative or nothing.
+        overlapping: (P, 2) pairs of faces that cover a common area in UV; at most 100,000 are listed.
+        outside: (n,) UV vertices outside the unit square.
+    """
+
+    flipped: Tensor
+    overlapping: Tensor
+    outside: Tensor
+
+    @property
+    def ok(self) -> bool:
+        """True when the chart is injective and lies in the unit square."""
+        return not (len(self.flipped) or len(self.overlapping) or len(self.outside))
+
+
+def chart_problems(uv: Tensor, faces: Tensor) -> ChartReport:
+    """Find flipped and overlapping triangles of a chart uv (U, 2) with faces (F, 3) into uv.
+
+    Coordinates are taken as exact up to the rounding of their own type: a triangle flatter than that counts
+    as flipped, two triangles that share less than that only touch. Pairs are found by a sweep along u, then
+    tested by separating axes: two triangles are apart exactly when an edge of one has the other beyond it.
+
+    Raises:
+        ValueError: wrong shapes, NaN, indices out of range.
+    """
+    _check_points(uv, "uv", 2)
+    _check_polygons(faces, "faces", 3, len(uv), "uv")
+    corners = uv.detach().double()[faces]  # (F, 3, 2)
+    rounding = 8 * torch.finfo(uv.dtype).eps * max(1.0, float(uv.detach().abs().max()) if len(uv) else 0.0)
+
+    edges = corners.roll(-1, 1) - corners
+    double_area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    longest = torch.linalg.vector_norm(edges, dim=-1).amax(-1)
+    flipped = (double_area <= rounding * longest).nonzero().squeeze(-1)  # height <= rounding
+
+    outside = ((uv < -rounding) | (uv > 1 + rounding)).any(-1).nonzero().squeeze(-1)
+    return ChartReport(flipped, _overlapping_pairs(corners, edges, rounding), outside)
+
+
+def require_injective_chart(uv: Tensor, faces: Tensor) -> None:
+    """Raise a ValueError that names the faces when `chart_problems` finds any."""
+    report = chart_problems(uv, faces)
+    if report.ok:
+        return
+    found = []
+    if len(report.flipped) == len(faces):
+        found.append("all faces are flipped: the chart is a mirror image, replace u by 1 - u")
+    elif len(report.flipped):
+        found.append(
+            f"{len(report.flipped)} faces are flipped or have no area in UV ({_some(report.flipped)})"
+        )
+    if len(report.overlapping):
+        pairs = ", ".join(f"{a} and {b}" for a, b in report.overlapping[:3].tolist())
+        found.append(f"{len(report.overlapping)} pairs of faces overlap (faces {pairs})")
+    if len(report.outside):
+        found.append(
+            f"{len(report.outside)} UV vertices lie outside the unit square ({_some(report.outside)})"
+        )
+    raise ValueError(
+        "uv: this chart is not injective: "
+        + "; ".join(found)
+        + ". Two places of the surface must never share a UV: "
+        "take one part of the mesh (mesh.part(name)) or unwrap it anew"
+    )
+
+
+def _overlapping_pairs(corners: Tensor, edges: Tensor, rounding: float) -> Tensor:
+    order = corners[..., 0].amin(1).argsort(stable=True)
+    corners, edges = corners[order], edges[order]
+    low, high = corners.amin(1), corners.amax(1)  # (F, 2)
+    count = len(corners)
+    # The partners of triangle i in the sweep are i+1 .. last[i]-1: those that begin before it ends.
+    last = torch.searchsorted(low[:, 0].contiguous(), high[:, 0].contiguous())
+    partners = (last - torch.arange(count, device=last.device) - 1).clamp_min(0)
+    ends = partners.cumsum(0)
+    found: list[Tensor] = []
+    start = total = 0
+    while start < count and total < _MOST_PAIRS:
+        before = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(torch.searchsorted(ends, before + _PAIRS_AT_ONCE, right=True)))
+        row = torch.arange(start, stop, device=last.device)
+        first = row.repeat_interleave(partners[row])
+        step = (
+            torch.arange(len(first), device=last.device) - (ends[row] - partners[row] - before)[first - start]
+        )
+        second = first + 1 + step
+        near = (low[second, 1] < high[first, 1]) & (low[first, 1] < high[second, 1])
+        first, second = first[near], second[near]
+        hit = ~(
+            _apart(corners, edges, first, second, rounding) | _apart(corners, edges, second, first, rounding)
+        )
+        found.append(torch.stack([order[first[hit]], order[second[hit]]], -1))
+        total += len(found[-1])
+        start = stop
+    pairs = torch.cat(found)[:_MOST_PAIRS] if found else order.new_zeros((0, 2))
+    pairs = pairs.sort(-1).values
+    return pairs[(pairs[:, 0] * count + pairs[:, 1]).argsort()]
+
+
+def _apart(corners: Tensor, edges: Tensor, first: Tensor, second: Tensor, rounding: float) -> Tensor:
+    """(P,) bool: an edge of the first triangle has the second one beyond it, up to the rounding."""
+    normal = torch.stack(
+        [edges[..., 1], -edges[..., 0]], -1
+    )  # (F, 3, 2), outward for either orientation or inward
+    normal = normal / torch.linalg.vector_norm(normal, dim=-1, keepdim=True).clamp_min(1e-300)
+    own = torch.einsum("fed,fcd->fec", normal, corners)
+    other = torch.einsum("ped,pcd->pec", normal[first], corners[second])
+    above = other.amin(-1) >= own.amax(-1)[first] - rounding
+    below = other.amax(-1) <= own.amin(-1)[first] + rounding
+    return (above | below).any(-1)
+
+
+def _face_cross(vertices: Tensor, faces: Tensor) -> Tensor:
+    a, b, c = (vertices[..., faces[:, k], :] for k in range(3))
+    return torch.linalg.cross(b - a, c - a, dim=-1)
+
+
+def _unit(x: Tensor) -> Tensor:
+    # Where the length is zero both value and gradient are zero: the division never sees the zero.
+    square = x.square().sum(-1, keepdim=True)
+    there = square > 0
+    return x * torch.where(there, torch.where(there, square, 1.0).rsqrt(), 0.0)
+
+
+def _keys(triangles: Tensor, count: int) -> Tensor:
+    a, b, c = triangles.sort(-1).values.unbind(-1)
+    return (a * count + b) * count + c
+
+
+def _some(indices: Tensor) -> str:
+    return ", ".join(str(i) for i in indices[:5].tolist()) + (", ..." if len(indices) > 5 else "")
+
+
+def _check_points(x: Tensor, name: str, width: int) -> None:
+    if not isinstance(x, Tensor):
+        raise ValueError(
+            f"{name} is a {type(x).__name__}: give a torch tensor, for example torch.as_tensor({name})"
+        )
+    if x.ndim != 2 or x.shape[-1] != width:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}: give (n, {width})")
+    if not x.is_floating_point():
+        raise ValueError(
+            f"{name} is of type {x.dtype}: give floating-point numbers, for example {name}.float()"
+        )
+    bad = ~torch.isfinite(x.detach()).all(-1)
+    if bad.any():
+        where = int(bad.nonzero()[0])
+        raise ValueError(
+            f"{name}: row {where} is {x[where].tolist()}, and {int(bad.sum())} of {len(x)} rows hold NaN or "
+            "infinite numbers; remove or repair them first"
+        )
+
+
+def _check_polygons(x: Tensor, name: str, width: int, count: int, into: str) -> None:
+    if not isinstance(x, Tensor):
+        raise ValueError(f"{name} is a {type(x).__name__}: give a torch tensor of int64")
+    if x.ndim != 2 or x.shape[-1] != width:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}: give (n, {width})")
+    _check_indices(x, name, count, into)
+
+
+def _check_indices(x: Tensor, name: str, count: int, into: str) -> None:
+    if x.dtype != torch.int64:
+        raise ValueError(f"{name} is of type {x.dtype}: indices are int64, for example {name}.long()")
+    bad = (x < 0) | (x >= count)
+    if bad.any():
+        where = bad.nonzero()[0].tolist()
+        raise ValueError(
+            f"{name}: row {where[0]} names {into}[{int(x[tuple(where)])}], but {into} has {count} rows, "
+            "numbered from 0; the file or the array is damaged, or it counts from 1"
+        )
