@@ -1,4 +1,4 @@
-"""A triangle mesh, its normals and areas, and the check that its UV chart is injective.
+"""A triangle mesh, its normals and its areas.
 
 The mesh is a frozen record of tensors: a new pose is a new `Mesh` that shares everything but the vertices.
 """
@@ -12,8 +12,18 @@ from os import PathLike
 import torch
 from torch import Tensor
 
-_PAIRS_AT_ONCE = 2_000_000  # candidate pairs tested in one go: bounds the memory of chart_problems
-_MOST_PAIRS = 100_000  # a chart with more overlaps than this is broken beyond listing them
+from asm_teach.chartcheck import ChartReport, chart_problems, require_injective_chart
+from asm_teach.checks import check_indices, check_points, check_polygons
+
+__all__ = [
+    "ChartReport",
+    "Mesh",
+    "chart_problems",
+    "face_areas",
+    "face_normals",
+    "require_injective_chart",
+    "vertex_normals",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +55,14 @@ class Mesh:
     parts: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_points(self.vertices, "vertices", 3)
-        _check_polygons(self.faces, "faces", 3, len(self.vertices), "vertices")
+        check_points(self.vertices, "vertices", 3)
+        check_polygons(self.faces, "faces", 3, len(self.vertices), "vertices")
         if len(self.faces) == 0:
             raise ValueError(
                 "faces is empty: a mesh needs at least one triangle; a point cloud is not a mesh"
             )
         if self.quads is not None:
-            _check_polygons(self.quads, "quads", 4, len(self.vertices), "vertices")
+            check_polygons(self.quads, "quads", 4, len(self.vertices), "vertices")
         self._check_uv()
         if self.texture is not None and (self.texture.ndim != 3 or self.texture.shape[-1] != 3):
             raise ValueError(
@@ -60,14 +70,14 @@ class Mesh:
                 "values from 0 to 1"
             )
         for name, indices in self.parts.items():
-            _check_indices(indices, f"parts[{name!r}]", len(self.faces), "faces")
+            check_indices(indices, f"parts[{name!r}]", len(self.faces), "faces")
 
     def _check_uv(self) -> None:
         if self.uv is None:
             if self.uv_faces is not None:
                 raise ValueError("uv_faces is given without uv: give both, or neither")
             return
-        _check_points(self.uv, "uv", 2)
+        check_points(self.uv, "uv", 2)
         if self.uv_faces is None:
             if len(self.uv) != len(self.vertices):
                 raise ValueError(
@@ -75,7 +85,7 @@ class Mesh:
                     "vertex, or uv_faces to say which row each corner of a face takes"
                 )
             return
-        _check_polygons(self.uv_faces, "uv_faces", 3, len(self.uv), "uv")
+        check_polygons(self.uv_faces, "uv_faces", 3, len(self.uv), "uv")
         if len(self.uv_faces) != len(self.faces):
             raise ValueError(
                 f"uv_faces has {len(self.uv_faces)} rows for {len(self.faces)} faces: give one for each face"
@@ -199,123 +209,6 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     return _unit(total)
 
 
-@dataclass(frozen=True, eq=False)
-class ChartReport:
-    """What keeps a UV chart from being injective.
-
-    Attributes:
-        flipped: (n,) faces whose area in UV is negative or nothing.
-        overlapping: (P, 2) pairs of faces that cover a common area in UV; at most 100,000 are listed.
-        outside: (n,) UV vertices outside the unit square.
-    """
-
-    flipped: Tensor
-    overlapping: Tensor
-    outside: Tensor
-
-    @property
-    def ok(self) -> bool:
-        """True when the chart is injective and lies in the unit square."""
-        return not (len(self.flipped) or len(self.overlapping) or len(self.outside))
-
-
-def chart_problems(uv: Tensor, faces: Tensor) -> ChartReport:
-    """Find flipped and overlapping triangles of a chart uv (U, 2) with faces (F, 3) into uv.
-
-    Coordinates are taken as exact up to the rounding of their own type: a triangle flatter than that counts
-    as flipped, two triangles that share less than that only touch. Pairs are found by a sweep along u, then
-    tested by separating axes: two triangles are apart exactly when an edge of one has the other beyond it.
-
-    Raises:
-        ValueError: wrong shapes, NaN, indices out of range.
-    """
-    _check_points(uv, "uv", 2)
-    _check_polygons(faces, "faces", 3, len(uv), "uv")
-    corners = uv.detach().double()[faces]  # (F, 3, 2)
-    rounding = 8 * torch.finfo(uv.dtype).eps * max(1.0, float(uv.detach().abs().max()) if len(uv) else 0.0)
-
-    edges = corners.roll(-1, 1) - corners
-    double_area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
-    longest = torch.linalg.vector_norm(edges, dim=-1).amax(-1)
-    flipped = (double_area <= rounding * longest).nonzero().squeeze(-1)  # height <= rounding
-
-    outside = ((uv < -rounding) | (uv > 1 + rounding)).any(-1).nonzero().squeeze(-1)
-    return ChartReport(flipped, _overlapping_pairs(corners, edges, rounding), outside)
-
-
-def require_injective_chart(uv: Tensor, faces: Tensor) -> None:
-    """Raise a ValueError that names the faces when `chart_problems` finds any."""
-    report = chart_problems(uv, faces)
-    if report.ok:
-        return
-    found = []
-    if len(report.flipped) == len(faces):
-        found.append("all faces are flipped: the chart is a mirror image, replace u by 1 - u")
-    elif len(report.flipped):
-        found.append(
-            f"{len(report.flipped)} faces are flipped or have no area in UV ({_some(report.flipped)})"
-        )
-    if len(report.overlapping):
-        pairs = ", ".join(f"{a} and {b}" for a, b in report.overlapping[:3].tolist())
-        found.append(f"{len(report.overlapping)} pairs of faces overlap (faces {pairs})")
-    if len(report.outside):
-        found.append(
-            f"{len(report.outside)} UV vertices lie outside the unit square ({_some(report.outside)})"
-        )
-    raise ValueError(
-        "uv: this chart is not injective: "
-        + "; ".join(found)
-        + ". Two places of the surface must never share a UV: "
-        "take one part of the mesh (mesh.part(name)) or unwrap it anew"
-    )
-
-
-def _overlapping_pairs(corners: Tensor, edges: Tensor, rounding: float) -> Tensor:
-    order = corners[..., 0].amin(1).argsort(stable=True)
-    corners, edges = corners[order], edges[order]
-    low, high = corners.amin(1), corners.amax(1)  # (F, 2)
-    count = len(corners)
-    # The partners of triangle i in the sweep are i+1 .. last[i]-1: those that begin before it ends.
-    last = torch.searchsorted(low[:, 0].contiguous(), high[:, 0].contiguous())
-    partners = (last - torch.arange(count, device=last.device) - 1).clamp_min(0)
-    ends = partners.cumsum(0)
-    found: list[Tensor] = []
-    start = total = 0
-    while start < count and total < _MOST_PAIRS:
-        before = int(ends[start - 1]) if start else 0
-        stop = max(start + 1, int(torch.searchsorted(ends, before + _PAIRS_AT_ONCE, right=True)))
-        row = torch.arange(start, stop, device=last.device)
-        first = row.repeat_interleave(partners[row])
-        step = (
-            torch.arange(len(first), device=last.device) - (ends[row] - partners[row] - before)[first - start]
-        )
-        second = first + 1 + step
-        near = (low[second, 1] < high[first, 1]) & (low[first, 1] < high[second, 1])
-        first, second = first[near], second[near]
-        hit = ~(
-            _apart(corners, edges, first, second, rounding) | _apart(corners, edges, second, first, rounding)
-        )
-        found.append(torch.stack([order[first[hit]], order[second[hit]]], -1))
-        total += len(found[-1])
-        start = stop
-    pairs = torch.cat(found)[:_MOST_PAIRS] if found else order.new_zeros((0, 2))
-    pairs = pairs.sort(-1).values
-    return pairs[(pairs[:, 0] * count + pairs[:, 1]).argsort()]
-
-
-def _apart(corners: Tensor, edges: Tensor, first: Tensor, second: Tensor, rounding: float) -> Tensor:
-    """(P,) bool: an edge of the first triangle has the second one beyond it, up to the rounding."""
-    normal = torch.stack(
-        [edges[..., 1], -edges[..., 0]], -1
-    )  # (F, 3, 2), outward for either orientation or inward
-    normal = normal / torch.linalg.vector_norm(normal, dim=-1, keepdim=True).clamp_min(1e-300)
-    own = torch.einsum("fed,fcd->fec", normal, corners)
-    other = torch.einsum("ped,pcd->pec", normal[first], corners[second])
-    above = other.amin(-1) >= own.amax(-1)[first] - rounding
-    below = other.amax(-1) <= own.amin(-1)[first] + rounding
-    return (above | below).any(-1)
-
-
 def _face_cross(vertices: Tensor, faces: Tensor) -> Tensor:
     a, b, c = (vertices[..., faces[:, k], :] for k in range(3))
     return torch.linalg.cross(b - a, c - a, dim=-1)
@@ -331,47 +224,3 @@ def _unit(x: Tensor) -> Tensor:
 def _keys(triangles: Tensor, count: int) -> Tensor:
     a, b, c = triangles.sort(-1).values.unbind(-1)
     return (a * count + b) * count + c
-
-
-def _some(indices: Tensor) -> str:
-    return ", ".join(str(i) for i in indices[:5].tolist()) + (", ..." if len(indices) > 5 else "")
-
-
-def _check_points(x: Tensor, name: str, width: int) -> None:
-    if not isinstance(x, Tensor):
-        raise ValueError(
-            f"{name} is a {type(x).__name__}: give a torch tensor, for example torch.as_tensor({name})"
-        )
-    if x.ndim != 2 or x.shape[-1] != width:
-        raise ValueError(f"{name} has shape {tuple(x.shape)}: give (n, {width})")
-    if not x.is_floating_point():
-        raise ValueError(
-            f"{name} is of type {x.dtype}: give floating-point numbers, for example {name}.float()"
-        )
-    bad = ~torch.isfinite(x.detach()).all(-1)
-    if bad.any():
-        where = int(bad.nonzero()[0])
-        raise ValueError(
-            f"{name}: row {where} is {x[where].tolist()}, and {int(bad.sum())} of {len(x)} rows hold NaN or "
-            "infinite numbers; remove or repair them first"
-        )
-
-
-def _check_polygons(x: Tensor, name: str, width: int, count: int, into: str) -> None:
-    if not isinstance(x, Tensor):
-        raise ValueError(f"{name} is a {type(x).__name__}: give a torch tensor of int64")
-    if x.ndim != 2 or x.shape[-1] != width:
-        raise ValueError(f"{name} has shape {tuple(x.shape)}: give (n, {width})")
-    _check_indices(x, name, count, into)
-
-
-def _check_indices(x: Tensor, name: str, count: int, into: str) -> None:
-    if x.dtype != torch.int64:
-        raise ValueError(f"{name} is of type {x.dtype}: indices are int64, for example {name}.long()")
-    bad = (x < 0) | (x >= count)
-    if bad.any():
-        where = bad.nonzero()[0].tolist()
-        raise ValueError(
-            f"{name}: row {where[0]} names {into}[{int(x[tuple(where)])}], but {into} has {count} rows, "
-            "numbered from 0; the file or the array is damaged, or it counts from 1"
-        )
