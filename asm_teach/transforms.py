@@ -1,0 +1,175 @@
+"""Bones: a rig, the nine numbers that move each bone, and the walk down the hierarchy.
+
+An affine map is a (3, 4) matrix ``[A | t]`` that acts on column vectors: ``x -> A x + t``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import roma
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+@dataclass(frozen=True, eq=False)
+class Rig:
+    """The bones of a head: their names, who hangs on whom, and where they sit.
+
+    names: J different names.
+    parents: (J,) int64, the index of each bone's parent, -1 for a root.
+    uv: (J, 2) the place of each bone on the face chart, for bones bound to the surface.
+    positions: (J, 3) in mm, for bones that are not bound to the surface.
+
+    Raises ValueError for repeated names, wrong shapes, a parent that does not exist, and bones that are
+    their own ancestors.
+    """
+
+    names: tuple[str, ...]
+    parents: Tensor
+    uv: Tensor | None = None
+    positions: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        count = len(self.names)
+        repeated = [name for name, times in Counter(self.names).items() if times > 1]
+        if repeated:
+            raise ValueError(f"names: {', '.join(repeated)} occurs twice; give each bone a name of its own")
+        if self.parents.shape != (count,) or self.parents.dtype != torch.int64 or count == 0:
+            raise ValueError(
+                f"parents: expected one int64 index for each of the {count} bones (at least one), "
+                f"found {self.parents.dtype} of shape {tuple(self.parents.shape)}"
+            )
+        for name, places, width in (("uv", self.uv, 2), ("positions", self.positions, 3)):
+            if places is not None and places.shape != (count, width):
+                raise ValueError(f"{name}: expected shape {(count, width)}, found {tuple(places.shape)}")
+            if places is not None and not places.isfinite().all():
+                raise ValueError(f"{name}: found NaN or infinity; every bone needs a place")
+        parents = self.parents.tolist()
+        for bone, parent in enumerate(parents):
+            if not -1 <= parent < count:
+                raise ValueError(
+                    f"parents: bone {self.names[bone]!r} ({bone}) has parent {parent}, which does not exist; "
+                    f"use 0 to {count - 1}, or -1 for a root"
+                )
+        if cycle := _find_cycle(parents):
+            chain = " -> ".join(self.names[bone] for bone in [*cycle, cycle[0]])
+            raise ValueError(f"parents: {chain} is a cycle; every chain of parents has to end at a root (-1)")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, name: str) -> int:
+        """The index of the bone called `name`; ValueError if there is none."""
+        if name not in self.names:
+            raise ValueError(f"name: the rig has no bone called {name!r}; it has {', '.join(self.names)}")
+        return self.names.index(name)
+
+    @cached_property
+    def levels(self) -> tuple[Tensor, ...]:
+        """Bone indices by depth: first the roots, then their children, and so on."""
+        depth, ancestors = torch.zeros_like(self.parents), self.parents
+        while (found := ancestors >= 0).any():
+            depth = depth + found
+            ancestors = self.parents[ancestors].where(found, -1)
+        return tuple((depth == level).nonzero()[:, 0] for level in range(int(depth.max()) + 1))
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Rig:
+        """The same rig on another device; `dtype` changes the places, not the parents."""
+
+        def move(places: Tensor | None) -> Tensor | None:
+            return None if places is None else places.to(device=device, dtype=dtype)
+
+        parents = self.parents.to(device)
+        return replace(self, parents=parents, uv=move(self.uv), positions=move(self.positions))
+
+
+def _find_cycle(parents: list[int]) -> list[int]:
+    """The bones of one cycle in the order in which parents follow each other, empty if there is none."""
+    for start in range(len(parents)):
+        path, bone = [], start
+        while bone >= 0 and bone not in path:
+            path.append(bone)
+            bone = parents[bone]
+        if bone >= 0:
+            return path[path.index(bone) :]
+    return []
+
+
+def rotation_matrix(rotvec: Tensor) -> Tensor:
+    """Rotation vectors (..., 3), angle in radians times axis, as matrices (..., 3, 3). Derived in lesson 1."""
+    return roma.rotvec_to_rotmat(rotvec)
+
+
+def bone_transforms(translation: Tensor, rotation: Tensor, scale: Tensor) -> Tensor:
+    """The bones' own motions T = translate . rotate . scale, nine numbers each. Derived in lesson 1.
+
+    translation: (..., J, 3) in mm.  rotation: (..., J, 3) rotation vectors in radians.
+    scale: (..., J, 3) factors along the bone's axes, all positive.
+    Returns (..., J, 3, 4). Raises ValueError for different shapes and for a scale that is not positive.
+    """
+    if not translation.shape == rotation.shape == scale.shape or scale.shape[-1] != 3:
+        shapes = ", ".join(str(tuple(part.shape)) for part in (translation, rotation, scale))
+        raise ValueError(f"translation, rotation, scale: all need the same shape (..., J, 3), found {shapes}")
+    bad = (~(scale > 0)).nonzero()
+    if len(bad):
+        first = tuple(bad[0].tolist())
+        bone, axis = first[-2:]
+        raise ValueError(
+            f"scale: bone {bone} has {scale[first].item():.6g} along {'xyz'[axis]}; a scale must be above 0, "
+            "because 0 flattens the face and a negative one turns it inside out (1 leaves it as it is)"
+        )
+    linear = rotation_matrix(rotation) * scale[..., None, :]
+    return torch.cat([linear, translation[..., None]], dim=-1)
+
+
+def affine_compose(a: Tensor, b: Tensor) -> Tensor:
+    """The map "first b, then a" for affine matrices (..., 3, 4); leading dimensions broadcast."""
+    return a[..., :3] @ b + pad(a[..., 3:], (3, 0))
+
+
+def affine_inverse(a: Tensor) -> Tensor:
+    """The inverses of affine matrices (..., 3, 4)."""
+    inverse = torch.linalg.inv(a[..., :3])
+    return torch.cat([inverse, -inverse @ a[..., 3:]], dim=-1)
+
+
+def bind_matrices(points: Tensor, rotations: Tensor | None = None) -> Tensor:
+    """Bind matrices B = [R | p], bone to world in the rest pose (see eq. (3)). Derived in lesson 3.
+
+    points: (..., J, 3) the bones' places in mm.  rotations: (J, 3, 3), None for axes along the world's.
+    Returns (..., J, 3, 4).
+    """
+    if rotations is None:
+        rotations = torch.eye(3, dtype=points.dtype, device=points.device)
+    return torch.cat([rotations.expand(*points.shape, 3), points[..., None]], dim=-1)
+
+
+def skinning_matrices(bind: Tensor, motion: Tensor, rig: Rig) -> Tensor:
+    """The matrices S_j = G_j B_j^-1 of eq. (1), which carry rest points to posed points. Derived in lesson 1.
+
+    bind: (..., J, 3, 4), bone to world at rest.  motion: (..., J, 3, 4), each bone's own T.
+    Returns (..., J, 3, 4).
+
+    Put G_j = G_p (B_p^-1 B_j) T_j into S_j and the parent's bind matrix cancels: S_j = S_p (B_j T_j B_j^-1).
+    What goes down the tree is each bone's own motion in world coordinates; no step adds a position of the
+    size of the head only to subtract it again later, so the rest head comes back exactly even in float32.
+    """
+    own = affine_compose(affine_compose(bind, motion), affine_inverse(bind))
+    posed = own
+    for level in rig.levels[1:]:
+        moved = affine_compose(posed[..., rig.parents[level], :, :], own[..., level, :, :])
+        posed = posed.index_copy(-3, level, moved)
+    return posed
+
+
+def world_matrices(bind: Tensor, motion: Tensor, rig: Rig) -> Tensor:
+    """The bones' world matrices G_j = G_p (B_p^-1 B_j) T_j of eq. (1), as G_j = S_j B_j. Derived in lesson 1.
+
+    bind, motion: (..., J, 3, 4).  Returns (..., J, 3, 4), bone to world in the current pose.
+    """
+    return affine_compose(skinning_matrices(bind, motion, rig), bind)
