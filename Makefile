@@ -1,0 +1,37 @@
+# make lab    set up once, then open JupyterLab on the start notebook
+# make test   set up once, then run every test, the notebooks included
+#
+# PYTHON=python3.12 chooses the interpreter, ARGS="..." is passed on to the command behind the target.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+
+.PHONY: lab test lint bench clean
+
+lab: $(READY)
+	@$(BIN)/asm-teach lab $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest tests $(NOTEBOOKS) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check --quiet .
+
+# The same benchmarks as in `make test`, with enough rounds to read the figures from.
+bench: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks -s --benchmark-min-rounds=10 --benchmark-max-time=2 $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .benchmarks
+
+# The stamp is newer than both files when the environment is up to date, so that nothing is run then.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "asm_teach needs Python 3.10 to 3.13, and $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12" % v)'
+	@echo "Setting up $(VENV): the first time this downloads PyTorch and JupyterLab and takes some minutes."
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	@touch $@
