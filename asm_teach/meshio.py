@@ -1,0 +1,253 @@
+"""Reading and writing mesh files: OBJ (see objfile), PLY and GLB.
+
+In memory v always points up. glTF lets it point down: trimesh turns it over as it reads and writes GLB files.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import struct
+import warnings
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import trimesh
+from PIL import Image
+from torch import Tensor
+from trimesh.visual.material import PBRMaterial
+from trimesh.visual.texture import TextureVisuals
+
+from asm_teach.mesh import Mesh
+from asm_teach.objfile import obj_text, read_obj
+from asm_teach.picture import picture_bytes, picture_tensor, read_picture, to_pillow
+
+_ENDINGS = (".obj", ".ply", ".glb")
+
+
+def read_mesh(path: str | PathLike[str]) -> Mesh:
+    """Read an OBJ, PLY or GLB file as it is: no vertex is merged, moved or renumbered, no unit is changed.
+
+    UV and texture are kept; quads and groups too where an OBJ file has them. The pieces of a GLB file
+    become parts.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: an unknown ending, a file that is cut off, empty or of another type, or a broken mesh.
+    """
+    path = Path(path)
+    ending = _ending(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path: there is no file {str(path)!r}; check the name and the folder")
+    _check_start(path, ending)
+    try:
+        return {".obj": read_obj, ".ply": _read_ply, ".glb": _read_glb}[ending](path)
+    except ValueError as error:
+        if str(error).startswith(path.name):
+            raise
+        raise ValueError(f"{path.name}: {error}") from None
+
+
+def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
+    """Write an OBJ, PLY or GLB file, whole or not at all: when writing fails, an older file stays as it was.
+
+    OBJ keeps everything; its texture goes into a PNG file beside it. PLY and GLB hold float32 triangles with
+    one UV for each vertex: along a UV seam, copies of the vertices are added after the last one.
+
+    Raises:
+        ValueError: an unknown ending.
+        OSError: the folder is not there, or the disk is full.
+    """
+    path = Path(path)
+    ending = _ending(path)
+    mesh = Mesh(**{**vars(mesh.to("cpu")), "vertices": mesh.vertices.detach().cpu()})
+    has_texture = mesh.texture is not None and mesh.uv is not None
+    files: dict[Path, bytes] = {}
+    if has_texture and ending != ".glb":
+        files[path.with_suffix(".png")] = picture_bytes(mesh.texture)
+    if ending == ".obj":
+        if has_texture:
+            material = f"newmtl skin\nKd 1 1 1\nmap_Kd {path.stem}.png\n"
+            files[path.with_suffix(".mtl")] = material.encode()
+        files[path] = obj_text(mesh, f"{path.stem}.mtl" if has_texture else None).encode()
+    elif ending == ".ply":
+        files[path] = _ply_bytes(mesh, f"{path.stem}.png" if has_texture else None)
+    else:
+        files[path] = _glb_bytes(mesh)
+    replace_files(files)
+
+
+def replace_files(files: Mapping[Path, bytes]) -> None:
+    """Write all files or none: each takes its own name only when all are complete."""
+    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
+    try:
+        for path, content in files.items():
+            temporary[path].write_bytes(content)
+        for path in files:
+            os.replace(temporary[path], path)
+    finally:
+        for part in temporary.values():
+            part.unlink(missing_ok=True)
+
+
+def _ending(path: Path) -> str:
+    if path.suffix.lower() not in _ENDINGS:
+        raise ValueError(f"{path.name}: the ending {path.suffix!r} is not one of {', '.join(_ENDINGS)}")
+    return path.suffix.lower()
+
+
+def _check_start(path: Path, ending: str) -> None:
+    size = path.stat().st_size
+    if size == 0:
+        raise ValueError(f"{path.name}: the file is empty; fetch or export it again")
+    with path.open("rb") as file:
+        start = file.read(64)
+    expected = {".glb": b"glTF", ".ply": b"ply", ".obj": b""}[ending]
+    if start.lstrip()[:1] == b"<":
+        raise ValueError(
+            f"{path.name}: this is a web page, not a mesh: open its address in a browser to see why"
+        )
+    if not start.startswith(expected):
+        raise ValueError(
+            f"{path.name}: a {ending[1:].upper()} file begins with {expected.decode()!r}, this one with "
+            f"{start[:12].decode('latin-1')!r}: it is another kind of file; give it its right ending"
+        )
+    if ending == ".glb":
+        promised = struct.unpack("<I", start[8:12])[0] if len(start) >= 12 else 12
+        if size < promised:
+            raise ValueError(
+                f"{path.name}: the file says it has {promised} bytes, but only {size} are there: it is cut "
+                "off; fetch or export it again"
+            )
+
+
+def _load(path: Path, **options: Any) -> list[tuple[str, trimesh.Trimesh]]:
+    """The triangle meshes of a file with their names, in the order of the file, placed in the scene."""
+    try:
+        scene = trimesh.load_scene(path, process=False, **options)
+        found = []
+        for node in scene.graph.nodes_geometry:
+            placement, name = scene.graph[node]
+            piece = scene.geometry[name]
+            if isinstance(piece, trimesh.Trimesh) and len(piece.faces):
+                if not np.array_equal(placement, np.eye(4)):
+                    piece = piece.copy()
+                    piece.apply_transform(placement)
+                found.append((str(node), piece))
+    except (
+        Exception
+    ) as error:  # a damaged file makes trimesh fail in many ways; all mean the same to the reader
+        raise ValueError(
+            f"{path.name}: the file is damaged or cut off ({type(error).__name__}: {error}); fetch or "
+            "export it again"
+        ) from error
+    if not found:
+        raise ValueError(
+            f"{path.name}: found no faces in it: it is a point cloud or empty; a mesh needs triangles"
+        )
+    return found
+
+
+def _read_glb(path: Path) -> Mesh:
+    pieces = _load(path)
+    offset = np.cumsum([0, *(len(piece.vertices) for _, piece in pieces)])
+    count = np.cumsum([0, *(len(piece.faces) for _, piece in pieces)])
+    uvs = [getattr(piece.visual, "uv", None) for _, piece in pieces]
+    if any(uv is None for uv in uvs) and any(uv is not None for uv in uvs):
+        warnings.warn(
+            f"{path.name}: some pieces have no UV, so the UV of the others is left out", stacklevel=3
+        )
+    pictures = {id(p): p for _, piece in pieces if (p := _picture(piece)) is not None}
+    if len(pictures) > 1:
+        warnings.warn(f"{path.name}: has {len(pictures)} textures; only the first one is kept", stacklevel=3)
+    faces = np.concatenate(
+        [piece.faces + start for (_, piece), start in zip(pieces, offset[:-1], strict=True)]
+    )
+    parts = {name: torch.arange(a, b) for (name, _), a, b in zip(pieces, count[:-1], count[1:], strict=True)}
+    return Mesh(
+        vertices=_float32(np.concatenate([piece.vertices for _, piece in pieces])),
+        faces=torch.from_numpy(faces.astype(np.int64)),
+        uv=None if any(uv is None for uv in uvs) else _float32(np.concatenate(uvs)),
+        texture=picture_tensor(next(iter(pictures.values()))) if pictures else None,
+        parts=parts if len(parts) > 1 else {},
+    )
+
+
+def _read_ply(path: Path) -> Mesh:
+    ((_, piece),) = _load(path, fix_texture=False, skip_materials=True)
+    faces = torch.from_numpy(np.array(piece.faces, dtype=np.int64))
+    uv, uv_faces = getattr(piece.visual, "uv", None), None
+    # A PLY file may hold UV by corner; trimesh keeps one for each vertex, its table has them all.
+    corner_uv = _texcoord(piece.metadata.get("_ply_raw", {}).get("face", {}).get("data"))
+    if corner_uv is not None and corner_uv.shape == (len(faces), 6):
+        uv, inverse = np.unique(corner_uv.reshape(-1, 2), axis=0, return_inverse=True)
+        uv_faces = torch.from_numpy(inverse.reshape(-1, 3).astype(np.int64))
+    head = path.read_bytes().split(b"end_header", 1)[0].decode("latin-1")
+    picture = re.search(r"comment TextureFile (.+)", head)
+    texture = path.parent / picture[1].strip() if picture else path.parent
+    return Mesh(
+        vertices=_float32(piece.vertices),
+        faces=faces,
+        uv=None if uv is None else _float32(uv),
+        uv_faces=uv_faces,
+        texture=read_picture(texture) if texture.is_file() else None,
+    )
+
+
+def _texcoord(table: np.ndarray | dict[str, np.ndarray] | None) -> np.ndarray | None:
+    """The `texcoord` column of a PLY file's faces; a table of text files is a dictionary, else it is structured."""
+    if isinstance(table, np.ndarray) and "texcoord" in (table.dtype.names or ()):
+        return table["texcoord"]["f1"]
+    return table.get("texcoord") if isinstance(table, dict) else None
+
+
+def _picture(piece: trimesh.Trimesh) -> Image.Image | None:
+    material = getattr(piece.visual, "material", None)
+    return getattr(material, "baseColorTexture", None)
+
+
+def _float32(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(array, dtype=np.float32))
+
+
+def one_uv_per_vertex(mesh: Mesh) -> Mesh:
+    """The same surface with one UV for each vertex: vertices on a seam are doubled, the copies come last."""
+    if mesh.uv is None or mesh.uv_faces is None:
+        return mesh
+    corners = torch.stack([mesh.faces.reshape(-1), mesh.uv_faces.reshape(-1)], -1)
+    pairs, inverse = torch.unique(corners, dim=0, return_inverse=True)  # sorted by vertex
+    count = len(mesh.vertices)
+    first = torch.ones(len(pairs), dtype=torch.bool)
+    first[1:] = pairs[1:, 0] != pairs[:-1, 0]
+    number = torch.where(first, pairs[:, 0], count - 1 + (~first).cumsum(0))
+    vertices = torch.cat([mesh.vertices, mesh.vertices[pairs[~first, 0]]])
+    uv = mesh.uv.new_zeros((len(vertices), 2)).index_copy(0, number, mesh.uv[pairs[:, 1]])
+    return Mesh(vertices, number[inverse].reshape(-1, 3), uv, texture=mesh.texture, parts=mesh.parts)
+
+
+def _to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
+    mesh = one_uv_per_vertex(mesh)
+    visual = None
+    if mesh.uv is not None:
+        picture = None if mesh.texture is None else to_pillow(mesh.texture)
+        visual = TextureVisuals(uv=mesh.uv.double().numpy(), material=PBRMaterial(baseColorTexture=picture))
+    return trimesh.Trimesh(mesh.vertices.double().numpy(), mesh.faces.numpy(), visual=visual, process=False)
+
+
+def _glb_bytes(mesh: Mesh) -> bytes:
+    return trimesh.Scene({"mesh": _to_trimesh(mesh)}).export(file_type="glb")
+
+
+def _ply_bytes(mesh: Mesh, picture: str | None) -> bytes:
+    content = trimesh.exchange.ply.export_ply(_to_trimesh(mesh))
+    if picture is None:
+        return content
+    out = io.BytesIO()
+    head, rest = content.split(b"\nelement vertex", 1)
+    out.write(head + b"\ncomment TextureFile " + picture.encode() + b"\nelement vertex" + rest)
+    return out.getvalue()
