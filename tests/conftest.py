@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ NO_GPU = "no GPU: CUDA is not available"
 settings.register_profile(
     "quick",
     max_examples=25,
-    deadline=None,  # the first call of a torch function can take a second; the time of one example says nothing
+    deadline=None,  # the first call of a torch function can take a second: that says nothing about an example
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -24,7 +26,7 @@ settings.load_profile("quick")
 
 @pytest.fixture(params=["cpu", "cuda"])
 def device(request: pytest.FixtureRequest) -> torch.device:
-    """Every device this machine has: a test that takes it runs on the CPU and, where there is one, on the GPU."""
+    """Each device in turn: a test that takes it runs on the CPU and, where there is one, on the GPU."""
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip(NO_GPU)
     return torch.device(request.param)
@@ -39,7 +41,7 @@ def _seed() -> None:
 
 
 @pytest.fixture
-def one_thread():
+def one_thread() -> Iterator[None]:
     """Torch on one thread, so that a ratio of two times does not depend on how many cores are idle."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -47,22 +49,32 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def pytest_terminal_summary(terminalreporter) -> None:
-    """List every skipped test with its reason, also when nothing else is printed."""
-    skipped = _skip_reasons(terminalreporter)
+# Every run ends with a list of what was skipped and why. With ASM_TEACH_STRICT_SKIPS=1, as in .ci/run, a skip
+# for any other reason than a missing GPU fails the run: a test that silently does not run protects nothing.
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print each reason once, with the tests that gave it, file by file."""
+    skipped = _skipped(terminalreporter)
+    by_reason: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for nodeid, reason in skipped:
+        file, _, test = nodeid.partition("::")
+        by_reason[reason][file].append(test or "the whole file")
     terminalreporter.section("skipped")
     if not skipped:
         terminalreporter.write_line("nothing was skipped")
-    for name, reason in skipped:
-        terminalreporter.write_line(f"{name}: {reason}")
-    if _strict() and (bad := _not_allowed(skipped)):
-        terminalreporter.write_line(f"ERROR: {len(bad)} skipped for another reason than a missing GPU", red=True)
+    for reason, files in by_reason.items():
+        terminalreporter.write_line(f"{sum(map(len, files.values()))} skipped: {reason}", yellow=True)
+        for file, tests in files.items():
+            terminalreporter.write_line(f"    {file}: {', '.join(tests)}")
+    if _strict() and _forbidden(skipped):
+        terminalreporter.write_line("FAILED: only tests that need a GPU may be skipped here", red=True)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """With ASM_TEACH_STRICT_SKIPS=1 a skip that is not for a missing GPU fails the run."""
+    """Turn a passed run with a forbidden skip into a failed one."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if _strict() and exitstatus == 0 and reporter and _not_allowed(_skip_reasons(reporter)):
+    if exitstatus == pytest.ExitCode.OK and _strict() and reporter and _forbidden(_skipped(reporter)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -70,12 +82,12 @@ def _strict() -> bool:
     return os.environ.get("ASM_TEACH_STRICT_SKIPS") == "1"
 
 
-def _not_allowed(skipped: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name, reason) for name, reason in skipped if not reason.startswith("no GPU")]
+def _forbidden(skipped: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(nodeid, reason) for nodeid, reason in skipped if not reason.startswith("no GPU")]
 
 
-def _skip_reasons(reporter) -> list[tuple[str, str]]:
-    """Name and reason of each skipped test: a skip is reported as (file, line, "Skipped: reason")."""
+def _skipped(reporter: pytest.TerminalReporter) -> list[tuple[str, str]]:
+    """Name and reason of each skipped test; pytest keeps a skip as (file, line, "Skipped: reason")."""
     rows = []
     for report in reporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

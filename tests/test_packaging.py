@@ -1,0 +1,163 @@
+"""The files around the code agree: dependencies, pins, Binder, citations, and what is tracked."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DEPENDENCIES = {canonicalize_name(r.name): r.specifier for r in map(Requirement, PROJECT["dependencies"])}
+EXTRAS = [Requirement(line) for lines in PROJECT["optional-dependencies"].values() for line in lines]
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+
+# conda-forge's name where it differs from the one pip uses
+CONDA_NAMES = {"pytorch-cpu": "torch", "pytorch": "torch", "matplotlib-base": "matplotlib"}
+
+
+def _pins(python: str) -> dict[str, Version]:
+    """Name -> pinned version, as pip reads constraints.txt on this version of Python."""
+    pins = {}
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        requirement = Requirement(line)
+        if requirement.marker and not requirement.marker.evaluate({"python_version": python}):
+            continue
+        (clause,) = requirement.specifier
+        assert clause.operator == "==", f"constraints.txt does not pin one version: {line}"
+        assert requirement.name not in pins, f"{requirement.name} is pinned twice for Python {python}"
+        pins[canonicalize_name(requirement.name)] = Version(clause.version)
+    return pins
+
+
+def _tracked() -> list[Path]:
+    """The files under version control; without git (an unpacked release), every file of the project."""
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode == 0:
+        return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+    hidden = {".venv", "build", "dist"}
+    return [p for p in ROOT.rglob("*") if p.is_file() and not hidden & set(p.relative_to(ROOT).parts)]
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_every_dependency_is_pinned_in_an_allowed_version(python: str) -> None:
+    pins = _pins(python)
+    wanted = [Requirement(line) for line in PROJECT["dependencies"]] + EXTRAS
+    for requirement in wanted:
+        if requirement.marker and not requirement.marker.evaluate({"python_version": python}):
+            continue
+        name = canonicalize_name(requirement.name)
+        assert name in pins, f"constraints.txt does not pin {name}"
+        assert pins[name] in requirement.specifier, f"{name}=={pins[name]} is outside {requirement.specifier}"
+
+
+def test_the_pythons_are_the_ones_the_project_names() -> None:
+    allowed = SpecifierSet(PROJECT["requires-python"])
+    assert [p for p in ("3.8", "3.9", *PYTHONS, "3.14", "3.15") if p in allowed] == PYTHONS
+
+
+def test_torch_is_pinned_without_a_build_suffix() -> None:
+    # "2.13.0+cpu" would refuse the CUDA builds of the same version
+    assert _pins("3.11")["torch"] == Version("2.13.0")
+
+
+def _binder_specifiers() -> dict[str, SpecifierSet]:
+    environment = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text(encoding="utf-8"))
+    found = {}
+    for line in environment["dependencies"]:
+        name, clauses = re.fullmatch(r"([A-Za-z0-9_.-]+)(.*)", line).groups()
+        clauses = re.sub(r"^=(?!=)(.*)$", r"==\1.*", clauses)  # conda's python=3.12 is pip's python==3.12.*
+        found[CONDA_NAMES.get(name, name)] = SpecifierSet(clauses)
+    return found
+
+
+def test_binder_names_every_dependency_in_an_allowed_version() -> None:
+    binder, pins = _binder_specifiers(), _pins("3.12")
+    for name, allowed in DEPENDENCIES.items():
+        assert name in binder, f"binder/environment.yml does not name {name}"
+        lowest = [Version(clause.version) for clause in binder[name] if clause.operator == ">="]
+        assert lowest, f"binder/environment.yml gives {name} no lowest version"
+        assert lowest[0] in allowed, f"{name}: Binder allows {lowest[0]}, pyproject.toml wants {allowed}"
+        assert pins[name] in binder[name], f"{name}: Binder leaves out the tested version {pins[name]}"
+        for clause in allowed:
+            if clause.operator.startswith("<"):
+                assert str(clause) in map(str, binder[name]), f"{name}: Binder lacks the upper bound {clause}"
+
+
+def test_binder_runs_an_allowed_python() -> None:
+    allowed = SpecifierSet(PROJECT["requires-python"])
+    (clause,) = _binder_specifiers()["python"]
+    assert clause.version.removesuffix(".*") in allowed
+
+
+def test_binder_starts_on_the_start_notebook() -> None:
+    settings = json.loads((ROOT / "binder" / "jupyter_server_config.json").read_text(encoding="utf-8"))
+    url = settings["LabApp"]["default_url"]
+    assert url == settings["ServerApp"]["default_url"]
+    assert url == "/lab/tree/notebooks/00_start_here.ipynb"
+    assert f"urlpath={url.removeprefix('/')}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_citation_file_names_every_asset_with_its_attribution() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    sources = json.loads((ROOT / "data" / "sources.json").read_text(encoding="utf-8"))
+    for name, asset in sources["assets"].items():
+        (entry,) = [r for r in citation["references"] if r["notes"].startswith(f"Asset {name}.")]
+        assert asset["attribution"] in entry["notes"]
+        assert asset["licence"] == entry["license"]
+
+
+def test_the_citation_file_names_the_paper_and_the_embedded_sources() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    for name in ("2304.09423", "MakeHuman", "Suominen", "Anny", "SOMA"):
+        assert name in citation
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    import asm_teach
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert asm_teach.__version__ == PROJECT["version"] == citation["version"]
+
+
+# An address that only serves packages, or a folder of one machine, breaks on every other machine. The patterns
+# are broken up, so that this file does not find itself.
+FORBIDDEN = re.compile(
+    r"pypi\.[o]rg/simple|files\.python[h]osted|conda\.ana[c]onda|download\.py[t]orch|--(?:extra-)?index-[u]rl"
+    r"|(?<![\w.:/])/(?:home|Users|root|work)/[\w.]+|[A-Z]:\\+Users\\|/ipykernel_\d+",
+)
+
+
+def test_no_tracked_file_names_a_package_host_or_a_folder_of_one_machine() -> None:
+    places = []
+    for path in _tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        places += [f"{path.relative_to(ROOT)}: {match.group()}" for match in FORBIDDEN.finditer(text)]
+        if str(ROOT) != "/" and str(ROOT) in text:
+            places.append(f"{path.relative_to(ROOT)}: {ROOT}")
+    assert not places, "\n".join(places)
+
+
+def test_what_is_forbidden_would_be_found() -> None:
+    bad = ["/" + "home/ada/faces", "C:" + "\\Users\\ada", "--extra-" + "index-url x", "/" + "work/main"]
+    assert all(FORBIDDEN.search(text) for text in bad)
+    assert not FORBIDDEN.search("https://example.org/work/faces and ../work/x and asm_teach/home")
