@@ -136,7 +136,7 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert asm_teach.__version__ == PROJECT["version"] == citation["version"]
 
 
-# An address that only serves packages, or a folder of one machine, breaks on every other machine. The patterns
+# An address that only serves packages, or a folder of one machine, breaks on every other one. The patterns
 # are broken up, so that this file does not find itself.
 FORBIDDEN = re.compile(
     r"pypi\.[o]rg/simple|files\.python[h]osted|conda\.ana[c]onda|download\.py[t]orch|--(?:extra-)?index-[u]rl"

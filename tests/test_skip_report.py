@@ -16,7 +16,7 @@ CASES = {
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
-    """Run a few of the cases under our own conftest.py, in this process: a new one would import torch again."""
+    """Run some of the cases under our conftest.py, in this process: a new one would import torch again."""
 
     def inner(*names: str, strict: bool) -> tuple[int, str]:
         monkeypatch.setenv("ASM_TEACH_STRICT_SKIPS", "1" if strict else "")
