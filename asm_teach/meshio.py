@@ -200,7 +200,7 @@ def _read_ply(path: Path) -> Mesh:
 
 
 def _texcoord(table: np.ndarray | dict[str, np.ndarray] | None) -> np.ndarray | None:
-    """The `texcoord` column of a PLY file's faces; a table of text files is a dictionary, else it is structured."""
+    """The `texcoord` column of the faces of a PLY file; the table of a text file is a dictionary."""
     if isinstance(table, np.ndarray) and "texcoord" in (table.dtype.names or ()):
         return table["texcoord"]["f1"]
     return table.get("texcoord") if isinstance(table, dict) else None
