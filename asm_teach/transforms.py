@@ -101,7 +101,7 @@ def _find_cycle(parents: list[int]) -> list[int]:
 
 
 def rotation_matrix(rotvec: Tensor) -> Tensor:
-    """Rotation vectors (..., 3), angle in radians times axis, as matrices (..., 3, 3). Derived in lesson 1."""
+    """Rotation vectors (..., 3), angle in radians times axis, as (..., 3, 3). Derived in lesson 1."""
     return roma.rotvec_to_rotmat(rotvec)
 
 

@@ -1,0 +1,105 @@
+"""Skinning weights as Gaussian mixtures on the face chart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import threshold_
+
+_CUT = -30.0  # log of the smallest share kept: exp(-30) is 1e-13, far below what float32 can add to 1
+_ROWS = 512  # vertices handled at a time, so that their exponents stay in the processor's cache
+
+
+def mixture_weights(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
+    """Skinning weights from Gaussian mixtures around the bones, eq. (2). Derived in lesson 2.
+
+    uv: (V, 2) the vertices on the chart.  bone_uv: (J, 2) the bones on the chart.
+    logits: (J, K), pi = softmax(logits).  mean: (J, K, 2), the offsets mu from the bone.
+    factor: (J, K, 3), (a, b, c) of the Cholesky factor L = [[exp(a), 0], [b, exp(c)]] of Sigma = L L^T.
+    Returns (V, J) in the dtype of `uv`; rows sum to 1. A component that gives a vertex less than exp(-30) of
+    what the largest one gives is cut to exactly 0. Raises ValueError for shapes that do not fit together.
+
+    Eq. (2) is a softmax over all J K components at once, summed over those of a bone: it never leaves log
+    space. The exponents are one matrix product. That is done in float64: with a narrow Gaussian, terms of the
+    size of (u / sigma)^2 cancel in it, which in float32 leaves two digits at sigma = 0.005.
+    """
+    (bones, components), found = logits.shape, (uv.shape, bone_uv.shape, mean.shape, factor.shape)
+    if found != ((len(uv), 2), (bones, 2), (bones, components, 2), (bones, components, 3)):
+        raise ValueError(
+            "uv, bone_uv, mean, factor: expected shapes (V, 2), (J, 2), (J, K, 2), (J, K, 3) with (J, K) = "
+            f"{(bones, components)} as in logits, found {', '.join(str(tuple(shape)) for shape in found)}"
+        )
+    u, v = uv.double().unbind(-1)
+    powers = torch.stack([u * u, u * v, v * v, u, v, torch.ones_like(u)], dim=1)
+    coefficients = _coefficients(bone_uv[:, None].double() + mean, logits.double(), factor.double())
+    return _SummedShares.apply(powers, coefficients, bones, uv.dtype)
+
+
+def _coefficients(centre: Tensor, logits: Tensor, factor: Tensor) -> Tensor:
+    """(6, K J): the factors of u^2, uv, v^2, u, v, 1 in log(pi N(u; centre, L L^T)), less -log(2 pi)."""
+    a, b, c = factor.unbind(-1)
+    # L^-1 (u - centre) is (x, y) = (p u + r, q u + s v + t), and the exponent is -(x^2 + y^2) / 2.
+    p, s = (-a).exp(), (-c).exp()
+    q = -b * p * s
+    r = -p * centre[..., 0]
+    t = -q * centre[..., 0] - s * centre[..., 1]
+    constant = logits.log_softmax(-1) - a - c - (r * r + t * t) / 2
+    terms = [-(p * p + q * q) / 2, -q * s, -s * s / 2, -p * r - q * t, -s * t, constant]
+    return torch.stack(terms).mT.flatten(1)
+
+
+class _SummedShares(torch.autograd.Function):
+    """Powers (V, 6) and coefficients (6, K J) to weights (V, J): each component's share, summed over K."""
+
+    @staticmethod
+    def forward(ctx, powers: Tensor, coefficients: Tensor, bones: int, dtype: torch.dtype) -> Tensor:
+        shares = powers.new_empty(len(powers), coefficients.shape[1], dtype=dtype)
+        weights = powers.new_empty(len(powers), bones, dtype=dtype)
+        for rows in _blocks(len(powers)):
+            exponents = powers[rows] @ coefficients
+            exponents = (exponents - exponents.amax(1, keepdim=True)).to(dtype)
+            # Cut before exp: what is smaller becomes a subnormal number, which slows a CPU tenfold.
+            torch.softmax(threshold_(exponents, _CUT, -math.inf), dim=1, out=shares[rows])
+            weights[rows] = sum(shares[rows].split(bones, dim=1))
+        ctx.save_for_backward(powers, coefficients, shares)
+        return weights
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
+        powers, coefficients, shares = ctx.saved_tensors
+        components = shares.shape[1] // grad.shape[1]
+        by_power = torch.empty_like(powers) if ctx.needs_input_grad[0] else None
+        by_coefficient = torch.zeros_like(coefficients)
+        for rows in _blocks(len(powers)):
+            # The derivative of a softmax: share * (grad - the mean of grad under the shares).
+            flow = shares[rows] * torch.cat([grad[rows]] * components, dim=1)
+            flow = flow.addcmul_(shares[rows], flow.sum(1, keepdim=True), value=-1).double()
+            by_coefficient.addmm_(powers[rows].T, flow)
+            if by_power is not None:
+                by_power[rows] = flow @ coefficients.T
+        return by_power, by_coefficient, None, None
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, start + _ROWS) for start in range(0, count, _ROWS))
+
+
+def mixture_weights_reference(
+    uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor
+) -> Tensor:
+    """Eq. (2) as it is written, with all (V, J, K) pairs in memory: the slow form that lesson 2 begins with.
+
+    Arguments and result as in `mixture_weights`, but nothing is cut.
+    """
+    a, b, c = factor.unbind(-1)
+    offset = uv[:, None, None] - (bone_uv[:, None] + mean)  # (V, J, K, 2)
+    x = offset[..., 0] / a.exp()
+    y = (offset[..., 1] - b * x) / c.exp()
+    log_normal = -(x**2 + y**2) / 2 - a - c - math.log(2 * math.pi)
+    log_g = (logits.log_softmax(-1) + log_normal).logsumexp(-1)  # (V, J)
+    return log_g.softmax(-1)
