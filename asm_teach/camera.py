@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
 import roma
 import torch
 from torch import Tensor
 
-_LEAST_NOISE = 0.1  # pixels; nobody marks a landmark better, so the focal prior never quite vanishes
-_MOST_STEPS = 100
-_NEAREST = 0.02  # no landmark comes closer to the lens than this fraction of the distance of their middle
+from asm_teach.checks import check_points
+from asm_teach.pose import solve_pose
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,163 +189,37 @@ def pose_from_landmarks(
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ValueError(f"{name} is {value}: give a number above zero")
 
-    with torch.no_grad():
-        middle = points.detach().double().cpu().mean(0)
-        shape = points.detach().double().cpu() - middle
-        principal = torch.tensor([width / 2, height / 2], dtype=torch.float64)
-        seen = pixels.detach().double().cpu() - principal
-        if focal is None:
-            prior = (math.log(median * math.hypot(width, height)), sigma)
-        else:
-            prior = (math.log(focal), 0.0)
-        fits = [_refine(shape, seen, *start, prior, robust) for start in _starts(shape, seen)]
-        _, rotation, (log_scale, shift_x, shift_y, log_focal) = min(fits, key=lambda fit: fit[0])
-        # From the numbers that were fitted (see _refine) back to where the middle of the landmarks is.
-        scale, focal_length = math.exp(log_scale), math.exp(log_focal)
-        at = middle.new_tensor([shift_x / scale, shift_y / scale, focal_length / scale])
-        camera = Camera(
-            focal=middle.new_tensor(focal_length),
-            principal=principal,
-            rotation=roma.rotmat_to_rotvec(rotation),
-            translation=at - rotation @ middle,
-            size=(width, height),
-        )
-        return camera.to(points.device, points.dtype)
-
-
-def _starts(shape: Tensor, seen: Tensor) -> list[tuple[Tensor, float, Tensor]]:
-    """Scaled orthography in closed form: (rotation, log scale, shift) of each candidate.
-
-    Without perspective, seen = scale (x, y) + shift with (x, y) the first two rows of rotation . shape. The
-    best affine map, its rows made orthonormal by SVD, gives one candidate. A flat object seen so has two
-    mirrored poses that look the same; they are further candidates, the right ones for landmarks in a plane.
-    """
-    shift = seen.mean(0)
-    _, spread, axes = torch.linalg.svd(shape, full_matrices=False)
-    if spread[1] < 1e-6 * spread[0]:
-        raise ValueError(
-            "points all lie on one line (or in one place): the turn about it cannot be seen, choose others"
-        )
-    candidates = []
-    if spread[2] > 1e-3 * spread[0]:
-        affine = torch.linalg.lstsq(shape, seen - shift).solution.mT
-        u, s, vh = torch.linalg.svd(affine, full_matrices=False)
-        rows = u @ vh
-        candidates.append((torch.stack([*rows, torch.linalg.cross(*rows)]), float(s.mean())))
-    # In the plane: depths (p, q) complete the columns (a, b) of the 2x2 map to two vectors of equal length at
-    # right angles: p^2 - q^2 = |b|^2 - |a|^2 and p q = -a.b, which is one complex square root, (p + iq)^2.
-    a, b = torch.linalg.lstsq(shape @ axes[:2].mT, seen - shift).solution
-    root = complex(float(b @ b - a @ a), -2 * float(a @ b)) ** 0.5
-    plane = torch.stack([*axes[:2], torch.linalg.cross(axes[0], axes[1])])
-    for sign in (1, -1):
-        depths = shape.new_tensor([sign * root.real, sign * root.imag])
-        columns = torch.cat([torch.stack([a, b]), depths[:, None]], dim=1)
-        scale = float(torch.linalg.vector_norm(columns, dim=1).mean())
-        unit = columns / max(scale, 1e-12)
-        turned = torch.stack([*unit, torch.linalg.cross(*unit)])
-        candidates.append((roma.special_procrustes(turned.mT @ plane), scale))
-    return [(rotation, math.log(max(scale, 1e-9)), shift) for rotation, scale in candidates]
-
-
-def _refine(
-    shape: Tensor,
-    seen: Tensor,
-    rotation: Tensor,
-    log_scale: float,
-    shift: Tensor,
-    prior: tuple[float, float],
-    robust: float | None,
-) -> tuple[float, Tensor, list[float]]:
-    """Levenberg-Marquardt on the rotation and (log scale, shift, log focal); gives (cost, rotation, numbers).
-
-    With the middle of the landmarks at depth Z, scale = focal / Z (pixels per mm there) and k = 1 / Z:
-
-        pixel = (scale (x, y) + shift) / (1 + k z),     k = scale / focal
-
-    which stays well behaved as the camera moves off to infinity: size and place in the picture are told apart
-    from the strength of the perspective. The cost is twice the negative log posterior, with the noise taken
-    from the residuals themselves.
-    """
-    goal, sigma = prior
-    free = 7 if sigma else 6
-    numbers = torch.cat([torch.tensor([log_scale]).to(shape), shift, torch.tensor([goal]).to(shape)])
-    behind = -float((shape @ rotation[2]).min()) * 1.25  # start with every landmark in front
-    if behind > 0 and math.exp(log_scale - goal) * behind > 1:
-        numbers[3 if sigma else 0] = log_scale + math.log(behind) if sigma else goal - math.log(behind)
-
-    def evaluate(rotation: Tensor, numbers: Tensor) -> tuple[float, float, Tensor, Tensor] | None:
-        turned = shape @ rotation.mT
-        scale, k = float(numbers[0].exp()), float((numbers[0] - numbers[3]).exp())
-        closeness = 1 + k * turned[:, 2:]
-        if not bool((closeness > _NEAREST).all()):
-            return None
-        pixel = (scale * turned[:, :2] + numbers[1:3]) / closeness
-        error = pixel - seen
-        squared = error.square().sum(1)
-        weight = torch.ones_like(squared) if robust is None else 1 / (1 + squared / robust**2)
-        loss = squared if robust is None else robust**2 * torch.log1p(squared / robust**2)
-        count = max(2 * len(shape) - free, 1)
-        variance = float(loss.sum()) / count + _LEAST_NOISE**2
-        cost = count * math.log(variance) + (((float(numbers[3]) - goal) / sigma) ** 2 if sigma else 0.0)
-        jacobian = _jacobian(turned, pixel, closeness, scale, k)[..., :free]
-        weighted = jacobian * (weight / variance)[:, None, None]
-        normal = torch.einsum("lcp,lcq->pq", weighted, jacobian)
-        gradient = torch.einsum("lcp,lc->p", weighted, error)
-        if sigma:
-            normal[6, 6] += 1 / sigma**2
-            gradient[6] += (numbers[3] - goal) / sigma**2
-        return cost, variance, normal, gradient
-
-    state = evaluate(rotation, numbers)
-    damping = 1e-3
-    for _ in range(_MOST_STEPS):
-        if state is None or damping > 1e10:
-            break
-        cost, _, normal, gradient = state
-        diagonal = torch.diag(normal.diagonal() * damping + 1e-12 * normal.diagonal().max())
-        step = -torch.linalg.solve(normal + diagonal, gradient)
-        trial_rotation = roma.rotvec_to_rotmat(step[:3]) @ rotation
-        trial_numbers = numbers.clone()
-        trial_numbers[: free - 3] += step[3:]
-        trial = evaluate(trial_rotation, trial_numbers)
-        if trial is None or not trial[0] < cost:
-            damping *= 8
-            continue
-        rotation, numbers, state, damping = trial_rotation, trial_numbers, trial, max(damping / 8, 1e-9)
-        if cost - trial[0] < 1e-12 * (1 + abs(cost)):
-            break
-    return (math.inf if state is None else state[0]), rotation, numbers.tolist()
-
-
-def _jacobian(turned: Tensor, pixel: Tensor, closeness: Tensor, scale: float, k: float) -> Tensor:
-    """(L, 2, 7) derivative of the pixels in a small turn (3), log scale, shift (2) and log focal."""
-    x, y, z = turned.unbind(1)
-    zero = torch.zeros_like(x)
-    turn = torch.stack([zero, z, -y, -z, zero, x, y, -x, zero], 1).reshape(-1, 3, 3)  # of x, y, z in the turn
-    perspective = k * pixel  # how a pixel moves towards the middle as its point moves back
-    by_turn = scale * turn[:, :2] - perspective[:, :, None] * turn[:, None, 2]
-    by_focal = perspective * z[:, None]
-    by_scale = scale * turned[:, :2] - by_focal
-    by_shift = torch.eye(2).to(pixel).expand(len(x), 2, 2)
-    return torch.cat([by_turn, by_scale[..., None], by_shift, by_focal[..., None]], 2) / closeness[:, None]
+    principal = torch.tensor([width / 2, height / 2], dtype=torch.float64)
+    rotation, translation, fitted_focal = solve_pose(
+        points.detach().double().cpu(),
+        pixels.detach().double().cpu() - principal,
+        focal=median * math.hypot(width, height) if focal is None else focal,
+        focal_sigma=sigma if focal is None else 0.0,
+        robust=robust,
+    )
+    camera = Camera(
+        focal=principal.new_tensor(fitted_focal),
+        principal=principal,
+        rotation=roma.rotmat_to_rotvec(rotation),
+        translation=translation,
+        size=(width, height),
+    )
+    return camera.to(points.device, points.dtype)
 
 
 def _check_size(size: object) -> tuple[int, int]:
     if (
         not isinstance(size, (tuple, list))
         or len(size) != 2
-        or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in size)
+        or not all(isinstance(side, Integral) and side > 0 for side in size)
     ):
         raise ValueError(f"size is {size!r}: give (width, height), two whole numbers above zero")
-    return (size[0], size[1])
+    return (int(size[0]), int(size[1]))
 
 
 def _check_landmarks(points: Tensor, pixels: Tensor, width: int, height: int) -> None:
     for name, value, length in (("points", points, 3), ("pixels", pixels, 2)):
-        if not isinstance(value, Tensor) or value.ndim != 2 or value.shape[1] != length:
-            raise ValueError(f"{name} is {_describe(value)}: give shape (L, {length}), a landmark a row")
-        if bad := (~torch.isfinite(value).all(1)).nonzero().flatten().tolist():
-            raise ValueError(f"{name} of landmark {bad[0]} is NaN or infinite: leave such landmarks out")
+        check_points(value, name, length)
     if len(points) != len(pixels):
         raise ValueError(
             f"points has {len(points)} landmarks and pixels has {len(pixels)}: give the same ones, in order"

@@ -1,0 +1,144 @@
+"""Bringing one shape to another: from pairs of points in closed form, or from closest points in steps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from asm_teach.checks import check_points
+from asm_teach.closest import Surface
+
+Alignment = tuple[Tensor, Tensor, Tensor]  # scale (), rotation (3, 3), translation (3,)
+
+_TRIM = 0.1  # share of the points, the furthest, that do not steer: hair, ears, the rims of holes
+_MOST_STEPS = 60
+_STILL = 1e-6  # of the points' extent: an alignment that moves less than this has come to rest
+
+
+def align_points(source: Tensor, target: Tensor, scale: bool = False) -> Alignment:
+    """The rigid or similarity transform of least squares (Umeyama's closed form): target ~ s R source + t.
+
+    Args:
+        source: (n, 3) mm, at least three points that are not on one line.
+        target: (n, 3) mm, the same points in the same order.
+        scale: also estimate the scale; else it is 1.
+
+    Returns:
+        (s (), R (3, 3), t (3,)) for `apply_alignment`; R is a rotation, never a reflection.
+
+    Raises:
+        ValueError: fewer than three points, different numbers, NaN, points on one line.
+    """
+    check_points(source, "source", 3)
+    check_points(target, "target", 3)
+    if len(source) != len(target):
+        raise ValueError(f"source has {len(source)} points and target has {len(target)}: give pairs")
+    if len(source) < 3:
+        raise ValueError(f"source has only {len(source)} points: three or more are needed to align")
+    x, y = source.double(), target.double()
+    x_mean, y_mean = x.mean(0), y.mean(0)
+    x, y = x - x_mean, y - y_mean
+    for name, centred in (("source", x), ("target", y)):
+        spread = torch.linalg.svdvals(centred)
+        if spread[1] <= 1e-6 * spread[0]:
+            raise ValueError(f"{name}: all points lie on one line, so the turn about it is open; add others")
+    u, spread, vh = torch.linalg.svd(y.mT @ x)
+    sign = torch.ones_like(spread)
+    sign[2] = torch.linalg.det(u @ vh).sign()  # the nearest rotation where the best map is a reflection
+    rotation = (u * sign) @ vh
+    s = (spread * sign).sum() / x.square().sum() if scale else torch.ones_like(spread[0])
+    shift = y_mean - s * (rotation @ x_mean)
+    return s.to(source.dtype), rotation.to(source.dtype), shift.to(source.dtype)
+
+
+def apply_alignment(points: Tensor, alignment: Alignment) -> Tensor:
+    """s R p + t of each point. (..., 3) mm -> (..., 3) mm."""
+    s, rotation, shift = alignment
+    return s * (points @ rotation.mT) + shift
+
+
+class Placement(NamedTuple):
+    """Where a surface has been put: its points p are at scale rotation p + shift (float64)."""
+
+    scale: float = 1.0
+    rotation: np.ndarray = np.eye(3)
+    shift: np.ndarray = np.zeros(3)
+
+    def forward(self, points: np.ndarray) -> np.ndarray:
+        """Points of the surface, (n, 3), to where they have been put."""
+        return self.scale * points @ self.rotation.T + self.shift
+
+    def backward(self, points: np.ndarray) -> np.ndarray:
+        """Points of space, (n, 3), in the surface's own coordinates: what is nearest stays so."""
+        return (points - self.shift) @ self.rotation / self.scale
+
+
+def settle(
+    surface: Surface, points: np.ndarray, starts: list[Placement], similarity: bool
+) -> tuple[Placement, bool]:
+    """Move a surface to points (n, 3) by iterated closest points: (placement, whether it came to rest).
+
+    Minimises the sum of squared distances from the points to the surface, less the furthest tenth. The
+    derivative of such a distance is along the line to the closest point, so each step is Gauss-Newton on all
+    of them, damped (Levenberg-Marquardt) and taken only if it makes the sum smaller. The surface's points
+    move and the distances stay those of the points: a surface that shrinks leaves points behind, so the scale
+    cannot collapse.
+    """
+    few = points[:: max(1, len(points) // 200)]
+    placement = min(starts, key=lambda start: _look(surface, few, start).cost)
+    seen = _look(surface, points, placement)
+    extent = float(np.linalg.norm(np.ptp(points, axis=0)))
+    damping = 1e-4
+    for _ in range(_MOST_STEPS):
+        middle = seen.foot.mean(0)
+        arm = seen.foot - middle
+        size = np.sqrt(np.square(arm).sum(1).mean()) + 1e-12 * extent
+        # Unknowns in mm of movement: a turn about the middle, a shift, and growth about the middle.
+        columns = [np.cross(arm, seen.direction) / size, seen.direction]
+        if similarity:
+            columns.append(np.einsum("nx,nx->n", arm, seen.direction)[:, None] / size)
+        jacobian = np.concatenate(columns, axis=1)
+        normal = jacobian.T @ jacobian
+        step = np.linalg.solve(
+            normal + damping * len(jacobian) * np.eye(len(normal)), jacobian.T @ seen.distance
+        )
+        turn = Rotation.from_rotvec(step[:3] / size).as_matrix()
+        grow = float(np.exp(step[6] / size)) if similarity else 1.0
+        trial = Placement(
+            grow * placement.scale,
+            turn @ placement.rotation,
+            grow * turn @ (placement.shift - middle) + middle + step[3:6],
+        )
+        found = _look(surface, points, trial)
+        if found.cost < seen.cost:
+            placement, seen, damping = trial, found, max(damping / 10, 1e-12)
+        else:
+            damping = max(damping * 10, 1e-8)
+        if np.abs(step).max() < _STILL * extent:
+            return placement, True
+    return placement, False
+
+
+class _Seen(NamedTuple):
+    cost: float
+    foot: np.ndarray  # (kept, 3) closest points, where they have been put
+    distance: np.ndarray  # (kept,)
+    direction: np.ndarray  # (kept, 3) unit, from the foot to the point
+
+
+def _look(surface: Surface, points: np.ndarray, placement: Placement) -> _Seen:
+    """Closest points of a placed surface, without the furthest share of them."""
+    nearest, distance, face = surface.closest(placement.backward(points))
+    kept = max(int(np.ceil((1 - _TRIM) * len(points))), min(3, len(points)))
+    keep = np.argpartition(distance, kept - 1)[:kept]
+    foot, distance = placement.forward(nearest[keep]), distance[keep] * placement.scale
+    direction = points[keep] - foot
+    length = np.linalg.norm(direction, axis=1, keepdims=True)
+    touching = length[:, 0] < 1e-12 * np.abs(points).max()  # no direction is left: it is the normal
+    direction = direction / np.where(touching[:, None], 1, length)
+    direction[touching] = surface.normals(face[keep][touching]) @ placement.rotation.T
+    return _Seen(float(distance @ distance), foot, distance, direction)
