@@ -205,8 +205,8 @@ def _obtain(file: _File, progress: bool) -> Path:
         reason = str(error) if len(str(error)) < 120 else type(error).__name__
         raise AssetUnavailable(
             f"{file.name} of {file.asset} is not on this computer and could not be downloaded ({reason}): "
-            f"connect to the internet once and {file.command}, or set ASM_TEACH_MIRROR to a folder that holds "
-            f"{file.asset}/{file.name}"
+            f"connect to the internet once and {file.command}, or set ASM_TEACH_MIRROR to a folder that "
+            f"holds {file.asset}/{file.name}"
         ) from error
     except ValueError as error:  # pooch threw the file away before it complained
         raise ValueError(

@@ -1,7 +1,7 @@
 """Landmarks: named points on a mesh, and readers for points in files.
 
 A landmark on a mesh is a face and three barycentric coordinates, so it moves with the surface. The order of
-68 points that most software uses is iBUG's: jaw, brows, nose, eyes, mouth, from the person's right to the left.
+68 points that most software uses is iBUG's: jaw, brows, nose, eyes, mouth, from the person's right to left.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def ibug68(labelled: LabelledPoints) -> Tensor:
 
 
 def require_ibug68(points: Tensor) -> None:
-    """Raise a ValueError unless points (68, 3), +x the person's left, +y up, can be a face in iBUG's order."""
+    """Raise a ValueError unless points (68, 3), x to the person's left, y up, are a face in iBUG's order."""
     check_points(points, "points", 3)
     if len(points) != 68:
         raise ValueError(f"points has {len(points)} rows: iBUG's order has 68 points")
