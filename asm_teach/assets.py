@@ -71,9 +71,10 @@ def list_assets() -> list[AssetRow]:
 
 
 def asset_licence(name: str) -> str:
-    """Licence, attribution and, where there is one, the note of an asset, in one paragraph."""
+    """Licence and attribution of an asset in one line, with what else must stand beside its pictures."""
     entry = _entry(name)
-    return ". ".join(filter(None, (entry["licence"], entry["attribution"], entry["note"])))
+    note = f'; note: "{entry["note"]}"' if entry["note"] else ""
+    return f"{entry['licence']}; {entry['attribution']}{note}"
 
 
 def fetch(name: str, progress: bool = True) -> Path:

@@ -179,11 +179,11 @@ class Mesh:
     def _part_quads(self, chosen: Tensor, kept: Tensor) -> Tensor | None:
         if self.quads is None:
             return None
-        # A quad belongs to the part when one of its triangles does, whichever diagonal it was cut along.
-        count = len(self.vertices)
-        triangles = _keys(self.faces[chosen], count)
-        inside = torch.isin(_keys(self.quads[:, :3], count), triangles)
-        inside |= torch.isin(_keys(self.quads[:, [0, 1, 3]], count), triangles)
+        # A quad belongs to the part when both its triangles do, whichever diagonal it was cut along.
+        there = _keys(self.faces[chosen], len(self.vertices))
+        triangles = self.quads[:, [[0, 1, 2], [0, 2, 3], [0, 1, 3], [1, 2, 3]]]  # (Q, 4, 3)
+        found = torch.isin(_keys(triangles, len(self.vertices)), there)
+        inside = found[:, :2].all(-1) | found[:, 2:].all(-1)
         return torch.searchsorted(kept, self.quads[inside]) if inside.any() else None
 
 

@@ -57,7 +57,7 @@ class FaceKit:
     """The face of ICT-FaceKit.
 
     Attributes:
-        mesh: the template, V = 9,409 vertices in mm, with quads, one UV for each vertex on an injective chart.
+        mesh: the template, V = 9,409 vertices in mm, with quads and one UV for each vertex (injective).
         modes: name -> (V, 3) mm, what the shape adds to the template; identity modes for a coefficient of 1.
         licence: licence and attribution in words.
     """
@@ -126,8 +126,12 @@ def _james(progress: bool) -> Scan:
     folder = fetch("james", progress)
     mesh = read_mesh(folder / "james.obj")
     landmarks = ibug68(read_ljson(folder / "james.ljson"))
-    both = read_picture(folder / "james.jpg")  # the two photographs of the rig side by side
-    return Scan("james", mesh, landmarks, (both[:, :1200], both[:, 1200:]), True, asset_licence("james"))
+    assert mesh.texture is not None
+    left, right = (
+        mesh.texture[:, :1200],
+        mesh.texture[:, 1200:],
+    )  # the two photographs of the rig side by side
+    return Scan("james", mesh, landmarks, (left, right), True, asset_licence("james"))
 
 
 def _lee_perry_smith(progress: bool) -> Scan:
