@@ -16,7 +16,7 @@ lab: $(READY)
 	@$(BIN)/asm-teach lab $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest tests $(NOTEBOOKS) --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(ARGS)
+	$(BIN)/python -m pytest tests $(NOTEBOOKS) --nbval-lax --nbval-current-env --nbval-cell-timeout=170 $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check --quiet .

@@ -28,6 +28,8 @@ class Commands(click.Group):
         """Run the command; what the package raises is a message to the person who typed it."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # `asm-teach data | head`: click ends quietly
+            raise
         except (ValueError, OSError) as error:
             _fail(str(error) or type(error).__name__)
 
