@@ -99,7 +99,7 @@ class _Lines:
             raise ValueError(
                 f"{path.name}: this is a binary file, an OBJ file is text: damaged, or of another kind"
             )
-        lines = text.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+        lines = text.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
         self.lines = lines.replace("\\\n", " ").split("\n")
         self._read()
 
