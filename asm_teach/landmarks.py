@@ -40,7 +40,7 @@ class LandmarkSet:
             raise ValueError(
                 f"faces has shape {found} for {len(self.barycentric)} rows of barycentric: give one face each"
             )
-        check_indices(self.faces, "faces", 2**62, "the mesh")
+        _check_numbers(self.faces, "faces")
         total = self.barycentric.sum(-1)
         wrong = (total - 1).abs() > 1e-4
         if wrong.any():
@@ -49,9 +49,7 @@ class LandmarkSet:
                 f"barycentric: row {where} sums to {float(total[where]):.4g}, not 1: divide each row by it"
             )
         if self.names and len(self.names) != len(self.faces):
-            raise ValueError(
-                f"names has {len(self.names)} entries for {len(self.faces)} landmarks: name all or none"
-            )
+            raise ValueError(f"names has {len(self.names)} entries for {len(self.faces)} landmarks: name all or none")
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -59,7 +57,7 @@ class LandmarkSet:
     @classmethod
     def from_vertices(cls, indices: Tensor, faces: Tensor, names: Sequence[str] = ()) -> LandmarkSet:
         """Landmarks that are vertices (L,) of the mesh: a corner of the first face that has each of them."""
-        check_indices(indices, "indices", 2**62, "the mesh")
+        _check_numbers(indices, "indices")
         flat = faces.reshape(-1)
         never = len(flat)
         first = flat.new_full((int(max(faces.max(), indices.max())) + 1,), never)
@@ -113,26 +111,18 @@ def read_ljson(path: str | PathLike[str], group: str | None = None) -> LabelledP
     try:
         content = json.loads(path.read_text("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path.name}: this is no landmark file, or it is cut off ({error}); fetch it again"
-        ) from None
+        raise ValueError(f"{path.name}: this is no landmark file, or it is cut off ({error}); fetch it again") from None
     try:
         if content["version"] == 3:
             groups = content["groups"]
             if group is None and len(groups) == 1:
                 (group,) = groups
             if group not in groups:
-                raise ValueError(
-                    f"{path.name}: group={group!r} was asked for, but its groups are {sorted(groups)}"
-                )
+                raise ValueError(f"{path.name}: group={group!r} was asked for, but its groups are {sorted(groups)}")
             content = groups[group]
         elif content["version"] != 2:
-            raise ValueError(
-                f"{path.name}: version {content['version']} was found; versions 2 and 3 can be read"
-            )
-        rows = [
-            [float("nan") if x is None else float(x) for x in row] for row in content["landmarks"]["points"]
-        ]
+            raise ValueError(f"{path.name}: version {content['version']} was found; versions 2 and 3 can be read")
+        rows = [[float("nan") if x is None else float(x) for x in row] for row in content["landmarks"]["points"]]
         labels = {entry["label"]: torch.tensor(_indices(entry["mask"])) for entry in content["labels"]}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
@@ -140,9 +130,7 @@ def read_ljson(path: str | PathLike[str], group: str | None = None) -> LabelledP
         ) from None
     widths = {len(row) for row in rows}
     if len(widths) != 1 or not widths <= {2, 3}:
-        raise ValueError(
-            f"{path.name}: {len(rows)} points of {sorted(widths)} numbers were found; 2 or 3 are needed"
-        )
+        raise ValueError(f"{path.name}: {len(rows)} points of {sorted(widths)} numbers were found; 2 or 3 are needed")
     for label, indices in labels.items():
         check_indices(indices, f"{path.name}: label {label!r}", len(rows), "the points")
     points = torch.tensor(rows, dtype=torch.float32)
@@ -172,12 +160,12 @@ def read_tem(path: str | PathLike[str]) -> Tensor:
             x, y = map(float, row)
         except ValueError:
             raise ValueError(
-                f"{path.name}: point {number} of {count} is {' '.join(row)!r}, not 'x y'"
+                f"{path.name}: point {number} of {count} is {' '.join(row)!r}, not two numbers; fetch it again"
             ) from None
         points.append((x, y))
     if count < 1 or len(points) < count:
         raise ValueError(
-            f"{path.name}: {count} points are announced, {len(points)} found: it is cut off; fetch it again"
+            f"{path.name}: {count} points are announced and {len(points)} found: it is cut off; fetch it again"
         )
     return torch.tensor(points, dtype=torch.float32)
 
@@ -228,9 +216,12 @@ def require_ibug68(points: Tensor) -> None:
     }
     wrong = [fact for fact, true in facts.items() if not true]
     if wrong:
-        raise ValueError(
-            f"points: not a face in iBUG's order, since it fails that {wrong[0]}; reorder the points"
-        )
+        raise ValueError(f"points: not a face in iBUG's order, it is not true that {wrong[0]}; reorder them")
+
+
+def _check_numbers(x: Tensor, name: str) -> None:
+    if x.dtype != torch.int64 or (x < 0).any():
+        raise ValueError(f"{name}: found {x.dtype} from {x.min().item()}: give int64 numbers, counted from 0")
 
 
 def _indices(mask: list[int] | list[bool]) -> list[int]:
