@@ -39,13 +39,12 @@ def align_points(source: Tensor, target: Tensor, scale: bool = False) -> Alignme
         raise ValueError(f"source has {len(source)} points and target has {len(target)}: give pairs")
     if len(source) < 3:
         raise ValueError(f"source has only {len(source)} points: three or more are needed to align")
+    for name, value in (("source", source), ("target", target)):
+        if on_one_line(value):
+            raise ValueError(f"{name}: all points lie on one line, so the turn about it is open; add others")
     x, y = source.double(), target.double()
     x_mean, y_mean = x.mean(0), y.mean(0)
     x, y = x - x_mean, y - y_mean
-    for name, centred in (("source", x), ("target", y)):
-        spread = torch.linalg.svdvals(centred)
-        if spread[1] <= 1e-6 * spread[0]:
-            raise ValueError(f"{name}: all points lie on one line, so the turn about it is open; add others")
     u, spread, vh = torch.linalg.svd(y.mT @ x)
     sign = torch.ones_like(spread)
     sign[2] = torch.linalg.det(u @ vh).sign()  # the nearest rotation where the best map is a reflection
@@ -59,6 +58,14 @@ def apply_alignment(points: Tensor, alignment: Alignment) -> Tensor:
     """s R p + t of each point. (..., 3) mm -> (..., 3) mm."""
     s, rotation, shift = alignment
     return s * (points @ rotation.mT) + shift
+
+
+def on_one_line(points: Tensor) -> bool:
+    """Whether points (n, 3) lie on one line, or in one place, but for rounding."""
+    points = points.detach().double()
+    spread = torch.linalg.svdvals(points - points.mean(0))
+    # Of coincident points nothing is left but the rounding of their mean, some 1e-16 of their size.
+    return bool(spread[1] <= 1e-6 * spread[0]) or bool(spread[0] <= 1e-9 * points.abs().max())
 
 
 class Placement(NamedTuple):

@@ -14,6 +14,7 @@ import roma
 import torch
 from torch import Tensor
 
+from asm_teach.alignment import on_one_line
 from asm_teach.checks import check_points
 from asm_teach.pose import solve_pose
 
@@ -226,6 +227,8 @@ def _check_landmarks(points: Tensor, pixels: Tensor, width: int, height: int) ->
         )
     if len(points) < 4:
         raise ValueError(f"only {len(points)} landmarks: four or more are needed to find a camera")
+    if on_one_line(points):
+        raise ValueError("points all lie on one line, and the turn about it cannot be seen: choose others")
     inside = ((pixels >= 0) & (pixels <= pixels.new_tensor([width, height]))).all(1)
     if 2 * int(inside.sum()) < len(pixels):
         raise ValueError(

@@ -46,7 +46,7 @@ def solve_pose(
     """The pose, and the focal length where it is not known, that bring the points closest to their pixels.
 
     Args:
-        points: (L, 3) mm, float64, L >= 4.
+        points: (L, 3) mm, float64, L >= 4, not all on one line.
         pixels: (L, 2) measured from the principal point, float64.
         focal: pixels; known, or the median of its log-normal prior.
         focal_sigma: sigma of the logarithm of the focal length; 0 where it is known.
@@ -54,9 +54,6 @@ def solve_pose(
 
     Returns:
         rotation (3, 3) and translation (3,), world to camera, and the focal length.
-
-    Raises:
-        ValueError: all points on one line.
     """
     middle = points.mean(0)
     problem = _Problem(points - middle, pixels, focal, focal_sigma, robust)
@@ -78,10 +75,6 @@ def _starts(problem: _Problem) -> list[_Pose]:
     shape, seen = problem.shape, problem.seen
     shift = seen.mean(0)
     _, spread, axes = torch.linalg.svd(shape, full_matrices=False)
-    if spread[1] < 1e-6 * spread[0]:
-        raise ValueError(
-            "points all lie on one line (or in one place): the turn about it cannot be seen, choose others"
-        )
     candidates = []
     if spread[2] > 1e-3 * spread[0]:
         affine = torch.linalg.lstsq(shape, seen - shift).solution.mT
