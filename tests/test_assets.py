@@ -63,6 +63,8 @@ def places(tmp_path, monkeypatch, server) -> dict[str, Path]:
     monkeypatch.setattr(assets, "data_dir", lambda: tmp_path / "data")
     monkeypatch.setenv("ASM_TEACH_CACHE", str(found["cache"]))
     monkeypatch.delenv("ASM_TEACH_MIRROR", raising=False)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")  # a proxy cannot see this computer
     return found
 
 
