@@ -1,0 +1,36 @@
+"""The looks of the widgets: one style sheet, which follows the light or dark theme of the page."""
+
+from __future__ import annotations
+
+STYLE = """<style>
+.asm-viewer { width: max-content; max-width: 100%; }
+.asm-stage { position: relative; overflow: hidden; border-radius: 10px; padding: 0;
+  background: radial-gradient(ellipse at 50% 38%, #f7f8fa 0%, #e9ecf0 55%, #d3d8df 100%); }
+.asm-stage canvas { display: block; }
+.asm-stage > * { margin: 0; }
+.asm-bar { flex-flow: row wrap; gap: 4px; margin-bottom: 4px; }
+.asm-bar > * { margin: 0; }
+.asm-bar button { border-radius: 6px; padding: 0 10px; }
+.asm-bar .widget-dropdown { flex: 1 1 130px; max-width: 190px; margin-left: auto; }
+.asm-overlay { position: absolute; top: 12px; right: 12px; margin: 0; pointer-events: none; }
+.asm-captions { position: absolute; left: 0; bottom: 8px; width: 100%; pointer-events: none; }
+.asm-names { display: flex; }
+.asm-names span { flex: 1; text-align: center; color: #2a3440; font-weight: 600; }
+.asm-scale { border-radius: 8px; padding: 6px 8px; width: max-content; font-size: 12px; line-height: 1.35; }
+.asm-overlay .asm-scale { background: rgba(255, 255, 255, 0.78); color: #2a3440; max-width: 104px; }
+.asm-scale-body { display: flex; gap: 6px; margin: 10px 0 6px; }
+.asm-scale-bar { width: 14px; height: 150px; border-radius: 3px; background: linear-gradient(to top, var(--stops)); }
+.asm-scale-ticks { position: relative; width: 40px; font-variant-numeric: tabular-nums; line-height: 1; }
+.asm-scale-ticks span { position: absolute; bottom: var(--at); transform: translateY(50%); }
+.asm-below .asm-scale { display: flex; gap: 12px; align-items: flex-start; padding: 2px;
+  color: var(--jp-ui-font-color1, #333); }
+.asm-below .asm-scale-body { flex-direction: column; gap: 3px; margin: 2px 0 0; }
+.asm-below .asm-scale-bar { width: 260px; height: 12px; background: linear-gradient(to right, var(--stops)); }
+.asm-below .asm-scale-ticks { width: 260px; height: 14px; }
+.asm-below .asm-scale-ticks span { bottom: 0; left: var(--at); transform: translateX(-50%); }
+.asm-said, .asm-trouble { line-height: 1.4; padding: 2px 2px 4px; color: var(--jp-ui-font-color1, #333); }
+.asm-trouble { border-left: 4px solid #c2410c; padding-left: 8px; }
+.asm-panel { gap: 16px; flex-flow: row wrap; align-items: flex-start; }
+.asm-controls { width: 304px; }
+.asm-group { font-weight: 600; margin: 6px 0 0; color: var(--jp-ui-font-color1, #333); }
+</style>"""
