@@ -109,9 +109,7 @@ def _check_start(path: Path, ending: str) -> None:
         start = file.read(64)
     expected = {".glb": b"glTF", ".ply": b"ply", ".obj": b""}[ending]
     if start.lstrip()[:1] == b"<":
-        raise ValueError(
-            f"{path.name}: this is a web page, not a mesh: open its address in a browser to see why"
-        )
+        raise ValueError(f"{path.name}: this is a web page, not a mesh: open its address in a browser to see why")
     if not start.startswith(expected):
         raise ValueError(
             f"{path.name}: a {ending[1:].upper()} file begins with {expected.decode()!r}, this one with "
@@ -139,17 +137,12 @@ def _load(path: Path, **options: Any) -> list[tuple[str, trimesh.Trimesh]]:
                     piece = piece.copy()
                     piece.apply_transform(placement)
                 found.append((str(node), piece))
-    except (
-        Exception
-    ) as error:  # a damaged file makes trimesh fail in many ways; all mean the same to the reader
+    except Exception as error:  # a damaged file makes trimesh fail in many ways; all mean the same to the reader
         raise ValueError(
-            f"{path.name}: the file is damaged or cut off ({type(error).__name__}: {error}); fetch or "
-            "export it again"
+            f"{path.name}: the file is damaged or cut off ({type(error).__name__}: {error}); fetch or export it again"
         ) from error
     if not found:
-        raise ValueError(
-            f"{path.name}: found no faces in it: it is a point cloud or empty; a mesh needs triangles"
-        )
+        raise ValueError(f"{path.name}: found no faces in it: it is a point cloud or empty; a mesh needs triangles")
     return found
 
 
@@ -159,15 +152,11 @@ def _read_glb(path: Path) -> Mesh:
     count = np.cumsum([0, *(len(piece.faces) for _, piece in pieces)])
     uvs = [getattr(piece.visual, "uv", None) for _, piece in pieces]
     if any(uv is None for uv in uvs) and any(uv is not None for uv in uvs):
-        warnings.warn(
-            f"{path.name}: some pieces have no UV, so the UV of the others is left out", stacklevel=3
-        )
+        warnings.warn(f"{path.name}: some pieces have no UV, so the UV of the others is left out", stacklevel=3)
     pictures = {id(p): p for _, piece in pieces if (p := _picture(piece)) is not None}
     if len(pictures) > 1:
         warnings.warn(f"{path.name}: has {len(pictures)} textures; only the first one is kept", stacklevel=3)
-    faces = np.concatenate(
-        [piece.faces + start for (_, piece), start in zip(pieces, offset[:-1], strict=True)]
-    )
+    faces = np.concatenate([piece.faces + start for (_, piece), start in zip(pieces, offset[:-1], strict=True)])
     parts = {name: torch.arange(a, b) for (name, _), a, b in zip(pieces, count[:-1], count[1:], strict=True)}
     return Mesh(
         vertices=_float32(np.concatenate([piece.vertices for _, piece in pieces])),
@@ -212,7 +201,8 @@ def _picture(piece: trimesh.Trimesh) -> Image.Image | None:
 
 
 def _float32(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.array(array, dtype=np.float32))
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which Mesh refuses
+        return torch.from_numpy(np.array(array, dtype=np.float32))
 
 
 def one_uv_per_vertex(mesh: Mesh) -> Mesh:

@@ -21,17 +21,22 @@ def read_picture(path: str | PathLike[str]) -> Tensor:
     try:
         with Image.open(path) as picture:
             return picture_tensor(picture)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+    except (UnidentifiedImageError, ValueError) as error:
         raise ValueError(
-            f"{Path(path).name}: this cannot be read as a picture ({error}); give a PNG or JPEG file"
+            f"{Path(path).name}: this cannot be read as a picture ({error}); give a whole PNG or JPEG file"
         ) from None
 
 
 def picture_tensor(picture: Image.Image) -> Tensor:
-    """A pillow picture as (H, W, 3) float32 in [0, 1], turned the way its camera says it was held."""
-    upright = ImageOps.exif_transpose(picture).convert("RGB")
+    """A pillow picture as (H, W, 3) float32 in [0, 1], turned the way its camera says it was held.
+
+    Raises:
+        ValueError: the picture is cut off or damaged.
+    """
+    try:
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    except (OSError, SyntaxError) as error:  # pillow decodes only now
+        raise ValueError(f"the picture is damaged or cut off: {error}") from None
     return torch.from_numpy(np.asarray(upright, dtype=np.float32) / 255.0)
 
 

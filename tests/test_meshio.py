@@ -61,9 +61,7 @@ def sample() -> Mesh:
     generator = torch.Generator().manual_seed(3)
     vertices = torch.randn(10, 3, generator=generator) * 100
     quads = torch.tensor([[0, 1, 6, 5], [1, 2, 7, 6], [3, 4, 9, 8]])
-    faces = torch.tensor(
-        [[0, 1, 6], [0, 6, 5], [1, 2, 7], [1, 7, 6], [2, 3, 7], [4, 9, 8], [4, 8, 3], [3, 8, 7]]
-    )
+    faces = torch.tensor([[0, 1, 6], [0, 6, 5], [1, 2, 7], [1, 7, 6], [2, 3, 7], [4, 9, 8], [4, 8, 3], [3, 8, 7]])
     uv = torch.rand(12, 2, generator=generator)
     uv_faces = faces.clone()
     uv_faces[4:][uv_faces[4:] == 7] = 10
@@ -104,9 +102,7 @@ def test_obj_uv_goes_to_the_vertices_where_each_has_one(tmp_path) -> None:
 
 
 def test_obj_uv_of_a_seam_stays_with_the_corners(tmp_path) -> None:
-    text = (
-        "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 1 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nvt .5 .5\nf 1/1 2/2 3/3\nf 2/4 4/1 3/3\n"
-    )
+    text = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 1 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nvt .5 .5\nf 1/1 2/2 3/3\nf 2/4 4/1 3/3\n"
     mesh = read_mesh(write(tmp_path, text))
     assert mesh.uv_faces.tolist() == [[0, 1, 2], [3, 0, 2]]
     assert mesh.uv.tolist() == [[0, 0], [1, 0], [0, 1], [0.5, 0.5]]
@@ -220,9 +216,7 @@ def test_a_bare_mesh_round_trip(tmp_path, ending) -> None:
 
 def test_glb_stores_v_downwards(tmp_path) -> None:
     """The rule of glTF, read from the bytes of the file: the picture's upper left corner is (0, 0)."""
-    mesh = Mesh(
-        torch.eye(3), torch.tensor([[0, 1, 2]]), torch.tensor([[0.0, 1.0], [0.25, 0.5], [1.0, 0.125]])
-    )
+    mesh = Mesh(torch.eye(3), torch.tensor([[0, 1, 2]]), torch.tensor([[0.0, 1.0], [0.25, 0.5], [1.0, 0.125]]))
     mesh.write(tmp_path / "mesh.glb")
     expected = struct.pack("<6f", 0.0, 0.0, 0.25, 0.5, 1.0, 0.875)
     assert expected in (tmp_path / "mesh.glb").read_bytes()
@@ -373,6 +367,22 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, ending, share) -> None:
         read_mesh(write(tmp_path, content[: int(share * len(content))], f"half{ending}"))
 
 
+@pytest.mark.filterwarnings("ignore:damaged.*:UserWarning")  # a letter lost can take a texture or a UV
+@pytest.mark.parametrize("ending", [".obj", ".ply", ".glb"])
+@given(data=st.data())
+def test_a_damaged_file_is_read_or_refused(tmp_path_factory, ending, data) -> None:
+    """Whatever happened to a file on its way, the answer is a mesh or a ValueError that names the file."""
+    folder = tmp_path_factory.mktemp("damaged")
+    sample().write(folder / f"whole{ending}")
+    content = bytearray((folder / f"whole{ending}").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        read_mesh(write(folder, bytes(content), f"damaged{ending}"))
+    except ValueError as error:
+        assert str(error).startswith(f"damaged{ending}")
+
+
 def test_no_such_file(tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no file .*gone.obj"):
         read_mesh(tmp_path / "gone.obj")
@@ -399,9 +409,7 @@ def test_james(tmp_path) -> None:
     assert mesh.vertices[0].tolist() == pytest.approx([-21.514475, 138.620361, -34.341030])
     assert mesh.faces[0].tolist() == [2260, 4092, 925]
     assert mesh.texture.shape == (1600, 2400, 3)
-    small = Mesh(
-        mesh.vertices, mesh.faces, mesh.uv, mesh.uv_faces
-    )  # without the picture, which takes a second
+    small = Mesh(mesh.vertices, mesh.faces, mesh.uv, mesh.uv_faces)  # without the picture, which takes a second
     for ending, exact in ((".obj", True), (".ply", False), (".glb", False)):
         small.write(tmp_path / f"james{ending}")
         again = read_mesh(tmp_path / f"james{ending}")
@@ -424,9 +432,7 @@ def test_lee_perry_smith(tmp_path) -> None:
     mesh = read_mesh(path)
     assert mesh.vertices.shape == (9279, 3) and mesh.faces.shape == (17684, 3) and mesh.uv_faces is None
     content = path.read_bytes()
-    with pytest.raises(
-        ValueError, match="half.glb: the file says it has 404976 bytes, but only 202488 are there"
-    ):
+    with pytest.raises(ValueError, match="half.glb: the file says it has 404976 bytes, but only 202488 are there"):
         read_mesh(write(tmp_path, content[: len(content) // 2], "half.glb"))
 
 
