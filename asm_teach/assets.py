@@ -64,9 +64,7 @@ def list_assets() -> list[AssetRow]:
         names = [file["name"] for file in entry["files"]]
         size = sum(file["bytes"] for file in entry["files"])
         where = next((f for f in _folders(name) if all((f / file).is_file() for file in names)), None)
-        rows.append(
-            AssetRow(name, entry["about"], entry["licence"], size, where is not None, str(where or ""))
-        )
+        rows.append(AssetRow(name, entry["about"], entry["licence"], size, where is not None, str(where or "")))
     return rows
 
 
@@ -161,8 +159,7 @@ def _folders(asset: str) -> list[Path]:
     mirror = os.environ.get("ASM_TEACH_MIRROR", "")
     if mirror and not Path(mirror).is_dir():
         raise ValueError(
-            f"ASM_TEACH_MIRROR names {mirror!r}, which is no folder: correct that environment variable, or "
-            "remove it"
+            f"ASM_TEACH_MIRROR names {mirror!r}, which is no folder: correct that environment variable, or remove it"
         )
     cache = os.environ.get("ASM_TEACH_CACHE", "") or pooch.os_cache("asm_teach")
     return [*([Path(mirror) / asset] if mirror else []), Path(cache) / asset]

@@ -66,20 +66,14 @@ def require_injective_chart(uv: Tensor, faces: Tensor) -> None:
     if len(report.flipped) == len(faces):
         found.append("all faces are flipped: the chart is a mirror image, replace u by 1 - u")
     elif len(report.flipped):
-        found.append(
-            f"{len(report.flipped)} faces are flipped or have no area in UV ({_some(report.flipped)})"
-        )
+        found.append(f"{len(report.flipped)} faces are flipped or have no area in UV ({_some(report.flipped)})")
     if len(report.overlapping):
         pairs = ", ".join(f"{a} and {b}" for a, b in report.overlapping[:3].tolist())
         found.append(f"{len(report.overlapping)} pairs of faces overlap (faces {pairs})")
     if len(report.outside):
-        found.append(
-            f"{len(report.outside)} UV vertices lie outside the unit square ({_some(report.outside)})"
-        )
+        found.append(f"{len(report.outside)} UV vertices lie outside the unit square ({_some(report.outside)})")
     raise ValueError(
-        "uv: this chart is not injective: "
-        + "; ".join(found)
-        + ". Two places of the surface must never share a UV: "
+        "uv: this chart is not injective: " + "; ".join(found) + ". Two places of the surface must never share a UV: "
         "take one part of the mesh (mesh.part(name)) or unwrap it anew"
     )
 
@@ -100,15 +94,11 @@ def _overlapping_pairs(corners: Tensor, edges: Tensor, rounding: float) -> Tenso
         stop = max(start + 1, int(torch.searchsorted(ends, before + _PAIRS_AT_ONCE, right=True)))
         row = torch.arange(start, stop, device=last.device)
         first = row.repeat_interleave(partners[row])
-        step = (
-            torch.arange(len(first), device=last.device) - (ends[row] - partners[row] - before)[first - start]
-        )
+        step = torch.arange(len(first), device=last.device) - (ends[row] - partners[row] - before)[first - start]
         second = first + 1 + step
         near = (low[second, 1] < high[first, 1]) & (low[first, 1] < high[second, 1])
         first, second = first[near], second[near]
-        hit = ~(
-            _apart(corners, edges, first, second, rounding) | _apart(corners, edges, second, first, rounding)
-        )
+        hit = ~(_apart(corners, edges, first, second, rounding) | _apart(corners, edges, second, first, rounding))
         found.append(torch.stack([order[first[hit]], order[second[hit]]], -1))
         total += len(found[-1])
         start = stop
@@ -119,9 +109,7 @@ def _overlapping_pairs(corners: Tensor, edges: Tensor, rounding: float) -> Tenso
 
 def _apart(corners: Tensor, edges: Tensor, first: Tensor, second: Tensor, rounding: float) -> Tensor:
     """(P,) bool: an edge of the first triangle has the second one beyond it, up to the rounding."""
-    normal = torch.stack(
-        [edges[..., 1], -edges[..., 0]], -1
-    )  # (F, 3, 2), outward for either orientation or inward
+    normal = torch.stack([edges[..., 1], -edges[..., 0]], -1)  # (F, 3, 2), outward for either orientation or inward
     normal = normal / torch.linalg.vector_norm(normal, dim=-1, keepdim=True).clamp_min(1e-300)
     own = torch.einsum("fed,fcd->fec", normal, corners)
     other = torch.einsum("ped,pcd->pec", normal[first], corners[second])

@@ -9,15 +9,11 @@ from torch import Tensor
 def check_points(x: Tensor, name: str, width: int) -> None:
     """Raise a ValueError unless x is (n, width), floating point and finite."""
     if not isinstance(x, Tensor):
-        raise ValueError(
-            f"{name} is a {type(x).__name__}: give a torch tensor, for example torch.as_tensor({name})"
-        )
+        raise ValueError(f"{name} is a {type(x).__name__}: give a torch tensor, for example torch.as_tensor({name})")
     if x.ndim != 2 or x.shape[-1] != width:
         raise ValueError(f"{name} has shape {tuple(x.shape)}: give (n, {width})")
     if not x.is_floating_point():
-        raise ValueError(
-            f"{name} is of type {x.dtype}: give floating-point numbers, for example {name}.float()"
-        )
+        raise ValueError(f"{name} is of type {x.dtype}: give floating-point numbers, for example {name}.float()")
     bad = ~torch.isfinite(x.detach()).all(-1)
     if bad.any():
         where = int(bad.nonzero()[0])

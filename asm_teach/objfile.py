@@ -77,9 +77,7 @@ def obj_text(mesh: Mesh, material_file: str | None = None) -> str:
         if polygon_uv is None:
             lines.append("f " + " ".join(str(v + 1) for v in polygon))
         else:
-            lines.append(
-                "f " + " ".join(f"{v + 1}/{t + 1}" for v, t in zip(polygon, polygon_uv, strict=True))
-            )
+            lines.append("f " + " ".join(f"{v + 1}/{t + 1}" for v, t in zip(polygon, polygon_uv, strict=True)))
     return "\n".join(lines) + "\n"
 
 
@@ -96,9 +94,7 @@ class _Lines:
         self.names: dict[str, list[tuple[str, ...]]] = {"g": [], "o": [], "usemtl": []}  # for each polygon
         text = path.read_bytes()
         if b"\0" in text:
-            raise ValueError(
-                f"{path.name}: this is a binary file, an OBJ file is text: damaged, or of another kind"
-            )
+            raise ValueError(f"{path.name}: this is a binary file, an OBJ file is text: damaged, or of another kind")
         lines = text.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
         self.lines = lines.replace("\\\n", " ").split("\n")
         self._read()
@@ -161,9 +157,7 @@ class _Lines:
         count = np.bincount(owner, without)
         mixed = (count > 0) & (count < np.bincount(owner))
         if mixed.any():
-            self._fail(
-                self.numbers[mixed.argmax()], "some of its corners have a UV number and some have none"
-            )
+            self._fail(self.numbers[mixed.argmax()], "some of its corners have a UV number and some have none")
 
     def parts(self, polygon: np.ndarray) -> dict[str, Tensor]:
         """Face indices of each group, else of each object, else of each material."""
@@ -191,9 +185,7 @@ def _fans(sides: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return polygon, step + 1, step + 2
 
 
-def _uv(
-    path: Path, data: _Lines, corner_uv: np.ndarray, faces: Tensor
-) -> tuple[Tensor | None, Tensor | None]:
+def _uv(path: Path, data: _Lines, corner_uv: np.ndarray, faces: Tensor) -> tuple[Tensor | None, Tensor | None]:
     without = (corner_uv < 0).any(-1)
     if without.any():
         if not without.all():

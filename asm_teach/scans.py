@@ -83,9 +83,7 @@ def load_scan(name: str, progress: bool = True) -> Scan:
 def load_photographs(name: str, progress: bool = True) -> list[Photograph]:
     """Load the photographs "lisa", "zoom" or "london" with their points by name; raises as `load_scan`."""
     if name not in _PHOTOGRAPH_SETS:
-        raise ValueError(
-            f"name: there are no photographs {name!r}; choose from {', '.join(_PHOTOGRAPH_SETS)}"
-        )
+        raise ValueError(f"name: there are no photographs {name!r}; choose from {', '.join(_PHOTOGRAPH_SETS)}")
     folder = fetch(name, progress)
     pictures = sorted(folder.glob("*.jpg"))
     return [

@@ -99,16 +99,12 @@ def test_new_vertices_keep_the_topology() -> None:
 
 
 def test_to_changes_floats_and_device(device) -> None:
-    mesh = square(
-        texture=torch.rand(2, 2, 3), parts={"low": torch.tensor([0])}, quads=torch.tensor([[0, 1, 2, 3]])
-    )
+    mesh = square(texture=torch.rand(2, 2, 3), parts={"low": torch.tensor([0])}, quads=torch.tensor([[0, 1, 2, 3]]))
     assert mesh.part("low").quads is None  # half a quad is none
     moved = mesh.to(device, torch.float64)
     assert moved.vertices.dtype == moved.uv.dtype == moved.texture.dtype == torch.float64
     assert moved.faces.dtype == moved.quads.dtype == torch.int64
-    assert {t.device.type for t in (moved.vertices, moved.faces, moved.quads, moved.parts["low"])} == {
-        device.type
-    }
+    assert {t.device.type for t in (moved.vertices, moved.faces, moved.quads, moved.parts["low"])} == {device.type}
     assert torch.equal(moved.part("low").faces.cpu(), torch.tensor([[0, 1, 2]]))
 
 
@@ -189,9 +185,7 @@ def test_vertex_normals_match_the_definition(seed: int) -> None:
     assert normals.shape == vertices.shape
     for batch in range(3):
         # both add the same numbers, in another order
-        torch.testing.assert_close(
-            normals[batch], slow_vertex_normals(vertices[batch], faces), atol=1e-12, rtol=0
-        )
+        torch.testing.assert_close(normals[batch], slow_vertex_normals(vertices[batch], faces), atol=1e-12, rtol=0)
 
 
 def test_normals_turn_with_the_mesh() -> None:
@@ -298,9 +292,7 @@ def test_a_face_that_is_there_twice_is_found(seed: int, data) -> None:
 @given(st.integers(0, 10**6))
 def test_an_island_moved_onto_another_is_found(seed: int) -> None:
     uv, faces = delaunay_chart(seed, 40)
-    side_by_side = torch.cat(
-        [uv * torch.tensor([0.5, 1.0]), uv * torch.tensor([0.5, 1.0]) + torch.tensor([0.5, 0.0])]
-    )
+    side_by_side = torch.cat([uv * torch.tensor([0.5, 1.0]), uv * torch.tensor([0.5, 1.0]) + torch.tensor([0.5, 0.0])])
     both = torch.cat([faces, faces + len(uv)])
     assert chart_problems(side_by_side, both).ok
     shifted = side_by_side.clone()
@@ -326,9 +318,7 @@ def test_a_mirrored_chart_says_so() -> None:
 
 def test_message_names_the_faces() -> None:
     faces = torch.cat([TWO, TWO[1:], TWO[1:].flip(-1)])
-    with pytest.raises(
-        ValueError, match=r"1 faces are flipped .*\(3\); 3 pairs .*faces 1 and 2, 1 and 3, 2 and 3"
-    ):
+    with pytest.raises(ValueError, match=r"1 faces are flipped .*\(3\); 3 pairs .*faces 1 and 2, 1 and 3, 2 and 3"):
         require_injective_chart(SQUARE[:, :2], faces)
     with pytest.raises(ValueError, match=r"2 UV vertices lie outside the unit square \(1, 2\)"):
         require_injective_chart(SQUARE[:, :2] * torch.tensor([1.5, 1.0]), TWO)
