@@ -17,15 +17,23 @@ _ROWS = 512  # vertices handled at a time, so that their exponents stay in the p
 def mixture_weights(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
     """Skinning weights from Gaussian mixtures around the bones, eq. (2). Derived in lesson 2.
 
-    uv: (V, 2) the vertices on the chart.  bone_uv: (J, 2) the bones on the chart.
-    logits: (J, K), pi = softmax(logits).  mean: (J, K, 2), the offsets mu from the bone.
-    factor: (J, K, 3), (a, b, c) of the Cholesky factor L = [[exp(a), 0], [b, exp(c)]] of Sigma = L L^T.
-    Returns (V, J) in the dtype of `uv`; rows sum to 1. A component that gives a vertex less than exp(-30) of
-    what the largest one gives is cut to exactly 0. Raises ValueError for shapes that do not fit together.
+    Eq. (2) is a softmax over all J K components at once, summed over those of a bone. The exponents are one
+    matrix product, of the powers of u and v with six coefficients for each component. It is done in float64:
+    terms of the size of (u / sigma)^2 cancel in it, which in float32 leaves two digits at sigma = 0.005.
 
-    Eq. (2) is a softmax over all J K components at once, summed over those of a bone: it never leaves log
-    space. The exponents are one matrix product. That is done in float64: with a narrow Gaussian, terms of the
-    size of (u / sigma)^2 cancel in it, which in float32 leaves two digits at sigma = 0.005.
+    Args:
+        uv: (V, 2) the vertices on the chart.
+        bone_uv: (J, 2) the bones on the chart.
+        logits: (J, K), pi = softmax(logits).
+        mean: (J, K, 2) the offsets mu from the bone.
+        factor: (J, K, 3), (a, b, c) of the Cholesky factor L = [[exp(a), 0], [b, exp(c)]] of Sigma = L L^T.
+
+    Returns:
+        (V, J) in the precision of `uv`; rows sum to 1. A component that gives a vertex less than exp(-30) of
+        what the largest one gives is cut to exactly 0.
+
+    Raises:
+        ValueError: shapes that do not fit together.
     """
     (bones, components), found = logits.shape, (uv.shape, bone_uv.shape, mean.shape, factor.shape)
     if found != ((len(uv), 2), (bones, 2), (bones, components, 2), (bones, components, 3)):
@@ -89,9 +97,7 @@ def _blocks(count: int) -> Iterator[slice]:
     return (slice(start, start + _ROWS) for start in range(0, count, _ROWS))
 
 
-def mixture_weights_reference(
-    uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor
-) -> Tensor:
+def mixture_weights_reference(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
     """Eq. (2) as it is written, with all (V, J, K) pairs in memory: the slow form that lesson 2 begins with.
 
     Arguments and result as in `mixture_weights`, but nothing is cut.

@@ -1,4 +1,4 @@
-"""Linear blend skinning: every vertex follows the weighted mean of the bones' matrices."""
+"""Linear blend skinning: every vertex is moved by the weighted mean of the bones' matrices."""
 
 from __future__ import annotations
 
@@ -8,33 +8,42 @@ from torch import Tensor
 def linear_blend_skinning(vertices: Tensor, weights: Tensor, transforms: Tensor) -> Tensor:
     """Move vertices by the weighted mean of the bones' matrices, eq. (1). Derived in lesson 1.
 
-    vertices: (V, 3) at rest, in mm.  weights: (V, J), rows sum to 1 (see `check_weights`).
-    transforms: (..., J, 3, 4) skinning matrices G_j B_j^-1.
-    Returns (..., V, 3). Nothing is checked here: this is the innermost call of every fit.
+    Nothing is checked here, in the innermost call of every fit; see `check_weights`.
+
+    Args:
+        vertices: (V, 3) at rest, mm.
+        weights: (V, J), rows sum to 1.
+        transforms: (..., J, 3, 4) skinning matrices G_j B_j^-1.
+
+    Returns:
+        (..., V, 3), mm.
     """
-    # Vertices run along the last, contiguous dimension, so that each step below is one pass over long rows;
-    # V separate little (3, 4) products would take about twice as long.
-    rows = transforms.flatten(-2).mT @ weights.T  # (..., 12, V)
-    x, y, z, t = rows.unflatten(-2, (3, 4)).unbind(-2)  # columns of the blended matrices, (..., 3, V)
+    # Blending is one matrix product. Its result keeps the vertices in the last dimension, so that applying it
+    # is a few passes over long rows instead of V little products.
+    blended = transforms.transpose(-3, -1).flatten(-3, -2) @ weights.T  # (..., 12, V)
+    x, y, z, t = blended.unflatten(-2, (4, 3)).unbind(-3)  # the columns of the blended matrices, (..., 3, V)
     return (x * vertices[:, 0] + y * vertices[:, 1] + z * vertices[:, 2] + t).mT
 
 
 def check_weights(weights: Tensor, V: int, J: int) -> None:
-    """Raise ValueError unless `weights` is (V, J), not negative, and its rows sum to 1 within 1e-4."""
+    """Check skinning weights that come from outside, once, before they are used.
+
+    Raises:
+        ValueError: `weights` is not (V, J), has a negative entry or NaN, or a row whose sum is off by over 1e-4.
+    """
     if weights.shape != (V, J):
         raise ValueError(
             f"weights: expected shape ({V}, {J}), a row for each vertex and a column for each bone, "
             f"found {tuple(weights.shape)}"
         )
-    low = (~(weights >= 0)).nonzero()  # written so that NaN is caught too
-    if len(low):
-        row, bone = low[0].tolist()
+    bad = (~(weights >= 0)).nonzero()  # not "< 0", which NaN would pass
+    if len(bad):
+        row, bone = bad[0].tolist()
         raise ValueError(
-            f"weights: row {row} holds {weights[row, bone].item():.6g} for bone {bone}; "
-            "weights are shares, 0 or more"
+            f"weights: row {row} holds {weights[row, bone].item():.6g} for bone {bone}; weights are shares, 0 or more"
         )
     sums = weights.sum(1)
-    wrong = (~((sums - 1).abs() <= 1e-4)).nonzero()[:, 0]
+    wrong = ((sums - 1).abs() > 1e-4).nonzero()[:, 0]
     if len(wrong):
         row = int(wrong[0])
         raise ValueError(

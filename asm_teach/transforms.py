@@ -14,18 +14,21 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from asm_teach.checks import check_points
+
 
 @dataclass(frozen=True, eq=False)
 class Rig:
     """The bones of a head: their names, who hangs on whom, and where they sit.
 
-    names: J different names.
-    parents: (J,) int64, the index of each bone's parent, -1 for a root.
-    uv: (J, 2) the place of each bone on the face chart, for bones bound to the surface.
-    positions: (J, 3) in mm, for bones that are not bound to the surface.
+    Attributes:
+        names: J different names.
+        parents: (J,) int64, the index of each bone's parent, -1 for a root.
+        uv: (J, 2) the place of each bone on the face chart, for bones bound to the surface.
+        positions: (J, 3) mm, for bones that are not bound to the surface.
 
-    Raises ValueError for repeated names, wrong shapes, a parent that does not exist, and bones that are
-    their own ancestors.
+    Raises:
+        ValueError: repeated names, wrong shapes, NaN, a parent that does not exist, a cycle of parents.
     """
 
     names: tuple[str, ...]
@@ -45,10 +48,11 @@ class Rig:
                 f"found {self.parents.dtype} of shape {tuple(self.parents.shape)}"
             )
         for name, places, width in (("uv", self.uv, 2), ("positions", self.positions, 3)):
-            if places is not None and places.shape != (count, width):
-                raise ValueError(f"{name}: expected shape {(count, width)}, found {tuple(places.shape)}")
-            if places is not None and not places.isfinite().all():
-                raise ValueError(f"{name}: found NaN or infinity; every bone needs a place")
+            if places is None:
+                continue
+            check_points(places, name, width)
+            if len(places) != count:
+                raise ValueError(f"{name} has {len(places)} rows for {count} bones: give one for each bone")
         parents = self.parents.tolist()
         for bone, parent in enumerate(parents):
             if not -1 <= parent < count:
@@ -64,7 +68,11 @@ class Rig:
         return len(self.names)
 
     def index(self, name: str) -> int:
-        """The index of the bone called `name`; ValueError if there is none."""
+        """The index of the bone called `name`.
+
+        Raises:
+            ValueError: there is no such bone.
+        """
         if name not in self.names:
             raise ValueError(f"name: the rig has no bone called {name!r}; it has {', '.join(self.names)}")
         return self.names.index(name)
@@ -79,7 +87,7 @@ class Rig:
         return tuple((depth == level).nonzero()[:, 0] for level in range(int(depth.max()) + 1))
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Rig:
-        """The same rig on another device; `dtype` changes the places, not the parents."""
+        """The same rig on another device, its places in another precision."""
 
         def move(places: Tensor | None) -> Tensor | None:
             return None if places is None else places.to(device=device, dtype=dtype)
@@ -101,16 +109,23 @@ def _find_cycle(parents: list[int]) -> list[int]:
 
 
 def rotation_matrix(rotvec: Tensor) -> Tensor:
-    """Rotation vectors (..., 3), angle in radians times axis, as (..., 3, 3). Derived in lesson 1."""
+    """Rotation vectors (..., 3), angle in radians times axis, to (..., 3, 3). Derived in lesson 1."""
     return roma.rotvec_to_rotmat(rotvec)
 
 
 def bone_transforms(translation: Tensor, rotation: Tensor, scale: Tensor) -> Tensor:
-    """The bones' own motions T = translate . rotate . scale, nine numbers each. Derived in lesson 1.
+    """The bones' own motions T = translate . rotate . scale of eq. (1). Derived in lesson 1.
 
-    translation: (..., J, 3) in mm.  rotation: (..., J, 3) rotation vectors in radians.
-    scale: (..., J, 3) factors along the bone's axes, all positive.
-    Returns (..., J, 3, 4). Raises ValueError for different shapes and for a scale that is not positive.
+    Args:
+        translation: (..., J, 3) mm.
+        rotation: (..., J, 3) rotation vectors, radians.
+        scale: (..., J, 3) factors along the bone's axes, above 0.
+
+    Returns:
+        (..., J, 3, 4).
+
+    Raises:
+        ValueError: different shapes, a scale that is not above 0.
     """
     if not translation.shape == rotation.shape == scale.shape or scale.shape[-1] != 3:
         shapes = ", ".join(str(tuple(part.shape)) for part in (translation, rotation, scale))
@@ -139,10 +154,14 @@ def affine_inverse(a: Tensor) -> Tensor:
 
 
 def bind_matrices(points: Tensor, rotations: Tensor | None = None) -> Tensor:
-    """Bind matrices B = [R | p], bone to world in the rest pose (see eq. (3)). Derived in lesson 3.
+    """The bind matrices B = [R | p] of eq. (1), bone to world in the rest pose. Derived in lesson 1.
 
-    points: (..., J, 3) the bones' places in mm.  rotations: (J, 3, 3), None for axes along the world's.
-    Returns (..., J, 3, 4).
+    Args:
+        points: (..., J, 3) the bones' places, mm.
+        rotations: (J, 3, 3) the bones' axes, None for those of the world.
+
+    Returns:
+        (..., J, 3, 4).
     """
     if rotations is None:
         rotations = torch.eye(3, dtype=points.dtype, device=points.device)
@@ -150,14 +169,19 @@ def bind_matrices(points: Tensor, rotations: Tensor | None = None) -> Tensor:
 
 
 def skinning_matrices(bind: Tensor, motion: Tensor, rig: Rig) -> Tensor:
-    """The matrices S_j = G_j B_j^-1 of eq. (1), which carry rest points to posed points. Derived in lesson 1.
-
-    bind: (..., J, 3, 4), bone to world at rest.  motion: (..., J, 3, 4), each bone's own T.
-    Returns (..., J, 3, 4).
+    """The matrices S_j = G_j B_j^-1 of eq. (1), from rest points to posed points. Derived in lesson 1.
 
     Put G_j = G_p (B_p^-1 B_j) T_j into S_j and the parent's bind matrix cancels: S_j = S_p (B_j T_j B_j^-1).
-    What goes down the tree is each bone's own motion in world coordinates; no step adds a position of the
-    size of the head only to subtract it again later, so the rest head comes back exactly even in float32.
+    So each bone's own motion, in world coordinates, is handed down the tree, level by level. No step adds
+    the size of the head only to subtract it again later: even in float32 the rest head comes back.
+
+    Args:
+        bind: (..., J, 3, 4) bone to world at rest.
+        motion: (..., J, 3, 4) each bone's own T.
+        rig: who hangs on whom.
+
+    Returns:
+        (..., J, 3, 4).
     """
     own = affine_compose(affine_compose(bind, motion), affine_inverse(bind))
     posed = own
@@ -168,8 +192,8 @@ def skinning_matrices(bind: Tensor, motion: Tensor, rig: Rig) -> Tensor:
 
 
 def world_matrices(bind: Tensor, motion: Tensor, rig: Rig) -> Tensor:
-    """The bones' world matrices G_j = G_p (B_p^-1 B_j) T_j of eq. (1), as G_j = S_j B_j. Derived in lesson 1.
+    """The matrices G_j = G_p (B_p^-1 B_j) T_j of eq. (1), bone to world in the pose. Derived in lesson 1.
 
-    bind, motion: (..., J, 3, 4).  Returns (..., J, 3, 4), bone to world in the current pose.
+    Args and shapes as in `skinning_matrices`, of which these are S_j B_j.
     """
     return affine_compose(skinning_matrices(bind, motion, rig), bind)

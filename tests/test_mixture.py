@@ -120,9 +120,7 @@ def test_a_point_fifty_sigmas_from_every_bone_goes_to_the_nearest(device, dtype)
     bone_uv = torch.tensor([[0.1, 0.5], [0.2, 0.5]], dtype=dtype, device=device)
     factor = torch.tensor([math.log(0.01), 0.0, math.log(0.01)], dtype=dtype, device=device).expand(2, 1, 3)
     zeros = torch.zeros(2, 1, 2, dtype=dtype, device=device)
-    uv = torch.tensor(
-        [[0.7, 0.5], [0.15, 2.0]], dtype=dtype, device=device
-    )  # 50 sigmas; as far from both bones
+    uv = torch.tensor([[0.7, 0.5], [0.15, 2.0]], dtype=dtype, device=device)  # 50 sigmas; as far from both bones
     weights = mixture_weights(uv, bone_uv, zeros[..., 0], zeros, factor)
     expected = torch.tensor([[0.0, 1.0], [0.5, 0.5]], dtype=dtype, device=device)
     # Bone 0.1 is not representable: float32 rounds it by 1e-9 sigma, times 150 sigmas.
@@ -148,9 +146,7 @@ def test_a_bone_takes_its_weights_along():
     """Moving bones and vertices together changes nothing: the means are offsets from the bone."""
     uv, (bone_uv, *rest) = chart_points(30), make_mixtures(5, 2)
     shift = torch.tensor([0.3, -0.2], dtype=torch.float64)
-    torch.testing.assert_close(
-        mixture_weights(uv + shift, bone_uv + shift, *rest), mixture_weights(uv, bone_uv, *rest)
-    )
+    torch.testing.assert_close(mixture_weights(uv + shift, bone_uv + shift, *rest), mixture_weights(uv, bone_uv, *rest))
 
 
 @pytest.mark.parametrize("wrong", range(5), ids=["uv", "bone_uv", "logits", "mean", "factor"])

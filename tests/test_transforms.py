@@ -234,8 +234,9 @@ def test_repeated_names_are_refused():
     [
         ([-1, 0, 0], {}, r"parents: expected one int64 index for each of the 2 bones.*shape \(3,\)"),
         ([-1.0, 0.0], {}, "parents: .* found torch.float32"),
-        ([-1, 0], {"uv": torch.zeros(2, 3)}, r"uv: expected shape \(2, 2\), found \(2, 3\)"),
-        ([-1, 0], {"positions": torch.full((2, 3), torch.nan)}, "positions: found NaN"),
+        ([-1, 0], {"uv": torch.zeros(2, 3)}, r"uv has shape \(2, 3\): give \(n, 2\)"),
+        ([-1, 0], {"uv": torch.zeros(3, 2)}, "uv has 3 rows for 2 bones"),
+        ([-1, 0], {"positions": torch.full((2, 3), torch.nan)}, "positions: row 0 is .* NaN"),
     ],
 )
 def test_wrong_shapes_are_refused(parents, places, message):
