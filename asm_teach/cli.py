@@ -10,15 +10,25 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from asm_teach import __version__
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from asm_teach.fitting import Fit
+    from asm_teach.model import AdaptiveSkinningModel
+
 START = Path("notebooks/00_start_here.ipynb")
 DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
 HEAD = click.option("--head", default="makehuman", show_default=True, help="Template: makehuman or soma.")
+OUTPUT = click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("fit.obj"), show_default=True, help="OBJ, PLY, GLB."
+)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class Commands(click.Group):
@@ -111,3 +121,95 @@ def data(names: tuple[str, ...], everything: bool) -> None:
         folder = fetch(name)
         click.echo(f"{name}: {folder}")
         click.echo(f"    {asset_licence(name)}")
+
+
+@main.command()
+@click.option("--only", type=click.Choice(["a", "b"]), help="One of the two cases; by default both.")
+@click.option("--seed", default=None, type=int, help="Another embedded person for case a.")
+@DEVICE
+def demo(only: str | None, seed: int | None, device: str) -> None:
+    """Run the main job: fit three models to pictures of a face and print their errors in mm.
+
+    (a) an embedded person photographed from five unknown cameras; (b) james, from two photographs, if fetched.
+    """
+    from asm_teach.demo import run_demo
+
+    run_demo(only=only, device=device, **({} if seed is None else {"seed": seed}))
+
+
+@main.command("fit-scan")
+@click.argument("file", type=FILE)
+@HEAD
+@OUTPUT
+@DEVICE
+def fit_scan_command(file: Path, head: str, output: Path, device: str) -> None:
+    """Fit the adaptive model to FILE, a mesh (OBJ, PLY, GLB) in mm with the template's own vertices."""
+    from asm_teach.meshio import read_mesh
+    from asm_teach.metrics import scan_error
+    from asm_teach.scanfit import fit_scan
+
+    scan = read_mesh(file)
+    model = _adaptive_model(head)
+    fit = fit_scan(model, scan, device=device)
+    for label, vertices in (("template", model.mesh.vertices), ("fitted", fit.vertices)):
+        error = scan_error(vertices.cpu(), model.mesh.faces, scan, align="rigid")
+        click.echo(f"{label:<9}" + "  ".join(f"{name} {error[name]:.3f} mm" for name in ("mean", "median", "rmse")))
+    _write(fit, output)
+
+
+@main.command("fit-views")
+@click.argument("pictures", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@HEAD
+@OUTPUT
+@DEVICE
+def fit_views_command(pictures: tuple[Path, ...], head: str, output: Path, device: str) -> None:
+    """Fit the adaptive model to photographs of one person, each with its landmarks in a file beside it.
+
+    The landmarks of face.jpg stand in face.npz (an array `landmarks` of (L, 2) pixels, x right and y down from the
+    upper left corner), face.tem or face.ljson: the 68 iBUG points, or 468 or 478 of a face mesh.
+    """
+    from asm_teach.picture import read_picture
+    from asm_teach.viewfit import View, fit_views
+
+    views = [View(read_picture(picture), _landmarks_beside(picture)) for picture in pictures]
+    fit = fit_views(_adaptive_model(head), views, device=device)
+    for picture, camera in zip(pictures, fit.cameras, strict=True):
+        distance = camera.translation.norm().item()
+        click.echo(f"{picture.name}: focal length {camera.focal.item():.0f} px, {distance:.0f} mm away")
+    _write(fit, output)
+
+
+def _adaptive_model(head: str) -> AdaptiveSkinningModel:
+    from asm_teach.data import load_head
+    from asm_teach.model import AdaptiveSkinningModel
+
+    template = load_head(head)
+    return AdaptiveSkinningModel(template.mesh, template.rig, components=2)
+
+
+def _landmarks_beside(picture: Path) -> Tensor:
+    """Landmarks (L, 2) of a picture, from the first landmark file of its name."""
+    from asm_teach.assets import load_npz
+    from asm_teach.landmarks import read_ljson, read_tem
+
+    readers = {".npz": load_npz, ".tem": read_tem, ".ljson": lambda path: read_ljson(path).points}
+    found = next((path for suffix in readers if (path := picture.with_suffix(suffix)).is_file()), None)
+    if found is None:
+        names = ", ".join(picture.with_suffix(suffix).name for suffix in readers)
+        raise ValueError(f"{picture.name}: no landmarks beside it; put them into one of {names}")
+    content = readers[found.suffix](found)
+    if found.suffix == ".npz":
+        if "landmarks" not in content:
+            raise ValueError(
+                f"{found.name}: no array `landmarks` in it, but {', '.join(content) or 'nothing'}; write it with "
+                "numpy.savez(name, landmarks=points)"
+            )
+        import torch
+
+        content = torch.from_numpy(content["landmarks"])
+    return content
+
+
+def _write(fit: Fit, output: Path) -> None:
+    fit.model.mesh.with_vertices(fit.vertices).to("cpu").write(output)
+    click.echo(f"{fit.seconds:.1f} s; wrote {output}")

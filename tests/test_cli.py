@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
+from PIL import Image
 
-from asm_teach import cli
+from asm_teach import cli, viewfit
+from asm_teach.camera import look_at
+from asm_teach.data import load_head
+from asm_teach.meshio import read_mesh
 
 
 def _run(*arguments: str) -> Result:
@@ -173,3 +180,100 @@ def test_data_refuses_a_file_with_another_checksum(tmp_path: Path, monkeypatch: 
 
 def test_data_of_an_unknown_name_lists_the_names(empty_cache: Path) -> None:
     assert "james" in _one_line(_run("data", "jane"))
+
+
+# ---- fits
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> list[Path]:
+    """Two pictures of one embedded person with the 68 points beside each, as a user would have them."""
+    head = load_head("makehuman")
+    points = head.landmarks.points(head.sample(5).vertices, head.mesh.faces)
+    paths = []
+    for n, x in enumerate((-200.0, 250.0)):
+        camera = look_at(torch.tensor([x, 0.0, 700.0]), torch.zeros(3), focal=600.0, size=(400, 500))
+        paths.append(tmp_path / f"view{n}.png")
+        Image.new("RGB", (400, 500)).save(paths[-1])
+        np.savez(paths[-1].with_suffix(".npz"), landmarks=camera.project(points).numpy())
+    return paths
+
+
+def test_fit_views_writes_a_mesh_of_the_template(
+    photographs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the whole way of the command, with a few steps of the fit instead of some hundred
+    monkeypatch.setattr(viewfit, "fit_views", partial(viewfit.fit_views, steps=30))
+    output = tmp_path / "fit.ply"
+    result = _run("fit-views", *map(str, photographs), "-o", str(output), "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    for photograph in photographs:
+        assert f"{photograph.name}: focal length" in result.output
+    assert f"wrote {output}" in result.output
+    template = load_head("makehuman").mesh
+    fitted = read_mesh(output)
+    assert torch.equal(fitted.faces, template.faces)
+    assert (fitted.vertices - template.vertices).norm(dim=1).max() > 0.1
+
+
+def test_fit_views_reads_points_beside_the_picture(photographs: list[Path]) -> None:
+    expected = cli._landmarks_beside(photographs[0])
+    photographs[0].with_suffix(".npz").unlink()
+    rows = "\n".join(f"{x} {y}" for x, y in expected.tolist())
+    photographs[0].with_suffix(".tem").write_text(f"{len(expected)}\n{rows}\n")
+    assert torch.allclose(cli._landmarks_beside(photographs[0]), expected, atol=1e-3)
+
+
+def test_fit_views_without_landmarks_says_what_is_missing(photographs: list[Path]) -> None:
+    photographs[1].with_suffix(".npz").unlink()
+    line = _one_line(_run("fit-views", *map(str, photographs)))
+    assert "view1.png: no landmarks beside it; put them into one of view1.npz, view1.tem, view1.ljson" in line
+
+
+def test_fit_views_needs_the_array_by_its_name(photographs: list[Path]) -> None:
+    np.savez(photographs[0].with_suffix(".npz"), points=np.zeros((68, 2)))
+    assert "view0.npz: no array `landmarks` in it, but points" in _one_line(_run("fit-views", str(photographs[0])))
+
+
+def test_fit_views_of_a_text_file_called_npz(photographs: list[Path]) -> None:
+    photographs[0].with_suffix(".npz").write_text("68 points\n")
+    assert "this is not a whole .npz file" in _one_line(_run("fit-views", str(photographs[0])))
+
+
+def test_fit_views_of_a_file_that_is_no_picture(photographs: list[Path]) -> None:
+    photographs[0].write_text("not a picture")
+    assert "cannot be read as a picture" in _one_line(_run("fit-views", str(photographs[0])))
+
+
+def test_fit_scan_prints_errors_and_writes_the_mesh(tmp_path: Path) -> None:
+    scan, output = tmp_path / "scan.obj", tmp_path / "fit.obj"
+    load_head("makehuman").sample(5).write(scan)
+    result = _run("fit-scan", str(scan), "-o", str(output), "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    means = {line.split()[0]: float(line.split()[2]) for line in result.output.splitlines() if " mean " in line}
+    assert means["fitted"] < means["template"] / 2
+    assert len(read_mesh(output).vertices) == len(load_head("makehuman").mesh.vertices)
+
+
+def test_fit_scan_of_a_truncated_file(tmp_path: Path) -> None:
+    scan = tmp_path / "scan.obj"
+    scan.write_text("v 0 0 0\nv 1 0 0\nf 1 2 3\n")
+    _one_line(_run("fit-scan", str(scan)))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    result = _run("fit-scan", str(tmp_path / "none.obj"))
+    assert result.exit_code == 2
+    assert "does not exist" in result.stderr
+
+
+# ---- demo
+
+
+def test_demo_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, object]] = []
+    monkeypatch.setattr("asm_teach.demo.run_demo", lambda **options: calls.append(options))
+    assert _run("demo").exit_code == 0
+    assert _run("demo", "--only", "a", "--device", "cpu", "--seed", "7").exit_code == 0
+    assert calls == [{"only": None, "device": "auto"}, {"only": "a", "device": "cpu", "seed": 7}]
+    assert _run("demo", "--only", "c").exit_code == 2
