@@ -127,7 +127,7 @@ def bone_transforms(translation: Tensor, rotation: Tensor, scale: Tensor) -> Ten
     Raises:
         ValueError: different shapes, a scale that is not above 0.
     """
-    if not translation.shape == rotation.shape == scale.shape or scale.shape[-1] != 3:
+    if not translation.shape == rotation.shape == scale.shape or scale.shape[-1:] != (3,):
         shapes = ", ".join(str(tuple(part.shape)) for part in (translation, rotation, scale))
         raise ValueError(f"translation, rotation, scale: all need the same shape (..., J, 3), found {shapes}")
     bad = (~(scale > 0)).nonzero()

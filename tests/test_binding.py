@@ -13,8 +13,6 @@ from torch import Tensor
 from asm_teach.binding import Chart, surface_jacobian
 from asm_teach.mesh import Mesh
 
-shares = st.tuples(*3 * [st.floats(0, 1)]).filter(lambda parts: sum(parts) > 0.1)
-
 
 def square(rows: int) -> tuple[Tensor, Tensor]:
     """A triangulated unit square of `rows` x `rows` quads: uv and faces, counter-clockwise."""

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from asm_teach.mixture import mixture_weights
 from asm_teach.skinning import check_weights, linear_blend_skinning
+from asm_teach.transforms import Rig, bind_matrices, bone_transforms, skinning_matrices
 
 
 def skin_by_loops(vertices: Tensor, weights: Tensor, transforms: Tensor) -> Tensor:
@@ -45,6 +47,25 @@ def test_any_leading_dimensions_give_one_head_per_pose(lead):
     assert moved.shape == (*lead, 6, 3)
     for one, matrices in zip(moved.reshape(-1, 6, 3), transforms.reshape(-1, 5, 3, 4), strict=True):
         torch.testing.assert_close(one, linear_blend_skinning(vertices, weights, matrices))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.float64, 1e-10)])
+def test_the_rest_head_comes_back_under_identity_motion(device, dtype, tolerance):
+    """All the way: motions, hierarchy, mixture weights and skinning, with coordinates up to 150 mm.
+
+    float32 numbers near 150 are 1.5e-5 apart, and a row of weights sums to 1 within 3e-7.
+    """
+    bone_uv, uv = torch.rand(84, 2), torch.rand(5000, 2)
+    factor = torch.tensor([-2.5, 0.0, -2.5]).expand(84, 2, 3)
+    weights = mixture_weights(
+        *(x.to(device, dtype) for x in (uv, bone_uv, torch.zeros(84, 2), torch.zeros(84, 2, 2), factor))
+    )
+    rig = Rig(tuple(f"bone{j}" for j in range(84)), (torch.arange(84) - 1) // 4).to(device)  # four levels
+    bind = bind_matrices(300 * torch.rand(84, 3, dtype=dtype, device=device) - 150)
+    rest = torch.zeros(84, 3, dtype=dtype, device=device)
+    matrices = skinning_matrices(bind, bone_transforms(rest, rest, rest + 1), rig)
+    vertices = 300 * torch.rand(5000, 3, dtype=dtype, device=device) - 150
+    assert (linear_blend_skinning(vertices, weights, matrices) - vertices).abs().max() < tolerance
 
 
 def test_skinning_passes_gradcheck():
