@@ -183,11 +183,11 @@ def _opposites(shapes: Shapes) -> list[tuple[str, str | None]]:
 
 def _load_makehuman() -> Head:
     raw = load_npz(data_dir() / "makehuman.npz")
-    mesh = replace(_mesh(raw), texture=read_picture(data_dir() / "skin.jpg"))
     dense = LandmarkSet(_int(raw["landmark_faces"]), torch.from_numpy(raw["landmark_barycentric"]))
-    rig = Rig(
-        tuple(raw["bone_names"].tolist()), _int(raw["bone_parents"]), uv=torch.from_numpy(raw["bone_uv"])
-    )
+    ibug = dense.subset(_int(raw["landmark68"]))
+    texture = read_picture(data_dir() / "skin.jpg")
+    mesh = replace(_mesh(raw), texture=texture, landmarks={"ibug68": ibug, "facemesh478": dense})
+    rig = Rig(tuple(raw["bone_names"].tolist()), _int(raw["bone_parents"]), uv=torch.from_numpy(raw["bone_uv"]))
     hand_rig = Rig(
         tuple(raw["hand_names"].tolist()), _int(raw["hand_parents"]),
         positions=torch.from_numpy(raw["hand_positions"]),
@@ -201,16 +201,16 @@ def _load_makehuman() -> Head:
     static.index_add_(1, _int(raw["hand_to_rig"]), hand_weights)
     shapes = [_shapes(raw, prefix, len(mesh.vertices)) for prefix in ("identity", "expression")]
     return Head(
-        "makehuman", mesh, rig, dense.subset(_int(raw["landmark68"])), dense, static, hand_rig, hand_weights,
+        "makehuman", mesh, rig, ibug, dense, static, hand_rig, hand_weights,
         *shapes, LICENCES["makehuman"],
     )  # fmt: skip
 
 
 def _load_soma(source: Head) -> Head:
     raw = load_npz(data_dir() / "soma.npz")
-    mesh = _mesh(raw)
     dense = LandmarkSet(_int(raw["landmark_faces"]), torch.from_numpy(raw["landmark_barycentric"]))
-    ibug = _int(load_npz(data_dir() / "makehuman.npz")["landmark68"])
+    ibug = dense.subset(_int(load_npz(data_dir() / "makehuman.npz")["landmark68"]))
+    mesh = replace(_mesh(raw), landmarks={"ibug68": ibug, "facemesh468": dense})
     tie = Tie(_int(raw["tie_face"]), torch.from_numpy(raw["tie_barycentric"]))
     rig = Rig(source.rig.names, source.rig.parents, uv=torch.from_numpy(raw["bone_uv"]))
 
@@ -218,7 +218,7 @@ def _load_soma(source: Head) -> Head:
         return (tie.barycentric[..., None] * weights[source.mesh.faces[tie.faces]]).sum(1)
 
     return Head(
-        "soma", mesh, rig, dense.subset(ibug), dense, carry(source.static_weights), source.hand_rig,
+        "soma", mesh, rig, ibug, dense, carry(source.static_weights), source.hand_rig,
         carry(source.hand_weights), source.identities, source.expressions, LICENCES["soma"], tie, source,
     )  # fmt: skip
 

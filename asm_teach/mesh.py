@@ -14,6 +14,7 @@ from torch import Tensor
 
 from asm_teach.chartcheck import ChartReport, chart_problems, require_injective_chart
 from asm_teach.checks import check_indices, check_points, check_polygons
+from asm_teach.landmarks import LandmarkSet
 
 __all__ = [
     "ChartReport",
@@ -40,6 +41,7 @@ class Mesh:
         quads: (Q, 4) int64, the modeller's own four-sided polygons where the source had them. Each is also
             in `faces`, as two triangles.
         parts: name -> (n,) int64 indices into `faces`.
+        landmarks: name -> points that stay on the surface, such as "ibug68" and "facemesh478".
 
     Raises:
         ValueError: wrong shape or dtype, no faces, a face that names a vertex that is not there, a vertex
@@ -53,6 +55,7 @@ class Mesh:
     texture: Tensor | None = None
     quads: Tensor | None = None
     parts: Mapping[str, Tensor] = field(default_factory=dict)
+    landmarks: Mapping[str, LandmarkSet] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_points(self.vertices, "vertices", 3)
@@ -118,6 +121,7 @@ class Mesh:
             texture=floats(self.texture),
             quads=ints(self.quads),
             parts={name: indices.to(device=device) for name, indices in self.parts.items()},
+            landmarks={name: points.to(device, dtype) for name, points in self.landmarks.items()},
         )
 
     def vertex_uv(self) -> Tensor:

@@ -40,7 +40,7 @@ def build_geometry(base: BaseMesh, template: np.ndarray) -> HeadGeometry:
     source, flat = np.unique(quads, return_inverse=True)
     quads = flat.reshape(quads.shape)
     faces = triangulate(template[source], quads)
-    part = np.concatenate([label, label])
+    part = np.repeat(label, 2)
     return HeadGeometry(source, faces, quads, part, lay_out(template[source], faces, part))
 
 
@@ -123,11 +123,11 @@ def open_back(vertices: np.ndarray, eye: np.ndarray) -> np.ndarray:
 
 
 def triangulate(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
-    """Two triangles a quad along its shorter diagonal, (2 Q, 3): first halves, then second halves."""
+    """Two triangles a quad along its shorter diagonal, (2 Q, 3): those of quad q are 2 q and 2 q + 1."""
     p = vertices[quads]
     turn = np.linalg.norm(p[:, 1] - p[:, 3], axis=1) < np.linalg.norm(p[:, 0] - p[:, 2], axis=1) - 1e-6
     q = np.where(turn[:, None], np.roll(quads, -1, 1), quads)
-    return np.concatenate([q[:, [0, 1, 2]], q[:, [0, 2, 3]]])
+    return q[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
 
 
 def lay_out(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ def build_soma(
     moved = vertices - nearest + carried
 
     faces = triangulate(moved, quads)
-    hidden = np.tile(openness(moved, quads, quads) < 0.01, 2)
+    hidden = np.repeat(openness(moved, quads, quads) < 0.01, 2)
     tip = moved[np.argmax(moved[:, 2])]
     middle = moved[faces].mean(1)
     front = (middle[:, 2] > tip[2] - 95) & (middle[:, 1] > tip[1] - 75) & (middle[:, 1] < tip[1] + 112)

@@ -1,0 +1,144 @@
+"""What every fit shares: its result, its history, and a descent that can be watched and stopped.
+
+An interrupted fit (Ctrl-C, or the stop button of a notebook) keeps the best state it has seen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from asm_teach.camera import Camera
+from asm_teach.model import SkinnedModel
+
+
+@dataclass(frozen=True)
+class Record:
+    """One iteration of a fit: its loss, and the seconds since the fit began."""
+
+    iteration: int
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The result of a fit.
+
+    model: the fitted model. vertices: (V, 3) mm, its moved vertices. cameras: one for each view (none for a scan).
+    history: loss and seconds of every iteration. interrupted: whether it was stopped before its end.
+    """
+
+    model: SkinnedModel
+    vertices: Tensor
+    cameras: tuple[Camera, ...] = ()
+    history: tuple[Record, ...] = field(default=(), repr=False)
+    interrupted: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long the fit took."""
+        return self.history[-1].seconds if self.history else 0.0
+
+
+Watcher = Callable[[Record], None]
+
+
+def descend(
+    loss: Callable[[int], Tensor],
+    groups: Sequence[tuple[Iterable[Tensor], float]],
+    steps: int,
+    label: str,
+    watch: Watcher | None = None,
+    progress: bool = True,
+) -> tuple[tuple[Record, ...], bool]:
+    """Adam on groups of (parameters, learning rate), rates falling to a hundredth; the best state is kept.
+
+    loss: iteration -> scalar. watch: called after every iteration, for live views; it may raise KeyboardInterrupt.
+    Returns the history and whether the descent was interrupted. A loss that is no longer finite ends it.
+    """
+    groups = [(list(parameters), rate) for parameters, rate in groups]
+    parameters = [p for group, _ in groups for p in group]
+    optimiser = torch.optim.Adam([{"params": group, "lr": rate} for group, rate in groups], betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, eta_min=0.0)
+    best, kept = float("inf"), [p.detach().clone() for p in parameters]
+    history: list[Record] = []
+    interrupted, start = False, time.perf_counter()
+    bar = tqdm(range(steps), desc=label, leave=False, disable=not progress, mininterval=0.2)
+    try:
+        for iteration in bar:
+            optimiser.zero_grad(set_to_none=True)
+            value = loss(iteration)
+            number = value.item()
+            if not number < float("inf"):
+                break
+            if number < best:
+                best = number
+                for keep, p in zip(kept, parameters, strict=True):
+                    keep.copy_(p.detach())
+            value.backward()
+            optimiser.step()
+            schedule.step()
+            history.append(Record(iteration, number, time.perf_counter() - start))
+            if iteration % 20 == 0:
+                bar.set_postfix(loss=f"{number:.4g}", refresh=False)
+            if watch is not None:
+                watch(history[-1])
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        bar.close()
+        with torch.no_grad():
+            for keep, p in zip(kept, parameters, strict=True):
+                p.copy_(keep)
+    return tuple(history), interrupted
+
+
+@dataclass(frozen=True)
+class Prior:
+    """How far each kind of parameter is expected to stray: standard deviations of zero-mean normal priors.
+
+    translation: mm. rotation: radians. log_scale: of the logarithm of a scale factor. bone_uv: chart units, from where
+    the rig puts a bone. mixture_mean: in widths of the bone's first Gaussian. mixture_factor: of the logarithm of a
+    width. mixture_logits: of a logit.
+    """
+
+    translation: float = 4.0
+    rotation: float = 0.15
+    log_scale: float = 0.15
+    bone_uv: float = 0.02
+    mixture_mean: float = 0.5
+    mixture_factor: float = 0.5
+    mixture_logits: float = 1.0
+
+
+def prior_loss(model: SkinnedModel, start: dict[str, Tensor], prior: Prior) -> Tensor:
+    """Negative log prior of a model's parameters, up to a constant: half the squared deviations from the start."""
+    total = model.translation.new_zeros(())
+    for name, parameter in model.named_parameters():
+        away = (parameter - start[name]) / getattr(prior, name)
+        if name == "mixture_mean":
+            away = away / start["mixture_factor"][:, :1, :1].exp()
+        total = total + away.square().sum() / 2
+    return total
+
+
+def snapshot(model: SkinnedModel) -> dict[str, Tensor]:
+    """A copy of the parameters as they are now."""
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+
+RATES = {
+    "translation": 0.2, "rotation": 0.01, "log_scale": 0.01, "bone_uv": 0.001,
+    "mixture_mean": 0.002, "mixture_factor": 0.02, "mixture_logits": 0.05,
+}  # fmt: skip
+
+
+def parameter_groups(model: SkinnedModel, faster: float = 1.0) -> list[tuple[list[Tensor], float]]:
+    """Every parameter of a model with a learning rate in its own unit."""
+    return [([parameter], faster * RATES[name]) for name, parameter in model.named_parameters()]
