@@ -48,9 +48,7 @@ class Shapes:
         total = torch.zeros(self.count, 3, dtype=self.values.dtype)
         for name, amount in amounts.items():
             if name not in self._index:
-                raise ValueError(
-                    f"amounts: no shape is called {name!r}; `names` lists the {len(self)} there are"
-                )
+                raise ValueError(f"amounts: no shape is called {name!r}; `names` lists the {len(self)} there are")
             piece = slice(*self.start[self._index[name] : self._index[name] + 2].tolist())
             total.index_add_(0, self.rows[piece], amount * self.values[piece])
         return total
@@ -148,9 +146,7 @@ def sample_identity(shapes: Shapes, generator: np.random.Generator, spread: floa
     return amounts
 
 
-def sample_expression(
-    shapes: Shapes, generator: np.random.Generator, strongest: float = 0.7
-) -> dict[str, float]:
+def sample_expression(shapes: Shapes, generator: np.random.Generator, strongest: float = 0.7) -> dict[str, float]:
     """Three face units, both sides of a pair together, each with an amount in [0, strongest]."""
     stems = sorted({n.removesuffix("Left").removesuffix("Right") for n in shapes.names})
     amounts: dict[str, float] = {}
@@ -193,9 +189,7 @@ def _load_makehuman() -> Head:
         positions=torch.from_numpy(raw["hand_positions"]),
     )  # fmt: skip
     hand_weights = torch.zeros(len(mesh.vertices), len(hand_rig.names), dtype=torch.float64)
-    hand_weights[_int(raw["hand_row"]), _int(raw["hand_column"])] = torch.from_numpy(
-        raw["hand_value"]
-    ).double()
+    hand_weights[_int(raw["hand_row"]), _int(raw["hand_column"])] = torch.from_numpy(raw["hand_value"]).double()
     hand_weights = (hand_weights / hand_weights.sum(1, keepdim=True)).float()
     static = torch.zeros(len(mesh.vertices), len(rig.names))
     static.index_add_(1, _int(raw["hand_to_rig"]), hand_weights)
@@ -235,9 +229,7 @@ def _mesh(raw: dict[str, np.ndarray]) -> Mesh:
 
 
 def _shapes(raw: dict[str, np.ndarray], prefix: str, count: int) -> Shapes:
-    values = torch.from_numpy(
-        raw[f"{prefix}_values"].T.astype(np.float32) / 100
-    )  # stored in hundredths of a mm
+    values = torch.from_numpy(raw[f"{prefix}_values"].T.astype(np.float32) / 100)  # stored in hundredths of a mm
     rows, start = _int(raw[f"{prefix}_rows"]), _int(raw[f"{prefix}_start"])
     return Shapes(tuple(raw[f"{prefix}_names"].tolist()), start, rows, values, count)
 

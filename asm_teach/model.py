@@ -72,9 +72,7 @@ class SkinnedModel(nn.Module):
             if value.shape != (3,) or not value.isfinite().all():
                 raise ValueError(f"{name}: expected three finite numbers, found {value.tolist()}")
         if "scale" in new and not (new["scale"] > 0).all():
-            raise ValueError(
-                f"scale: every factor must be above 0, found {new['scale'].tolist()}; 1 changes nothing"
-            )
+            raise ValueError(f"scale: every factor must be above 0, found {new['scale'].tolist()}; 1 changes nothing")
         for name, value in new.items():
             if name == "scale":
                 self.log_scale[j] = value.log()
@@ -102,9 +100,7 @@ class AdaptiveSkinningModel(SkinnedModel):
 
     def __init__(self, mesh: Mesh, rig: Rig, components: int = 2) -> None:
         if rig.uv is None:
-            raise ValueError(
-                "rig: the adaptive model needs the bones' places on the chart (rig.uv); found none"
-            )
+            raise ValueError("rig: the adaptive model needs the bones' places on the chart (rig.uv); found none")
         if not isinstance(components, int) or components < 1:
             raise ValueError(f"components: each bone needs at least one Gaussian, found {components}")
         super().__init__(mesh, rig)
@@ -115,9 +111,7 @@ class AdaptiveSkinningModel(SkinnedModel):
         log_sigma = sigma.log()
         factor = torch.stack([log_sigma, torch.zeros_like(log_sigma), log_sigma], -1)
         self.bone_uv = nn.Parameter(bone_uv.clone())
-        self.mixture_logits = nn.Parameter(
-            (-math.log(4.0) * torch.arange(components)).to(bone_uv).repeat(len(rig), 1)
-        )
+        self.mixture_logits = nn.Parameter((-math.log(4.0) * torch.arange(components)).to(bone_uv).repeat(len(rig), 1))
         self.mixture_mean = nn.Parameter(bone_uv.new_zeros(len(rig), components, 2))
         self.mixture_factor = nn.Parameter(factor)
 

@@ -86,9 +86,7 @@ def sight(view: View, model: SkinnedModel) -> Sight:
         embedding = embedding.subset(torch.arange(468))  # where the eyes look says nothing of the face
     pixels = view.landmarks[: len(embedding)].to(model.vertices)
     kept = pixels.isfinite().all(1).nonzero()[:, 0]
-    return Sight(
-        pixels[kept], embedding.subset(kept.cpu()).to(model.vertices.device, model.vertices.dtype), view.size
-    )
+    return Sight(pixels[kept], embedding.subset(kept.cpu()).to(model.vertices.device, model.vertices.dtype), view.size)
 
 
 class Cameras(nn.Module):
@@ -101,8 +99,7 @@ class Cameras(nn.Module):
     def __init__(self, cameras: Sequence[Camera]) -> None:
         super().__init__()
         stacked = {
-            k: torch.stack([getattr(c, k) for c in cameras])
-            for k in ("rotation", "translation", "focal", "principal")
+            k: torch.stack([getattr(c, k) for c in cameras]) for k in ("rotation", "translation", "focal", "principal")
         }
         translation, focal = stacked["translation"], stacked["focal"]
         self.sizes = [c.size for c in cameras]
@@ -127,9 +124,7 @@ class Cameras(nn.Module):
         """Frozen copies."""
         rotation, translation, focal = self()
         return tuple(
-            Camera(
-                focal[n].clone(), self.principal[n].clone(), rotation[n].clone(), translation[n].clone(), size
-            )
+            Camera(focal[n].clone(), self.principal[n].clone(), rotation[n].clone(), translation[n].clone(), size)
             for n, size in enumerate(self.sizes)
         )
 
@@ -210,9 +205,7 @@ def fit_views(
         rest = fitted()
     faces = fitted.mesh.faces.to(where)
     first = [
-        pose_from_landmarks(
-            s.embedding.points(rest, faces), s.pixels, s.size, focal_prior=focal_prior, robust=12.0
-        )
+        pose_from_landmarks(s.embedding.points(rest, faces), s.pixels, s.size, focal_prior=focal_prior, robust=12.0)
         for s in sights
     ]
     cameras = Cameras([replace(c) for c in first]).to(where)
@@ -222,9 +215,7 @@ def fit_views(
     def loss(iteration: int) -> Tensor:
         if iteration % 50 == 0:
             landmarks.look(cameras)
-        off = (
-            (cameras.log_focal - diagonal.log() - math.log(focal_prior[0])) / focal_prior[1]
-        ).square().sum() / 2
+        off = ((cameras.log_focal - diagonal.log() - math.log(focal_prior[0])) / focal_prior[1]).square().sum() / 2
         total = landmarks.loss(cameras) + prior_loss(fitted, start, prior) + off
         for term in terms:
             total = total + term(cameras)

@@ -1,0 +1,184 @@
+"""The main job, end to end: a person in photographs with unknown cameras becomes a head, measured in millimetres.
+
+Two cases. An embedded person, whose shape is known because it was sampled, in five pictures; and `james`, a real man in
+two photographs, measured against his scan. Neither the cameras nor the scan is shown to the fit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asm_teach.assets import data_dir, load_npz
+from asm_teach.camera import Camera, look_at
+from asm_teach.data import Head
+from asm_teach.fitting import Fit, Watcher
+from asm_teach.mesh import Mesh, face_normals
+from asm_teach.metrics import face_region, scan_distances, summarise
+from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.scans import load_scan
+from asm_teach.viewfit import View, fit_views
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Photographs of one person, and what the fit never sees: the true surface.
+
+    views: the photographs with their landmarks. truth: the person's mesh or scan, mm. region: the vertices of `truth`
+    on the face area. landmarks: (68, 3) on `truth`, from which the measurement is aligned. licence: to be shown.
+    """
+
+    name: str
+    about: str
+    views: tuple[View, ...]
+    truth: Mesh
+    region: Tensor
+    landmarks: Tensor
+    licence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One method on one case: figures in mm, seconds, and the error (n,) at each point of the region."""
+
+    case: str
+    method: str
+    figures: dict[str, float]
+    seconds: float
+    distances: Tensor
+    vertices: Tensor
+    fit: Fit | None = None
+
+
+def embedded_case(head: Head, seed: int = 0, views: int = 5, noise: float = 1.0) -> Case:
+    """A sampled person, seen by cameras of various poses and lenses, landmarks `noise` px off."""
+    truth = head.sample(seed)
+    generator = np.random.default_rng([seed, views])
+    on_face = torch.arange(468)
+    embedding = head.dense_landmarks.subset(on_face)
+    points = embedding.points(truth.vertices, truth.faces)
+    normals = face_normals(truth.vertices, truth.faces[embedding.faces])
+    taken = []
+    for camera in unknown_cameras(generator, views, truth):
+        jitter = torch.from_numpy(generator.normal(0, noise, points[:, :2].shape)).to(points)
+        pixels = camera.project(points) + jitter
+        hidden = (normals * (camera.centre() - points)).sum(1) <= 0
+        taken.append(View(None, torch.where(hidden[:, None], torch.nan, pixels), size=camera.size))
+    return Case(
+        name=f"embedded person {seed}",
+        about=f"{views} pictures, landmarks with {noise:g} px of noise",
+        views=tuple(taken),
+        truth=truth,
+        region=truth.part_vertices("face"),
+        landmarks=head.landmarks.points(truth.vertices, truth.faces),
+        licence=head.licence,
+    )
+
+
+def unknown_cameras(generator: np.random.Generator, count: int, face: Mesh, size: int = 768) -> Iterator[Camera]:
+    """Cameras spread from the person's one side to the other, each with its own height, distance and lens."""
+    target = face.vertices[face.part_vertices("face")].mean(0)
+    for yaw in np.linspace(-0.8, 0.8, count) if count > 1 else [0.0]:
+        yaw, pitch = yaw + generator.normal(0, 0.07), generator.normal(0, 0.14)
+        distance = generator.uniform(450, 1200)
+        focal = size * generator.uniform(0.9, 1.3) * distance / 320
+        direction = [np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)]
+        yield look_at(target + distance * torch.tensor(direction).to(target), target, float(focal), (size, size))
+
+
+def james_case(progress: bool = True) -> Case:
+    """The two photographs of `james` with MediaPipe's face-mesh points; his scan is only the measure.
+
+    Raises AssetUnavailable when the files are neither here nor to be had.
+    """
+    scan = load_scan("james", progress=progress)
+    found = load_npz(data_dir() / "facemesh478.npz")
+    views = tuple(
+        View(image, torch.from_numpy(found[f"james_view{n}.jpg"][:, :2])) for n, image in enumerate(scan.photographs)
+    )
+    assert scan.landmarks is not None  # load_scan always reads those of james
+    ibug = scan.landmarks
+    region = face_region(scan.mesh.vertices, ibug[30], ibug[[36, 45]], ibug[27])
+    about = "two photographs of a real man, MediaPipe's face mesh"
+    return Case("james", about, views, scan.mesh, region, ibug, scan.licence)
+
+
+def measure(case: Case, head: Head, vertices: Tensor) -> tuple[dict[str, float], Tensor]:
+    """Point-to-surface error over the face area after similarity alignment: figures in mm, and each point's error.
+
+    The scale is aligned because uncalibrated pictures do not show it.
+    """
+    vertices = vertices.detach().to("cpu", torch.float32)
+    pairs = (head.landmarks.points(vertices, head.mesh.faces), case.landmarks)
+    seen = scan_distances(vertices, head.mesh.faces, case.truth, "similarity", case.region, pairs)
+    return summarise(seen.distances), seen.distances
+
+
+def methods(head: Head) -> dict[str, SkinnedModel | None]:
+    """What is compared: the template as it is, the static and the adaptive model."""
+    return {
+        "mean template": None,
+        "static skinning": StaticSkinningModel(head.mesh, head.rig, head.static_weights),
+        "adaptive skinning": AdaptiveSkinningModel(head.mesh, head.rig, components=2),
+    }
+
+
+def compare(
+    case: Case, head: Head, device: str = "auto", progress: bool = True, watch: Watcher | None = None
+) -> list[Outcome]:
+    """Fit every method to a case and measure it."""
+    outcomes = []
+    for name, model in methods(head).items():
+        start = time.perf_counter()
+        fit = fit_views(model, case.views, device=device, progress=progress, watch=watch) if model else None
+        seconds = time.perf_counter() - start
+        vertices = fit.vertices.cpu() if fit else head.mesh.vertices
+        figures, distances = measure(case, head, vertices)
+        outcomes.append(Outcome(case.name, name, figures, seconds, distances, vertices, fit))
+    return outcomes
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """The outcomes as text, a row for each method on each case."""
+    rows = [f"{'case':<20}{'method':<20}{'mean':>8}{'median':>8}{'RMSE':>8}{'seconds':>9}   (mm)"]
+    for o in outcomes:
+        f = o.figures
+        rows.append(f"{o.case:<20}{o.method:<20}{f['mean']:8.3f}{f['median']:8.3f}{f['rmse']:8.3f}{o.seconds:9.1f}")
+    return "\n".join(rows)
+
+
+def run_demo(
+    only: str | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+) -> list[Outcome]:
+    """The main job without a browser: (a) an embedded person, (b) james; prints one table.
+
+    Raises ValueError when `only` is neither "a" nor "b".
+    """
+    from asm_teach.assets import AssetUnavailable
+    from asm_teach.data import load_head
+
+    if only not in (None, "a", "b"):
+        raise ValueError(f"only: give 'a' (embedded person) or 'b' (james), found {only!r}")
+    head = load_head()
+    outcomes: list[Outcome] = []
+    if only != "b":
+        outcomes += compare(embedded_case(head, seed), head, device, progress)
+    if only != "a":
+        try:
+            case = james_case(progress)
+        except AssetUnavailable as missing:
+            say(f"case (b) is left out: {missing}")
+        else:
+            outcomes += compare(case, head, device, progress)
+            say(case.licence)
+    say(table(outcomes))
+    return outcomes

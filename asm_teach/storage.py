@@ -1,0 +1,88 @@
+"""Save a model to one file and load it back: arrays and plain text, never pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from asm_teach.assets import load_npz
+from asm_teach.landmarks import LandmarkSet
+from asm_teach.mesh import Mesh
+from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.transforms import Rig
+
+FORMAT = 1
+
+
+def save(model: SkinnedModel, path: str | os.PathLike[str]) -> None:
+    """Write a model with its template, rig and parameters to one `.npz` file, whole or not at all.
+
+    The texture and the quads stay behind. Raises ValueError for a model of another kind.
+    """
+    kinds = {AdaptiveSkinningModel: "adaptive", StaticSkinningModel: "static"}
+    if type(model) not in kinds:
+        raise ValueError(f"model: expected an adaptive or a static model, found {type(model).__name__}")
+    mesh, rig = model.mesh, model.rig
+    about = {"format": FORMAT, "kind": kinds[type(model)], "bones": rig.names, "landmarks": list(mesh.landmarks)}
+    arrays = {
+        "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
+        "vertices": mesh.vertices, "faces": mesh.faces, "parents": rig.parents,
+    }  # fmt: skip
+    arrays |= {k: v for k, v in {"uv": mesh.uv, "uv_faces": mesh.uv_faces}.items() if v is not None}
+    arrays |= {k: v for k, v in {"rig_uv": rig.uv, "rig_positions": rig.positions}.items() if v is not None}
+    arrays |= {f"part:{name}": faces for name, faces in mesh.parts.items()}
+    for k, points in enumerate(mesh.landmarks.values()):
+        arrays |= {f"landmark_faces:{k}": points.faces, f"landmark_barycentric:{k}": points.barycentric}
+    if isinstance(model, StaticSkinningModel):
+        arrays["weights"] = model.weights()
+    arrays |= {f"parameter:{name}": p for name, p in model.named_parameters()}
+    plain = {k: a.detach().cpu().numpy() if isinstance(a, torch.Tensor) else a for k, a in arrays.items()}
+    target = Path(path)
+    partial = target.with_name(target.name + ".part")
+    try:
+        with partial.open("wb") as file:
+            np.savez_compressed(file, **plain)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_model(path: str | os.PathLike[str]) -> SkinnedModel:
+    """Read a model that `save` wrote. Raises ValueError for a file that is something else, or cut off."""
+    arrays = load_npz(path)
+    try:
+        about = json.loads(arrays["about"].tobytes())
+        kind, known = about["kind"], about["format"] == FORMAT
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"path: {os.fspath(path)} holds arrays, but no asm_teach model; was it written by save?"
+        ) from error
+    if not known or kind not in ("adaptive", "static"):
+        raise ValueError(f"path: {os.fspath(path)} was written by another version (format {about['format']}, {kind})")
+    tensors = {name: torch.from_numpy(a) for name, a in arrays.items() if name != "about"}
+    landmarks = {
+        name: LandmarkSet(tensors[f"landmark_faces:{k}"], tensors[f"landmark_barycentric:{k}"])
+        for k, name in enumerate(about["landmarks"])
+    }
+    parts = {name.removeprefix("part:"): t for name, t in tensors.items() if name.startswith("part:")}
+    mesh = Mesh(
+        tensors["vertices"],
+        tensors["faces"],
+        tensors.get("uv"),
+        tensors.get("uv_faces"),
+        parts=parts,
+        landmarks=landmarks,
+    )
+    rig = Rig(tuple(about["bones"]), tensors["parents"], tensors.get("rig_uv"), tensors.get("rig_positions"))
+    parameters = {k.removeprefix("parameter:"): t for k, t in tensors.items() if k.startswith("parameter:")}
+    model: SkinnedModel
+    if kind == "adaptive":
+        model = AdaptiveSkinningModel(mesh, rig, parameters["mixture_logits"].shape[1])
+    else:
+        model = StaticSkinningModel(mesh, rig, tensors["weights"])
+    model.load_state_dict(parameters, strict=False)
+    return model
