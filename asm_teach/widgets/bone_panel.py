@@ -38,7 +38,7 @@ class BonePanel(ipywidgets.HBox):
             value=self._index(bone),
             description="bone",
             layout={"width": "296px"},
-            style={"description_width": "78px"},
+            style={"description_width": "84px"},
         )
         self.translation = _sliders("move", "mm", 0.0, 30.0, 0.5, ".1f")
         self.rotation = _sliders("turn", "°", 0.0, 60.0, 1.0, ".0f")
@@ -46,6 +46,9 @@ class BonePanel(ipywidgets.HBox):
         self._sliders = (*self.translation, *self.rotation, *self.scale)
         self.mirror = ipywidgets.Checkbox(
             value=False, description="mirror to the other side", indent=False, layout={"width": "296px"}
+        )
+        self.dots = ipywidgets.Checkbox(
+            value=True, description="show the bones as dots", indent=False, layout={"width": "296px"}
         )
         reset_bone = ipywidgets.Button(description="Reset bone", tooltip="put this bone back to rest")
         reset_all = ipywidgets.Button(description="Reset all", tooltip="put all bones back to rest")
@@ -55,6 +58,7 @@ class BonePanel(ipywidgets.HBox):
 
         self.chooser.observe(self._chosen, "value")
         self.mirror.observe(lambda _: self._mirror_allowed() and self._moved({}), "value")
+        self.dots.observe(lambda _: self._show(), "value")
         for slider in self._sliders:
             slider.observe(self._moved, "value")
         controls = ipywidgets.VBox(
@@ -67,6 +71,7 @@ class BonePanel(ipywidgets.HBox):
                 _heading("Scale, as a factor"),
                 *self.scale,
                 self.mirror,
+                self.dots,
                 ipywidgets.HBox(self.buttons),
             ]
         ).add_class("asm-controls")
@@ -103,8 +108,10 @@ class BonePanel(ipywidgets.HBox):
         flip = torch.tensor([-1.0, 1.0, 1.0])
         for other in self._partners(self.bone):
             self.model.set_motion(other, translation=move * flip, rotation=-turn * flip, scale=scale)
-        moved = change.get("owner")
-        self.viewer.say(f"{moved.description} {moved.value:g}" if moved in self._sliders else "")
+        slider = change.get("owner")
+        if slider in self._sliders:
+            what, unit = slider.description.split(", ")
+            self.viewer.say(f"{what} {slider.value:g} {unit}")
         self._show()
 
     def _chosen(self, _: Mapping[str, Any]) -> None:
@@ -134,9 +141,12 @@ class BonePanel(ipywidgets.HBox):
     def _show(self) -> None:
         with torch.no_grad():
             self.viewer.update(self.model())
-            # a pivot goes where its bone's matrix G_j B_j^-1 takes it
-            pivots = torch.nn.functional.pad(self.model.bind_points(), (0, 1), value=1.0)
-            self.viewer.show_bones(torch.einsum("jab,jb->ja", self.model.transforms(), pivots), self.names)
+            if self.dots.value:
+                # a pivot goes where its bone's matrix G_j B_j^-1 takes it
+                pivots = torch.nn.functional.pad(self.model.bind_points(), (0, 1), value=1.0)
+                self.viewer.show_bones(torch.einsum("jab,jb->ja", self.model.transforms(), pivots), self.names)
+            else:
+                self.viewer.show_bones(None)
 
     # -- which bones ---------------------------------------------------------------------------------------
 
@@ -185,7 +195,7 @@ def _sliders(
             readout_format=form,
             continuous_update=True,
             layout={"width": "296px"},
-            style={"description_width": "78px"},
+            style={"description_width": "84px"},
         )
         for axis in _AXES
     )

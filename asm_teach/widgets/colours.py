@@ -35,8 +35,8 @@ PALETTE = (
     / 255.0
 )
 _LOCATOR = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10])
-# Corners of the UV square: dark/light runs along v, blue/orange along u.
-_UV_CORNERS = np.array([[(0.05, 0.25, 0.62), (0.72, 0.30, 0.00)], [(0.55, 0.82, 1.00), (1.00, 0.84, 0.36)]])
+# Along u from blue over green to orange; along v from dark to light.
+_UV_HUES = np.array([(0.16, 0.42, 0.85), (0.24, 0.68, 0.56), (0.96, 0.56, 0.14)])
 
 
 def nice_limits(values: ArrayLike, percentile: float = 98) -> tuple[float, float]:
@@ -86,9 +86,10 @@ def uv_picture(size: int = 512, lines: int = 10) -> NDArray[np.float64]:
     square = (np.floor(u * lines) + np.floor(v * lines)) % 2  # a chequer-board
     near = np.minimum(np.abs((u * lines + 0.5) % 1 - 0.5), np.abs((v * lines + 0.5) % 1 - 0.5))  # to a line, in squares
     u, v, square, near = u[..., None], v[..., None], square[..., None], near[..., None]
-    low = _UV_CORNERS[0, 0] * (1 - u) + _UV_CORNERS[0, 1] * u
-    high = _UV_CORNERS[1, 0] * (1 - u) + _UV_CORNERS[1, 1] * u
-    picture = (low * (1 - v) + high * v) * (1 - 0.16 * square)
+    left, middle, right = _UV_HUES
+    hue = np.where(u < 0.5, left + (middle - left) * 2 * u, middle + (right - middle) * (2 * u - 1))
+    picture = hue * (0.62 + 0.38 * np.minimum(2 * v, 1)) * (1 - 0.12 * square)
+    picture += (1 - picture) * 0.45 * np.maximum(2 * v - 1, 0)
     return np.where(near < 0.02, 0.4 * picture + 0.6, picture)
 
 

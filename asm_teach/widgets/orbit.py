@@ -28,11 +28,10 @@ class Orbit:
     Attributes:
         camera: the three.js camera.
         controls: the three.js mouse controls.
-        words: which view this is, for the read-out.
     """
 
     def __init__(self, points: ArrayLike, size: tuple[int, int], columns: int, on_turn: Callable[[], None]) -> None:
-        self.words = "front view"
+        self._view = "front view"
         self.column = (size[0] // columns, size[1])
         self._on_turn, self._own_move = on_turn, False
         self._centre, radius = plots.bounds(points)
@@ -60,13 +59,19 @@ class Orbit:
             preset, distance = "front", self._first
             self.controls.target = tuple(self._centre)
         angles = plots.view_angles(preset)
-        self.words = f"{preset} view" if isinstance(preset, str) else f"seen from {_direction(*angles)}"
+        self._view = f"{preset} view" if isinstance(preset, str) else f"seen from {_direction(*angles)}"
         self._place(plots.view_rotation(*angles), distance)
 
     def zoom(self, factor: float) -> None:
         """Come closer by this factor; below 1 goes back."""
         distance = np.clip(self._distance() / factor, self._first * _NEAREST, self._first * _FARTHEST)
         self._place(plots.view_rotation(*self.angles()), float(distance))
+
+    @property
+    def words(self) -> str:
+        """Which view this is."""
+        closer = self._first / self._distance()
+        return self._view + (f", {closer:.2g} times as large" if abs(closer - 1) > 0.01 else "")
 
     def angles(self) -> tuple[float, float]:
         """(azimuth, elevation) in degrees."""
@@ -97,7 +102,7 @@ class Orbit:
 
     def _turned(self, _: Mapping[str, Any]) -> None:
         if not self._own_move:
-            self.words = f"turned by hand, seen from {_direction(*self.angles())}"
+            self._view = f"turned by hand, seen from {_direction(*self.angles())}"
             self._on_turn()
 
 

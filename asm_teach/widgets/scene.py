@@ -276,11 +276,12 @@ class Dots:
 
     def move(self, points: NDArray[np.float64]) -> None:
         """Show the markers at new places (n, 3), mm."""
-        self.points = np.asarray(points, dtype=np.float64)
-        self._position.array = float32(self.points)
+        if not np.array_equal(points, self.points):
+            self.points = np.asarray(points, dtype=np.float64)
+            self._position.array = float32(self.points)
 
     def mark(self, selected: int | None) -> None:
         """Make one marker a large orange ring, the others small and dark."""
         chosen = np.arange(len(self.points)) == selected
         self._tint.array = float32(np.where(chosen[:, None], (0.90, 0.38, 0.0), (0.15, 0.25, 0.36)))
-        self._size.array = np.where(chosen, 17, 7).astype(np.float32)
+        self._size.array = np.where(chosen, 17, 8).astype(np.float32)

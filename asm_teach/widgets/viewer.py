@@ -69,16 +69,16 @@ class Viewer(ipywidgets.VBox):
         flat: bool = False,
     ) -> None:
         meshes = dict(mesh) if isinstance(mesh, Mapping) else {"mesh": mesh}
-        if not meshes:
-            raise ValueError("mesh is an empty dictionary: give at least one mesh to show")
-        self._size = (int(width), int(height))
-        self._surfaces = {name: Surface(one, i, len(meshes), flat) for i, (name, one) in enumerate(meshes.items())}
-        self._rest = {name: surface.vertices for name, surface in self._surfaces.items()}
+        if not meshes or not all(isinstance(one, Mesh) for one in meshes.values()):
+            raise ValueError(f"mesh is {mesh!r:.60}: give a Mesh, or a dictionary of at least one name -> Mesh")
         self._colouring = Colouring(meshes)
         self._colouring.bone_names = tuple(bone_names)
         if weights is not None:
             self._colouring.store("weights", weights)
         self._colouring.choose(colour)
+        self._size = (int(width), int(height))
+        self._surfaces = {name: Surface(one, i, len(meshes), flat) for i, (name, one) in enumerate(meshes.items())}
+        self._rest = {name: surface.vertices for name, surface in self._surfaces.items()}
         self._textures: dict[str, three.DataTexture] = {}
         self._dots: Dots | None = None
         self._settling: asyncio.TimerHandle | None = None
@@ -173,19 +173,26 @@ class Viewer(ipywidgets.VBox):
             self._paint()
         self._say()
 
-    def show_bones(self, points: ArrayLike, names: tuple[str, ...] | None = None) -> None:
-        """Draw a dot at each of the points (J, 3), mm, seen through the surface; call again to move them."""
-        points = plots.to_numpy(points)
+    def show_bones(self, points: ArrayLike | None, names: tuple[str, ...] | None = None) -> None:
+        """Draw a dot at each of the points (J, 3), mm, seen through the surface; call again to move them.
+
+        None hides them. `names` says what the bones are called.
+        """
         if names is not None:
             self._colouring.bone_names = tuple(names)
-        if self._dots is not None and self._dots.points.shape == points.shape:
-            self._dots.move(points)
+        if points is None:
+            if self._dots is not None:
+                self._dots.object.visible = False
             return
-        if self._dots is not None:
-            self._scene.remove(self._dots.object)
-        self._dots = Dots(points, 0, len(self._surfaces))
-        self._dots.mark(self._colouring.bone)
-        self._scene.add(self._dots.object)
+        points = plots.to_numpy(points)
+        if self._dots is None or self._dots.points.shape != points.shape:
+            if self._dots is not None:
+                self._scene.remove(self._dots.object)
+            self._dots = Dots(points, 0, len(self._surfaces))
+            self._dots.mark(self._colouring.bone)
+            self._scene.add(self._dots.object)
+        self._dots.move(points)
+        self._dots.object.visible = True
 
     def view(self, preset: str | tuple[float, float]) -> None:
         """Turn the camera: "front", "three-quarter", "left", "right", "top", or (azimuth, elevation) degrees.
@@ -284,7 +291,9 @@ class Viewer(ipywidgets.VBox):
         """Take the view off the page and free what it holds in the browser."""
         _live.pop(id(self), None)
         super().close()
-        _close_tree([self._stage, self._renderer, self._bar, self._scale, self._status, self._style, self.layout])
+        parts = ("_stage", "_renderer", "_bar", "_scale", "_status", "_style", "layout")
+        # a view that was refused while it was made has no parts yet
+        _close_tree([getattr(self, part) for part in parts if hasattr(self, part)])
 
     def retire(self) -> None:
         """Put a still picture in place of the live view: the page has too many."""
@@ -333,9 +342,8 @@ class Viewer(ipywidgets.VBox):
         captions = ipywidgets.HTML(f'<div class="asm-names">{names}</div>' if len(self._surfaces) > 1 else "")
         captions.add_class("asm-captions")
         stage = {"width": f"{width}px", "height": f"{height}px"}
-        self._stage = ipywidgets.Box(
-            [self._renderer, captions, *([self._scale] if over else [])], layout=stage
-        ).add_class("asm-stage")
+        inside = [self._renderer, captions, *([self._scale] if over else [])]
+        self._stage = ipywidgets.Box(inside, layout=stage).add_class("asm-stage")
         self._status = ipywidgets.HTML(layout={"width": f"{width}px"}).add_class("asm-status")
         self._style = ipywidgets.HTML(STYLE, layout={"display": "none"})
 
