@@ -13,7 +13,7 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from asm_teach import cli, viewfit
+from asm_teach import cli, scanfit, viewfit
 from asm_teach.camera import look_at
 from asm_teach.data import load_head
 from asm_teach.meshio import read_mesh
@@ -245,7 +245,8 @@ def test_fit_views_of_a_file_that_is_no_picture(photographs: list[Path]) -> None
     assert "cannot be read as a picture" in _one_line(_run("fit-views", str(photographs[0])))
 
 
-def test_fit_scan_prints_errors_and_writes_the_mesh(tmp_path: Path) -> None:
+def test_fit_scan_prints_errors_and_writes_the_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanfit, "fit_scan", partial(scanfit.fit_scan, steps=60))
     scan, output = tmp_path / "scan.obj", tmp_path / "fit.obj"
     load_head("makehuman").sample(5).write(scan)
     result = _run("fit-scan", str(scan), "-o", str(output), "--device", "cpu")
@@ -275,5 +276,5 @@ def test_demo_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asm_teach.demo.run_demo", lambda **options: calls.append(options))
     assert _run("demo").exit_code == 0
     assert _run("demo", "--only", "a", "--device", "cpu", "--seed", "7").exit_code == 0
-    assert calls == [{"only": None, "device": "auto"}, {"only": "a", "device": "cpu", "seed": 7}]
+    assert calls == [{"only": None, "device": "auto", "seed": 0}, {"only": "a", "device": "cpu", "seed": 7}]
     assert _run("demo", "--only", "c").exit_code == 2

@@ -136,6 +136,13 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert asm_teach.__version__ == PROJECT["version"] == citation["version"]
 
 
+def test_the_readme_maps_every_module() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    modules = [p.stem for p in (ROOT / "asm_teach").iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()]
+    missing = [name for name in modules if name != "__init__" and f"`{name}`" not in readme]
+    assert not missing, f"the table of modules in README.md lacks {missing}"
+
+
 # An address that only serves packages, or a folder of one machine, breaks on every other one. The patterns
 # are broken up, so that this file does not find itself.
 FORBIDDEN = re.compile(
