@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -125,14 +125,14 @@ def test_binding_is_continuous_across_triangle_edges(pick, along, step, angle):
     """A short step from an edge's point moves the surface point by at most the step times the steepest slope."""
     chart = make_chart()
     vertices = make_surface(chart)
-    a, b, c = chart.faces[pick % len(chart.faces)].tolist()
+    a, b, _ = chart.faces[pick % len(chart.faces)].tolist()
     on_edge = chart.uv[a] + along * (chart.uv[b] - chart.uv[a])
     steps = step * torch.tensor([[math.cos(angle), math.sin(angle)], [0, 0]], dtype=torch.float64)
+    assume(chart.locate(on_edge + steps).inside.all())  # the nearest point of a chart with a bay can jump
     here, there = chart.bind(on_edge + steps, vertices).unbind()
     middles = chart.uv[chart.faces].mean(1)
     steepest = torch.linalg.matrix_norm(surface_jacobian(chart, middles, vertices), 2).max()
-    if chart.locate(on_edge + steps).inside.all():
-        assert (here - there).norm() <= steepest * step * 1.001 + 1e-9
+    assert (here - there).norm() <= steepest * step * 1.001 + 1e-9
 
 
 def test_points_keep_their_shape_and_precision():
@@ -166,13 +166,13 @@ def test_a_chart_of_one_triangle_and_one_with_crowded_cells():
 
 
 def test_binding_passes_gradcheck_inside_and_outside(device):
-    chart = make_chart().to(device)
-    vertices = make_surface(chart).requires_grad_()
-    _, inside = points_inside(make_chart(), 8)
+    chart = make_chart()
+    vertices = make_surface(chart).to(device).requires_grad_()
+    _, inside = points_inside(chart, 8)
     outside = torch.tensor([[0.4, -0.2], [0.8, 0.3], [0.291, 0.32]], dtype=torch.float64)
     points = torch.cat([inside, outside]).to(device).requires_grad_()
     # Steps of 1e-6 stay in the triangle, where psi is linear in each argument.
-    assert torch.autograd.gradcheck(chart.bind, (points, vertices))
+    assert torch.autograd.gradcheck(chart.to(device).bind, (points, vertices))
 
 
 def test_the_surface_jacobian_is_the_derivative_of_bind(device):
