@@ -35,16 +35,17 @@ def mixture_weights(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, f
     Raises:
         ValueError: shapes that do not fit together.
     """
-    (bones, components), found = logits.shape, (uv.shape, bone_uv.shape, mean.shape, factor.shape)
-    if found != ((len(uv), 2), (bones, 2), (bones, components, 2), (bones, components, 3)):
+    J, K = len(bone_uv), logits.shape[-1]
+    found = [tuple(part.shape) for part in (uv, bone_uv, logits, mean, factor)]
+    if found != [(len(uv), 2), (J, 2), (J, K), (J, K, 2), (J, K, 3)]:
         raise ValueError(
-            "uv, bone_uv, mean, factor: expected shapes (V, 2), (J, 2), (J, K, 2), (J, K, 3) with (J, K) = "
-            f"{(bones, components)} as in logits, found {', '.join(str(tuple(shape)) for shape in found)}"
+            "uv, bone_uv, logits, mean, factor: expected shapes (V, 2), (J, 2), (J, K), (J, K, 2), (J, K, 3), "
+            f"found {', '.join(map(str, found))}"
         )
     u, v = uv.double().unbind(-1)
     powers = torch.stack([u * u, u * v, v * v, u, v, torch.ones_like(u)], dim=1)
     coefficients = _coefficients(bone_uv[:, None].double() + mean, logits.double(), factor.double())
-    return _SummedShares.apply(powers, coefficients, bones, uv.dtype)
+    return _SummedShares.apply(powers, coefficients, J, uv.dtype)
 
 
 def _coefficients(centre: Tensor, logits: Tensor, factor: Tensor) -> Tensor:

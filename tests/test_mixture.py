@@ -152,6 +152,7 @@ def test_a_bone_takes_its_weights_along():
 @pytest.mark.parametrize("wrong", range(5), ids=["uv", "bone_uv", "logits", "mean", "factor"])
 def test_shapes_that_do_not_fit_are_refused(wrong):
     inputs = [chart_points(7), *make_mixtures(4, 2)]
-    inputs[wrong] = inputs[wrong][..., :1]
-    with pytest.raises(ValueError, match=r"expected shapes \(V, 2\).*found"):
-        mixture_weights(*inputs)
+    for change in (lambda x: x[..., :1], lambda x: x[:-1, None], lambda x: x[..., 0]):
+        changed = [*inputs[:wrong], change(inputs[wrong]), *inputs[wrong + 1 :]]
+        with pytest.raises(ValueError, match=r"expected shapes \(V, 2\).*found"):
+            mixture_weights(*changed)
