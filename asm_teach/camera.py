@@ -76,9 +76,7 @@ class Camera:
         return Camera(*(part.to(device=device, dtype=dtype) for part in parts), size=self.size)
 
 
-def project(
-    points: Tensor, rotation: Tensor, translation: Tensor, focal: Tensor, principal: Tensor
-) -> Tensor:
+def project(points: Tensor, rotation: Tensor, translation: Tensor, focal: Tensor, principal: Tensor) -> Tensor:
     """Project world points to pixels: principal + focal (x, y) / z in camera axes. Derived in lesson 7.
 
     Differentiable in every argument. The leading dimensions are those of the cameras (say N views); they
@@ -166,6 +164,11 @@ def pose_from_landmarks(
     weighed against landmarks whose noise is measured from what is left over after the fit. Its default,
     median 1.2 and sigma 0.7, is a 52 mm lens on 35 mm film, and a factor of two either way; phone selfies
     (0.6) and portrait lenses (3) lie within 1.4 sigma.
+
+    That is right for landmarks of this very face. An average face misses by millimetres, all of one side
+    together, and the fit takes much of that for perspective: the focal length then comes out too short (a third
+    of the true one for a head 1.5 m away), with hardly smaller residuals than the true one leaves. Give `focal`
+    or a narrow prior there, or fit the shape along with it.
 
     Computed in float64 on the CPU (it is a few hundred numbers) and given back in the precision and on the
     device of `points`. Not differentiable. Derived in lesson 7.

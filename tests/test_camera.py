@@ -7,10 +7,11 @@ import roma
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from asm_teach.camera import Camera, look_at, pose_from_landmarks, project
-from asm_teach.pose import _jacobian, _pixels
+from asm_teach.pose import _evaluate, _jacobian, _pixels, _Pose, _Problem
 
 F64 = torch.float64
 
@@ -228,6 +229,15 @@ def test_no_landmark_ends_up_behind_the_camera_when_the_focal_length_is_far_too_
     assert bool((found.depth(points) > 0).all())
 
 
+def test_a_pose_with_a_landmark_behind_the_lens_is_no_candidate():
+    # Its pixel would be that of the mirrored point; within 2 % of the distance in front it is refused as well.
+    points = vec(0, 0, -100) + torch.zeros(4, 3, dtype=F64)
+    problem = _Problem(points, torch.zeros(4, 2, dtype=F64), focal=1000.0, focal_sigma=0.0, robust=None)
+    for distance, fits in ((150.0, True), (101.0, False), (50.0, False)):
+        pose = _Pose(torch.eye(3, dtype=F64), vec(math.log(1000 / distance), 0, 0, math.log(1000)))
+        assert (_evaluate(problem, pose) is not None) == fits
+
+
 @pytest.mark.parametrize("flat", [True, False])
 def test_four_landmarks_are_enough(flat: bool):
     points = torch.tensor([[-45.0, 35, 0], [45, 35, 0], [25, -35, 0], [-25, -35, 0]], dtype=F64)
@@ -274,6 +284,28 @@ def test_with_strong_perspective_the_prior_hardly_matters():
     focals = [float(pose_from_landmarks(points, pixels, true.size, focal_prior=(m, 0.7)).focal) for m in (0.6, 6.0)]
     assert focals[0] == pytest.approx(focals[1], rel=0.01)
     assert focals[0] == pytest.approx(float(true.focal), rel=0.03)
+
+
+@pytest.mark.parametrize("median", [0.6, 1.2, 6.0])
+def test_prior_and_picture_are_weighed_as_stated(median: float):
+    # The most likely focal length, found by trying many: the residuals of the best pose for each, with their
+    # variance taken from themselves (136 numbers less 7), against a prior of sigma 0.15.
+    points = head_points(11)
+    true = camera_for(points, 11, distance=1500, focal_ratio=3.0)
+    pixels = true.project(points) + torch.randn(68, 2, dtype=F64)
+    diagonal = math.hypot(*true.size)
+
+    def cost(log_focal: float) -> float:
+        camera = pose_from_landmarks(points, pixels, true.size, focal=math.exp(log_focal))
+        misfit = float(off(camera, points, pixels).square().sum())
+        surprise = (log_focal - math.log(median * diagonal)) / 0.15
+        return 129 * math.log(misfit / 129 + 0.01) + surprise**2
+
+    found = pose_from_landmarks(points, pixels, true.size, focal_prior=(median, 0.15))
+    best = minimize_scalar(cost, bracket=(math.log(true.focal), math.log(median * diagonal) + 0.01))
+    assert math.log(found.focal) == pytest.approx(float(best.x), abs=1e-4)
+    if median == 6:  # neither the picture nor the prior has it all its own way
+        assert 1.02 * float(true.focal) < float(found.focal) < 0.95 * median * diagonal
 
 
 def test_moving_the_world_moves_the_camera_along():
