@@ -93,7 +93,7 @@ class BonePanel(ipywidgets.HBox):
             for index in (bone, *self._partners(bone)):
                 self.model.set_motion(index, torch.zeros(3), torch.zeros(3), torch.ones(3))
         self._load()
-        self._show()
+        self._show("")
 
     # -- from the sliders to the model and back ------------------------------------------------------------
 
@@ -108,18 +108,17 @@ class BonePanel(ipywidgets.HBox):
         flip = torch.tensor([-1.0, 1.0, 1.0])
         for other in self._partners(self.bone):
             self.model.set_motion(other, translation=move * flip, rotation=-turn * flip, scale=scale)
-        slider = change.get("owner")
+        slider, note = change.get("owner"), ""
         if slider in self._sliders:
             what, unit = slider.description.split(", ")
-            self.viewer.say(f"{what} {slider.value:g} {unit}")
-        self._show()
+            note = f"{what} {slider.value:g} {unit}"
+        self._show(note)
 
     def _chosen(self, _: Mapping[str, Any]) -> None:
         self._mirror_allowed()
         self._load()
-        self.viewer.say("")
         self.viewer.select_bone(self.bone)
-        self._show()
+        self._show("")
 
     def _load(self) -> None:
         """Set the sliders to the bone's motion in the model."""
@@ -138,9 +137,9 @@ class BonePanel(ipywidgets.HBox):
             slider.value = value
         self._loading = False
 
-    def _show(self) -> None:
+    def _show(self, note: str | None = None) -> None:
         with torch.no_grad():
-            self.viewer.update(self.model())
+            self.viewer.update(self.model(), note=note)
             if self.dots.value:
                 # a pivot goes where its bone's matrix G_j B_j^-1 takes it
                 pivots = torch.nn.functional.pad(self.model.bind_points(), (0, 1), value=1.0)

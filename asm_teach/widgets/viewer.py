@@ -101,7 +101,7 @@ class Viewer(ipywidgets.VBox):
 
     # -- what is shown -------------------------------------------------------------------------------------
 
-    def update(self, vertices: ArrayLike, name: str | None = None) -> None:
+    def update(self, vertices: ArrayLike, name: str | None = None, *, note: str | None = None) -> None:
         """Move the mesh to new vertices: a tensor (any device, with or without gradient) or an array.
 
         Where a number is not finite nothing is drawn: the read-out says so, and the last good picture stays.
@@ -109,6 +109,7 @@ class Viewer(ipywidgets.VBox):
         Args:
             vertices: (V, 3) mm.
             name: which mesh, when there are several.
+            note: a few words for the read-out, such as which control was moved; they stay until the next note.
 
         Raises:
             ValueError: an unknown name, or a shape that is not the mesh's.
@@ -120,6 +121,7 @@ class Viewer(ipywidgets.VBox):
                 f"vertices has shape {moved.shape}, but the mesh on show has {len(surface.vertices)} vertices: "
                 f"give {surface.vertices.shape}"
             )
+        self._note = self._note if note is None else note
         bad = np.flatnonzero(~np.isfinite(moved).all(axis=1))
         if len(bad):
             self._trouble = (
@@ -208,11 +210,6 @@ class Viewer(ipywidgets.VBox):
     def zoom(self, factor: float) -> None:
         """Come closer by this factor (2: twice as large); below 1 goes back."""
         self._orbit.zoom(factor)
-        self._say()
-
-    def say(self, note: str) -> None:
-        """Add a few words to the read-out, such as which control was moved to what."""
-        self._note = note
         self._say()
 
     # -- as numbers, as text and as a picture --------------------------------------------------------------

@@ -159,12 +159,16 @@ class LabServer:
             text = answer.read()
         return json.loads(text) if text else None
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def end_kernels(self) -> None:
+        """Stop what the notebooks run: a notebook opened again must not meet the variables of the last time."""
         try:
             for session in self.request("/api/sessions") if self.process.poll() is None else []:
                 self.request(f"/api/sessions/{session['id']}", "DELETE")
         except OSError:
-            pass  # the server is gone already; its group is ended below
+            pass  # the server is gone already, and its kernels end with its process group
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.end_kernels()
         for end in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self.process.pid, end)
@@ -209,6 +213,7 @@ class LabPage:
             self._browser.close()
         finally:
             self._playwright.stop()
+            self.server.end_kernels()
 
     # -- the notebook --------------------------------------------------------------------------------------
 
@@ -296,6 +301,11 @@ class LabPage:
         height, width = picture.shape[:2]
         middle = picture[height // 4 : -height // 4, width // 4 : -width // 4]
         return np.unique(middle.reshape(-1, 3), axis=0)
+
+    def canvas(self, index: int = 0) -> NDArray[np.uint8]:
+        """The pixels (H, W, 4) of a 3D view itself, without the page around and behind it."""
+        url = self.show(".jupyter-threejs canvas", index).evaluate("(canvas) => canvas.toDataURL('image/png')")
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGBA"))
 
     def drawn_positions(self, copies: int) -> NDArray[np.float32] | None:
         """Positions (copies, 3), mm, that the graphics card was last given, or None."""
