@@ -108,13 +108,13 @@ class Prior:
     width. mixture_logits: of a logit.
     """
 
-    translation: float = 4.0
-    rotation: float = 0.15
-    log_scale: float = 0.15
-    bone_uv: float = 0.02
-    mixture_mean: float = 0.5
-    mixture_factor: float = 0.5
-    mixture_logits: float = 1.0
+    translation: float = 10.0
+    rotation: float = 0.4
+    log_scale: float = 0.4
+    bone_uv: float = 0.01
+    mixture_mean: float = 0.25
+    mixture_factor: float = 0.25
+    mixture_logits: float = 0.5
 
 
 def prior_loss(model: SkinnedModel, start: dict[str, Tensor], prior: Prior) -> Tensor:

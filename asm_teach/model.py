@@ -6,6 +6,7 @@ Both are a template moved by bones with nine degrees of freedom each. Derived in
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,13 @@ class SkinnedModel(nn.Module):
         for name in ("translation", "rotation", "log_scale"):
             self.register_parameter(name, nn.Parameter(mesh.vertices.new_zeros(len(rig), 3)))
 
+    def _apply(self, fn: Callable, recurse: bool = True) -> SkinnedModel:
+        # What is no parameter and no buffer follows the vertices to their device and type.
+        super()._apply(fn, recurse)
+        device, dtype = self.vertices.device, self.vertices.dtype
+        self.mesh, self.rig = self.mesh.to(device, dtype), self.rig.to(device, dtype)
+        return self
+
     def weights(self, rows: Tensor | None = None) -> Tensor:
         """Skinning weights (V, J), or those of some vertices, (n,) -> (n, J); rows sum to 1."""
         raise NotImplementedError
@@ -49,7 +57,10 @@ class SkinnedModel(nn.Module):
     def forward(self, rows: Tensor | None = None) -> Tensor:
         """The moved vertices (V, 3) mm, eq. (1); or only some of them, (n,) indices -> (n, 3)."""
         vertices = self.vertices if rows is None else self.vertices[rows]
-        return linear_blend_skinning(vertices, self.weights(rows), self.transforms())
+        # Weights sum to 1, so what moves a vertex is the blend of S - I: a face at rest stays put to the last bit,
+        # where a sum of 84 rounded shares of its position would not.
+        moved = self.transforms() - torch.eye(3, 4).to(vertices)
+        return vertices + linear_blend_skinning(vertices, self.weights(rows), moved)
 
     @torch.no_grad()
     def set_motion(
@@ -114,6 +125,11 @@ class AdaptiveSkinningModel(SkinnedModel):
         self.mixture_logits = nn.Parameter((-math.log(4.0) * torch.arange(components)).to(bone_uv).repeat(len(rig), 1))
         self.mixture_mean = nn.Parameter(bone_uv.new_zeros(len(rig), components, 2))
         self.mixture_factor = nn.Parameter(factor)
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> AdaptiveSkinningModel:
+        super()._apply(fn, recurse)
+        self.chart = self.chart.to(self.vertices.device)
+        return self
 
     @property
     def components(self) -> int:
