@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.assets import data_dir, load_npz
+from asm_teach.assets import AssetUnavailable, data_dir, load_npz
 from asm_teach.camera import Camera, look_at
-from asm_teach.data import Head
+from asm_teach.data import Head, load_head
 from asm_teach.fitting import Fit, Watcher
 from asm_teach.mesh import Mesh, face_normals
 from asm_teach.metrics import face_region, scan_distances, summarise
@@ -108,6 +108,17 @@ def james_case(progress: bool = True) -> Case:
     return Case("james", about, views, scan.mesh, region, ibug, scan.licence)
 
 
+def main_case(head: Head, say: Callable[[str], None] = print) -> Case:
+    """`james` when his photographs are here or can be fetched, else an embedded person; says which, and why."""
+    try:
+        case = james_case()
+    except AssetUnavailable as missing:
+        case = embedded_case(head)
+        say(f"The photographs of james are not here: {missing}")
+    say(f"{case.name}: {case.about}. Licence: {case.licence}")
+    return case
+
+
 def measure(case: Case, head: Head, vertices: Tensor) -> tuple[dict[str, float], Tensor]:
     """Point-to-surface error over the face area after similarity alignment: figures in mm, and each point's error.
 
@@ -163,9 +174,6 @@ def run_demo(
 
     Raises ValueError when `only` is neither "a" nor "b".
     """
-    from asm_teach.assets import AssetUnavailable
-    from asm_teach.data import load_head
-
     if only not in (None, "a", "b"):
         raise ValueError(f"only: give 'a' (embedded person) or 'b' (james), found {only!r}")
     head = load_head()

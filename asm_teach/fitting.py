@@ -46,7 +46,8 @@ class Fit:
         return self.history[-1].seconds if self.history else 0.0
 
 
-Watcher = Callable[[Record], None]
+Watcher = Callable[[Record, SkinnedModel], None]
+"""Called after every iteration with the record and the model as it is then; it may raise KeyboardInterrupt."""
 
 
 def descend(
@@ -54,7 +55,7 @@ def descend(
     groups: Sequence[tuple[Iterable[Tensor], float]],
     steps: int,
     label: str,
-    watch: Watcher | None = None,
+    watch: Callable[[Record], None] | None = None,
     progress: bool = True,
 ) -> tuple[tuple[Record, ...], bool]:
     """Adam on groups of (parameters, learning rate), rates falling to a hundredth; the best state is kept.
@@ -115,6 +116,11 @@ class Prior:
     mixture_mean: float = 0.25
     mixture_factor: float = 0.25
     mixture_logits: float = 0.5
+
+
+def watching(watch: Watcher | None, model: SkinnedModel) -> Callable[[Record], None] | None:
+    """A watcher of this model, for `descend`."""
+    return None if watch is None else lambda record: watch(record, model)
 
 
 def prior_loss(model: SkinnedModel, start: dict[str, Tensor], prior: Prior) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from asm_teach.alignment import align_points
 from asm_teach.devices import pick_device
-from asm_teach.fitting import Fit, Prior, Watcher, descend, parameter_groups, prior_loss, snapshot
+from asm_teach.fitting import Fit, Prior, Watcher, descend, parameter_groups, prior_loss, snapshot, watching
 from asm_teach.mesh import Mesh
 from asm_teach.model import SkinnedModel
 
@@ -52,7 +52,9 @@ def fit_scan(
         off = (fitted() - target) / noise
         return off.square().sum() / 2 + prior_loss(fitted, start, prior)
 
-    history, interrupted = descend(loss, parameter_groups(fitted, faster=2.0), steps, "fit scan", watch, progress)
+    history, interrupted = descend(
+        loss, parameter_groups(fitted, faster=2.0), steps, "fit scan", watching(watch, fitted), progress
+    )
     with torch.no_grad():
         vertices = fitted()
     return Fit(fitted, vertices, (), history, interrupted)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from asm_teach.camera import Camera, pose_from_landmarks, project
 from asm_teach.devices import pick_device
-from asm_teach.fitting import Fit, Prior, Watcher, descend, parameter_groups, prior_loss, snapshot
+from asm_teach.fitting import Fit, Prior, Watcher, descend, parameter_groups, prior_loss, snapshot, watching
 from asm_teach.landmarks import LandmarkSet
 from asm_teach.mesh import face_normals
 from asm_teach.model import SkinnedModel
@@ -225,7 +225,7 @@ def fit_views(
     groups += [
         ([cameras.rotation], 0.01), ([cameras.shift], 0.002), ([cameras.log_size], 0.01), ([cameras.log_focal], 0.03),
     ]  # fmt: skip
-    history, interrupted = descend(loss, groups, steps, "fit views", watch, progress)
+    history, interrupted = descend(loss, groups, steps, "fit views", watching(watch, fitted), progress)
     with torch.no_grad():
         vertices = fitted()
     return Fit(fitted, vertices, cameras.cameras(), history, interrupted)
