@@ -30,6 +30,7 @@ VIEWS: Mapping[str, tuple[float, float]] = {
 """Name -> (azimuth, elevation) in degrees; azimuth grows towards the person's left (+x)."""
 
 FIELD_OF_VIEW = 22.0  # degrees: a portrait lens; a wider one makes noses look large
+MARGIN = 1.05  # air around the head
 BACKGROUND = "#eceef1"
 SKIN = (0.87, 0.70, 0.60)
 
@@ -109,26 +110,27 @@ def view_rotation(azimuth: float, elevation: float) -> NDArray[np.float64]:
     return np.stack([right, np.cross(towards, right), towards])
 
 
-def fitting_distance(radius: float, aspect: float) -> float:
-    """How far away, in mm, a sphere of this radius just fills a picture of this width over height."""
-    half = np.radians(FIELD_OF_VIEW / 2)
-    return float(radius / np.sin(min(half, np.arctan(np.tan(half) * aspect))))
+def framing(points: ArrayLike, aspect: float) -> tuple[NDArray[np.float64], float]:
+    """Where to look, (3,) mm, and from how far, mm, so that a level camera sees all points (n, 3) from any side.
 
-
-def bounds(vertices: ArrayLike) -> tuple[NDArray[np.float64], float]:
-    """Centre (3,) and radius, both mm, of a sphere around the vertices (V, 3)."""
-    points = to_numpy(vertices)
-    centre = (points.min(axis=0) + points.max(axis=0)) / 2
-    return centre, max(float(np.linalg.norm(points - centre, axis=1).max()), 1e-6)
+    A point at height y and at r from the axis is largest on the screen when it comes nearest, where it needs
+    the distance |y| / tan(half the view) + r; sideways it needs r / sin(half the view's width).
+    """
+    cloud = to_numpy(points)
+    centre = (cloud.min(axis=0) + cloud.max(axis=0)) / 2
+    x, y, z = (cloud - centre).T
+    tangent = np.tan(np.radians(FIELD_OF_VIEW / 2))
+    r = np.hypot(x, z)
+    sideways = r.max() / np.sin(np.arctan(tangent * aspect))
+    return centre, max(float((np.abs(y) / tangent + r).max()), float(sideways), 1e-6) * MARGIN
 
 
 def look(vertices: ArrayLike, view: str | tuple[float, float], size: tuple[int, int], zoom: float = 1.0) -> Eye:
     """The `Eye` that shows all vertices (V, 3) from a view, in a picture of (width, height) pixels."""
-    centre, radius = bounds(vertices)
     width, height = size
+    centre, distance = framing(vertices, width / height)
     focal = height / 2 / np.tan(np.radians(FIELD_OF_VIEW / 2))
-    distance = fitting_distance(radius, width / height) / zoom
-    return Eye(view_rotation(*view_angles(view)), centre, distance, float(focal), (width, height))
+    return Eye(view_rotation(*view_angles(view)), centre, distance / zoom, float(focal), (width, height))
 
 
 def rasterise(
@@ -262,7 +264,7 @@ def render_mesh(
     uv: ArrayLike | None = None,
     uv_faces: ArrayLike | None = None,
     size: tuple[int, int] = (480, 480),
-    zoom: float = 1.25,
+    zoom: float = 1.0,
     eye: Eye | None = None,
     contrast: float = 1.0,
 ) -> Eye:
@@ -278,7 +280,7 @@ def render_mesh(
         uv: (V, 2), or (U, 2) with `uv_faces`.
         uv_faces: (F, 3) into `uv`.
         size: (width, height) of the picture in pixels.
-        zoom: 1 keeps the whole bounding sphere in the picture.
+        zoom: 1 keeps the whole mesh in the picture.
         eye: a camera from an earlier picture, so that two pictures match; replaces view, size and zoom.
         contrast: of the light; below 1 for data colours.
 

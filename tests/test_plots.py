@@ -71,6 +71,19 @@ def test_a_ball_covers_the_disc_it_should() -> None:
     assert cover == pytest.approx(np.pi * radius**2, rel=0.006)
 
 
+@pytest.mark.parametrize("size", [(640, 480), (300, 420)])
+def test_a_tall_head_is_framed_whole_and_tightly_from_every_side(size: tuple[int, int]) -> None:
+    vertices, _ = ball()
+    vertices = vertices * [0.8, 1.4, 1.0] + [10, -40, 5]
+    edge = []
+    for azimuth in range(0, 360, 15):
+        pixels = plots.look(vertices, (azimuth, 0), size).project(vertices)
+        edge.append(np.abs(pixels - (np.array(size) - 1) / 2).max(axis=0) / (np.array(size) / 2))
+    # of the way from the middle to the border: inside, and the tallest or widest view close to it
+    assert np.max(edge) < 1
+    assert np.max(edge) > 0.9
+
+
 @pytest.mark.parametrize(
     ("view", "point", "side"),
     [

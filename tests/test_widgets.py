@@ -17,7 +17,7 @@ from ipywidgets.widgets.widget import _instances as open_widgets
 from asm_teach.mesh import Mesh, vertex_normals
 from asm_teach.model import StaticSkinningModel
 from asm_teach.transforms import Rig
-from asm_teach.widgets import BonePanel, Viewer, viewer
+from asm_teach.widgets import BonePanel, Viewer, live, viewer
 from asm_teach.widgets.colouring import skin_colours
 from asm_teach.widgets.colours import PALETTE, bone_colours, bone_palette, nice_limits, scalar_colours, scale_bar
 from asm_teach.widgets.scene import STREAMED_NORMALS, split_at_seams
@@ -26,7 +26,7 @@ from asm_teach.widgets.scene import STREAMED_NORMALS, split_at_seams
 @pytest.fixture(autouse=True)
 def _close_widgets() -> Iterator[None]:
     yield
-    viewer._live.clear()
+    live.live.clear()
     for widget in list(open_widgets.values()):
         widget.close()
 
@@ -347,14 +347,14 @@ def test_the_picture_of_several_meshes_names_them_and_shows_the_scale() -> None:
 
 
 def test_the_ninth_view_turns_the_first_into_a_picture() -> None:
-    views = [Viewer(ball(1), width=120, height=90) for _ in range(viewer.MOST_LIVE)]
+    views = [Viewer(ball(1), width=120, height=90) for _ in range(live.MOST_LIVE)]
     assert not any("picture" in one.text for one in views)
     ninth = Viewer(ball(1))
     assert "Run" not in views[1].text
     assert "run its cell again" in views[0].text
     assert any(isinstance(child, ipywidgets.Image) for child in views[0].children)
     assert views[0]._renderer.comm is None  # freed in the browser
-    assert len(viewer._live) == viewer.MOST_LIVE
+    assert len(live.live) == live.MOST_LIVE
     views[0].update(ball(1).vertices * 2)  # a cell that goes on updating it does no harm
     views[0].colour_by("plain")
     ninth.close()
@@ -366,7 +366,7 @@ def test_close_frees_every_widget() -> None:
     assert len(set(open_widgets) - before) > 20
     view.close()
     assert set(open_widgets) - before == set()
-    assert view not in viewer._live.values()
+    assert view not in live.live.values()
 
 
 # -- the bone panel ----------------------------------------------------------------------------------------

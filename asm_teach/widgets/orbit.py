@@ -12,7 +12,6 @@ from scipy.spatial.transform import Rotation
 
 from asm_teach import plots
 
-CLOSE_IN = 1.04  # how far inside its bounding sphere a head is framed
 _NEAREST, _FARTHEST = 1 / 8, 4.0  # of the first distance
 
 
@@ -34,8 +33,7 @@ class Orbit:
         self._view = "front view"
         self.column = (size[0] // columns, size[1])
         self._on_turn, self._own_move = on_turn, False
-        self._centre, radius = plots.bounds(points)
-        self._first = plots.fitting_distance(radius, self.column[0] / self.column[1]) / CLOSE_IN
+        self._centre, self._first = plots.framing(points, self.column[0] / self.column[1])
         self.camera = three.PerspectiveCamera(
             fov=plots.FIELD_OF_VIEW, aspect=size[0] / size[1], near=self._first / 50, far=self._first * 10
         )

@@ -1,132 +1,17 @@
-"""What the viewer puts into three.js: a lit surface and a set of dots, each with its own small shader.
-
-Shaders rather than three.js's own materials and lights for two reasons. Several heads can turn side by side,
-each about itself, because the shift sideways comes after the perspective; and the light is, formula by formula,
-that of `asm_teach.plots.shade`, so a printed picture looks like the live one.
-"""
+"""What the viewer puts into three.js: a surface and a set of dots. Only this and `orbit` know pythreejs' ways."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pythreejs as three
 import torch
 from numpy.typing import NDArray
 
-from asm_teach.mesh import vertex_normals
-from asm_teach.plots import (
-    FILL,
-    FILL_POWER,
-    GAMMA,
-    GLOSS,
-    GROUND_POWER,
-    KEY,
-    KEY_POWER,
-    SHINE,
-    SKY_POWER,
-    WRAP,
-    to_numpy,
-)
+from asm_teach.mesh import Mesh, vertex_normals
+from asm_teach.plots import to_numpy
+from asm_teach.widgets.shaders import DOTS_FRAGMENT, DOTS_VERTEX, SURFACE_FRAGMENT, SURFACE_VERTEX
 
 STREAMED_NORMALS = 8000  # up to here new normals are sent with new positions; above, facets are shaded instead
-
-
-def _vec(values: Sequence[float] | NDArray[np.float64]) -> str:
-    return f"vec3({', '.join(f'{float(v):.5f}' for v in values)})"
-
-
-_SHIFT = """
-uniform float shift;    // of this column's middle, in [-1, 1] across the canvas
-uniform float columns;  // how many meshes stand side by side
-varying float vAcross;
-vec4 place(vec4 seen) {
-  vec4 clip = projectionMatrix * seen;
-  vAcross = clip.x / clip.w * columns;
-  clip.x += shift * clip.w;
-  return clip;
-}
-"""
-
-_SURFACE_VERTEX = (
-    """
-attribute vec3 tint;
-varying vec3 vTint;
-varying vec3 vNormal;
-varying vec3 vSeen;
-varying vec2 vUv;
-"""
-    + _SHIFT
-    + """
-void main() {
-  vec4 seen = modelViewMatrix * vec4(position, 1.0);
-  vTint = tint;
-  vUv = uv;
-  vNormal = normalMatrix * normal;
-  vSeen = seen.xyz;
-  gl_Position = place(seen);
-}
-"""
-)
-
-_SURFACE_FRAGMENT = f"""
-uniform sampler2D map;
-uniform float textured;
-uniform float facets;
-uniform float contrast;
-varying vec3 vTint;
-varying vec3 vNormal;
-varying vec3 vSeen;
-varying vec2 vUv;
-varying float vAcross;
-const vec3 key = {_vec(KEY / np.linalg.norm(KEY))};
-const vec3 fill = {_vec(FILL / np.linalg.norm(FILL))};
-const vec3 wrap = {_vec(WRAP)};
-void main() {{
-  if (abs(vAcross) > 1.0) discard;
-  vec3 n = normalize(facets > 0.5 ? cross(dFdx(vSeen), dFdy(vSeen)) : vNormal);
-  if (n.z < 0.0) n = -n;
-  vec3 albedo = textured > 0.5 ? texture2D(map, vUv).rgb : vTint;
-  vec3 light = {KEY_POWER:.5f} * max((dot(n, key) + wrap) / (1.0 + wrap), 0.0)
-             + {FILL_POWER:.5f} * max(dot(n, fill), 0.0)
-             + mix({GROUND_POWER:.5f}, {SKY_POWER:.5f}, 0.5 + 0.5 * n.y);
-  light = 1.0 + contrast * (light - 1.0);
-  float gloss = {GLOSS:.5f} * contrast * pow(max(dot(n, normalize(key + vec3(0.0, 0.0, 1.0))), 0.0), {SHINE:.5f});
-  vec3 lit = pow(albedo, vec3({GAMMA:.5f})) * light + gloss;
-  gl_FragColor = vec4(pow(clamp(lit, 0.0, 1.0), vec3({1 / GAMMA:.5f})), 1.0);
-}}
-"""
-
-_DOTS_VERTEX = (
-    """
-attribute vec3 tint;
-attribute float size;
-varying vec3 vTint;
-varying float vSize;
-"""
-    + _SHIFT
-    + """
-void main() {
-  vTint = tint;
-  gl_Position = place(modelViewMatrix * vec4(position, 1.0));
-  vSize = size;
-  gl_PointSize = size;
-}
-"""
-)
-
-_DOTS_FRAGMENT = """
-varying vec3 vTint;
-varying float vSize;
-varying float vAcross;
-void main() {
-  float r = 2.0 * length(gl_PointCoord - 0.5);
-  // the selected one is a ring, through which the surface shows
-  if (r > 1.0 || abs(vAcross) > 1.0 || (vSize > 10.0 && r < 0.42)) discard;
-  float rim = max(step(0.8, r), vSize > 10.0 ? 1.0 - step(0.54, r) : 0.0);
-  gl_FragColor = vec4(mix(vTint, vec3(1.0), rim), 1.0);
-}
-"""
 
 
 def float32(values: object) -> NDArray[np.float32]:
@@ -182,7 +67,7 @@ class Surface:
         object: the three.js mesh.
     """
 
-    def __init__(self, mesh, column: int, columns: int, flat: bool) -> None:
+    def __init__(self, mesh: Mesh, column: int, columns: int, flat: bool) -> None:
         self.faces = to_numpy(mesh.faces).astype(np.int64)
         self.vertices = float32(mesh.vertices)
         self.uv = None if mesh.uv is None else to_numpy(mesh.uv)
@@ -200,8 +85,8 @@ class Surface:
         self._normal = _attribute(self._normals())
         self._tint = _attribute(np.ones((len(self._copy_of), 3)))
         self._material = three.ShaderMaterial(
-            vertexShader=_SURFACE_VERTEX,
-            fragmentShader=_SURFACE_FRAGMENT,
+            vertexShader=SURFACE_VERTEX,
+            fragmentShader=SURFACE_FRAGMENT,
             uniforms=self._wrapped(),
             extensions={"derivatives": True},
             side="DoubleSide",
@@ -264,8 +149,8 @@ class Dots:
         self._size = three.BufferAttribute(np.ones(len(points), dtype=np.float32), normalized=False)
         shift = (2 * column + 1) / columns - 1
         material = three.ShaderMaterial(
-            vertexShader=_DOTS_VERTEX,
-            fragmentShader=_DOTS_FRAGMENT,
+            vertexShader=DOTS_VERTEX,
+            fragmentShader=DOTS_FRAGMENT,
             uniforms={"shift": {"value": shift}, "columns": {"value": float(columns)}},
             depthTest=False,
             transparent=True,

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from os import PathLike
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
 import ipywidgets
 import numpy as np
@@ -22,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from asm_teach import plots
 from asm_teach.mesh import Mesh
-from asm_teach.widgets import colours
+from asm_teach.widgets import colours, live
 from asm_teach.widgets.colouring import Colouring
 from asm_teach.widgets.orbit import Orbit
 from asm_teach.widgets.scene import Dots, Surface, float32, texture_widget
@@ -31,12 +30,8 @@ from asm_teach.widgets.style import STYLE
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_LIVE = 8  # a browser page draws no more 3D views than this at once
 _WIDE = 560  # pixels from which on the scale has room beside a head
 _SETTLE = 0.25  # seconds without a new shape after which a large mesh gets smooth normals again
-
-# The browser's limit is one for the whole page, so the live views are counted in one place, oldest first.
-_live: WeakValueDictionary[int, Viewer] = WeakValueDictionary()
 
 
 class Viewer(ipywidgets.VBox):
@@ -90,9 +85,7 @@ class Viewer(ipywidgets.VBox):
         if bones is not None:
             self.show_bones(bones)
         self._paint()
-        while len(_live) >= MOST_LIVE:
-            next(_live.values()).retire()
-        _live[id(self)] = self
+        live.enter(self)
 
     @classmethod
     def compare(cls, meshes: Mapping[str, Mesh], **options: Any) -> Viewer:
@@ -286,22 +279,22 @@ class Viewer(ipywidgets.VBox):
 
     def close(self) -> None:
         """Take the view off the page and free what it holds in the browser."""
-        _live.pop(id(self), None)
+        live.leave(self)
         super().close()
         parts = ("_stage", "_renderer", "_bar", "_scale", "_status", "_style", "layout")
         # a view that was refused while it was made has no parts yet
-        _close_tree([getattr(self, part) for part in parts if hasattr(self, part)])
+        live.close_tree([getattr(self, part) for part in parts if hasattr(self, part)])
 
     def retire(self) -> None:
         """Put a still picture in place of the live view: the page has too many."""
-        _live.pop(id(self), None)
+        live.leave(self)
         picture = ipywidgets.Image(value=self._still(), format="png", layout={"width": f"{self._size[0]}px"})
         self._trouble = (
-            f"A page shows {MOST_LIVE} live views at most. This is a picture: run its cell again to turn it."
+            f"A page shows {live.MOST_LIVE} live views at most. This is a picture: run its cell again to turn it."
         )
         self._say()
         self.children = [self._style, picture, self._status]
-        _close_tree([self._stage, self._renderer, self._bar, self._scale])
+        live.close_tree([self._stage, self._renderer, self._bar, self._scale])
 
     # -- how it is put together ----------------------------------------------------------------------------
 
@@ -392,19 +385,3 @@ def _button(text: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.B
     button = ipywidgets.Button(description=text, tooltip=tooltip, layout={"width": "auto"})
     button.on_click(lambda _: action())
     return button
-
-
-def _close_tree(held: Any, seen: set[int] | None = None) -> None:
-    """Close every widget in `held`, and every widget those hold."""
-    seen = set() if seen is None else seen
-    if isinstance(held, ipywidgets.Widget):
-        if id(held) not in seen:
-            seen.add(id(held))
-            inner = [getattr(held, key) for key in held.keys]
-            held.close()
-            _close_tree(inner, seen)
-    elif isinstance(held, Mapping):
-        _close_tree(list(held.values()), seen)
-    elif isinstance(held, (list, tuple)):
-        for one in held:
-            _close_tree(one, seen)
