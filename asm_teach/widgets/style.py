@@ -13,9 +13,8 @@ STYLE = """<style>
 .asm-bar button { border-radius: 6px; padding: 0 10px; }
 .asm-bar .widget-dropdown { flex: 1 1 130px; max-width: 190px; margin-left: auto; }
 .asm-overlay { position: absolute; top: 12px; right: 12px; margin: 0; pointer-events: none; }
-.asm-captions { position: absolute; left: 0; bottom: 8px; width: 100%; pointer-events: none; }
 .asm-names { display: flex; }
-.asm-names span { flex: 1; text-align: center; color: #2a3440; font-weight: 600; }
+.asm-names span { flex: 1; text-align: center; font-weight: 600; color: var(--jp-ui-font-color1, #333); }
 .asm-scale { border-radius: 8px; padding: 6px 8px; width: max-content; font-size: 12px; line-height: 1.35; }
 .asm-overlay .asm-scale { background: rgba(255, 255, 255, 0.78); color: #2a3440; max-width: 104px; }
 .asm-scale-body { display: flex; gap: 6px; margin: 10px 0 6px; }

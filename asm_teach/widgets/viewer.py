@@ -281,7 +281,7 @@ class Viewer(ipywidgets.VBox):
         """Take the view off the page and free what it holds in the browser."""
         live.leave(self)
         super().close()
-        parts = ("_stage", "_renderer", "_bar", "_scale", "_status", "_style", "layout")
+        parts = ("_stage", "_renderer", "_bar", "_scale", "_captions", "_status", "_style", "layout")
         # a view that was refused while it was made has no parts yet
         live.close_tree([getattr(self, part) for part in parts if hasattr(self, part)])
 
@@ -294,7 +294,7 @@ class Viewer(ipywidgets.VBox):
         )
         self._say()
         self.children = [self._style, picture, self._status]
-        live.close_tree([self._stage, self._renderer, self._bar, self._scale])
+        live.close_tree([self._stage, self._renderer, self._bar, self._scale, self._captions])
 
     # -- how it is put together ----------------------------------------------------------------------------
 
@@ -327,13 +327,13 @@ class Viewer(ipywidgets.VBox):
         self._bar = ipywidgets.HBox([*buttons, self._chooser]).add_class("asm-bar")
         over = len(self._surfaces) == 1 and width >= _WIDE  # else the scale would cover a face
         self._scale = ipywidgets.HTML().add_class("asm-overlay" if over else "asm-below")
-        self._below = [] if over else [self._scale]
         names = "".join(f"<span>{html.escape(name)}</span>" for name in self._surfaces)
-        captions = ipywidgets.HTML(f'<div class="asm-names">{names}</div>' if len(self._surfaces) > 1 else "")
-        captions.add_class("asm-captions")
+        self._captions = ipywidgets.HTML(f'<div class="asm-names">{names}</div>', layout={"width": f"{width}px"})
+        several = [self._captions] if len(self._surfaces) > 1 else []
+        self._below = [*several, *([] if over else [self._scale])]
         stage = {"width": f"{width}px", "height": f"{height}px"}
-        inside = [self._renderer, captions, *([self._scale] if over else [])]
-        self._stage = ipywidgets.Box(inside, layout=stage).add_class("asm-stage")
+        self._stage = ipywidgets.Box([self._renderer, *([self._scale] if over else [])], layout=stage)
+        self._stage.add_class("asm-stage")
         self._status = ipywidgets.HTML(layout={"width": f"{width}px"}).add_class("asm-status")
         self._style = ipywidgets.HTML(STYLE, layout={"display": "none"})
 
