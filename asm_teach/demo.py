@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from asm_teach.assets import AssetUnavailable, data_dir, load_npz
@@ -23,6 +24,8 @@ from asm_teach.metrics import face_region, scan_distances, summarise
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.scans import load_scan
 from asm_teach.viewfit import View, fit_views
+
+REACH = 8.0  # mm: a vertex further than this from every measured point has no error to show
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +131,22 @@ def measure(case: Case, head: Head, vertices: Tensor) -> tuple[dict[str, float],
     pairs = (head.landmarks.points(vertices, head.mesh.faces), case.landmarks)
     seen = scan_distances(vertices, head.mesh.faces, case.truth, "similarity", case.region, pairs)
     return summarise(seen.distances), seen.distances
+
+
+def error_on_head(case: Case, head: Head, outcome: Outcome) -> Tensor:
+    """An outcome's errors carried over to the head's vertices, (V,) mm: that of the nearest measured point.
+
+    NaN beyond the face area and on what no picture shows (eyes, teeth, interiors).
+    """
+    vertices = outcome.vertices.to("cpu", torch.float32)
+    pairs = (head.landmarks.points(vertices, head.mesh.faces), case.landmarks)
+    seen = scan_distances(vertices, head.mesh.faces, case.truth, "similarity", case.region, pairs)
+    errors = torch.full((len(vertices),), torch.nan)
+    face = head.mesh.part_vertices("face")
+    gap, nearest = cKDTree(case.truth.vertices[seen.indices]).query(seen.vertices[face])
+    near = torch.from_numpy(gap < REACH)
+    errors[face[near]] = seen.distances.float()[torch.from_numpy(nearest)[near]]
+    return errors
 
 
 def methods(head: Head) -> dict[str, SkinnedModel | None]:

@@ -70,8 +70,11 @@ def descend(
     best, kept = float("inf"), [p.detach().clone() for p in parameters]
     history: list[Record] = []
     interrupted, start = False, time.perf_counter()
+    # These tensors are small: a second thread gains little, and on a busy machine it waits for its turn at every step.
+    threads = torch.get_num_threads()
     bar = tqdm(range(steps), desc=label, leave=False, disable=not progress, mininterval=0.2)
     try:
+        torch.set_num_threads(1)
         for iteration in bar:
             optimiser.zero_grad(set_to_none=True)
             value = loss(iteration)
@@ -93,6 +96,7 @@ def descend(
     except KeyboardInterrupt:
         interrupted = True
     finally:
+        torch.set_num_threads(threads)
         bar.close()
         with torch.no_grad():
             for keep, p in zip(kept, parameters, strict=True):
