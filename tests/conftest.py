@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -56,17 +56,18 @@ def one_thread() -> Iterator[None]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print each reason once, with the tests that gave it, file by file."""
     skipped = _skipped(terminalreporter)
-    by_reason: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    by_reason: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for nodeid, reason in skipped:
         file, _, test = nodeid.partition("::")
-        by_reason[reason][file].append(test or "the whole file")
+        by_reason[reason][file][test.partition("[")[0] or "the whole file"] += 1
     terminalreporter.section("skipped")
     if not skipped:
         terminalreporter.write_line("nothing was skipped")
     for reason, files in by_reason.items():
-        terminalreporter.write_line(f"{sum(map(len, files.values()))} skipped: {reason}", yellow=True)
+        terminalreporter.write_line(f"{sum(c.total() for c in files.values())} skipped: {reason}", yellow=True)
         for file, tests in files.items():
-            terminalreporter.write_line(f"    {file}: {', '.join(tests)}")
+            names = [f"{test} ({count} cases)" if count > 1 else test for test, count in tests.items()]
+            terminalreporter.write_line(f"    {file}: {', '.join(names)}")
     if _strict() and _forbidden(skipped):
         terminalreporter.write_line("FAILED: only tests that need a GPU may be skipped here", red=True)
 
