@@ -17,6 +17,7 @@ Alignment = tuple[Tensor, Tensor, Tensor]  # scale (), rotation (3, 3), translat
 _TRIM = 0.1  # share of the points, the furthest, that do not steer: hair, ears, the rims of holes
 _MOST_STEPS = 60
 _STILL = 1e-6  # of the points' extent: an alignment that moves less than this has come to rest
+_TRIAL_POINTS, _TRIAL_STEPS, _TRIAL_STILL = 200, 20, 1e-4  # the same, to choose between several starts
 
 
 def align_points(source: Tensor, target: Tensor, scale: bool = False) -> Alignment:
@@ -84,9 +85,7 @@ class Placement(NamedTuple):
         return (points - self.shift) @ self.rotation / self.scale
 
 
-def settle(
-    surface: Surface, points: np.ndarray, starts: list[Placement], similarity: bool
-) -> tuple[Placement, bool]:
+def settle(surface: Surface, points: np.ndarray, starts: list[Placement], similarity: bool) -> tuple[Placement, bool]:
     """Move a surface to points (n, 3) by iterated closest points: (placement, whether it came to rest).
 
     Minimises the sum of squared distances from the points to the surface, less the furthest tenth. The
@@ -94,13 +93,47 @@ def settle(
     of them, damped (Levenberg-Marquardt) and taken only if it makes the sum smaller. The surface's points
     move and the distances stay those of the points: a surface that shrinks leaves points behind, so the scale
     cannot collapse.
+
+    Of several starts, each is tried with some 200 of the points, and the one that ends closest is finished with
+    all. The trials hold the scale, let it go, and (for a rigid alignment) hold it again: a scale that is free
+    too early settles in a wrong place, and one that is never free lets fewer ways lead out of one.
     """
-    few = points[:: max(1, len(points) // 200)]
-    placement = min(starts, key=lambda start: _look(surface, few, start).cost)
+    if len(starts) > 1:
+        few = points[:: max(1, len(points) // _TRIAL_POINTS)]
+        trials = []
+        for start in starts:
+            held = _descend(surface, few, start, False, _TRIAL_STEPS, _TRIAL_STILL)
+            free = _descend(surface, few, held.placement, True, _TRIAL_STEPS, _TRIAL_STILL)
+            if similarity:
+                trials.append(free)
+            else:
+                again = _unscaled(free.placement, few)
+                trials += [held, _descend(surface, few, again, False, _TRIAL_STEPS, _TRIAL_STILL)]
+        starts = [min(trials, key=lambda trial: trial.cost).placement]
+    rest = _descend(surface, points, starts[0], similarity, _MOST_STEPS, _STILL)
+    return rest.placement, rest.converged
+
+
+def _unscaled(placement: Placement, points: np.ndarray) -> Placement:
+    """The same placement with a scale of 1, changed about the middle of the points."""
+    middle = points.mean(0)
+    return Placement(1.0, placement.rotation, middle - placement.rotation @ placement.backward(middle))
+
+
+class _Rest(NamedTuple):
+    placement: Placement
+    cost: float
+    converged: bool
+
+
+def _descend(
+    surface: Surface, points: np.ndarray, placement: Placement, similarity: bool, steps: int, still: float
+) -> _Rest:
+    """From one start to the next minimum."""
     seen = _look(surface, points, placement)
     extent = float(np.linalg.norm(np.ptp(points, axis=0)))
     damping = 1e-4
-    for _ in range(_MOST_STEPS):
+    for _ in range(steps):
         middle = seen.foot.mean(0)
         arm = seen.foot - middle
         size = np.sqrt(np.square(arm).sum(1).mean()) + 1e-12 * extent
@@ -110,9 +143,7 @@ def settle(
             columns.append(np.einsum("nx,nx->n", arm, seen.direction)[:, None] / size)
         jacobian = np.concatenate(columns, axis=1)
         normal = jacobian.T @ jacobian
-        step = np.linalg.solve(
-            normal + damping * len(jacobian) * np.eye(len(normal)), jacobian.T @ seen.distance
-        )
+        step = np.linalg.solve(normal + damping * len(jacobian) * np.eye(len(normal)), jacobian.T @ seen.distance)
         turn = Rotation.from_rotvec(step[:3] / size).as_matrix()
         grow = float(np.exp(step[6] / size)) if similarity else 1.0
         trial = Placement(
@@ -125,9 +156,9 @@ def settle(
             placement, seen, damping = trial, found, max(damping / 10, 1e-12)
         else:
             damping = max(damping * 10, 1e-8)
-        if np.abs(step).max() < _STILL * extent:
-            return placement, True
-    return placement, False
+        if np.abs(step).max() < still * extent:
+            return _Rest(placement, seen.cost, True)
+    return _Rest(placement, seen.cost, False)
 
 
 class _Seen(NamedTuple):

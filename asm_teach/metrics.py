@@ -67,9 +67,9 @@ def scan_distances(
     tenth of them (hair, ears, the rims of holes). The surface moves and the scan stays. At most 3,000 scan
     points, spread evenly, steer the alignment; all points of the region are measured.
 
-    It starts at the landmarks where they are given. Without them it starts from whichever lies closest: the
-    surface where it is; its middle brought to the middle of the scan points; for a similarity, also its size
-    brought to theirs. That is enough for a turn of some 20 degrees; beyond it give landmarks.
+    It starts at the landmarks where they are given. Without them it tries three starts and takes the one that
+    ends closest: the surface where it is; its middle brought to the middle of the scan points; its size brought
+    to theirs as well. That is enough for a turn of some 20 degrees; beyond it give landmarks.
 
     Args:
         vertices: (V, 3) the fitted surface, mm.
@@ -193,12 +193,13 @@ def _starts(
         return [Placement(float(scale), to_array(rotation), to_array(shift))]
     corners = surface.corners.reshape(-1, 3)
     there, here = points.mean(0), corners.mean(0)
-    starts = [Placement(), Placement(shift=there - here)]
-    size = np.sqrt(np.square(corners - here).sum(1).mean())
-    if similarity and size > 0:
-        scale = float(np.sqrt(np.square(points - there).sum(1).mean()) / size)
-        starts.append(Placement(scale, shift=there - scale * here))
-    return starts
+    size, other = (float(np.linalg.norm(x - x.mean(0)) / len(x) ** 0.5) for x in (corners, points))
+    scale = other / size if size > 0 < other else 1.0
+    return [
+        Placement(),
+        Placement(shift=there - here),
+        Placement(scale, shift=there - scale * here),
+    ]
 
 
 def _region_indices(region: Tensor | None, count: int) -> Tensor:
@@ -208,9 +209,7 @@ def _region_indices(region: Tensor | None, count: int) -> Tensor:
         raise ValueError(f"region is not a one-dimensional tensor: give ({count},) bool or (n,) int64")
     if region.dtype == torch.bool:
         if len(region) != count:
-            raise ValueError(
-                f"region has {len(region)} entries for a scan of {count} vertices: give one for each"
-            )
+            raise ValueError(f"region has {len(region)} entries for a scan of {count} vertices: give one for each")
         region = region.nonzero().flatten()
     else:
         check_indices(region, "region", count, "the scan's vertices")
