@@ -110,7 +110,8 @@ class Prior:
 
     translation: mm. rotation: radians. log_scale: of the logarithm of a scale factor. bone_uv: chart units, from where
     the rig puts a bone. mixture_mean: in widths of the bone's first Gaussian. mixture_factor: of the logarithm of a
-    width. mixture_logits: of a logit.
+    width. mixture_logits: of a logit. strain: of the displacement between neighbouring vertices, as a share of their
+    distance; None for no such prior. It speaks for what no landmark and no picture shows.
     """
 
     translation: float = 10.0
@@ -120,6 +121,7 @@ class Prior:
     mixture_mean: float = 0.25
     mixture_factor: float = 0.25
     mixture_logits: float = 0.5
+    strain: float | None = 0.4
 
 
 def watching(watch: Watcher | None, model: SkinnedModel) -> Callable[[Record], None] | None:
@@ -136,6 +138,30 @@ def prior_loss(model: SkinnedModel, start: dict[str, Tensor], prior: Prior) -> T
             away = away / start["mixture_factor"][:, :1, :1].exp()
         total = total + away.square().sum() / 2
     return total
+
+
+class Strain:
+    """Negative log prior that neighbours move alike, on a fixed sample of the mesh's edges.
+
+    The sum stands for 1,000 edges however many are sampled: the face, not its tessellation, is what is stiff.
+    """
+
+    def __init__(self, model: SkinnedModel, strain: float, sample: int = 700) -> None:
+        faces = model.mesh.faces
+        edges = torch.unique(torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).sort(1).values, dim=0)
+        chosen = torch.randperm(len(edges), generator=torch.Generator().manual_seed(0))[:sample].to(edges.device)
+        self.model = model
+        self.rows, self.ends = torch.unique(edges[chosen], return_inverse=True)
+        self.rest = model.vertices[self.rows]
+        length = torch.linalg.vector_norm(self._along(self.rest), dim=1, keepdim=True)
+        self.scale = strain * length.clamp_min(1e-3) * (len(chosen) / 1000) ** 0.5
+
+    def _along(self, x: Tensor) -> Tensor:
+        return x[self.ends[:, 0]] - x[self.ends[:, 1]]
+
+    def loss(self) -> Tensor:
+        """The prior at the model's present shape."""
+        return (self._along(self.model(self.rows) - self.rest) / self.scale).square().sum() / 2
 
 
 def snapshot(model: SkinnedModel) -> dict[str, Tensor]:

@@ -104,8 +104,8 @@ class AdaptiveSkinningModel(SkinnedModel):
     Parameters besides the motion: bone_uv (J, 2), mixture_logits (J, K), mixture_mean (J, K, 2),
     mixture_factor (J, K, 3), as `mixture_weights` takes them: J (11 + 6 K) numbers a face in all.
 
-    The start: every bone's first Gaussian is as wide as the distance to its neighbours on the chart, and each
-    further one twice as wide, so that all vertices are near some bone.
+    The start: every bone's first Gaussian reaches towards its neighbours on the chart, the others further
+    (`start_widths`).
     Raises ValueError for a mesh without UV or with an overlapping chart, a rig without UV, components < 1.
     """
 
@@ -118,8 +118,7 @@ class AdaptiveSkinningModel(SkinnedModel):
         self.chart = Chart.from_mesh(mesh)
         self.register_buffer("uv", mesh.vertex_uv().to(self.vertices))
         bone_uv = rig.uv.to(self.vertices)
-        sigma = start_width(bone_uv)[:, None] * 2.0 ** torch.arange(components).to(bone_uv)
-        log_sigma = sigma.log()
+        log_sigma = start_widths(bone_uv, components).log()
         factor = torch.stack([log_sigma, torch.zeros_like(log_sigma), log_sigma], -1)
         self.bone_uv = nn.Parameter(bone_uv.clone())
         self.mixture_logits = nn.Parameter((-math.log(4.0) * torch.arange(components)).to(bone_uv).repeat(len(rig), 1))
@@ -177,10 +176,16 @@ class StaticSkinningModel(SkinnedModel):
         return self._points
 
 
-def start_width(bone_uv: Tensor, neighbours: int = 3) -> Tensor:
-    """Width of each bone's first Gaussian, (J,): the mean distance to its nearest bones on the chart, halved."""
+def start_widths(bone_uv: Tensor, components: int, neighbours: int = 3) -> Tensor:
+    """Widths (J, K) of the Gaussians a fit starts from, in chart units.
+
+    The first is three quarters of the mean distance to the nearest bones; each further one is twice as wide, and at
+    least a tenth of the chart, so that where bones are far apart the face bends smoothly from one to the next.
+    """
     if len(bone_uv) == 1:
-        return torch.full_like(bone_uv[:, 0], 0.25)
+        return torch.full_like(bone_uv[:, :1], 0.25) * 2.0 ** torch.arange(components).to(bone_uv)
     distance = torch.cdist(bone_uv, bone_uv)
     nearest = distance.topk(min(neighbours + 1, len(bone_uv)), largest=False).values[:, 1:]
-    return (nearest.mean(1) / 2).clamp_min(1e-3)
+    first = (0.75 * nearest.mean(1, keepdim=True)).clamp_min(1e-3)
+    further = (first * 2.0 ** torch.arange(1, components).to(bone_uv)).clamp_min(0.1)
+    return torch.cat([first, further], 1)

@@ -46,7 +46,7 @@ def fit_scan(
     target = scan.vertices.to(fitted.vertices)
     move_roots(fitted, target)
     start = snapshot(fitted)
-    prior = prior or Prior(translation=8.0, rotation=0.4, log_scale=0.4, bone_uv=0.04, mixture_mean=1.0)
+    prior = prior or Prior(translation=8.0, rotation=0.4, log_scale=0.4, bone_uv=0.04, mixture_mean=1.0, strain=None)
 
     def loss(_: int) -> Tensor:
         off = (fitted() - target) / noise

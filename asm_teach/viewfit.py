@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from asm_teach.camera import Camera, pose_from_landmarks, project
 from asm_teach.devices import pick_device
-from asm_teach.fitting import Fit, Prior, Watcher, descend, parameter_groups, prior_loss, snapshot, watching
+from asm_teach.fitting import Fit, Prior, Strain, Watcher, descend, parameter_groups, prior_loss, snapshot, watching
 from asm_teach.landmarks import LandmarkSet
 from asm_teach.mesh import face_normals
 from asm_teach.model import SkinnedModel
@@ -179,7 +179,7 @@ def fit_views(
     focal_prior: tuple[float, float] = (1.2, 0.7),
     noise: float = 1.0,
     outlier: float = 5.0,
-    steps: int = 500,
+    steps: int = 300,
     terms: Sequence[Term] = (),
     watch: Watcher | None = None,
     progress: bool = True,
@@ -211,12 +211,15 @@ def fit_views(
     cameras = Cameras([replace(c) for c in first]).to(where)
     diagonal = torch.tensor([math.hypot(*s.size) for s in sights]).to(cameras.log_focal)
     landmarks = LandmarkTerm(fitted, sights, noise, outlier)
+    strain = Strain(fitted, prior.strain) if prior.strain is not None else None
 
     def loss(iteration: int) -> Tensor:
         if iteration % 50 == 0:
             landmarks.look(cameras)
         off = ((cameras.log_focal - diagonal.log() - math.log(focal_prior[0])) / focal_prior[1]).square().sum() / 2
         total = landmarks.loss(cameras) + prior_loss(fitted, start, prior) + off
+        if strain is not None:
+            total = total + strain.loss()
         for term in terms:
             total = total + term(cameras)
         return total

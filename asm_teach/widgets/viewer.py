@@ -76,7 +76,7 @@ class Viewer(ipywidgets.VBox):
         self._rest = {name: surface.vertices for name, surface in self._surfaces.items()}
         self._textures: dict[str, three.DataTexture] = {}
         self._dots: Dots | None = None
-        self._settling: asyncio.TimerHandle | None = None
+        self._settling: dict[str, asyncio.TimerHandle] = {}
         self._trouble, self._note, self._offering = "", "", False
         self._orbit = Orbit(np.concatenate(list(self._rest.values())), self._size, len(meshes), self._say)
         self._build()
@@ -107,7 +107,8 @@ class Viewer(ipywidgets.VBox):
         Raises:
             ValueError: an unknown name, or a shape that is not the mesh's.
         """
-        surface = self._surfaces[self._name(name)]
+        name = self._name(name)
+        surface = self._surfaces[name]
         moved = float32(vertices)
         if moved.shape != surface.vertices.shape:
             raise ValueError(
@@ -124,7 +125,7 @@ class Viewer(ipywidgets.VBox):
         else:
             self._trouble = ""
             if not np.array_equal(moved, surface.vertices) and not surface.move(moved):
-                self._settle(surface)
+                self._settle(name)
         self._say()
 
     def colour_by(
@@ -358,16 +359,17 @@ class Viewer(ipywidgets.VBox):
         if not self._offering and change["new"] is not None:
             self.colour_by(change["new"])
 
-    def _settle(self, surface: Surface) -> None:
+    def _settle(self, name: str) -> None:
         """Send a large mesh's normals once it has come to rest."""
+        smooth = self._surfaces[name].smooth
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            surface.smooth()  # no notebook around us: nothing to wait for
+            smooth()  # no notebook around us: nothing to wait for
             return
-        if self._settling is not None:
-            self._settling.cancel()
-        self._settling = loop.call_later(_SETTLE, surface.smooth)
+        if name in self._settling:
+            self._settling[name].cancel()
+        self._settling[name] = loop.call_later(_SETTLE, smooth)
 
     def _name(self, name: str | None) -> str:
         if name is None and len(self._surfaces) == 1:
