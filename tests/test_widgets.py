@@ -121,25 +121,29 @@ def test_a_shape_that_is_not_the_meshs_is_refused(shape: tuple[int, ...]) -> Non
         Viewer(ball()).update(torch.zeros(shape))
 
 
-def test_a_large_mesh_moves_as_facets_and_is_smoothed_at_rest() -> None:
+def test_large_meshes_move_as_facets_and_are_smoothed_at_rest() -> None:
     mesh = ball(subdivisions=5)
     assert len(mesh.vertices) > STREAMED_NORMALS
-    view = Viewer(mesh)
-    surface = next(iter(view._surfaces.values()))
-    first = surface._normal.array
+    view = Viewer.compare({"a": mesh, "b": mesh})
+    surfaces = list(view._surfaces.values())
+    first = [surface._normal.array for surface in surfaces]
 
-    async def move_twice() -> list[float]:
-        seen = []
+    def facets() -> list[float]:
+        return [surface._material.uniforms["facets"]["value"] for surface in surfaces]
+
+    async def move_both_twice() -> None:
         for factor in (0.9, 0.8):
-            view.update(mesh.vertices * torch.tensor([1.0, factor, 1.0]))
-            seen.append(surface._material.uniforms["facets"]["value"])
-        assert surface._normal.array is first
+            for name in "ab":
+                view.update(mesh.vertices * torch.tensor([1.0, factor, 1.0]), name=name)
+        assert facets() == [1, 1]
+        assert all(surface._normal.array is old for surface, old in zip(surfaces, first, strict=True))
         await asyncio.sleep(viewer._SETTLE + 0.2)
-        return [*seen, surface._material.uniforms["facets"]["value"]]
 
-    assert asyncio.run(move_twice()) == [1.0, 1.0, 0.0]
+    asyncio.run(move_both_twice())
+    assert facets() == [0, 0]
     expected = vertex_normals(torch.from_numpy(view.vertices), mesh.faces).numpy()
-    np.testing.assert_allclose(surface._normal.array, expected, atol=1e-6)
+    for surface in surfaces:
+        np.testing.assert_allclose(surface._normal.array, expected, atol=1e-6)
 
 
 def test_vertices_on_a_seam_are_split_and_all_copies_move() -> None:
