@@ -1,0 +1,74 @@
+"""Run the notebooks and keep outputs that are small and clean: text and still pictures.
+
+    python notebooks/render.py                 # all of them
+    python notebooks/render.py 00_start_here   # one
+
+Left out are widget views and their state (they show nothing without a kernel), progress bars, and whatever a cell with
+the tag `keep-out` shows, such as photographs of people. The picture of a cell with the tag `readme` is also written to
+`docs/images`.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+HERE = Path(__file__).parent
+IMAGES = HERE.parent / "docs" / "images"
+KEPT = ("text/plain", "text/html", "text/markdown", "image/png", "image/svg+xml")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def clean(notebook: nbformat.NotebookNode) -> None:
+    """Strip a notebook's outputs down to what the repository keeps, in place."""
+    notebook.metadata.pop("widgets", None)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+        if cell.cell_type != "code":
+            continue
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
+        cell.execution_count = None
+        outputs = [] if "keep-out" in cell.metadata.get("tags", []) else cell.outputs
+        cell.outputs = [output for output in map(_clean_output, outputs) if output is not None]
+
+
+def _clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    if output.output_type == "stream":
+        return output if output.name == "stdout" else None
+    if output.output_type == "error":
+        return output
+    data = {kind: value for kind, value in output.data.items() if kind in KEPT}
+    if WIDGET in output.data and "image/png" not in data:
+        return None  # a progress bar or a panel without a picture of its own
+    if "image/png" in data:
+        data["text/plain"] = "<picture>"
+    # The kernel's counter would change with every run.
+    return nbformat.v4.new_output("display_data", data=data)
+
+
+def render(path: Path, timeout: int = 300) -> float:
+    """Run one notebook from top to bottom and write it back cleaned; its size in KiB."""
+    notebook = nbformat.read(path, as_version=4)
+    resources = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources=resources).execute()
+    clean(notebook)
+    for cell in notebook.cells:
+        if "readme" in cell.metadata.get("tags", []):
+            (picture,) = [o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})]
+            IMAGES.mkdir(parents=True, exist_ok=True)
+            (IMAGES / f"{path.stem}.png").write_bytes(base64.b64decode(picture))
+    partial = path.with_suffix(".part")
+    nbformat.write(notebook, partial)
+    os.replace(partial, path)
+    return path.stat().st_size / 1024
+
+
+if __name__ == "__main__":
+    wanted = [HERE / f"{name}.ipynb" for name in sys.argv[1:]] or sorted(HERE.glob("*.ipynb"))
+    for path in wanted:
+        print(f"{path.name}: {render(path):.0f} KiB")

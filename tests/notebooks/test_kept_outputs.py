@@ -1,0 +1,73 @@
+"""What the repository keeps of a notebook: small, clean, and in the form every lesson has."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PARTS = ("What you will do", "What you will learn", "What you need", "Time", "## Recap", "## Try it", "## Read next")
+
+
+@pytest.fixture(scope="module")
+def render() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("render", ROOT / "notebooks" / "render.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_there_are_notebooks() -> None:
+    assert [path.stem for path in NOTEBOOKS][0] == "00_start_here"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_outputs_are_small_and_clean(path: Path, render: ModuleType) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    before = json.dumps(notebook)
+    render.clean(notebook)
+    assert json.dumps(notebook) == before, f"keep it clean: python notebooks/render.py {path.stem}"
+    assert path.stat().st_size < 1_000_000
+    assert not re.search(r"/(home|root|tmp|Users|work)/", before), "an output names a path of one machine"
+    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert shown, "it was never run"
+    assert not [output for output in shown if output.output_type == "error"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_notebook_has_the_same_head_and_tail(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    missing = [part for part in PARTS if part not in text]
+    assert not missing
+    assert text.count("**Predict first.**") >= 2
+
+
+def test_clean_takes_out_what_shows_nothing_without_a_kernel(render: ModuleType) -> None:
+    view = {render.WIDGET: {"model_id": "1"}, "text/plain": "Viewer()"}
+    outputs = [
+        nbformat.v4.new_output("display_data", data=view | {"image/png": "AAAA"}),
+        nbformat.v4.new_output("display_data", data=view),
+        nbformat.v4.new_output("stream", name="stderr", text="  0%|"),
+        nbformat.v4.new_output("stream", name="stdout", text="1.72 mm\n"),
+    ]
+    photograph = nbformat.v4.new_output("display_data", data={"image/png": "AAAA"})
+    kept = nbformat.v4.new_code_cell("show", outputs=outputs, execution_count=3)
+    private = nbformat.v4.new_code_cell("photo", outputs=[photograph], metadata={"tags": ["keep-out"]})
+    notebook = nbformat.v4.new_notebook(cells=[kept, private], metadata={"widgets": {"state": {}}})
+    render.clean(notebook)
+    assert "widgets" not in notebook.metadata
+    assert [sorted(output.get("data", {"text": 0})) for output in notebook.cells[0].outputs] == [
+        ["image/png", "text/plain"],
+        ["text"],
+    ]
+    assert notebook.cells[0].execution_count is None
+    assert notebook.cells[1].outputs == []
