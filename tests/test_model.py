@@ -15,7 +15,7 @@ from torch import Tensor
 
 from asm_teach.data import Head, load_head
 from asm_teach.mesh import Mesh
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel, start_width
+from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel, start_widths
 from asm_teach.transforms import Rig
 
 
@@ -406,12 +406,18 @@ def test_a_static_rig_is_bound_where_its_uv_says_unless_it_has_positions():
 # --- the start
 
 
-def test_first_gaussians_are_as_wide_as_the_neighbours_are_far():
-    bones = torch.tensor([[0.0, 0.0], [0.4, 0.0], [0.0, 0.6], [0.0, 0.8]])
-    # half the mean distance of the three others
-    assert start_width(bones)[0] == pytest.approx((0.4 + 0.6 + 0.8) / 6)
-    assert start_width(bones[:1]).tolist() == [0.25]
-    assert start_width(bones[[0, 0]]).min() > 0  # two bones in one place
+def test_gaussians_start_as_wide_as_the_neighbours_are_far():
+    bones = torch.tensor([[0.0, 0.0], [0.4, 0.0], [0.0, 0.6], [0.0, 0.8], [0.4, 0.02], [0.41, 0.0]])
+    widths = start_widths(bones, 3)
+    assert widths.shape == (6, 3)
+    near = (bones[0] - bones).norm(dim=1).sort().values[1:4]  # the nearest three
+    assert widths[0, 0] == pytest.approx(0.75 * float(near.mean()))
+    assert widths[0, 1] == pytest.approx(2 * float(widths[0, 0]))
+    assert widths[0, 2] == pytest.approx(4 * float(widths[0, 0]))
+    close = start_widths(bones[[1, 4, 5, 1]], 2)  # two of them in one place
+    assert (close[:, 0] < 0.02).all() and (close[:, 0] > 0).all()
+    assert torch.equal(close[:, 1], torch.full((4,), 0.1))  # however near, the second reaches over the gaps
+    assert start_widths(bones[:1], 2).tolist() == [[0.25, 0.5]]
 
 
 def test_at_the_start_each_vertex_follows_bones_near_it(head):
