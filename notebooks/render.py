@@ -27,12 +27,14 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 def clean(notebook: nbformat.NotebookNode) -> None:
     """Strip a notebook's outputs down to what the repository keeps, in place."""
     notebook.metadata.pop("widgets", None)
+    executed = 0
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
         if cell.cell_type != "code":
             continue
+        executed += 1
         cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
-        cell.execution_count = None
+        cell.execution_count = executed  # as in one run from top to bottom
         outputs = [] if "keep-out" in cell.metadata.get("tags", []) else cell.outputs
         cell.outputs = [output for output in map(_clean_output, outputs) if output is not None]
 
@@ -47,7 +49,6 @@ def _clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None
         return None  # a progress bar or a panel without a picture of its own
     if "image/png" in data:
         data["text/plain"] = "<picture>"
-    # The kernel's counter would change with every run.
     return nbformat.v4.new_output("display_data", data=data)
 
 

@@ -85,9 +85,7 @@ def assign_hand_made(
     Trunk, neck, head and jaw are given; each of the others goes to the bone nearest to where its painted weights lie,
     no bone twice. Linear blend skinning spans the same motions whichever pivot a bone has.
     """
-    given = np.array(
-        [names.index(GIVEN[n.split(".")[0]]) if n.split(".")[0] in GIVEN else -1 for n in hand_names]
-    )
+    given = np.array([names.index(GIVEN[n.split(".")[0]]) if n.split(".")[0] in GIVEN else -1 for n in hand_names])
     centre = (weights.T @ vertices) / weights.sum(0)[:, None]
     cost = np.linalg.norm(centre[:, None] - positions[None], axis=-1)
     cost[:, given[given >= 0]] = 1e6

@@ -45,9 +45,7 @@ def on_surface(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> t
     return face, beta / beta.sum(1, keepdims=True)
 
 
-def put_landmarks(
-    points: np.ndarray, vertices: np.ndarray, head: HeadGeometry
-) -> tuple[np.ndarray, np.ndarray]:
+def put_landmarks(points: np.ndarray, vertices: np.ndarray, head: HeadGeometry) -> tuple[np.ndarray, np.ndarray]:
     """The 468 face points on skin, the ten iris points on the eyes."""
     face, beta = np.zeros(len(points), int), np.zeros((len(points), 3))
     for rows, parts in ((slice(0, 468), ("face", "scalp")), (slice(468, None), ("eyes",))):
@@ -57,9 +55,7 @@ def put_landmarks(
     return face, beta
 
 
-def rig_arrays(
-    landmarks: np.ndarray, vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray, skin: np.ndarray, eyes
-):
+def rig_arrays(landmarks: np.ndarray, vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray, skin: np.ndarray, eyes):
     """Bones of our rig on the surface: names, parents, UV (J, 2), positions (J, 3)."""
     names, parents, wanted = place(landmarks, vertices[np.unique(faces[skin])])
     bone_uv, position = np.zeros((len(names), 2)), np.zeros((len(names), 3))
@@ -78,7 +74,7 @@ def rig_arrays(
 def hand_made(
     assets: Assets, base: BaseMesh, head: HeadGeometry, vertices: np.ndarray, rig: dict, positions: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The artists' rig on the crop: bones that act on it, weights renormalised, and the bone of ours each one matches."""
+    """The artists' rig on the crop: the bones that act on it, their weights, and the bone of ours each stands for."""
     names, weights = assets.skin_weights(len(base.vertices))
     weights = weights[head.source]
     bones = assets.bones(base)
@@ -100,16 +96,14 @@ def hand_made(
         "hand_row": row.astype(np.uint16),
         "hand_column": column.astype(np.uint8),
         "hand_value": weights[row, column],
-        "hand_to_rig": assign_hand_made(
-            rig["bone_names"].tolist(), positions, kept, vertices, weights
-        ).astype(np.int16),
+        "hand_to_rig": assign_hand_made(rig["bone_names"].tolist(), positions, kept, vertices, weights).astype(
+            np.int16
+        ),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--assets", type=Path, required=True)
     assets = Assets(parser.parse_args().assets)
     base = assets.base()
@@ -148,9 +142,7 @@ def main() -> None:
 
 
 def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    np.savez_compressed(
-        path, **{k: a.astype(np.float32) if a.dtype == np.float64 else a for k, a in arrays.items()}
-    )
+    np.savez_compressed(path, **{k: a.astype(np.float32) if a.dtype == np.float64 else a for k, a in arrays.items()})
 
 
 if __name__ == "__main__":

@@ -69,13 +69,9 @@ def disc_chart(
         goal = w @ left @ right
         # Rows: (face, r, c); unknowns: (vertex, coordinate). Entry of vertex k, coordinate d: w[r, d] D[k, c].
         entries = w[:, :, None, None, :] * derivative.transpose(0, 2, 1)[:, None, :, :, None]
-        rows = (number[:, None, None] * 4 + np.arange(4).reshape(2, 2))[..., None, None] + np.zeros(
-            (3, 2), int
-        )
+        rows = (number[:, None, None] * 4 + np.arange(4).reshape(2, 2))[..., None, None] + np.zeros((3, 2), int)
         columns = (faces[:, :, None] * 2 + np.arange(2))[:, None, None] + np.zeros((2, 2, 1, 1), int)
-        matrix = sp.csr_matrix(
-            (entries.ravel(), (rows.ravel(), columns.ravel())), (4 * len(faces), 2 * count)
-        )
+        matrix = sp.csr_matrix((entries.ravel(), (rows.ravel(), columns.ravel())), (4 * len(faces), 2 * count))
         unknown = (free[:, None] * 2 + np.arange(2)).ravel()
         residual = goal.reshape(-1) - matrix @ uv.ravel()
         part = matrix[:, unknown]

@@ -30,9 +30,7 @@ def rays(yaw: float, pitch: float, centre: np.ndarray, pixels: np.ndarray) -> tu
     return centre + turn @ [0, 0, DISTANCE], towards / np.linalg.norm(towards, axis=1, keepdims=True)
 
 
-def render(
-    mesh: trimesh.Trimesh, uv: np.ndarray, texture: np.ndarray, view: tuple, centre: np.ndarray
-) -> np.ndarray:
+def render(mesh: trimesh.Trimesh, uv: np.ndarray, texture: np.ndarray, view: tuple, centre: np.ndarray) -> np.ndarray:
     """One picture (SIZE, SIZE, 3) uint8 with Lambert shading."""
     x, y = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5)
     origin, towards = rays(*view, centre, np.stack([x, y], -1).reshape(-1, 2))
@@ -44,9 +42,7 @@ def render(
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     u, v = (beta * uv[mesh.faces[face]]).sum(1).T
     size = len(texture)
-    colour = texture[
-        np.clip((1 - v) * size, 0, size - 1).astype(int), np.clip(u * size, 0, size - 1).astype(int)
-    ]
+    colour = texture[np.clip((1 - v) * size, 0, size - 1).astype(int), np.clip(u * size, 0, size - 1).astype(int)]
     light = np.array([0.3, 0.5, 0.8]) / np.linalg.norm([0.3, 0.5, 0.8])
     picture = np.full((SIZE * SIZE, 3), 0.75)
     picture[ray] = np.clip(colour * (0.45 + 0.6 * np.clip(normal @ light, 0, 1))[:, None], 0, 1) ** 0.77

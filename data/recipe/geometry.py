@@ -82,17 +82,11 @@ def name_parts(vertices: np.ndarray, skin: np.ndarray, eyes: np.ndarray) -> tupl
     return skin[keep], label[keep]
 
 
-def openness(
-    vertices: np.ndarray, quads: np.ndarray, occluders: np.ndarray, directions: int = 256
-) -> np.ndarray:
+def openness(vertices: np.ndarray, quads: np.ndarray, occluders: np.ndarray, directions: int = 256) -> np.ndarray:
     """Share of the outward half-space that each quad sees, by ray casting, made symmetric by casting mirrored rays."""
-    solid = trimesh.Trimesh(
-        vertices, np.concatenate([occluders[:, :3], occluders[:, [0, 2, 3]]]), process=False
-    )
+    solid = trimesh.Trimesh(vertices, np.concatenate([occluders[:, :3], occluders[:, [0, 2, 3]]]), process=False)
     rays = np.random.default_rng(0).normal(size=(directions // 2, 3))
-    rays = np.concatenate([rays, rays * [-1, 1, 1]]) / np.linalg.norm(
-        np.tile(rays, (2, 1)), axis=1, keepdims=True
-    )
+    rays = np.concatenate([rays, rays * [-1, 1, 1]]) / np.linalg.norm(np.tile(rays, (2, 1)), axis=1, keepdims=True)
     p = vertices[quads]
     normal = np.cross(p[:, 2] - p[:, 0], p[:, 3] - p[:, 1])
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)

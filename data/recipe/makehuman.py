@@ -51,7 +51,7 @@ class Assets:
 
     def target(self, path: Path, count: int) -> np.ndarray:
         """One shape target as dense offsets (count, 3) mm."""
-        raw = gzip.open(path, "rt").read() if path.suffix == ".gz" else path.read_text()
+        raw = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
         offsets = np.zeros((count, 3))
         for line in raw.splitlines():
             if line and not line.startswith("#"):
@@ -61,9 +61,7 @@ class Assets:
 
     def local_targets(self, folders: Iterable[str]) -> dict[str, Path]:
         """Name -> file for the local identity targets of the given folders, sorted by name."""
-        found = {
-            p.name.split(".")[0]: p for f in folders for p in (self.mpfb / "targets" / f).glob("*.target.gz")
-        }
+        found = {p.name.split(".")[0]: p for f in folders for p in (self.mpfb / "targets" / f).glob("*.target.gz")}
         return dict(sorted(found.items()))
 
     def macro(self, name: str) -> Path:

@@ -24,7 +24,7 @@ SKIN_END = 13380  # vertices of the body in the base mesh come first
 
 
 def _body_index(vertex: np.ndarray) -> np.ndarray:
-    """Vertex of the base mesh's body -> vertex of `base_body.obj`, which leaves out two groups of sixteen below the neck."""
+    """Vertex of the base mesh's body -> vertex of `base_body.obj`, which lacks two groups of sixteen on the chest."""
     return np.where(vertex < SKIN_END, vertex - 16 * (vertex >= 1794) - 16 * (vertex >= 8450), 0)
 
 
@@ -51,9 +51,7 @@ def build_soma(
     nearest, gap, local = trimesh.proximity.closest_point(mesh, vertices)
     beta = np.clip(trimesh.triangles.points_to_barycentric(mesh.triangles[local], nearest), 0, 1)
     beta /= beta.sum(1, keepdims=True)
-    print(
-        f"SOMA to our head on the same body: median {np.median(gap):.2f} mm, 95 % {np.quantile(gap, 0.95):.2f} mm"
-    )
+    print(f"SOMA to our head on the same body: median {np.median(gap):.2f} mm, 95 % {np.quantile(gap, 0.95):.2f} mm")
     tie_face = tied[local]
     # Move with the template: the offset from the tied point stays as it is.
     carried = (beta[..., None] * template[head.source][head.faces[tie_face]]).sum(1)

@@ -18,9 +18,7 @@ def texels(uv: np.ndarray, faces: np.ndarray, size: int) -> tuple[np.ndarray, np
     for k, corners in enumerate(uv[faces]):
         low = np.clip(np.floor(corners.min(0) * size).astype(int), 0, size - 1)
         high = np.clip(np.ceil(corners.max(0) * size).astype(int), 0, size)
-        x, y = np.meshgrid(
-            (np.arange(low[0], high[0]) + 0.5) / size, (np.arange(low[1], high[1]) + 0.5) / size
-        )
+        x, y = np.meshgrid((np.arange(low[0], high[0]) + 0.5) / size, (np.arange(low[1], high[1]) + 0.5) / size)
         basis = np.stack([corners[1] - corners[0], corners[2] - corners[0]], -1)
         st = (np.stack([x, y], -1) - corners[0]) @ np.linalg.inv(basis).T
         beta = np.concatenate([1 - st.sum(-1, keepdims=True), st], -1)
@@ -32,9 +30,7 @@ def texels(uv: np.ndarray, faces: np.ndarray, size: int) -> tuple[np.ndarray, np
     return index, weights
 
 
-def paint(
-    vertices: np.ndarray, uv: np.ndarray, faces: np.ndarray, part: np.ndarray, size: int = 512
-) -> np.ndarray:
+def paint(vertices: np.ndarray, uv: np.ndarray, faces: np.ndarray, part: np.ndarray, size: int = 512) -> np.ndarray:
     """(size, size, 3) in [0, 1]."""
     rng = np.random.default_rng(7)
     index, beta = texels(uv, faces, size)
@@ -52,9 +48,7 @@ def paint(
         image += (strength * noise / noise.std())[..., None] * [1.0, 0.9, 0.85]
     cheeks = [centre[k] + [s * 14, -38, 0] for k, s in enumerate((1, -1))]
     ears = [np.array([s * 78, centre[0][1] - 12, tip[2] - 105]) for s in (1, -1)]
-    for spot, radius, amount in (
-        [(c, 17, 1.0) for c in cheeks] + [(tip, 13, 1.1)] + [(e, 22, 1.0) for e in ears]
-    ):
+    for spot, radius, amount in [(c, 17, 1.0) for c in cheeks] + [(tip, 13, 1.1)] + [(e, 22, 1.0) for e in ears]:
         image += (amount * np.exp(-((point - spot) ** 2).sum(-1) / (2 * radius**2)))[..., None] * BLUSH
     for c in centre:  # the thin skin below the eyes
         image += 1.3 * np.exp(-((point - c - [0, -14, 12]) ** 2 / [120, 40, 200]).sum(-1))[..., None] * BLUE
@@ -63,9 +57,7 @@ def paint(
     image *= (1 - np.exp(-((distance / rng.uniform(0.5, 1.3, 60)[nearest]) ** 2)) * 0.30)[..., None]
 
     lips = _lips(where, size)
-    image = _mix(
-        image, LIPS + 0.03 * gaussian_filter(rng.normal(size=(size, size)), (3, 0.7))[..., None], lips * skin
-    )
+    image = _mix(image, LIPS + 0.03 * gaussian_filter(rng.normal(size=(size, size)), (3, 0.7))[..., None], lips * skin)
     image = _mix(image, BROW, _brows(point, centre, rng, size) * (where == 0))
     image = np.where(np.isin(where, (4, 5))[..., None], [0.45, 0.20, 0.19], image)
     image = np.where((where == 3)[..., None], [0.70, 0.65, 0.57], image)
