@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from asm_teach.assets import load_npz
 from asm_teach.landmarks import LandmarkSet
@@ -38,7 +40,8 @@ def save(model: SkinnedModel, path: str | os.PathLike[str]) -> None:
     for k, points in enumerate(mesh.landmarks.values()):
         arrays |= {f"landmark_faces:{k}": points.faces, f"landmark_barycentric:{k}": points.barycentric}
     if isinstance(model, StaticSkinningModel):
-        arrays["weights"] = model.weights()
+        # The points too: worked out again from a chart in another precision, they would differ in the last bits.
+        arrays |= {"weights": model.weights(), "bind_points": model.bind_points()}
     arrays |= {f"parameter:{name}": p for name, p in model.named_parameters()}
     plain = {k: a.detach().cpu().numpy() if isinstance(a, torch.Tensor) else a for k, a in arrays.items()}
     target = Path(path)
@@ -52,18 +55,24 @@ def save(model: SkinnedModel, path: str | os.PathLike[str]) -> None:
 
 
 def load_model(path: str | os.PathLike[str]) -> SkinnedModel:
-    """Read a model that `save` wrote. Raises ValueError for a file that is something else, or cut off."""
-    arrays = load_npz(path)
+    """Read a model that `save` wrote. Raises ValueError for a file that is something else, cut off or incomplete."""
+    arrays, name = load_npz(path), os.fspath(path)
     try:
         about = json.loads(arrays["about"].tobytes())
         kind, known = about["kind"], about["format"] == FORMAT
     except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(
-            f"path: {os.fspath(path)} holds arrays, but no asm_teach model; was it written by save?"
-        ) from error
+        raise ValueError(f"path: {name} holds arrays, but no asm_teach model; was it written by save?") from error
     if not known or kind not in ("adaptive", "static"):
-        raise ValueError(f"path: {os.fspath(path)} was written by another version (format {about['format']}, {kind})")
-    tensors = {name: torch.from_numpy(a) for name, a in arrays.items() if name != "about"}
+        raise ValueError(f"path: {name} was written by another version (format {about['format']}, {kind})")
+    try:
+        return _build(about, {key: torch.from_numpy(a) for key, a in arrays.items() if key != "about"})
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        reason = f"there is no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"path: {name} is a model that is not whole ({reason}); write it again with save") from error
+
+
+def _build(about: dict[str, Any], tensors: dict[str, Tensor]) -> SkinnedModel:
+    """The model of a file's arrays; any error means that the file is not whole."""
     landmarks = {
         name: LandmarkSet(tensors[f"landmark_faces:{k}"], tensors[f"landmark_barycentric:{k}"])
         for k, name in enumerate(about["landmarks"])
@@ -78,11 +87,15 @@ def load_model(path: str | os.PathLike[str]) -> SkinnedModel:
         landmarks=landmarks,
     )
     rig = Rig(tuple(about["bones"]), tensors["parents"], tensors.get("rig_uv"), tensors.get("rig_positions"))
-    parameters = {k.removeprefix("parameter:"): t for k, t in tensors.items() if k.startswith("parameter:")}
+    state = {k.removeprefix("parameter:"): t for k, t in tensors.items() if k.startswith("parameter:")}
     model: SkinnedModel
-    if kind == "adaptive":
-        model = AdaptiveSkinningModel(mesh, rig, parameters["mixture_logits"].shape[1])
+    if about["kind"] == "adaptive":
+        model = AdaptiveSkinningModel(mesh, rig, state["mixture_logits"].shape[1])
     else:
         model = StaticSkinningModel(mesh, rig, tensors["weights"])
-    model.load_state_dict(parameters, strict=False)
+        state["_points"] = tensors["bind_points"]
+    for name, _ in model.named_parameters():
+        if not state[name].isfinite().all():
+            raise ValueError(f"parameter {name} holds NaN or infinite numbers")
+    model.load_state_dict(state, strict=False)
     return model
