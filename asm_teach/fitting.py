@@ -58,7 +58,7 @@ def descend(
     watch: Callable[[Record], None] | None = None,
     progress: bool = True,
 ) -> tuple[tuple[Record, ...], bool]:
-    """Adam on groups of (parameters, learning rate), rates falling to a hundredth; the best state is kept.
+    """Adam on groups of (parameters, learning rate), rates falling to nothing; the best state is kept.
 
     loss: iteration -> scalar. watch: called after every iteration, for live views; it may raise KeyboardInterrupt.
     Returns the history and whether the descent was interrupted. A loss that is no longer finite ends it.
