@@ -94,7 +94,9 @@ def _build(about: dict[str, Any], tensors: dict[str, Tensor]) -> SkinnedModel:
     else:
         model = StaticSkinningModel(mesh, rig, tensors["weights"])
         state["_points"] = tensors["bind_points"]
-    for name, _ in model.named_parameters():
+    for name, parameter in model.named_parameters():
+        if state[name].shape != parameter.shape:
+            raise ValueError(f"parameter {name} is {tuple(state[name].shape)}, not {tuple(parameter.shape)}")
         if not state[name].isfinite().all():
             raise ValueError(f"parameter {name} holds NaN or infinite numbers")
     model.load_state_dict(state, strict=False)
