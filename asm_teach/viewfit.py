@@ -31,8 +31,9 @@ class View:
     upper left corner; rows of NaN are points that were not found. embedding: where the landmarks lie on the mesh;
     None for one of the mesh's own sets, told by their number. size: (width, height).
 
-    Raises ValueError for fewer than four landmarks, and for landmarks that lie outside the picture: they most likely
-    belong to a picture of another size.
+    Raises ValueError for a picture of another shape, a size that is not the picture's, fewer than four landmarks, an
+    embedding of another number of points, and for landmarks that lie outside the picture: they most likely belong to a
+    picture of another size.
     """
 
     image: Tensor | None
@@ -43,10 +44,21 @@ class View:
     def __post_init__(self) -> None:
         if self.image is None and self.size is None:
             raise ValueError("image: give the picture, or size=(width, height) when there is none")
-        if self.size is None:
-            object.__setattr__(self, "size", (self.image.shape[1], self.image.shape[0]))
-        if self.landmarks.ndim != 2 or self.landmarks.shape[1] != 2:
-            raise ValueError(f"landmarks: expected (L, 2) pixels, found {tuple(self.landmarks.shape)}")
+        if self.image is not None:
+            if not isinstance(self.image, Tensor) or self.image.ndim != 3 or self.image.shape[2] != 3:
+                raise ValueError(f"image: expected a tensor (H, W, 3), found {_describe(self.image)}")
+            size = (self.image.shape[1], self.image.shape[0])
+            if self.size is not None and tuple(self.size) != size:
+                raise ValueError(
+                    f"size: {tuple(self.size)} was given, but the picture is {size[0]} pixels by {size[1]}"
+                )
+            object.__setattr__(self, "size", size)
+        if not isinstance(self.landmarks, Tensor) or self.landmarks.ndim != 2 or self.landmarks.shape[1] != 2:
+            raise ValueError(f"landmarks: expected a tensor (L, 2) of pixels, found {_describe(self.landmarks)}")
+        if self.embedding is not None and len(self.embedding) != len(self.landmarks):
+            raise ValueError(
+                f"embedding: {len(self.embedding)} points for {len(self.landmarks)} landmarks; give one for each"
+            )
         seen = self.landmarks[self.landmarks.isfinite().all(1)]
         if len(seen) < 4:
             raise ValueError(f"landmarks: a pose needs at least four points, found {len(seen)}")
@@ -57,6 +69,10 @@ class View:
                 f"landmarks: {int(outside.sum())} of {len(seen)} lie outside the picture of {self.size[0]} x "
                 f"{self.size[1]} pixels; were they found in a picture of another size? scale them to this one"
             )
+
+
+def _describe(value: object) -> str:
+    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +98,8 @@ def sight(view: View, model: SkinnedModel) -> Sight:
                 f"landmarks: {count} points fit no landmark set of this mesh, which has {sizes}; give View an embedding"
             )
         embedding = fitting[0]
-    if len(embedding) > 468 and count >= 468:
-        embedding = embedding.subset(torch.arange(468))  # where the eyes look says nothing of the face
+        if {len(embedding), count} <= {468, 478}:
+            embedding = embedding.subset(torch.arange(468))  # where the eyes look says nothing of the face
     pixels = view.landmarks[: len(embedding)].to(model.vertices)
     kept = pixels.isfinite().all(1).nonzero()[:, 0]
     return Sight(pixels[kept], embedding.subset(kept.cpu()).to(model.vertices.device, model.vertices.dtype), view.size)
@@ -168,7 +184,8 @@ class LandmarkTerm:
             self.weights[n] = torch.sigmoid((cosine - 0.25) / 0.08)
 
 
-Term = Callable[[Cameras], Tensor]
+Term = Callable[[SkinnedModel, Cameras], Tensor]
+"""A further loss: a scalar of the model that is being fitted and of the cameras as they are now."""
 
 
 def fit_views(
@@ -190,7 +207,7 @@ def fit_views(
     Minimises the landmarks' reprojection error, divided by `noise` (mm on the face; beyond `outlier` times that a point
     counts less and less), with `prior` on the person and, on each focal length, the normal prior `focal_prior` of
     log(focal / image diagonal): median and standard deviation. `terms` adds further losses: functions of the
-    cameras that read the model, such as photometric agreement. The given model is not changed.
+    model and the cameras as they are then, such as photometric agreement. The given model is not changed.
 
     Raises ValueError for no views, landmarks that fit no set of the mesh, and what `View` refuses.
     """
@@ -221,7 +238,7 @@ def fit_views(
         if strain is not None:
             total = total + strain.loss()
         for term in terms:
-            total = total + term(cameras)
+            total = total + term(fitted, cameras)
         return total
 
     groups = parameter_groups(fitted)
