@@ -1,0 +1,347 @@
+"""Fitting to landmarks in photographs: what a view may be, and what a fit makes of views whose truth is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from asm_teach.camera import Camera, look_at
+from asm_teach.data import load_head
+from asm_teach.fitting import Fit, Prior, Record, snapshot
+from asm_teach.landmarks import LandmarkSet
+from asm_teach.mesh import Mesh
+from asm_teach.metrics import scan_error
+from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.viewfit import Cameras, View, fit_views, sight
+
+HEAD = load_head()
+DENSE = HEAD.dense_landmarks.subset(torch.arange(468))
+
+
+def adaptive() -> AdaptiveSkinningModel:
+    return AdaptiveSkinningModel(HEAD.mesh, HEAD.rig, components=2)
+
+
+def static() -> StaticSkinningModel:
+    return StaticSkinningModel(HEAD.mesh, HEAD.rig, HEAD.static_weights)
+
+
+def cameras(distances: tuple[float, ...] = (600, 900, 700), size: tuple[int, int] = (800, 1000)) -> Iterator[Camera]:
+    """From the person's right, from the front, from his left; the face fills about half of each picture."""
+    target = torch.tensor([0.0, 0.0, 60.0])
+    for distance, yaw, lens in zip(distances, (-0.6, 0.0, 0.55), (1.0, 1.15, 0.9), strict=True):
+        eye = target + distance * torch.tensor([math.sin(yaw), 0.1, math.cos(yaw)])
+        yield look_at(eye, target, 3.0 * distance * lens, size)
+
+
+def photographs(person: Mesh, embedding: LandmarkSet = DENSE, seen: Iterator[Camera] | None = None) -> list[View]:
+    """Views without noise, of landmarks alone."""
+    points = embedding.points(person.vertices, person.faces)
+    return [View(None, camera.project(points), size=camera.size) for camera in seen or cameras()]
+
+
+def quick(model: SkinnedModel, views: list[View], steps: int = 20, **options) -> Fit:
+    """A short fit, long enough to leave its start."""
+    return fit_views(model, views, steps=steps, **{"progress": False, "device": "cpu", **options})
+
+
+def face_error(person: Mesh, vertices: Tensor) -> float:
+    """Mean distance over the face in mm; pictures do not show the size, so it is aligned."""
+    pairs = (HEAD.landmarks.points(vertices, HEAD.mesh.faces), HEAD.landmarks.points(person.vertices, person.faces))
+    region = person.part_vertices("face")
+    return scan_error(vertices, HEAD.mesh.faces, person, "similarity", region, pairs)["mean"]
+
+
+# --- a view
+
+
+def test_a_view_takes_its_size_from_the_picture():
+    landmarks = torch.rand(68, 2) * torch.tensor([640, 480])
+    assert View(torch.zeros(480, 640, 3), landmarks).size == (640, 480)
+    assert View(None, landmarks, size=(640, 480)).size == (640, 480)
+    assert View(torch.zeros(480, 640, 3), landmarks, size=(640, 480)).size == (640, 480)
+
+
+PICTURE = torch.zeros(480, 640, 3)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"image": None}, r"image: give the picture, or size=\(width, height\)"),
+        ({"image": PICTURE[..., 0]}, r"image: expected a tensor \(H, W, 3\), found shape \(480, 640\)"),
+        ({"image": PICTURE.permute(2, 0, 1)}, r"image: .* found shape \(3, 480, 640\)"),
+        ({"image": PICTURE.numpy()}, "image: expected a tensor .* found a ndarray"),
+        ({"size": (480, 640)}, r"size: \(480, 640\) was given, but the picture is 640 pixels by 480"),
+        ({"landmarks": torch.zeros(68, 3)}, r"landmarks: expected a tensor \(L, 2\).* found shape \(68, 3\)"),
+        ({"landmarks": torch.zeros(2)}, r"landmarks: .* found shape \(2,\)"),
+        ({"landmarks": [[1.0, 2.0]] * 68}, "landmarks: .* found a list"),
+        ({"landmarks": torch.zeros(3, 2)}, "landmarks: a pose needs at least four points, found 3"),
+        ({"landmarks": torch.full((68, 2), torch.nan)}, "landmarks: a pose needs at least four points, found 0"),
+        ({"embedding": HEAD.landmarks.subset([0, 1, 2])}, "embedding: 3 points for 68 landmarks"),
+    ],
+)
+def test_a_view_that_cannot_be_is_refused(parts, message):
+    good = {"image": PICTURE, "landmarks": 400 * torch.rand(68, 2)}
+    View(**good)
+    with pytest.raises(ValueError, match=message):
+        View(**{**good, **parts})
+
+
+def test_three_of_a_view_are_found_and_the_rest_is_not():
+    landmarks = torch.full((68, 2), torch.nan)
+    landmarks[:3] = 100.0
+    with pytest.raises(ValueError, match="at least four points, found 3"):
+        View(PICTURE, landmarks)
+    landmarks[3] = torch.tensor([100.0, torch.nan])  # half a point is none
+    with pytest.raises(ValueError, match="found 3"):
+        View(PICTURE, landmarks)
+    landmarks[3] = 100.0
+    View(PICTURE, landmarks)
+
+
+def test_landmarks_of_a_picture_of_another_size_are_refused():
+    """Points of the full photograph with its reduced copy: most lie beyond the edge."""
+    (view, *_) = photographs(HEAD.mesh)
+    width, height = view.size
+    with pytest.raises(ValueError, match="outside the picture of 200 x 250 pixels; were they found in a picture of"):
+        View(torch.zeros(height // 4, width // 4, 3), view.landmarks)
+    off = view.landmarks.clone()
+    off[:50] = -10_000.0  # a few wild points are not that
+    View(torch.zeros(height, width, 3), off)
+
+
+# --- which landmarks
+
+
+@pytest.mark.parametrize("name", ["makehuman", "soma"])
+@pytest.mark.parametrize("count", [68, 468, 478])
+def test_sets_of_landmarks_are_told_by_their_number(name, count):
+    head = load_head(name)
+    model = AdaptiveSkinningModel(head.mesh, head.rig, 1)
+    pixels = 300 + 100 * torch.rand(count, 2)
+    found = sight(View(None, pixels, size=(800, 800)), model)
+    # of the face mesh the 468 points of the skin count, not the ten of the irises
+    expected = head.landmarks if count == 68 else head.dense_landmarks.subset(torch.arange(468))
+    assert torch.equal(found.embedding.faces, expected.faces)
+    assert torch.equal(found.embedding.barycentric, expected.barycentric)
+    assert torch.equal(found.pixels, pixels[: len(expected)])
+    assert found.size == (800, 800)
+
+
+@pytest.mark.parametrize("count", [10, 600])
+def test_an_embedding_of_ones_own_is_taken_as_it_is(count):
+    own = LandmarkSet.from_vertices(HEAD.mesh.part_vertices("face")[:count], HEAD.mesh.faces)
+    found = sight(View(None, 300 + 100 * torch.rand(count, 2), own, (800, 800)), adaptive())
+    assert torch.equal(found.embedding.faces, own.faces) and len(found.pixels) == count
+
+
+def test_points_that_were_not_found_are_left_out():
+    pixels = 300 + 100 * torch.rand(68, 2)
+    pixels[3], pixels[60, 1] = torch.nan, torch.nan
+    found = sight(View(None, pixels, size=(800, 800)), adaptive())
+    kept = [i for i in range(68) if i not in (3, 60)]
+    assert torch.equal(found.pixels, pixels[kept])
+    assert torch.equal(found.embedding.faces, HEAD.landmarks.faces[kept])
+
+
+def test_landmarks_that_fit_no_set_are_refused():
+    view = View(None, 400 * torch.rand(70, 2), size=(400, 400))
+    with pytest.raises(ValueError, match=r"70 points fit no .* has 68 \(ibug68\), 478 \(facemesh478\); give View an"):
+        fit_views(adaptive(), [view])
+    bare = replace(HEAD.mesh, landmarks={})
+    with pytest.raises(ValueError, match="70 points fit no .* which has none"):
+        fit_views(AdaptiveSkinningModel(bare, HEAD.rig), [view])
+
+
+def test_an_embedding_of_another_mesh_is_refused():
+    own = LandmarkSet(torch.full((8,), 10**6), torch.tensor([[1.0, 0, 0]]).expand(8, 3))
+    with pytest.raises(ValueError, match="belong to another mesh"):
+        fit_views(adaptive(), [View(None, 400 * torch.rand(8, 2), own, (400, 400))])
+
+
+def test_no_photographs_are_refused():
+    with pytest.raises(ValueError, match="views: give at least one photograph with landmarks; found none"):
+        fit_views(adaptive(), [])
+
+
+# --- the fit
+
+
+PERSON = HEAD.sample(3)
+
+
+@pytest.fixture(scope="module")
+def fit() -> Fit:
+    return quick(adaptive(), photographs(PERSON), steps=150)
+
+
+def test_three_views_bring_the_face_close_to_the_person(fit):
+    """From 2.1 mm to about 1.0 here, and 0.8 at the full number of steps."""
+    before, after = face_error(PERSON, HEAD.mesh.vertices), face_error(PERSON, fit.vertices)
+    assert before > 1.5
+    assert after < 0.6 * before
+    assert after < 1.25
+
+
+def test_the_fitted_cameras_see_the_landmarks_where_they_were(fit):
+    assert len(fit.cameras) == 3
+    points = DENSE.points(fit.vertices, HEAD.mesh.faces)
+    for camera, view in zip(fit.cameras, photographs(PERSON), strict=True):
+        assert camera.size == view.size
+        assert torch.equal(camera.principal, torch.tensor([400.0, 500.0]))
+        assert (camera.depth(points) > 100).all()
+        # A pixel is 0.3 mm on the face, and the shape is still off by about 1 mm.
+        assert (camera.project(points) - view.landmarks).norm(dim=1).median() < 3
+
+
+def test_a_fit_tells_its_course(fit):
+    assert [record.iteration for record in fit.history] == list(range(150))
+    assert not fit.interrupted
+    assert min(record.loss for record in fit.history[100:]) < 0.3 * fit.history[0].loss
+    assert fit.seconds == fit.history[-1].seconds > 0
+    assert torch.equal(fit.vertices, fit.model().detach())
+    assert not fit.vertices.requires_grad and not fit.cameras[0].focal.requires_grad
+
+
+def test_the_static_model_is_fitted_too():
+    person = HEAD.sample(5)
+    fit = quick(static(), photographs(person), steps=100)
+    assert isinstance(fit.model, StaticSkinningModel)
+    assert face_error(person, fit.vertices) < 0.8 * face_error(person, HEAD.mesh.vertices)
+
+
+def test_the_given_model_is_not_changed():
+    model = adaptive()
+    before = snapshot(model)
+    fit = quick(model, photographs(PERSON))
+    assert fit.model is not model
+    assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
+    assert not torch.equal(fit.model.translation, model.translation)
+
+
+def test_the_same_views_give_the_same_face():
+    first, second = (quick(adaptive(), photographs(PERSON)) for _ in range(2))
+    assert torch.equal(first.vertices, second.vertices)
+    assert not torch.equal(first.vertices, HEAD.mesh.vertices)
+    assert all(torch.equal(a.focal, b.focal) for a, b in zip(first.cameras, second.cameras, strict=True))
+
+
+def test_a_fit_runs_where_it_is_told(device):
+    fit = quick(adaptive(), photographs(PERSON), device=device)
+    assert fit.vertices.device.type == device.type
+    assert fit.cameras[0].rotation.device.type == device.type
+    assert fit.vertices.isfinite().all()
+
+
+def test_a_fit_in_double_precision():
+    fit = quick(adaptive().double(), photographs(PERSON))
+    assert fit.vertices.dtype == torch.float64 and fit.cameras[0].focal.dtype == torch.float64
+
+
+def test_each_view_finds_its_own_focal_length():
+    """The face is known here (it is the template) and near, so that perspective shows the lens."""
+    true = list(cameras(distances=(300, 450, 350)))
+    fit = quick(adaptive(), photographs(HEAD.mesh, seen=iter(true)), steps=30)
+    assert len({round(float(camera.focal)) for camera in true}) == 3
+    for found, camera in zip(fit.cameras, true, strict=True):
+        assert float(found.focal) == pytest.approx(float(camera.focal), rel=0.03)
+        assert (found.centre() - camera.centre()).norm() < 0.03 * camera.centre().norm()
+
+
+@pytest.mark.parametrize("share", [0.8, 2.0])
+def test_a_narrow_prior_sets_the_focal_length(share):
+    """One view of a stranger hardly shows the lens: there the prior has its say."""
+    views = photographs(PERSON)[1:2]
+    fit = quick(adaptive(), views, steps=40, focal_prior=(share, 0.01))
+    assert float(fit.cameras[0].focal) == pytest.approx(share * math.hypot(800, 1000), rel=0.05)
+
+
+def test_points_not_found_are_as_if_they_were_not_asked_for():
+    """NaN in the middle of a view, against a view of the other points alone."""
+    lost = torch.arange(100, 200)
+    kept = torch.tensor([i for i in range(468) if not 100 <= i < 200])
+    views = photographs(PERSON)
+    full = [replace(view, landmarks=view.landmarks.index_fill(0, lost, torch.nan)) for view in views]
+    few = [replace(view, landmarks=view.landmarks[kept], embedding=DENSE.subset(kept)) for view in views]
+    a, b = quick(adaptive(), full), quick(adaptive(), few)
+    assert torch.equal(a.vertices, b.vertices)
+    assert not torch.equal(a.vertices, quick(adaptive(), views).vertices)
+
+
+def test_a_wild_landmark_has_little_say():
+    views = photographs(PERSON)
+    wild = views[1].landmarks.clone()
+    wild[[1, 61, 263]] += torch.tensor([150.0, -120.0])  # tip of the nose and two corners, 50 mm off
+    spoilt = [views[0], replace(views[1], landmarks=wild), views[2]]
+    clean, wrong = (face_error(PERSON, quick(adaptive(), given, steps=40).vertices) for given in (views, spoilt))
+    assert wrong < clean + 0.25
+
+
+def test_a_further_term_sees_the_fitted_model_and_the_cameras():
+    seen, goal = [], 4.0
+
+    def towards(model: SkinnedModel, cameras: Cameras) -> Tensor:
+        seen.append((model, cameras))
+        return 100 * (model(torch.tensor([0, 1])).mean() - goal).square() + 0 * cameras.log_focal.sum()
+
+    model, views = adaptive(), photographs(PERSON)
+    without = quick(model, views, steps=20)
+    fit = quick(model, views, steps=20, terms=[towards])
+    assert len(seen) == 20
+    assert all(m is fit.model and isinstance(c, Cameras) for m, c in seen)
+    before, after = (abs(float(x.vertices[:2].mean()) - goal) for x in (without, fit))
+    assert after < 0.5 * before
+
+
+def test_the_prior_holds_the_face_back():
+    views = photographs(PERSON)
+    stiff = Prior(**{name: 1e-3 for name in ("translation", "rotation", "log_scale", "bone_uv", "strain")})
+    free, held = (quick(adaptive(), views, steps=30, prior=prior).vertices for prior in (None, stiff))
+    moved = [(v - HEAD.mesh.vertices).norm(dim=1).mean() for v in (free, held)]
+    assert moved[1] < 0.1 * moved[0]
+
+
+def test_an_interrupted_fit_is_still_a_fit():
+    def stop(record: Record, model: SkinnedModel) -> None:
+        assert isinstance(model, AdaptiveSkinningModel)
+        if record.iteration == 30:
+            raise KeyboardInterrupt
+
+    fit = quick(adaptive(), photographs(PERSON), steps=500, watch=stop)
+    assert fit.interrupted and len(fit.history) == 31
+    assert len(fit.cameras) == 3 and torch.equal(fit.vertices, fit.model().detach())
+    assert face_error(PERSON, fit.vertices) < face_error(PERSON, HEAD.mesh.vertices)
+
+
+# --- cameras as parameters
+
+
+def test_cameras_come_back_as_they_went_in():
+    given = list(cameras())
+    for found, camera in zip(Cameras(given).cameras(), given, strict=True):
+        for name in ("focal", "principal", "rotation", "translation"):
+            torch.testing.assert_close(getattr(found, name), getattr(camera, name), rtol=1e-5, atol=1e-4)
+        assert found.size == camera.size
+
+
+def test_the_focal_length_hardly_changes_the_size_of_the_face():
+    """That is why focal / depth and focal are the parameters, and not depth and focal."""
+    module = Cameras(list(cameras()))
+    points = DENSE.points(HEAD.mesh.vertices, HEAD.mesh.faces)
+    before = [camera.project(points) for camera in module.cameras()]
+    with torch.no_grad():
+        module.log_focal += 0.2  # by 22 %, at the same focal / depth
+    for old, camera in zip(before, module.cameras(), strict=True):
+        sizes = [float(pixels.std(0).norm()) for pixels in (old, camera.project(points))]
+        assert sizes[1] == pytest.approx(sizes[0], rel=0.04)
+    with torch.no_grad():
+        module.log_size += 0.2
+    for old, camera in zip(before, module.cameras(), strict=True):
+        sizes = [float(pixels.std(0).norm()) for pixels in (old, camera.project(points))]
+        assert sizes[1] > 1.15 * sizes[0]
