@@ -35,11 +35,12 @@ def fit_scan(
     Raises ValueError for a scan whose vertices or faces are not those of the template.
     """
     template = model.mesh
-    if scan.vertices.shape != template.vertices.shape or not torch.equal(scan.faces, template.faces):
+    same = scan.vertices.shape == template.vertices.shape and scan.faces.shape == template.faces.shape
+    if not same or not torch.equal(scan.faces.to(template.faces.device), template.faces):
         raise ValueError(
             f"scan: its {len(scan.vertices)} vertices and {len(scan.faces)} faces are not the template's "
-            f"{len(template.vertices)} and {len(template.faces)}; register it to the template first, so that vertex i "
-            "is the same point of the face on both"
+            f"{len(template.vertices)} and {len(template.faces)} in their order; register it to the template first, so "
+            "that vertex i is the same point of the face on both"
         )
     where = pick_device(device)
     fitted = copy.deepcopy(model).to(where)
