@@ -1,0 +1,346 @@
+"""The main job: what the fit is shown, what it is measured by, and that the adaptive model wins in both cases."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from asm_teach import demo
+from asm_teach.assets import AssetUnavailable
+from asm_teach.camera import pose_from_landmarks
+from asm_teach.data import load_head
+from asm_teach.demo import (
+    Case,
+    Outcome,
+    compare,
+    embedded_case,
+    error_on_head,
+    james_case,
+    main_case,
+    measure,
+    run_demo,
+    table,
+    unknown_cameras,
+)
+from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
+from asm_teach.viewfit import fit_views
+
+HEAD = load_head()
+METHODS = ["mean template", "static skinning", "adaptive skinning"]
+
+
+@dataclass
+class Job:
+    """One run of the whole demo."""
+
+    outcomes: list[Outcome]
+    said: list[str]
+    seconds: float
+
+    def of(self, case: str) -> dict[str, Outcome]:
+        """Method -> outcome of a case; skips the test when that case could not be run."""
+        found = {o.method: o for o in self.outcomes if o.case.startswith(case)}
+        if not found:
+            pytest.skip(self.said[0])  # the sentence that says why
+        return found
+
+
+@pytest.fixture(scope="module")
+def job() -> Job:
+    said: list[str] = []
+    start = time.perf_counter()
+    outcomes = run_demo(device="cpu", progress=False, say=said.append)
+    return Job(outcomes, said, time.perf_counter() - start)
+
+
+@pytest.fixture(scope="module")
+def james() -> Case:
+    try:
+        return james_case(progress=False)
+    except AssetUnavailable as missing:
+        pytest.skip(f"no fetched files: {missing}")
+
+
+@pytest.fixture
+def missing_james(monkeypatch: pytest.MonkeyPatch) -> str:
+    sentence = "james.obj of james is not on this computer: connect to the internet once"
+
+    def unavailable(progress: bool = True) -> Case:
+        raise AssetUnavailable(sentence)
+
+    monkeypatch.setattr(demo, "james_case", unavailable)
+    return sentence
+
+
+# --- the whole job
+
+
+@pytest.mark.parametrize("case", ["embedded person", "james"])
+def test_the_adaptive_model_beats_the_template_and_the_static_model(job, case):
+    outcomes = job.of(case)
+    assert list(outcomes) == METHODS
+    for figure in ("mean", "median", "rmse"):
+        template, static, adaptive = (outcomes[name].figures[figure] for name in METHODS)
+        assert adaptive < static, figure
+        assert adaptive < template, figure
+    # Errors of a face, not of a head in the wrong place.
+    assert all(0.1 < o.figures["mean"] < 3 for o in outcomes.values())
+
+
+def test_the_embedded_person_is_found_to_within_a_millimetre(job):
+    outcomes = job.of("embedded person")
+    assert outcomes["adaptive skinning"].figures["mean"] < min(0.8, 0.7 * outcomes["mean template"].figures["mean"])
+
+
+def test_the_job_is_done_within_a_minute(job):
+    assert job.seconds < 60
+    assert 0 < sum(outcome.seconds for outcome in job.outcomes) < job.seconds
+
+
+@pytest.mark.parametrize("case", ["embedded person", "james"])
+def test_an_outcome_is_what_was_fitted_and_measured(job, case):
+    for method, outcome in job.of(case).items():
+        assert outcome.figures["mean"] == pytest.approx(float(outcome.distances.double().mean()), rel=1e-5)
+        assert outcome.figures["n"] == len(outcome.distances) > 1000
+        assert outcome.vertices.shape == HEAD.mesh.vertices.shape
+        if method == "mean template":
+            assert outcome.fit is None and torch.equal(outcome.vertices, HEAD.mesh.vertices)
+            continue
+        kind = AdaptiveSkinningModel if method.startswith("adaptive") else StaticSkinningModel
+        assert isinstance(outcome.fit.model, kind)
+        assert torch.equal(outcome.vertices, outcome.fit.vertices)
+        assert outcome.seconds >= outcome.fit.seconds > 0
+
+
+def test_one_table_is_printed_with_every_row(job):
+    assert job.said[-1] == table(job.outcomes)
+    header, *rows = job.said[-1].splitlines()
+    for word in ("case", "method", "mean", "median", "RMSE", "seconds", "(mm)"):
+        assert word in header
+    assert len(rows) == len(job.outcomes) and len(rows) in (3, 6)
+    for row, outcome in zip(rows, job.outcomes, strict=True):
+        assert row.startswith(outcome.case) and outcome.method in row
+        *_, mean, median, rmse, seconds = row.split()
+        shown = [outcome.figures["mean"], outcome.figures["median"], outcome.figures["rmse"], outcome.seconds]
+        assert [float(x) for x in (mean, median, rmse, seconds)] == pytest.approx(shown, abs=0.06)
+
+
+def test_the_licence_of_the_photographs_is_shown(job, james):
+    assert james.licence in job.said
+    assert "BSD-3-Clause" in james.licence and "menpo3d" in james.licence
+
+
+# --- the embedded person
+
+
+CASE = embedded_case(HEAD, seed=1)
+
+
+def test_a_seed_is_a_case():
+    again, other, more = embedded_case(HEAD, 1), embedded_case(HEAD, 2), embedded_case(HEAD, 1, views=3)
+    assert len(CASE.views) == 5 and len(more.views) == 3
+    assert torch.equal(again.truth.vertices, CASE.truth.vertices)
+    for a, b in zip(again.views, CASE.views, strict=True):
+        assert torch.equal(a.landmarks.nan_to_num(-1), b.landmarks.nan_to_num(-1)) and a.size == b.size
+    assert not torch.equal(other.views[0].landmarks.nan_to_num(), CASE.views[0].landmarks.nan_to_num())
+    assert "1" in CASE.name and "1 px" in CASE.about and CASE.licence == HEAD.licence
+
+
+def true_pixels(view: int, case: Case) -> tuple[Tensor, Tensor]:
+    """Landmarks (n, 2) of a view that are seen, and where the best camera for the true points puts them."""
+    seen = case.views[view].landmarks.isfinite().all(1)
+    points = HEAD.dense_landmarks.subset(torch.arange(468)).points(case.truth.vertices, case.truth.faces)[seen]
+    pixels = case.views[view].landmarks[seen]
+    camera = pose_from_landmarks(points.double(), pixels.double(), case.views[view].size)
+    return pixels, camera.project(points.double())
+
+
+def test_landmarks_are_off_by_a_pixel_of_noise():
+    clean = embedded_case(HEAD, 1, noise=0.0)
+    for view in range(5):
+        pixels, expected = true_pixels(view, CASE)
+        off = (pixels - expected).std()
+        assert off == pytest.approx(1.0, abs=0.15)  # some 700 numbers: 0.03 is one standard deviation
+        pixels, expected = true_pixels(view, clean)
+        assert (pixels - expected).abs().max() < 0.1  # the prior on the focal length pulls it a little
+        assert ((pixels >= 0) & (pixels <= 768)).all()  # the face is in the picture
+
+
+def test_what_a_camera_cannot_see_has_no_landmarks():
+    side = HEAD.dense_landmarks.subset(torch.arange(468)).points(HEAD.mesh.vertices, HEAD.mesh.faces)[:, 0]
+    hidden = [view.landmarks.isnan().any(1) for view in CASE.views]
+    assert side[hidden[0]].mean() > 20  # the first camera stands on the person's right and misses the left
+    assert side[hidden[4]].mean() < -20
+    assert all(30 < int(h.sum()) < 234 for h in (hidden[0], hidden[4]))
+    assert hidden[2].sum() < hidden[0].sum() and hidden[2].sum() < hidden[4].sum()
+
+
+def test_cameras_differ_in_pose_and_lens():
+    cameras = list(unknown_cameras(np.random.default_rng(0), 5, CASE.truth))
+    middle = CASE.truth.vertices[CASE.truth.part_vertices("face")].mean(0)
+    away = torch.stack([camera.centre() - middle for camera in cameras])
+    assert ((away.norm(dim=1) > 440) & (away.norm(dim=1) < 1210)).all()
+    angles = torch.atan2(away[:, 0], away[:, 2])
+    assert (angles.diff() > 0.1).all() and angles[-1] - angles[0] > 1.2
+    assert len({float(camera.focal) for camera in cameras}) == 5
+
+
+def test_the_views_hold_landmarks_and_nothing_of_the_truth():
+    for view in CASE.views:
+        assert view.image is None and view.embedding is None
+        assert view.size == (768, 768) and view.landmarks.shape == (468, 2)
+
+
+@pytest.fixture
+def short_fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """Fits of 20 steps, and a list of the arguments that each was given."""
+    calls: list[tuple] = []
+
+    def short(*args, **options):
+        calls.append((args, options))
+        return fit_views(*args, steps=20, **options)
+
+    monkeypatch.setattr(demo, "fit_views", short)
+    return calls
+
+
+def test_the_truth_is_used_for_measuring_alone(short_fits):
+    """With another person in place of the truth the fits are the same to the last bit, and their errors are not."""
+    honest = compare(CASE, HEAD, "cpu", progress=False)
+    other = embedded_case(HEAD, seed=2)
+    lied = compare(
+        replace(CASE, truth=other.truth, landmarks=other.landmarks, region=other.region[::2]),
+        HEAD,
+        "cpu",
+        progress=False,
+    )
+    for a, b in zip(honest, lied, strict=True):
+        assert torch.equal(a.vertices, b.vertices)
+        assert a.figures["mean"] != b.figures["mean"]
+    assert not torch.equal(honest[2].vertices, HEAD.mesh.vertices)
+    for (model, views), options in short_fits:
+        assert torch.equal(model().detach(), HEAD.mesh.vertices)  # every fit starts at the template
+        assert views is CASE.views
+        assert set(options) == {"device", "progress", "watch"}
+
+
+def test_fits_can_be_watched(short_fits):
+    seen = []
+    outcomes = compare(CASE, HEAD, "cpu", progress=False, watch=lambda record, model: seen.append((record, model)))
+    assert [type(model) for _, model in seen] == 20 * [StaticSkinningModel] + 20 * [AdaptiveSkinningModel]
+    assert seen[-1][0] == outcomes[2].fit.history[-1]
+
+
+# --- measuring
+
+
+def test_the_truth_itself_has_no_error():
+    figures, distances = measure(CASE, HEAD, CASE.truth.vertices)
+    assert figures["rmse"] < 1e-3 and distances.shape == CASE.region.shape
+    turned = 0.8 * CASE.truth.vertices[:, [2, 0, 1]] + 50  # turned by 120 degrees, shrunk, shifted
+    assert measure(CASE, HEAD, turned)[0]["rmse"] < 1e-2
+    assert measure(CASE, HEAD, HEAD.mesh.vertices)[0]["mean"] > 0.5
+
+
+def test_errors_are_carried_over_to_the_head(job):
+    outcome = job.of("embedded person")["adaptive skinning"]
+    case = embedded_case(HEAD, 0)
+    errors = error_on_head(case, HEAD, outcome)
+    assert errors.shape == (len(HEAD.mesh.vertices),)
+    face = HEAD.mesh.part_vertices("face")
+    inside = torch.zeros(len(errors), dtype=torch.bool).index_fill(0, face, True)
+    assert errors[~inside].isnan().all()
+    # Truth and head have the same vertices here, so that nearest is mostly the same.
+    shown = errors[face]
+    assert shown.isfinite().float().mean() > 0.98
+    assert shown.nanmean() == pytest.approx(outcome.figures["mean"], rel=0.1)
+    exact = replace(outcome, vertices=case.truth.vertices)
+    assert error_on_head(case, HEAD, exact)[face].nan_to_num().max() < 1e-2
+
+
+def test_no_error_is_shown_far_from_what_was_measured(job):
+    """Measured on the right half alone, the left half shows none."""
+    outcome, case = job.of("embedded person")["mean template"], embedded_case(HEAD, 0)
+    x = case.truth.vertices[case.region, 0]
+    errors = error_on_head(replace(case, region=case.region[x < 0]), HEAD, outcome)
+    face = HEAD.mesh.part_vertices("face")
+    side = HEAD.mesh.vertices[face, 0]
+    assert errors[face][side < -5].isfinite().float().mean() > 0.95
+    assert errors[face][side > 25].isnan().all()
+
+
+# --- james
+
+
+def test_james_is_two_photographs_as_given_and_a_scan_to_measure(james):
+    assert james.name == "james" and len(james.views) == 2
+    for view in james.views:
+        assert view.size == (1200, 1600) and view.image.shape == (1600, 1200, 3)
+        assert view.embedding is None and view.landmarks.shape == (478, 2)
+        inside = (view.landmarks >= 0) & (view.landmarks <= torch.tensor([1200, 1600]))
+        assert inside.all()
+    assert james.landmarks.shape == (68, 3)
+    face = james.truth.vertices[james.region]
+    assert len(face) > 1000
+    away = (face - james.landmarks[30]).norm(dim=1)
+    assert 80 < away.max() < 130  # the face and not the whole head
+
+
+# --- choosing a case
+
+
+def fake(name: str) -> list[Outcome]:
+    figures = {"mean": 1.0, "median": 1.0, "rmse": 1.0}
+    return [Outcome(name, method, figures, 0.0, torch.ones(1), torch.ones(1, 3)) for method in METHODS]
+
+
+@pytest.mark.parametrize(
+    ("only", "cases"), [("a", ["embedded person 7"]), ("b", ["james"]), (None, ["embedded person 7", "james"])]
+)
+def test_one_case_can_be_chosen(only, cases, monkeypatch):
+    given = []
+    bare = replace(CASE, name="james", licence="BSD, of james")
+    monkeypatch.setattr(demo, "james_case", lambda progress: bare)
+
+    def compared(case: Case, head, device: str, progress: bool) -> list[Outcome]:
+        given.append((case.name, device, progress))
+        return fake(case.name)
+
+    monkeypatch.setattr(demo, "compare", compared)
+    said: list[str] = []
+    outcomes = run_demo(only, device="cpu", seed=7, progress=False, say=said.append)
+    assert given == [(name, "cpu", False) for name in cases]
+    assert [o.case for o in outcomes] == [name for name in cases for _ in METHODS]
+    assert said == ["BSD, of james"] * ("james" in cases) + [table(outcomes)]
+
+
+@pytest.mark.parametrize("only", ["c", "", "ab"])
+def test_another_letter_is_refused_before_any_work(only, monkeypatch):
+    monkeypatch.setattr(demo, "load_head", partial(pytest.fail, "work was begun"))
+    with pytest.raises(ValueError, match=f"only: give 'a' .* or 'b' .*, found '{only}'"):
+        run_demo(only)
+
+
+def test_without_james_the_other_case_is_run_and_one_sentence_says_why(missing_james, monkeypatch):
+    monkeypatch.setattr(demo, "compare", lambda case, *_: fake(case.name))
+    said: list[str] = []
+    outcomes = run_demo(progress=False, say=said.append)
+    assert {o.case for o in outcomes} == {"embedded person 0"}
+    assert said == [f"case (b) is left out: {missing_james}", table(outcomes)]
+
+
+def test_the_main_case_is_james_or_else_an_embedded_person(missing_james, monkeypatch):
+    said: list[str] = []
+    case = main_case(HEAD, said.append)
+    assert case.name == "embedded person 0" and len(case.views) == 5
+    assert missing_james in said[0] and case.licence in said[1]
+    monkeypatch.setattr(demo, "james_case", lambda: replace(CASE, name="james"))
+    said.clear()
+    assert main_case(HEAD, said.append).name == "james"
+    assert len(said) == 1 and said[0].startswith("james: ")
