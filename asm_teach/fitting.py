@@ -148,10 +148,12 @@ class Strain:
 
     def __init__(self, model: SkinnedModel, strain: float, sample: int = 700) -> None:
         faces = model.mesh.faces
-        edges = torch.unique(torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).sort(1).values, dim=0)
-        chosen = torch.randperm(len(edges), generator=torch.Generator().manual_seed(0))[:sample].to(edges.device)
+        low, high = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).sort(1).values.unbind(1)
+        keys = torch.unique(low * len(model.vertices) + high)  # one number an edge: far quicker than unique rows
+        chosen = torch.randperm(len(keys), generator=torch.Generator().manual_seed(0))[:sample].to(keys.device)
+        edges = torch.stack([keys[chosen] // len(model.vertices), keys[chosen] % len(model.vertices)], 1)
         self.model = model
-        self.rows, self.ends = torch.unique(edges[chosen], return_inverse=True)
+        self.rows, self.ends = torch.unique(edges, return_inverse=True)
         self.rest = model.vertices[self.rows]
         length = torch.linalg.vector_norm(self._along(self.rest), dim=1, keepdim=True)
         self.scale = strain * length.clamp_min(1e-3) * (len(chosen) / 1000) ** 0.5
@@ -159,9 +161,10 @@ class Strain:
     def _along(self, x: Tensor) -> Tensor:
         return x[self.ends[:, 0]] - x[self.ends[:, 1]]
 
-    def loss(self) -> Tensor:
-        """The prior at the model's present shape."""
-        return (self._along(self.model(self.rows) - self.rest) / self.scale).square().sum() / 2
+    def loss(self, moved: Tensor | None = None) -> Tensor:
+        """The prior at the model's present shape; `moved` (n, 3) are the vertices `rows`, if they are known already."""
+        moved = self.model(self.rows) if moved is None else moved
+        return (self._along(moved - self.rest) / self.scale).square().sum() / 2
 
 
 def snapshot(model: SkinnedModel) -> dict[str, Tensor]:

@@ -153,15 +153,14 @@ class LandmarkTerm:
     """
 
     def __init__(self, model: SkinnedModel, sights: Sequence[Sight], noise: float, outlier: float) -> None:
-        self.model, self.sights, self.noise, self.outlier = model, sights, noise, outlier
+        self.sights, self.noise, self.outlier = sights, noise, outlier
         corners = torch.cat([model.mesh.faces.to(s.pixels.device)[s.embedding.faces] for s in sights])
         self.rows, local = torch.unique(corners, return_inverse=True)
         self.corners = local.split([len(s.pixels) for s in sights])
         self.weights = [torch.ones_like(s.pixels[:, 0]) for s in sights]
 
-    def loss(self, cameras: Cameras) -> Tensor:
-        """Negative log likelihood, up to a constant."""
-        vertices = self.model(self.rows)
+    def loss(self, vertices: Tensor, cameras: Cameras) -> Tensor:
+        """Negative log likelihood, up to a constant; `vertices` (n, 3) are the moved vertices `rows`."""
         rotation, translation, focal = cameras()
         total = vertices.new_zeros(())
         for n, (s, corners) in enumerate(zip(self.sights, self.corners, strict=True)):
@@ -174,9 +173,8 @@ class LandmarkTerm:
         return total
 
     @torch.no_grad()
-    def look(self, cameras: Cameras) -> None:
-        """Measure how squarely each view sees its points."""
-        vertices = self.model(self.rows)
+    def look(self, vertices: Tensor, cameras: Cameras) -> None:
+        """Measure how squarely each view sees its points; `vertices` (n, 3) are the moved vertices `rows`."""
         for n, (camera, corners) in enumerate(zip(cameras.cameras(), self.corners, strict=True)):
             normals = face_normals(vertices, corners)
             towards = camera.centre() - vertices[corners].mean(1)
@@ -229,14 +227,18 @@ def fit_views(
     diagonal = torch.tensor([math.hypot(*s.size) for s in sights]).to(cameras.log_focal)
     landmarks = LandmarkTerm(fitted, sights, noise, outlier)
     strain = Strain(fitted, prior.strain) if prior.strain is not None else None
+    asked = [landmarks.rows, strain.rows] if strain is not None else [landmarks.rows]
+    # The model is evaluated once a step, at the vertices that somebody asks for.
+    rows, place = torch.unique(torch.cat(asked), return_inverse=True)
 
     def loss(iteration: int) -> Tensor:
+        seen, *pulled = fitted(rows)[place].split([len(r) for r in asked])
         if iteration % 50 == 0:
-            landmarks.look(cameras)
+            landmarks.look(seen, cameras)
         off = ((cameras.log_focal - diagonal.log() - math.log(focal_prior[0])) / focal_prior[1]).square().sum() / 2
-        total = landmarks.loss(cameras) + prior_loss(fitted, start, prior) + off
+        total = landmarks.loss(seen, cameras) + prior_loss(fitted, start, prior) + off
         if strain is not None:
-            total = total + strain.loss()
+            total = total + strain.loss(*pulled)
         for term in terms:
             total = total + term(fitted, cameras)
         return total
