@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
 
 
@@ -29,8 +30,14 @@ def check_weights(weights: Tensor, V: int, J: int) -> None:
     """Check skinning weights that come from outside, once, before they are used.
 
     Raises:
-        ValueError: `weights` is not (V, J), has a negative entry or NaN, or a row whose sum is off by over 1e-4.
+        ValueError: `weights` is no tensor or not (V, J), has a negative entry or NaN, or a row whose sum is off by
+            over 1e-4.
     """
+    if not isinstance(weights, Tensor):
+        found, way = type(weights).__name__, "torch.tensor"
+        if isinstance(weights, np.ndarray):
+            found, way = "numpy.ndarray", "torch.from_numpy"
+        raise ValueError(f"weights: expected a torch tensor, found {found}; use {way}")
     if weights.shape != (V, J):
         raise ValueError(
             f"weights: expected shape ({V}, {J}), a row for each vertex and a column for each bone, "

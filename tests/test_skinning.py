@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -89,6 +90,18 @@ def test_the_row_that_does_not_sum_to_one_is_named(device):
     weights[17] *= 1.3
     with pytest.raises(ValueError, match=r"row 17 sums to 1\.3, not to 1 .*: divide by the row sum"):
         check_weights(weights, 20, 4)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.eye(3), "weights: expected a torch tensor, found numpy.ndarray; use torch.from_numpy"),
+        ([[1.0, 0.0]], "weights: expected a torch tensor, found list; use torch.tensor"),
+    ],
+)
+def test_weights_that_are_no_tensor_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        check_weights(weights, 3, 3)
 
 
 @pytest.mark.parametrize("value", [-0.5, float("nan")])
