@@ -28,7 +28,8 @@ class Rig:
         positions: (J, 3) mm, for bones that are not bound to the surface.
 
     Raises:
-        ValueError: repeated names, wrong shapes, NaN, a parent that does not exist, a cycle of parents.
+        ValueError: repeated names, lists in place of tensors, wrong shapes, NaN, a parent that does not exist, a cycle
+            of parents.
     """
 
     names: tuple[str, ...]
@@ -42,6 +43,11 @@ class Rig:
         repeated = [name for name, times in Counter(self.names).items() if times > 1]
         if repeated:
             raise ValueError(f"names: {', '.join(repeated)} occurs twice; give each bone a name of its own")
+        if not isinstance(self.parents, Tensor):
+            raise ValueError(
+                f"parents is a {type(self.parents).__name__}: give a torch tensor of int64, "
+                "for example torch.tensor(parents)"
+            )
         if self.parents.shape != (count,) or self.parents.dtype != torch.int64 or count == 0:
             raise ValueError(
                 f"parents: expected one int64 index for each of the {count} bones (at least one), "
@@ -172,8 +178,9 @@ def skinning_matrices(bind: Tensor, motion: Tensor, rig: Rig) -> Tensor:
     """The matrices S_j = G_j B_j^-1 of eq. (1), from rest points to posed points. Derived in lesson 1.
 
     Put G_j = G_p (B_p^-1 B_j) T_j into S_j and the parent's bind matrix cancels: S_j = S_p (B_j T_j B_j^-1).
-    So each bone's own motion, in world coordinates, is handed down the tree, level by level. No step adds
-    the size of the head only to subtract it again later: even in float32 the rest head comes back.
+    So each bone's own motion, in world coordinates, is handed down the tree, level by level. B_j T_j B_j^-1
+    moves a point by p + t - A p, where T_j = [A | t] and p is the bone's place (world axes): without a motion
+    p - p is exactly 0, so even in float32 the rest head comes back.
 
     Args:
         bind: (..., J, 3, 4) bone to world at rest.

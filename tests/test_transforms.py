@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -242,6 +243,20 @@ def test_repeated_names_are_refused():
 def test_wrong_shapes_are_refused(parents, places, message):
     with pytest.raises(ValueError, match=message):
         Rig(("root", "head"), torch.tensor(parents), **places)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"parents": [-1, 0]}, r"parents is a list: give a torch tensor of int64, .*torch\.tensor\(parents\)"),
+        ({"parents": np.array([-1, 0])}, "parents is a ndarray: give a torch tensor"),
+        ({"uv": [[0.0, 0.0], [1.0, 1.0]]}, "uv is a list: give a torch tensor"),
+        ({"positions": np.zeros((2, 3))}, "positions is a ndarray: give a torch tensor"),
+    ],
+)
+def test_what_is_no_tensor_is_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Rig(**{"names": ("root", "head"), "parents": torch.tensor([-1, 0]), **fields})
 
 
 def test_a_rig_without_bones_is_refused():
