@@ -19,6 +19,7 @@ class ChartReport:
 
     Attributes:
         flipped: (n,) faces whose area in UV is negative or nothing.
+        flat: (n,) those of them that have no area: a mirror image of the chart would not mend them.
         overlapping: (P, 2) pairs of faces that cover a common area in UV; at most 100,000 are listed.
         outside: (n,) UV vertices outside the unit square.
     """
@@ -26,6 +27,7 @@ class ChartReport:
     flipped: Tensor
     overlapping: Tensor
     outside: Tensor
+    flat: Tensor
 
     @property
     def ok(self) -> bool:
@@ -51,10 +53,12 @@ def chart_problems(uv: Tensor, faces: Tensor) -> ChartReport:
     edges = corners.roll(-1, 1) - corners
     double_area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
     longest = torch.linalg.vector_norm(edges, dim=-1).amax(-1)
-    flipped = (double_area <= rounding * longest).nonzero().squeeze(-1)  # height <= rounding
+    least = rounding * longest  # the double area of a triangle whose height is the rounding
+    flipped = (double_area <= least).nonzero().squeeze(-1)
+    flat = (double_area.abs() <= least).nonzero().squeeze(-1)
 
     outside = ((uv < -rounding) | (uv > 1 + rounding)).any(-1).nonzero().squeeze(-1)
-    return ChartReport(flipped, _overlapping_pairs(corners, edges, rounding), outside)
+    return ChartReport(flipped, _overlapping_pairs(corners, edges, rounding), outside, flat)
 
 
 def require_injective_chart(uv: Tensor, faces: Tensor) -> None:
@@ -63,10 +67,13 @@ def require_injective_chart(uv: Tensor, faces: Tensor) -> None:
     if report.ok:
         return
     found = []
-    if len(report.flipped) == len(faces):
+    turned = report.flipped[~torch.isin(report.flipped, report.flat)]
+    if len(turned) == len(faces) > 0:
         found.append("all faces are flipped: the chart is a mirror image, replace u by 1 - u")
-    elif len(report.flipped):
-        found.append(f"{len(report.flipped)} faces are flipped or have no area in UV ({_some(report.flipped)})")
+    elif len(turned):
+        found.append(f"{len(turned)} faces are flipped ({_some(turned)})")
+    if len(report.flat):
+        found.append(f"{len(report.flat)} faces have no area in UV ({_some(report.flat)})")
     if len(report.overlapping):
         pairs = ", ".join(f"{a} and {b}" for a, b in report.overlapping[:3].tolist())
         found.append(f"{len(report.overlapping)} pairs of faces overlap (faces {pairs})")

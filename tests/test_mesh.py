@@ -326,7 +326,31 @@ def test_message_names_the_faces() -> None:
 
 def test_a_triangle_without_area_counts_as_flipped() -> None:
     uv = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 0.0]])
-    assert chart_problems(uv, torch.tensor([[0, 1, 2]])).flipped.tolist() == [0]
+    report = chart_problems(uv, torch.tensor([[0, 1, 2]]))
+    assert report.flipped.tolist() == report.flat.tolist() == [0] and not report.ok
+
+
+def test_only_a_mirror_image_is_told_to_mirror() -> None:
+    """The advice is given exactly where it helps: followed, it leaves no flipped face."""
+    uv = SQUARE[:, :2]
+    line = uv * torch.tensor([1.0, 0.0])
+    for chart, faces, found in (
+        (line, TWO, r"2 faces have no area in UV \(0, 1\)"),  # every face is flat
+        (uv, torch.cat([TWO.flip(-1), TWO.new_tensor([[0, 1, 1]])]), r"2 faces are flipped \(0, 1\); 1 faces .*\(2\)"),
+        (uv, torch.stack([TWO[0], TWO[1].flip(-1)]), r"1 faces are flipped \(1\)"),
+    ):
+        with pytest.raises(ValueError, match=found) as error:
+            require_injective_chart(chart, faces)
+        assert "mirror" not in str(error.value)
+        mirrored = chart * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0])
+        assert len(chart_problems(mirrored, faces).flipped)
+    require_injective_chart(uv * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0]), TWO.flip(-1))
+
+
+def test_a_chart_without_faces_is_not_called_a_mirror_image() -> None:
+    with pytest.raises(ValueError, match="1 UV vertices lie outside the unit square") as error:
+        require_injective_chart(torch.tensor([[2.0, 0.5]]), TWO[:0])
+    assert "flipped" not in str(error.value)
 
 
 def test_ten_thousand_triangles(device) -> None:
