@@ -123,6 +123,8 @@ def scan_error(
 def vertex_error(a: Tensor, b: Tensor) -> dict[str, float]:
     """Vertex-to-vertex error of two meshes in correspondence, as they lie: the figures of `scan_error`.
 
+    The two may lie on different devices.
+
     Args:
         a: (V, 3) mm.
         b: (V, 3) mm, the same vertices in the same order.
@@ -136,7 +138,8 @@ def vertex_error(a: Tensor, b: Tensor) -> dict[str, float]:
         raise ValueError(
             f"a has {len(a)} vertices and b has {len(b)}: not in correspondence; compare them by scan_error"
         )
-    return summarise(torch.linalg.vector_norm(a.double() - b.double(), dim=1))
+    a, b = (x.detach().to("cpu", torch.float64) for x in (a, b))
+    return summarise(torch.linalg.vector_norm(a - b, dim=1))
 
 
 def summarise(distances: Tensor) -> dict[str, float]:

@@ -423,6 +423,14 @@ def test_vertex_error_by_hand():
     assert found == pytest.approx(expected)
 
 
+def test_vertex_error_takes_a_fit_from_another_device(device):
+    """The result of a fit lies on its device, with its gradient; the scan lies on the CPU, in another precision."""
+    a = torch.zeros(2, 3, device=device, requires_grad=True)
+    b = torch.tensor([[3.0, 4, 0], [0, 0, 1]], dtype=F64)
+    assert vertex_error(a, b) == vertex_error(b, a)
+    assert vertex_error(a, b)["mean"] == pytest.approx(3)
+
+
 def test_face_region_is_the_ball_of_the_challenge():
     tip, bridge = torch.tensor([0.0, 0, 100]), torch.tensor([0.0, 40, 70])  # a nose of 50 mm
     eyes = torch.tensor([[45.0, 35, 60], [-45, 35, 60]])  # 90 mm apart: radius 0.7 * 140 = 98
