@@ -83,7 +83,7 @@ def assign_hand_made(
     """For each hand-made bone, the bone of our rig that stands for it.
 
     Trunk, neck, head and jaw are given; each of the others goes to the bone nearest to where its painted weights lie,
-    no bone twice. Linear blend skinning spans the same motions whichever pivot a bone has.
+    no bone twice.
     """
     given = np.array([names.index(GIVEN[n.split(".")[0]]) if n.split(".")[0] in GIVEN else -1 for n in hand_names])
     centre = (weights.T @ vertices) / weights.sum(0)[:, None]

@@ -70,15 +70,6 @@ class Assets:
     def expressions(self) -> dict[str, Path]:
         return {p.stem: p for p in sorted((self.root / "faceunits01/targets/faceunits").glob("*.target"))}
 
-    def mirror(self, count: int) -> np.ndarray:
-        """Vertex -> its mirror image across x = 0, (count,)."""
-        table = np.arange(count)
-        for line in (self.mpfb / "mesh_metadata/hm08.mirror").read_text().splitlines():
-            numbers = [int(x) for x in line.replace(",", " ").split() if x.lstrip("-").isdigit()]
-            if len(numbers) >= 2:
-                table[numbers[0]], table[numbers[1]] = numbers[1], numbers[0]
-        return table
-
     def skin_weights(self, count: int) -> tuple[list[str], np.ndarray]:
         """Hand-painted weights of the default rig: bone names and (count, bones)."""
         table = json.loads((self.mpfb / "rigs/standard/weights.default.json").read_text())["weights"]
