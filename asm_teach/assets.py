@@ -11,14 +11,14 @@ import json
 import logging
 import os
 import shutil
-import zipfile
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pooch
+
+from asm_teach.files import whole
+from asm_teach.npz import load_npz as load_npz  # also found here, beside data_dir
 
 
 class AssetUnavailable(OSError):
@@ -106,28 +106,6 @@ def asset_path(name: str, file: str, progress: bool = True) -> Path:
     return _obtain(wanted, progress)
 
 
-def load_npz(path: str | PathLike[str]) -> dict[str, np.ndarray]:
-    """All arrays of an `.npz` file; nothing in it is ever executed.
-
-    Raises:
-        ValueError: the file is of another kind, cut off, or holds Python objects.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"path: there is no file {str(path)!r}; check the name and the folder")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(f"{damaged} is damaged")
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        raise ValueError(
-            f"{path.name}: this is not a whole .npz file of plain arrays ({error}); fetch or write it again"
-        ) from None
-
-
 def _sources() -> dict[str, Any]:
     return json.loads((data_dir() / "sources.json").read_text("utf-8"))
 
@@ -183,9 +161,8 @@ def _obtain(file: _File, progress: bool) -> Path:
         return _verify(target, file)
     if mirror and (mirror[0] / file.name).is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{file.name}.{os.getpid()}.part")
-        shutil.copyfile(_verify(mirror[0] / file.name, file), part)
-        os.replace(part, target)
+        with whole(target) as part:
+            shutil.copyfile(_verify(mirror[0] / file.name, file), part)
         return target
     if not cache.is_dir() or not any(cache.iterdir()):
         print(f"{file.asset}: {asset_licence(file.asset)}")  # once, before its first file is fetched

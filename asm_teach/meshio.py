@@ -6,11 +6,10 @@ In memory v always points up. glTF lets it point down: trimesh turns it over as 
 from __future__ import annotations
 
 import io
-import os
 import re
 import struct
 import warnings
-from collections.abc import Mapping
+from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from torch import Tensor
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
+from asm_teach.files import whole
 from asm_teach.mesh import Mesh
 from asm_teach.objfile import obj_text, read_obj
 from asm_teach.picture import picture_bytes, picture_tensor, read_picture, to_pillow
@@ -82,17 +82,11 @@ def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
     replace_files(files)
 
 
-def replace_files(files: Mapping[Path, bytes]) -> None:
+def replace_files(files: dict[Path, bytes]) -> None:
     """Write all files or none: each takes its own name only when all are complete."""
-    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in files}
-    try:
-        for path, content in files.items():
-            temporary[path].write_bytes(content)
-        for path in files:
-            os.replace(temporary[path], path)
-    finally:
-        for part in temporary.values():
-            part.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        for path, content in reversed(files.items()):  # the stack is undone from its end: the mesh comes last
+            stack.enter_context(whole(path)).write_bytes(content)
 
 
 def _ending(path: Path) -> str:

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.assets import load_npz
+from asm_teach.files import whole
 from asm_teach.landmarks import LandmarkSet
 from asm_teach.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.npz import load_npz
 from asm_teach.transforms import Rig
 
 FORMAT = 1
@@ -44,14 +45,8 @@ def save(model: SkinnedModel, path: str | os.PathLike[str]) -> None:
         arrays |= {"weights": model.weights(), "bind_points": model.bind_points()}
     arrays |= {f"parameter:{name}": p for name, p in model.named_parameters()}
     plain = {k: a.detach().cpu().numpy() if isinstance(a, torch.Tensor) else a for k, a in arrays.items()}
-    target = Path(path)
-    partial = target.with_name(target.name + ".part")
-    try:
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **plain)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(Path(path)) as part, part.open("wb") as file:
+        np.savez_compressed(file, **plain)
 
 
 def load_model(path: str | os.PathLike[str]) -> SkinnedModel:

@@ -38,13 +38,13 @@ FIELDS = {
 
 # From the ground up: a module imports only modules above it in this list. A new module gets its place here.
 FLOORS = [
-    "checks", "devices", "picture", "assets", "chartcheck", "landmarks", "mesh", "objfile", "meshio",
+    "checks", "devices", "files", "npz", "picture", "assets", "chartcheck", "landmarks", "mesh", "objfile", "meshio",
     "closest", "alignment", "metrics", "pose", "camera",
     "transforms", "skinning", "mixture", "binding", "model", "storage",
     "fitting", "scanfit", "viewfit", "data", "scans", "demo",
     "plots", "figures", "widgets", "cli",
 ]  # fmt: skip
-CORE = ["mesh", "transforms", "skinning", "mixture", "binding", "camera", "metrics", "landmarks", "model"]
+CORE = ["mesh", "transforms", "skinning", "mixture", "binding", "camera", "metrics", "landmarks", "model", "storage"]
 # An import inside a function that goes upwards: writing a mesh needs the file formats, having one does not.
 DEFERRED = {("mesh", "meshio")}
 

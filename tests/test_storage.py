@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from asm_teach.data import load_head
+from asm_teach.files import whole
 from asm_teach.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.scanfit import fit_scan
@@ -149,6 +150,21 @@ def test_a_write_that_fails_leaves_what_was_there(old, tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == (["face.npz"] if old else [])
     if old:
         assert path.read_bytes() == before
+
+
+def test_a_block_that_fails_before_it_writes_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError, match="too early"), whole(tmp_path / "face.npz"):
+        raise RuntimeError("too early")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_stands_under_the_name_until_all_is_written(tmp_path):
+    path = tmp_path / "face.npz"
+    path.write_text("old")
+    with whole(path) as part:
+        part.write_text("new")
+        assert path.read_text() == "old" and part.parent == tmp_path and str(os.getpid()) in part.name
+    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
 
 
 def test_the_name_is_the_one_given(tmp_path):
