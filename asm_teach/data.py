@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.assets import data_dir, load_npz
+from asm_teach.assets import data_dir
 from asm_teach.landmarks import LandmarkSet
 from asm_teach.mesh import Mesh
+from asm_teach.npz import load_npz
 from asm_teach.picture import read_picture
 from asm_teach.transforms import Rig
 
@@ -69,11 +70,22 @@ class Tie(NamedTuple):
 class Head:
     """A head ready for the model.
 
-    mesh: template with chart, named parts and texture. rig: our 84 bones, placed on the chart.
-    landmarks: the 68 iBUG points. dense_landmarks: MediaPipe's 468 face-mesh points (and ten on the irises).
-    static_weights: (V, J) hand-painted weights, each artist's bone standing for the bone of `rig` nearest to what it
-    moves; hand_rig, hand_weights: the artists' own rig and its weights (V, bones).
-    identities, expressions: shapes; expressions carry ARKit's names.
+    Attributes:
+        name: what `load_head` calls it.
+        mesh: the template, with chart and named parts; `makehuman` has a texture too.
+        rig: J = 84 bones, placed on the chart.
+        landmarks: the 68 iBUG points.
+        dense_landmarks: MediaPipe's 468 face-mesh points; on `makehuman`, which has eyes, ten on the irises more.
+        static_weights: (V, J) painted weights for `rig`. Each of the artists' 32 bones stands for one of `rig`: trunk,
+            neck, head and jaw for a bone that was chosen by hand, each of the others for a bone of its own near what
+            it moves. Only these 24 of the 84 bones act: the other 60 columns are 0.
+        hand_rig: the artists' own 32 joints, with their positions in mm.
+        hand_weights: (V, 32) the weights that they painted for them: the painted baseline of the main job.
+        identities: shapes of people, the grown-up ones and local changes.
+        expressions: shapes of the face's motions, by ARKit's names.
+        licence: of the mesh and all that comes with it.
+        tie: where the vertices lie on the head `source`; None for `makehuman` itself.
+        source: the head whose vertices `identities` and `expressions` move; None for `makehuman` itself.
     """
 
     name: str
@@ -91,7 +103,12 @@ class Head:
     source: Head | None = field(default=None, repr=False)
 
     def sample(self, seed: int, expression: bool = True) -> Mesh:
-        """Another plausible person, in this topology; the same seed is the same person on every head."""
+        """Another plausible person, in this topology; the same seed is the same person on every head.
+
+        Raises ValueError for a seed that is no whole number or is below 0.
+        """
+        if not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ValueError(f"seed is {seed!r}: give a whole number, 0 or above; each is another person")
         generator = np.random.default_rng(seed)
         shape = self.offsets(sample_identity(self.identities, generator))
         if expression:

@@ -202,8 +202,8 @@ def test_hand_made_weights_are_shares(head):
         assert (weights.double().sum(1) - 1).abs().max() < 1e-6
     assert (head.hand_weights.amax(0) > 0.05).all()  # each of the artists' bones acts on the head
     assert head.hand_rig.positions is not None and "jaw" in head.hand_rig.names
-    # Every bone of the baseline has what one or more of the artists' bones have, and nothing is lost.
-    assert (head.static_weights.amax(0) > 0).sum() >= 20
+    # Every bone of ours that acts has what one or more of the artists' bones have, and nothing is lost.
+    assert (head.static_weights > 0).any(0).sum() == 24 and len(head.hand_rig) == 32
 
 
 def test_the_artists_jaw_opens_the_mouth(head):
@@ -352,6 +352,16 @@ def test_a_seed_is_a_person(head):
     torch.manual_seed(1)  # no hidden state has a say
     assert torch.equal(head.sample(5).vertices, first)
     assert torch.equal(load_head(head.name).sample(5).vertices, first)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, "5", None, [1, 2]])
+def test_what_is_no_seed_is_refused(head, seed):
+    with pytest.raises(ValueError, match=r"seed is .*: give a whole number, 0 or above"):
+        head.sample(seed)
+
+
+def test_a_number_of_numpy_is_the_same_seed(head):
+    assert torch.equal(head.sample(np.int64(5)).vertices, head.sample(5).vertices)
 
 
 @pytest.mark.parametrize("expression", [True, False])
