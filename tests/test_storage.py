@@ -167,6 +167,23 @@ def test_nothing_stands_under_the_name_until_all_is_written(tmp_path):
     assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
 
 
+def test_the_new_file_takes_the_place_of_the_old_one_at_once(tmp_path, monkeypatch):
+    """Until the last step, which is a renaming, the old file is whole."""
+    path = tmp_path / "face.npz"
+    save(static(), path)
+    before = path.read_bytes()
+
+    def stopped(source, target):
+        assert path.read_bytes() == before
+        assert isinstance(load_model(source), AdaptiveSkinningModel)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        save(adaptive(), path)
+    assert [p.name for p in tmp_path.iterdir()] == ["face.npz"] and path.read_bytes() == before
+
+
 def test_the_name_is_the_one_given(tmp_path):
     save(static(), os.fspath(tmp_path / "a face"))  # a plain string, with no ending
     assert [path.name for path in tmp_path.iterdir()] == ["a face"]
