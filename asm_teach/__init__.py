@@ -26,9 +26,11 @@ _HOMES = {
     "storage": ("load_model", "save"),
     "camera": ("Camera", "look_at", "pose_from_landmarks"),
     "metrics": ("face_region", "scan_error", "vertex_error"),
-    "fitting": ("Fit", "Prior"),
+    "fitting": ("Fit",),
+    "priors": ("Prior",),
     "scanfit": ("fit_scan",),
-    "viewfit": ("View", "fit_views"),
+    "viewfit": ("fit_views",),
+    "views": ("View",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -189,8 +189,8 @@ def _adaptive_model(head: str) -> AdaptiveSkinningModel:
 
 def _landmarks_beside(picture: Path) -> Tensor:
     """Landmarks (L, 2) of a picture, from the first landmark file of its name."""
-    from asm_teach.assets import load_npz
     from asm_teach.landmarks import read_ljson, read_tem
+    from asm_teach.npz import load_npz
 
     readers = {".npz": load_npz, ".tem": read_tem, ".ljson": lambda path: read_ljson(path).points}
     found = next((path for suffix in readers if (path := picture.with_suffix(suffix)).is_file()), None)

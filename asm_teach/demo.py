@@ -6,6 +6,8 @@ two photographs, measured against his scan. Neither the cameras nor the scan is 
 
 from __future__ import annotations
 
+import functools
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,15 +17,17 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from asm_teach.assets import AssetUnavailable, data_dir, load_npz
+from asm_teach.assets import AssetUnavailable, data_dir
 from asm_teach.camera import Camera, look_at
 from asm_teach.data import Head, load_head
-from asm_teach.fitting import Fit, Watcher
+from asm_teach.fitting import Fit
 from asm_teach.mesh import Mesh, face_normals
-from asm_teach.metrics import face_region, scan_distances, summarise
+from asm_teach.metrics import ScanDistances, face_region, scan_distances, summarise
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.npz import load_npz
 from asm_teach.scans import load_scan
-from asm_teach.viewfit import View, fit_views
+from asm_teach.viewfit import fit_views
+from asm_teach.views import View
 
 REACH = 8.0  # mm: a vertex further than this from every measured point has no error to show
 
@@ -33,7 +37,8 @@ class Case:
     """Photographs of one person, and what the fit never sees: the true surface.
 
     views: the photographs with their landmarks. truth: the person's mesh or scan, mm. region: the vertices of `truth`
-    on the face area. landmarks: (68, 3) on `truth`, from which the measurement is aligned. licence: to be shown.
+    on the face area. landmarks: (68, 3) on `truth`, from which the measurement is aligned. focal: the true focal length
+    of each view in pixels, to compare with. licence: to be shown.
     """
 
     name: str
@@ -42,20 +47,25 @@ class Case:
     truth: Mesh
     region: Tensor
     landmarks: Tensor
+    focal: tuple[float, ...]
     licence: str
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """One method on one case: figures in mm, seconds, and the error (n,) at each point of the region."""
+    """One method on one case: its head (V, 3), the error at each point of the region, and the seconds of the fit."""
 
     case: str
     method: str
-    figures: dict[str, float]
-    seconds: float
-    distances: Tensor
     vertices: Tensor
+    seen: ScanDistances
+    seconds: float
     fit: Fit | None = None
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Point-to-surface error in mm: mean, median, rmse, p95, and the number of points n."""
+        return summarise(self.seen.distances)
 
 
 def embedded_case(head: Head, seed: int = 0, views: int = 5, noise: float = 1.0) -> Case:
@@ -67,7 +77,8 @@ def embedded_case(head: Head, seed: int = 0, views: int = 5, noise: float = 1.0)
     points = embedding.points(truth.vertices, truth.faces)
     normals = face_normals(truth.vertices, truth.faces[embedding.faces])
     taken = []
-    for camera in unknown_cameras(generator, views, truth):
+    cameras = list(unknown_cameras(generator, views, truth))
+    for camera in cameras:
         jitter = torch.from_numpy(generator.normal(0, noise, points[:, :2].shape)).to(points)
         pixels = camera.project(points) + jitter
         hidden = (normals * (camera.centre() - points)).sum(1) <= 0
@@ -79,6 +90,7 @@ def embedded_case(head: Head, seed: int = 0, views: int = 5, noise: float = 1.0)
         truth=truth,
         region=truth.part_vertices("face"),
         landmarks=head.landmarks.points(truth.vertices, truth.faces),
+        focal=tuple(float(camera.focal) for camera in cameras),
         licence=head.licence,
     )
 
@@ -108,7 +120,9 @@ def james_case(progress: bool = True) -> Case:
     ibug = scan.landmarks
     region = face_region(scan.mesh.vertices, ibug[30], ibug[[36, 45]], ibug[27])
     about = "two photographs of a real man, MediaPipe's face mesh"
-    return Case("james", about, views, scan.mesh, region, ibug, scan.licence)
+    measured = json.loads((data_dir() / "james_cameras.json").read_text())
+    focal = tuple(float(camera["K"][0][0]) for camera in measured)
+    return Case("james", about, views, scan.mesh, region, ibug, focal, scan.licence)
 
 
 def main_case(head: Head, say: Callable[[str], None] = print) -> Case:
@@ -122,15 +136,14 @@ def main_case(head: Head, say: Callable[[str], None] = print) -> Case:
     return case
 
 
-def measure(case: Case, head: Head, vertices: Tensor) -> tuple[dict[str, float], Tensor]:
-    """Point-to-surface error over the face area after similarity alignment: figures in mm, and each point's error.
+def measure(case: Case, head: Head, vertices: Tensor) -> ScanDistances:
+    """Point-to-surface error over the face area after similarity alignment.
 
     The scale is aligned because uncalibrated pictures do not show it.
     """
     vertices = vertices.detach().to("cpu", torch.float32)
     pairs = (head.landmarks.points(vertices, head.mesh.faces), case.landmarks)
-    seen = scan_distances(vertices, head.mesh.faces, case.truth, "similarity", case.region, pairs)
-    return summarise(seen.distances), seen.distances
+    return scan_distances(vertices, head.mesh.faces, case.truth, "similarity", case.region, pairs)
 
 
 def error_on_head(case: Case, head: Head, outcome: Outcome) -> Tensor:
@@ -138,10 +151,7 @@ def error_on_head(case: Case, head: Head, outcome: Outcome) -> Tensor:
 
     NaN beyond the face area and on what no picture shows (eyes, teeth, interiors).
     """
-    vertices = outcome.vertices.to("cpu", torch.float32)
-    pairs = (head.landmarks.points(vertices, head.mesh.faces), case.landmarks)
-    seen = scan_distances(vertices, head.mesh.faces, case.truth, "similarity", case.region, pairs)
-    errors = torch.full((len(vertices),), torch.nan)
+    seen, errors = outcome.seen, torch.full((len(outcome.vertices),), torch.nan)
     face = head.mesh.part_vertices("face")
     gap, nearest = cKDTree(case.truth.vertices[seen.indices]).query(seen.vertices[face])
     near = torch.from_numpy(gap < REACH)
@@ -150,26 +160,34 @@ def error_on_head(case: Case, head: Head, outcome: Outcome) -> Tensor:
 
 
 def methods(head: Head) -> dict[str, SkinnedModel | None]:
-    """What is compared: the template as it is, the static and the adaptive model."""
+    """What is compared, so that each row adds one thing to the one before.
+
+    The template as it is; bones and weights as artists made them; the 84 bones with the weights the adaptive model
+    starts from, held as they are; the adaptive model.
+    """
+    adaptive = AdaptiveSkinningModel(head.mesh, head.rig, components=2)
+    with torch.no_grad():
+        held = StaticSkinningModel(head.mesh, head.rig, adaptive.weights())
     return {
         "mean template": None,
-        "static skinning": StaticSkinningModel(head.mesh, head.rig, head.static_weights),
-        "adaptive skinning": AdaptiveSkinningModel(head.mesh, head.rig, components=2),
+        "static, painted": StaticSkinningModel(head.mesh, head.hand_rig, head.hand_weights),
+        "static, 84 bones": held,
+        "adaptive": adaptive,
     }
 
 
 def compare(
-    case: Case, head: Head, device: str = "auto", progress: bool = True, watch: Watcher | None = None
+    case: Case, head: Head, device: str = "auto", progress: bool = True, watch: Callable[..., None] | None = None
 ) -> list[Outcome]:
-    """Fit every method to a case and measure it."""
+    """Fit every method to a case and measure it. `watch` is called with the method's name, the record and the model."""
     outcomes = []
     for name, model in methods(head).items():
+        follow = functools.partial(watch, name) if watch is not None else None
         start = time.perf_counter()
-        fit = fit_views(model, case.views, device=device, progress=progress, watch=watch) if model else None
+        fit = fit_views(model, case.views, device=device, progress=progress, watch=follow) if model else None
         seconds = time.perf_counter() - start
         vertices = fit.vertices.cpu() if fit else head.mesh.vertices
-        figures, distances = measure(case, head, vertices)
-        outcomes.append(Outcome(case.name, name, figures, seconds, distances, vertices, fit))
+        outcomes.append(Outcome(case.name, name, vertices, measure(case, head, vertices), seconds, fit))
     return outcomes
 
 

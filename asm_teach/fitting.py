@@ -6,7 +6,7 @@ An interrupted fit (Ctrl-C, or the stop button of a notebook) keeps the best sta
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -57,12 +57,17 @@ def descend(
     label: str,
     watch: Callable[[Record], None] | None = None,
     progress: bool = True,
+    changes: Container[int] = (),
 ) -> tuple[tuple[Record, ...], bool]:
     """Adam on groups of (parameters, learning rate), rates falling to nothing; the best state is kept.
 
     loss: iteration -> scalar. watch: called after every iteration, for live views; it may raise KeyboardInterrupt.
+    changes: iterations at which the loss becomes another function, so that earlier values no longer compare.
     Returns the history and whether the descent was interrupted. A loss that is no longer finite ends it.
+    Raises ValueError for fewer than one step, and for a loss that is not finite from the start.
     """
+    if steps < 1:
+        raise ValueError(f"steps: a fit needs at least one step, found {steps}")
     groups = [(list(parameters), rate) for parameters, rate in groups]
     parameters = [p for group, _ in groups for p in group]
     optimiser = torch.optim.Adam([{"params": group, "lr": rate} for group, rate in groups], betas=(0.9, 0.98))
@@ -80,8 +85,12 @@ def descend(
             value = loss(iteration)
             number = value.item()
             if not number < float("inf"):
+                if not history:
+                    raise ValueError(
+                        f"loss: it is {number} before the first step; look for NaN or huge numbers in the input"
+                    )
                 break
-            if number < best:
+            if number < best or iteration in changes:
                 best = number
                 for keep, p in zip(kept, parameters, strict=True):
                     keep.copy_(p.detach())
@@ -104,67 +113,9 @@ def descend(
     return tuple(history), interrupted
 
 
-@dataclass(frozen=True)
-class Prior:
-    """How far each kind of parameter is expected to stray: standard deviations of zero-mean normal priors.
-
-    translation: mm. rotation: radians. log_scale: of the logarithm of a scale factor. bone_uv: chart units, from where
-    the rig puts a bone. mixture_mean: in widths of the bone's first Gaussian. mixture_factor: of the logarithm of a
-    width. mixture_logits: of a logit. strain: of the displacement between neighbouring vertices, as a share of their
-    distance; None for no such prior. It speaks for what no landmark and no picture shows.
-    """
-
-    translation: float = 10.0
-    rotation: float = 0.4
-    log_scale: float = 0.4
-    bone_uv: float = 0.01
-    mixture_mean: float = 0.25
-    mixture_factor: float = 0.25
-    mixture_logits: float = 0.5
-    strain: float | None = 0.4
-
-
 def watching(watch: Watcher | None, model: SkinnedModel) -> Callable[[Record], None] | None:
     """A watcher of this model, for `descend`."""
     return None if watch is None else lambda record: watch(record, model)
-
-
-def prior_loss(model: SkinnedModel, start: dict[str, Tensor], prior: Prior) -> Tensor:
-    """Negative log prior of a model's parameters, up to a constant: half the squared deviations from the start."""
-    total = model.translation.new_zeros(())
-    for name, parameter in model.named_parameters():
-        away = (parameter - start[name]) / getattr(prior, name)
-        if name == "mixture_mean":
-            away = away / start["mixture_factor"][:, :1, :1].exp()
-        total = total + away.square().sum() / 2
-    return total
-
-
-class Strain:
-    """Negative log prior that neighbours move alike, on a fixed sample of the mesh's edges.
-
-    The sum stands for 1,000 edges however many are sampled: the face, not its tessellation, is what is stiff.
-    """
-
-    def __init__(self, model: SkinnedModel, strain: float, sample: int = 700) -> None:
-        faces = model.mesh.faces
-        low, high = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).sort(1).values.unbind(1)
-        keys = torch.unique(low * len(model.vertices) + high)  # one number an edge: far quicker than unique rows
-        chosen = torch.randperm(len(keys), generator=torch.Generator().manual_seed(0))[:sample].to(keys.device)
-        edges = torch.stack([keys[chosen] // len(model.vertices), keys[chosen] % len(model.vertices)], 1)
-        self.model = model
-        self.rows, self.ends = torch.unique(edges, return_inverse=True)
-        self.rest = model.vertices[self.rows]
-        length = torch.linalg.vector_norm(self._along(self.rest), dim=1, keepdim=True)
-        self.scale = strain * length.clamp_min(1e-3) * (len(chosen) / 1000) ** 0.5
-
-    def _along(self, x: Tensor) -> Tensor:
-        return x[self.ends[:, 0]] - x[self.ends[:, 1]]
-
-    def loss(self, moved: Tensor | None = None) -> Tensor:
-        """The prior at the model's present shape; `moved` (n, 3) are the vertices `rows`, if they are known already."""
-        moved = self.model(self.rows) if moved is None else moved
-        return (self._along(moved - self.rest) / self.scale).square().sum() / 2
 
 
 def snapshot(model: SkinnedModel) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ class SkinnedModel(nn.Module):
 
     def __init__(self, mesh: Mesh, rig: Rig) -> None:
         super().__init__()
-        self.mesh, self.rig = mesh, rig
+        self.mesh, self.rig = mesh, rig.to(mesh.vertices.device, mesh.vertices.dtype)
         self.register_buffer("vertices", mesh.vertices.clone())
         for name in ("translation", "rotation", "log_scale"):
             self.register_parameter(name, nn.Parameter(mesh.vertices.new_zeros(len(rig), 3)))
@@ -112,8 +113,10 @@ class AdaptiveSkinningModel(SkinnedModel):
     def __init__(self, mesh: Mesh, rig: Rig, components: int = 2) -> None:
         if rig.uv is None:
             raise ValueError("rig: the adaptive model needs the bones' places on the chart (rig.uv); found none")
-        if not isinstance(components, int) or components < 1:
-            raise ValueError(f"components: each bone needs at least one Gaussian, found {components}")
+        if not isinstance(components, Integral) or components < 1:
+            raise ValueError(
+                f"components: each bone needs a whole number of Gaussians, one or more, found {components}"
+            )
         super().__init__(mesh, rig)
         self.chart = Chart.from_mesh(mesh)
         self.register_buffer("uv", mesh.vertex_uv().to(self.vertices))

@@ -41,7 +41,7 @@ FLOORS = [
     "checks", "devices", "files", "npz", "picture", "assets", "chartcheck", "landmarks", "mesh", "objfile", "meshio",
     "closest", "alignment", "metrics", "pose", "camera",
     "transforms", "skinning", "mixture", "binding", "model", "storage",
-    "fitting", "scanfit", "viewfit", "data", "scans", "demo",
+    "priors", "fitting", "scanfit", "views", "viewfit", "data", "scans", "demo",
     "plots", "figures", "widgets", "cli",
 ]  # fmt: skip
 CORE = ["mesh", "transforms", "skinning", "mixture", "binding", "camera", "metrics", "landmarks", "model", "storage"]

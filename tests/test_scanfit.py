@@ -10,10 +10,11 @@ import roma
 import torch
 
 from asm_teach.data import load_head
-from asm_teach.fitting import Fit, Prior, Record, snapshot
+from asm_teach.fitting import Fit, Record, snapshot
 from asm_teach.mesh import Mesh
 from asm_teach.metrics import vertex_error
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.priors import Prior
 from asm_teach.scanfit import fit_scan, move_roots
 from asm_teach.transforms import Rig
 

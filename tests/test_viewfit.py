@@ -12,11 +12,12 @@ from torch import Tensor
 
 from asm_teach.camera import Camera, look_at
 from asm_teach.data import load_head
-from asm_teach.fitting import Fit, Prior, Record, snapshot
+from asm_teach.fitting import Fit, Record, snapshot
 from asm_teach.landmarks import LandmarkSet
 from asm_teach.mesh import Mesh
 from asm_teach.metrics import scan_error
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.priors import Prior
 from asm_teach.viewfit import Cameras, View, fit_views, sight
 
 HEAD = load_head()
@@ -279,7 +280,7 @@ def test_a_wild_landmark_has_little_say():
     wild = views[1].landmarks.clone()
     wild[[1, 61, 263]] += torch.tensor([150.0, -120.0])  # tip of the nose and two corners, 50 mm off
     spoilt = [views[0], replace(views[1], landmarks=wild), views[2]]
-    clean, wrong = (face_error(PERSON, quick(adaptive(), given, steps=40).vertices) for given in (views, spoilt))
+    clean, wrong = (face_error(PERSON, quick(adaptive(), given, steps=150).vertices) for given in (views, spoilt))
     assert wrong < clean + 0.25
 
 
@@ -301,7 +302,7 @@ def test_a_further_term_sees_the_fitted_model_and_the_cameras():
 
 def test_the_prior_holds_the_face_back():
     views = photographs(PERSON)
-    stiff = Prior(**{name: 1e-3 for name in ("translation", "rotation", "log_scale", "bone_uv", "strain")})
+    stiff = Prior(**{name: 1e-3 for name in ("translation", "rotation", "log_scale", "bone_uv", "bending")})
     free, held = (quick(adaptive(), views, steps=30, prior=prior).vertices for prior in (None, stiff))
     moved = [(v - HEAD.mesh.vertices).norm(dim=1).mean() for v in (free, held)]
     assert moved[1] < 0.1 * moved[0]
@@ -322,9 +323,12 @@ def test_an_interrupted_fit_is_still_a_fit():
 # --- cameras as parameters
 
 
+PIVOT = torch.tensor([0.0, -5.0, 95.0])  # the middle of the landmarks, roughly
+
+
 def test_cameras_come_back_as_they_went_in():
     given = list(cameras())
-    for found, camera in zip(Cameras(given).cameras(), given, strict=True):
+    for found, camera in zip(Cameras(given, PIVOT).cameras(), given, strict=True):
         for name in ("focal", "principal", "rotation", "translation"):
             torch.testing.assert_close(getattr(found, name), getattr(camera, name), rtol=1e-5, atol=1e-4)
         assert found.size == camera.size
@@ -332,7 +336,7 @@ def test_cameras_come_back_as_they_went_in():
 
 def test_the_focal_length_hardly_changes_the_size_of_the_face():
     """That is why focal / depth and focal are the parameters, and not depth and focal."""
-    module = Cameras(list(cameras()))
+    module = Cameras(list(cameras()), PIVOT)
     points = DENSE.points(HEAD.mesh.vertices, HEAD.mesh.faces)
     before = [camera.project(points) for camera in module.cameras()]
     with torch.no_grad():

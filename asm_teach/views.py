@@ -1,0 +1,95 @@
+"""What a fit is given: a photograph, its landmarks, and where those lie on the mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from asm_teach.landmarks import LandmarkSet
+from asm_teach.model import SkinnedModel
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One photograph with landmarks.
+
+    image: (H, W, 3) in [0, 1], or None when `size` is given. landmarks: (L, 2) pixels, x right and y down from the
+    upper left corner; rows of NaN are points that were not found. embedding: where the landmarks lie on the mesh;
+    None for one of the mesh's own sets, told by their number. size: (width, height).
+
+    Raises ValueError for a picture of another shape, a size that is not the picture's, fewer than four landmarks, an
+    embedding of another number of points, and for landmarks that lie outside the picture: they most likely belong to a
+    picture of another size.
+    """
+
+    image: Tensor | None
+    landmarks: Tensor
+    embedding: LandmarkSet | None = None
+    size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.image is None and self.size is None:
+            raise ValueError("image: give the picture, or size=(width, height) when there is none")
+        if self.image is not None:
+            if not isinstance(self.image, Tensor) or self.image.ndim != 3 or self.image.shape[2] != 3:
+                raise ValueError(f"image: expected a tensor (H, W, 3), found {_describe(self.image)}")
+            if not self.image.is_floating_point():
+                raise ValueError(f"image: expected numbers from 0 to 1, found {self.image.dtype}; divide bytes by 255")
+            size = (self.image.shape[1], self.image.shape[0])
+            if self.size is not None and tuple(self.size) != size:
+                raise ValueError(
+                    f"size: {tuple(self.size)} was given, but the picture is {size[0]} pixels by {size[1]}"
+                )
+            object.__setattr__(self, "size", size)
+        if not isinstance(self.landmarks, Tensor) or self.landmarks.ndim != 2 or self.landmarks.shape[1] != 2:
+            raise ValueError(f"landmarks: expected a tensor (L, 2) of pixels, found {_describe(self.landmarks)}")
+        if self.embedding is not None and len(self.embedding) != len(self.landmarks):
+            raise ValueError(
+                f"embedding: {len(self.embedding)} points for {len(self.landmarks)} landmarks; give one for each"
+            )
+        seen = self.landmarks[self.landmarks.isfinite().all(1)]
+        if len(seen) < 4:
+            raise ValueError(f"landmarks: a pose needs at least four points, found {len(seen)}")
+        size = torch.tensor(self.size).to(seen)
+        outside = ((seen < -0.02 * size) | (seen > 1.02 * size)).any(1)
+        if outside.sum() > len(seen) / 5:  # a face may be cut off a little
+            raise ValueError(
+                f"landmarks: {int(outside.sum())} of {len(seen)} lie outside the picture of {self.size[0]} x "
+                f"{self.size[1]} pixels; were they found in a picture of another size? scale them to this one"
+            )
+
+
+def _describe(value: object) -> str:
+    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What one view measures: pixels (L, 2) of the surface points `embedding`."""
+
+    pixels: Tensor
+    embedding: LandmarkSet
+    size: tuple[int, int]
+
+
+def sight(view: View, model: SkinnedModel) -> Sight:
+    """A view's landmarks tied to the model's mesh. Raises ValueError when no landmark set of the mesh fits them."""
+    embedding, count = view.embedding, len(view.landmarks)
+    if embedding is None:
+        known = model.mesh.landmarks
+        fitting = [points for points in known.values() if len(points) == count]
+        # 478 face-mesh points are 468 on the skin and ten on the irises: either may stand for the other's skin.
+        fitting += [points for points in known.values() if {len(points), count} == {468, 478}]
+        if not fitting:
+            sizes = ", ".join(f"{len(points)} ({name})" for name, points in known.items()) or "none"
+            raise ValueError(
+                f"landmarks: {count} points fit no landmark set of this mesh, which has {sizes}; give View an embedding"
+            )
+        embedding = fitting[0]
+        if {len(embedding), count} <= {468, 478}:
+            embedding = embedding.subset(torch.arange(468))  # where the eyes look says nothing of the face
+    pixels = view.landmarks[: len(embedding)].to(model.vertices)
+    kept = pixels.isfinite().all(1).nonzero()[:, 0]
+    return Sight(pixels[kept], embedding.subset(kept.cpu()).to(model.vertices.device, model.vertices.dtype), view.size)
