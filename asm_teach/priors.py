@@ -56,8 +56,9 @@ class Bending:
     """Negative log prior that the face bends smoothly, on a fixed sample of its vertices.
 
     What is held small is how far a vertex's displacement leaves the mean of its neighbours', so moving the face as a
-    whole costs nothing, and turning or stretching it only as much as it is curved. It speaks for what no landmark and no picture shows. The sum stands
-    for 1,000 vertices however many are sampled: the face, not its tessellation, is what is stiff.
+    whole costs nothing, and turning or stretching it only as much as it is curved. It speaks for what no landmark and
+    no picture shows. The sum stands for 1,000 vertices however many are sampled: the face, not its tessellation, is
+    what is stiff.
     """
 
     def __init__(self, model: SkinnedModel, bending: float, sample: int = 400) -> None:

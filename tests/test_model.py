@@ -429,3 +429,10 @@ def test_at_the_start_each_vertex_follows_bones_near_it(head):
         away = (model.vertices[face] - model.bind_points()[strongest]).norm(dim=1)
     # the bones are 3 to 20 mm apart on the face; only the upper forehead is the crown's
     assert away.median() < 12 and away.quantile(0.95) < 45
+
+
+def test_components_may_be_any_whole_number():
+    head = load_head()
+    assert AdaptiveSkinningModel(head.mesh, head.rig, components=np.int64(2)).components == 2
+    with pytest.raises(ValueError, match="components: each bone needs a whole number of Gaussians"):
+        AdaptiveSkinningModel(head.mesh, head.rig, components=1.5)

@@ -191,3 +191,28 @@ def test_a_scan_with_nan_is_refused():
     scan.vertices[7, 1] = torch.nan  # behind the back of the mesh
     with pytest.raises(ValueError, match="row 7 is .* NaN"):
         fit_scan(make("static"), scan)
+
+
+def test_a_fit_starts_at_rest_unless_asked_to_go_on():
+    moved = make("adaptive")
+    moved.set_motion("nose_tip", translation=torch.tensor([0.0, 0.0, 30.0]))
+    fresh, used, warm = (
+        fit_scan(model, PERSON, steps=3, warm_start=warm, progress=False).vertices
+        for model, warm in ((make("adaptive"), False), (moved, False), (moved, True))
+    )
+    torch.testing.assert_close(used, fresh, rtol=0, atol=0)
+    assert (warm - fresh).norm(dim=1).max() > 5
+
+
+def test_a_scan_that_is_no_mesh_and_a_noise_of_nothing_are_refused():
+    with pytest.raises(ValueError, match="scan: expected a Mesh, found a Tensor"):
+        fit_scan(make("adaptive"), PERSON.vertices)
+    with pytest.raises(ValueError, match="noise: give millimetres above 0, found 0"):
+        fit_scan(make("adaptive"), PERSON, noise=0)
+
+
+def test_priors_on_bending_and_asymmetry_are_heard():
+    plain = fit_scan(make("adaptive"), PERSON, steps=60, progress=False).vertices
+    for prior in (Prior(bending=1e-3, asymmetry=None), Prior(bending=None, asymmetry=1e-3)):
+        held = fit_scan(make("adaptive"), PERSON, steps=60, prior=prior, progress=False).vertices
+        assert (held - plain).norm(dim=1).max() > 0.05
