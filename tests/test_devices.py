@@ -32,3 +32,8 @@ def test_a_gpu_that_is_not_there_is_said_to_be_missing(name, monkeypatch):
 def test_a_word_that_is_no_device_is_refused(name):
     with pytest.raises(ValueError, match=f"device: '{name}' is not a device; use 'auto', 'cpu' or 'cuda'"):
         pick_device(name)
+
+
+def test_a_device_without_double_precision_is_refused():
+    with pytest.raises(ValueError, match=r"device: 'mps' is not supported \(weights need float64\); use 'auto'"):
+        pick_device("mps")
