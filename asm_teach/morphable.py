@@ -1,0 +1,209 @@
+"""The linear morphable model: a mean face and modes that are added to it. Derived in lesson 5.
+
+It is what skinned faces are compared with: x(c) = mean + sum_m c_m sigma_m mode_m, where the modes are learned from
+registered faces (principal components) or given by somebody.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asm_teach.checks import check_points
+from asm_teach.files import whole
+from asm_teach.landmarks import LandmarkSet
+from asm_teach.mesh import Mesh
+from asm_teach.npz import load_npz
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMorphableModel:
+    """A linear morphable model (3DMM).
+
+    Attributes:
+        mesh: the mean face, mm, with the topology of all faces, its chart and its landmarks.
+        modes: (M, V, 3) what each coefficient adds; need not be orthogonal.
+        deviations: (M,) sigma, so that coefficients are in standard deviations and modes of length 1 in mm.
+
+    Raises:
+        ValueError: modes or deviations of the wrong shape, NaN, a deviation that is not above zero.
+    """
+
+    mesh: Mesh
+    modes: Tensor
+    deviations: Tensor
+
+    def __post_init__(self) -> None:
+        vertices = self.mesh.vertices
+        if not isinstance(self.modes, Tensor) or self.modes.shape[1:] != vertices.shape or not len(self.modes):
+            found = tuple(getattr(self.modes, "shape", ()))
+            raise ValueError(f"modes: expected shape (M, {len(vertices)}, 3) for this mesh, M >= 1, found {found}")
+        check_points(self.modes.flatten(0, 1), "modes", 3)
+        if not isinstance(self.deviations, Tensor) or self.deviations.shape != self.modes.shape[:1]:
+            found = tuple(getattr(self.deviations, "shape", ()))
+            raise ValueError(f"deviations: expected shape ({len(self.modes)},), one for each mode, found {found}")
+        if not (self.deviations > 0).all():  # not "<= 0", which NaN would pass
+            where = int((~(self.deviations > 0)).nonzero()[0])
+            raise ValueError(f"deviations: mode {where} has {self.deviations[where].item():.3g}; leave such modes out")
+
+    @classmethod
+    def from_modes(cls, mesh: Mesh, modes: Tensor, deviations: Tensor | None = None) -> LinearMorphableModel:
+        """A model of modes (M, V, 3) that somebody gives, about the face `mesh`; deviations (M,) default to 1."""
+        if deviations is None and isinstance(modes, Tensor):
+            deviations = modes.new_ones(len(modes))
+        return cls(mesh, modes, deviations)
+
+    @classmethod
+    def from_samples(cls, mesh: Mesh, shapes: Tensor, modes: int | None = None) -> LinearMorphableModel:
+        """Learn a model from registered faces by principal component analysis.
+
+        mesh: topology, chart and landmarks; its own vertices do not count. shapes: (n, V, 3) mm, vertex i the same
+        point of the face on all of them, and all brought to one place (`align_points`). modes: M, at most n - 1, which
+        is what None takes. Computed in float64; the modes are orthonormal, and the largest entry of each is positive.
+
+        Raises ValueError for shapes that do not fit the mesh, NaN, and more modes than the samples can tell apart.
+        """
+        if not isinstance(shapes, Tensor) or shapes.ndim != 3 or shapes.shape[1:] != mesh.vertices.shape:
+            found = tuple(getattr(shapes, "shape", ()))
+            raise ValueError(f"shapes: expected (n, {len(mesh.vertices)}, 3), n faces on this mesh, found {found}")
+        check_points(shapes.flatten(0, 1), "shapes", 3)
+        most = min(len(shapes) - 1, 3 * shapes.shape[1])
+        modes = most if modes is None else modes
+        if not 1 <= modes <= most:
+            raise ValueError(f"modes: {len(shapes)} samples about their mean have 1 to {most} modes, found {modes}")
+        samples = shapes.double().flatten(1)
+        mean = samples.mean(0)
+        spread, directions = principal_axes(samples - mean)
+        # Of samples that repeat each other nothing but rounding is left, at 1e-8 of the largest (a root of 1e-16).
+        real = int((spread > 1e-7 * spread[0]).sum())
+        if modes > real:
+            raise ValueError(f"modes: these {len(shapes)} samples vary in {real} directions only, found {modes}")
+        deviations = spread[:modes] / math.sqrt(len(shapes) - 1)
+        return cls(
+            mesh.with_vertices(mean.view(-1, 3).to(shapes.dtype)),
+            directions[:modes].unflatten(1, (-1, 3)).to(shapes.dtype),
+            deviations.to(shapes.dtype),
+        )
+
+    def __len__(self) -> int:
+        """M, the number of modes."""
+        return len(self.modes)
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean face, (V, 3) mm."""
+        return self.mesh.vertices
+
+    @property
+    def parameters(self) -> int:
+        """Numbers for one face: M coefficients and the six of a rigid motion."""
+        return len(self) + 6
+
+    def first(self, modes: int) -> LinearMorphableModel:
+        """The model of its first modes alone. Raises ValueError for more than there are, or fewer than one."""
+        if not 1 <= modes <= len(self):
+            raise ValueError(f"modes: this model has 1 to {len(self)}, found {modes}")
+        return replace(self, modes=self.modes[:modes], deviations=self.deviations[:modes])
+
+    def __call__(self, coefficients: Tensor) -> Tensor:
+        """Faces (..., V, 3) mm of coefficients (..., M), in standard deviations. Differentiable."""
+        if coefficients.shape[-1:] != (len(self),):
+            raise ValueError(f"coefficients: expected (..., {len(self)}), found {tuple(coefficients.shape)}")
+        return self.mean + ((coefficients * self.deviations) @ self.modes.flatten(1)).unflatten(-1, (-1, 3))
+
+    def project(self, target: Tensor, prior: float = 0.0) -> Tensor:
+        """Coefficients (M,) of the face nearest to `target` (V, 3) mm, which lies where the mean lies; closed form.
+
+        Minimises sum_i |x_i(c) - target_i|^2 + prior |c|^2, with the prior in mm^2: the squared noise of a coordinate
+        of the target. Raises ValueError for a target of another size, NaN, and a prior below zero.
+        """
+        self.check_target(target, prior)
+        basis = self.basis()
+        away = (target.double() - self.mean.double()).flatten()
+        return solve_ridge(basis @ basis.T, basis @ away, prior).to(target.dtype)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one `.npz` file, whole or not at all. Texture and quads stay behind."""
+        mesh = self.mesh
+        about = {"format": FORMAT, "kind": "linear", "landmarks": list(mesh.landmarks)}
+        arrays = {"vertices": mesh.vertices, "faces": mesh.faces, "modes": self.modes, "deviations": self.deviations}
+        arrays |= {k: v for k, v in {"uv": mesh.uv, "uv_faces": mesh.uv_faces}.items() if v is not None}
+        arrays |= {f"part:{name}": faces for name, faces in mesh.parts.items()}
+        for k, points in enumerate(mesh.landmarks.values()):
+            arrays |= {f"landmark_faces:{k}": points.faces, f"landmark_barycentric:{k}": points.barycentric}
+        plain = {key: value.detach().cpu().numpy() for key, value in arrays.items()}
+        with whole(Path(path)) as part, part.open("wb") as file:
+            np.savez_compressed(file, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **plain)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LinearMorphableModel:
+        """Read what `save` wrote. Raises ValueError for a file that is something else, cut off or incomplete."""
+        arrays, name = load_npz(path), os.fspath(path)
+        try:
+            about = json.loads(arrays["about"].tobytes())
+            if (about["format"], about["kind"]) != (FORMAT, "linear"):
+                raise ValueError(f"format {about['format']}, kind {about['kind']!r}")
+            got = {key: torch.from_numpy(array) for key, array in arrays.items() if key != "about"}
+            landmarks = {
+                key: LandmarkSet(got[f"landmark_faces:{k}"], got[f"landmark_barycentric:{k}"])
+                for k, key in enumerate(about["landmarks"])
+            }
+            parts = {key.removeprefix("part:"): value for key, value in got.items() if key.startswith("part:")}
+            mesh = Mesh(
+                got["vertices"], got["faces"], got.get("uv"), got.get("uv_faces"), parts=parts, landmarks=landmarks
+            )
+            return cls(mesh, got["modes"], got["deviations"])
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"there is no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"path: {name} is no linear model, or not a whole one ({reason})") from error
+
+    def basis(self) -> Tensor:
+        """What a coefficient of 1 adds, (M, 3 V) mm, float64."""
+        return (self.modes * self.deviations[:, None, None]).double().flatten(1)
+
+    def check_target(self, target: Tensor, prior: float) -> None:
+        """Raise a ValueError for a target (V, 3) of another size or with NaN, or a prior below zero."""
+        check_points(target, "target", 3)
+        if len(target) != len(self.mean):
+            raise ValueError(f"target: found {len(target)} vertices; this model has {len(self.mean)}, in their order")
+        if not 0 <= prior < math.inf:
+            raise ValueError(f"prior: give mm^2, 0 or above, found {prior}")
+
+
+def principal_axes(away: Tensor) -> tuple[Tensor, Tensor]:
+    """Singular values (r,) and right singular vectors (r, d) of `away` (n, d), falling, r = min(n, d).
+
+    By the eigenvectors of the smaller of the two products: for n faces of d coordinates, n is the small one.
+    The largest entry of each vector is positive.
+    """
+    n, d = away.shape
+    value, vector = torch.linalg.eigh(away @ away.T if n <= d else away.T @ away)
+    spread, vector = value.flip(0).clamp_min(0).sqrt(), vector.flip(1)
+    if n <= d:
+        rows = vector.T @ away
+        rows = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-300)
+    else:
+        rows = vector.T
+    sign = rows.gather(1, rows.abs().argmax(1, keepdim=True)).sign()
+    return spread, rows * sign
+
+
+def solve_ridge(normal: Tensor, right: Tensor, prior: float, modes: int | None = None) -> Tensor:
+    """The x (n,) of (normal + prior) x = right by Cholesky's method; the prior is on the first `modes` unknowns.
+
+    A little is added to the diagonal where modes repeat each other: far below what a mm or a deviation could show.
+    """
+    modes = len(normal) if modes is None else modes
+    extra = torch.full_like(right, 1e-12 * normal.diagonal().mean().item())
+    extra[:modes] += prior
+    lower = torch.linalg.cholesky(normal + torch.diag(extra))
+    return torch.cholesky_solve(right[:, None], lower)[:, 0]
