@@ -1,0 +1,97 @@
+"""The table of lesson 5 as text, Markdown, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from itertools import groupby
+from pathlib import Path
+
+from asm_teach.capacity import Row
+from asm_teach.contenders import GROUPS
+from asm_teach.files import whole
+
+CAPTION = (
+    "Distances in mm over the face area: on embedded people from each vertex of the part `face` to its own vertex of "
+    "the fitted head; on scans from each point within 0.7 (outer eye distance + nose length) of the tip of the nose to "
+    "the nearest point of the fitted surface. NME is a face's mean distance divided by the distance of the outer "
+    "corners of its eyes, in per cent, mean over faces; the paper does not define its own, so the two do not compare. "
+    "Numbers: what a fit may change for one face. File: the model on disk, compressed, with its template. Seconds: of "
+    "one fit. Embedded people are sums of the same shapes that the linear models are made of, so there these models "
+    "need no more than enough modes; the scans are of people that none of the models was built from."
+)
+HEADINGS = ("model", "numbers", "file MB", "mean", "median", "RMSE", "95 %", "NME %", "seconds")
+WIDTH = 46  # of the first column; the others take 9 each
+
+
+def format_table(rows: Sequence[Row], caption: bool = True) -> str:
+    """The rows as text in columns, one block for each kind of face, under the caption."""
+    lines = textwrap.wrap(CAPTION, WIDTH + 9 * (len(HEADINGS) - 1)) if caption else []
+    for title, sections in _blocks(rows):
+        lines += ["", _line((title, *HEADINGS[1:]))]
+        for section, cells in sections:
+            lines += [f"  {section}", *(_line((f"    {name}", *values)) for name, *values in cells)]
+    return "\n".join(lines).lstrip("\n")
+
+
+def format_markdown(rows: Sequence[Row]) -> str:
+    """The rows as tables in Markdown, one for each kind of face, under the caption."""
+    lines = [CAPTION]
+    for title, sections in _blocks(rows):
+        lines += ["", f"**{title}**", "", f"| {' | '.join(HEADINGS)} |", "|---" + "|--:" * (len(HEADINGS) - 1) + "|"]
+        for section, cells in sections:
+            lines += [f"| *{section}* |" + " |" * (len(HEADINGS) - 1), *(f"| {' | '.join(cell)} |" for cell in cells)]
+    return "\n".join(lines) + "\n"
+
+
+def write_table(rows: Sequence[Row], path: Path) -> None:
+    """Write the rows to a file, whole or not at all; `.json`, `.csv`, `.md` or `.txt` by the ending of its name.
+
+    Raises ValueError for another ending.
+    """
+    path = Path(path)
+    kind = check_ending(path)
+    if kind == ".json":
+        text = json.dumps({"caption": CAPTION, "rows": [asdict(row) for row in rows]}, indent=1) + "\n"
+    elif kind == ".csv":
+        table = io.StringIO()
+        writer = csv.DictWriter(table, [field.name for field in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+        text = table.getvalue()
+    else:
+        text = format_markdown(rows) if kind == ".md" else format_table(rows) + "\n"
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def check_ending(path: Path) -> str:
+    """The ending of a table's file name. Raises ValueError for one that is not known, or a folder that is not there."""
+    kind = path.suffix.lower()
+    if kind not in (".json", ".csv", ".md", ".txt"):
+        raise ValueError(f"output: {path.name!r} should end in .json, .csv, .md or .txt")
+    if not path.parent.is_dir():
+        raise ValueError(f"output: there is no folder {str(path.parent)!r}; make it first")
+    return kind
+
+
+def _blocks(rows: Sequence[Row]) -> Iterator[tuple[str, list[tuple[str, list[tuple[str, ...]]]]]]:
+    """Each kind of face with its parts of the table, and the cells of their rows."""
+    for where, block in groupby(rows, key=lambda row: row.where):
+        listed = list(block)
+        title = where if listed[0].faces == 1 else f"{where} ({listed[0].faces})"
+        parts = [(GROUPS[group], [_cells(row) for row in part]) for group, part in groupby(listed, lambda r: r.group)]
+        yield title, parts
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    figures = (f"{value:.3f}" for value in (row.mean, row.median, row.rmse, row.p95, row.nme))
+    return row.model, str(row.parameters), f"{row.bytes / 1e6:.2f}", *figures, f"{row.seconds:.2f}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"{cells[0]:<{WIDTH}}" + "".join(f"{cell:>9}" for cell in cells[1:])
