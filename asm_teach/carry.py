@@ -20,11 +20,15 @@ from asm_teach.manifold import Faces, Points, edges_of, uses_of
 UNITS = {"millimetres": 1.0, "centimetres": 10.0, "decimetres": 100.0, "metres": 1000.0, "inches": 25.4}
 _LIKELY = 1.35  # a head this many times larger or smaller than the source is still a head in that unit
 _ASKEW = np.radians(20.0)  # a head turned further than this is turned back
-_ASTRAY = 0.4  # of the distance between the eyes' outer corners: a landmark this far off is a wrong one
+# Of the distance between the eyes' outer corners: a landmark this far from where the others expect it is a wrong one.
+# On nine real and sampled heads the farthest was at 0.13, on the line of the jaw, which each scheme draws anew, 0.24.
+_ASTRAY, _ASTRAY_JAW = 0.25, 0.4
 _MIRRORED = 0.7  # of the error with the sides as named: where swapping them leaves less, they are swapped
 _AGREE = 0.3  # cosine between two normals that face the same way
 _NEAR_FACES = 200
+_SLACK = 0.01  # mm that the spline may miss a landmark by, so that two landmarks in one place do no harm
 
+JAW = [number for number in range(17) if number != 8]  # the line of the jaw without the chin
 # Right and left points of iBUG's 68 that are each other's mirror image.
 PAIRS = np.array(
     [(k, 16 - k) for k in range(8)] + [(k, 43 - k) for k in range(17, 22)] + [(31, 35), (32, 34)]
@@ -53,17 +57,19 @@ def check_marks(source: Points, target: Points) -> None:
             "which lies on the left of a picture of the face (x is negative there)"
         )
     size = np.linalg.norm(source[36] - source[45])
-    away = np.zeros(len(known))
-    for k, number in enumerate(known):
+    away = np.zeros(68)
+    for number in known:
         others = target.copy()
         others[number] = np.nan
         found = similarity(source, others)
-        away[k] = np.linalg.norm(found.forward(source[number]) - target[number]) / (found.scale * size)
-    worst = int(away.argmax())
-    if away[worst] > _ASTRAY:
+        away[number] = np.linalg.norm(found.forward(source[number]) - target[number]) / (found.scale * size)
+    allowed = np.full(68, _ASTRAY)
+    allowed[JAW] = _ASTRAY_JAW
+    worst = int((away / allowed).argmax())
+    if away[worst] > allowed[worst]:
         raise ValueError(
-            f"landmarks: point {known[worst]} lies {away[worst]:.0%} of the distance between the eyes from where the "
-            "others expect it: check its number, and that all belong to this mesh"
+            f"landmarks: point {worst} lies {away[worst]:.0%} of the distance between the eyes from where the others "
+            "expect it: check its number, and that all belong to this mesh"
         )
 
 
@@ -99,7 +105,7 @@ class Warp:
         known = np.isfinite(source).all(1) & np.isfinite(target).all(1)
         self.placement = similarity(source, target)
         start = self.placement.forward(source[known])
-        self._rest = RBFInterpolator(start, target[known] - start, kernel="linear", degree=0)
+        self._rest = RBFInterpolator(start, target[known] - start, kernel="linear", degree=0, smoothing=_SLACK)
 
     def __call__(self, points: Points) -> Points:
         """(n, 3) points of the source's space to the target's."""

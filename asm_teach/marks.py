@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asm_teach.alignment import on_one_line
 from asm_teach.landmarks import LandmarkSet, ibug68, ibug68_names, read_ljson
 from asm_teach.mesh import Mesh
 
@@ -37,7 +38,8 @@ def mark_points(mesh: Mesh, landmarks: Marks) -> Tensor:
             ones, or a `LandmarkSet` of 68.
 
     Raises:
-        ValueError: fewer than seven points, names, numbers or vertices that are not there, a point twice.
+        ValueError: fewer than seven points, names, numbers or vertices that are not there, a point twice,
+            points on one line.
     """
     vertices = mesh.vertices.detach().double().cpu()
     points = torch.full((68, 3), float("nan"), dtype=torch.float64)
@@ -77,6 +79,8 @@ def mark_points(mesh: Mesh, landmarks: Marks) -> Tensor:
             f"landmarks: {known} points are given, and {FEWEST} or more are needed: the four corners of the eyes, the "
             "tip of the nose and the corners of the mouth, and best the chin; " + ", ".join(HANDFUL)
         )
+    if on_one_line(points[points.isfinite().all(-1)]):
+        raise ValueError("landmarks: all points lie on one line, or in one place: give points all over the face")
     return points
 
 

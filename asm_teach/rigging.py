@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
 
 from asm_teach.binding import Chart
 from asm_teach.carry import Mirror, OnSurface, Points, Skin, Warp
@@ -113,15 +112,13 @@ def place_bones(guide: Guide, skin: Skin, mirror: Mirror) -> PlacedBones:
     at[middle] = line.put(wanted[middle], facing[middle]).position
     placed: list[int] = []
     for j in np.argsort(beyond, kind="stable").tolist():
-        if j in placed:
-            continue
         partner = int(sides.partner[j])
-        apart = _APART_BEYOND if beyond[j] else _APART
-        if placed and cdist(at[[j, partner]], at[placed]).min() < apart:
-            at[j] = (line if middle[j] else skin).free_place(at[j], facing[j], at[placed], apart)
-            if not middle[j]:
+        places, apart = line if middle[j] else skin, _APART_BEYOND if beyond[j] else _APART
+        if placed and np.linalg.norm(at[placed] - at[j], axis=1).min() < apart:
+            at[j] = places.free_place(at[j], facing[j], at[placed], apart)
+            if partner not in placed and partner != j:
                 at[partner] = skin.put(mirror.reflect(at[[j]]), facing[[partner]]).position[0]
-        placed += [j] if middle[j] else [j, partner]
+        placed.append(j)
     return PlacedBones(skin.put(at, facing), beyond, sides.error(at))
 
 

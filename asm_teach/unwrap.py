@@ -22,6 +22,7 @@ from asm_teach.chartcheck import ChartReport, chart_problems
 from asm_teach.manifold import Faces, Points, boundary_loops, weld
 from asm_teach.mesh import Mesh
 
+FROM_FILE = "from the file"
 _RADIUS = 0.49  # of the disc; the rest is margin
 _LEAST_SHARE = 0.8  # of the unit square that a file's chart spans before it is enlarged
 _ONE_PLACE = 1e-4  # of the chart: copies of a vertex farther apart than this lie on two sides of a cut
@@ -64,7 +65,7 @@ def chart_of_file(mesh: Mesh) -> Attempt:
     It cannot be used where triangles flip or overlap, and not where it cuts through the surface either: the copies of
     a vertex on the two sides of a cut would get different weights, and the face would tear as it moves.
     """
-    how = "from the file"
+    how = FROM_FILE
     try:
         uv = mesh.vertex_uv().detach()
     except ValueError as error:
