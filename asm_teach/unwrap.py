@@ -125,7 +125,8 @@ def lay_out(
     def attempt(how: str, plane: Points) -> Attempt:
         plane = plane[: len(points)]
         if across is not None:
-            x, y = (plane[across[:, 1]] - plane[across[:, 0]]).sum(0)
+            first, second = across.cpu().numpy().T
+            x, y = (plane[second] - plane[first]).sum(0)
             plane = plane @ np.array([[x, -y], [y, x]]) / max(np.hypot(x, y), 1e-12)
         uv = torch.from_numpy(0.5 + plane).to(vertices.device, vertices.dtype)
         report = chart_problems(uv, faces)
