@@ -169,11 +169,16 @@ class Skin:
         return places[free.argmax()] if free.any() else point
 
     def section(self, mirror: Mirror) -> Skin:
-        """The line where a plane cuts the surface, its pieces as triangles without area that look as their faces do."""
+        """The line where a plane cuts the surface, its pieces as triangles without area that look as their faces do.
+
+        Raises ValueError where the plane does not cut it.
+        """
         height = self.vertices @ mirror.normal - mirror.offset
         above = (height >= 0)[self.faces]
         cut = above != np.roll(above, -1, 1)  # (F, 3) the edge from corner k to the next
         face = np.flatnonzero(cut.any(1))
+        if len(face) == 0:
+            raise ValueError("mesh: nothing of it lies in the middle between left and right: give the whole face")
         edge = np.stack([cut[face].argmax(1), 2 - cut[face][:, ::-1].argmax(1)], 1)  # each such face has two
         start, end = self.faces[face[:, None], edge], self.faces[face[:, None], (edge + 1) % 3]
         share = (height[start] / (height[start] - height[end]))[..., None]

@@ -103,8 +103,6 @@ def place_bones(guide: Guide, skin: Skin, mirror: Mirror) -> PlacedBones:
     facing = np.where(beyond[:, None], skin.looks[nearest.face], facing)
     middle = sides.partner == np.arange(len(wanted))
     line = skin.section(mirror)
-    if not len(line):
-        raise ValueError("mesh: its two sides do not meet in the middle of the face: give a mesh of the whole face")
 
     at = wanted
     for _ in range(3):  # to where being on the surface and being alike agree, as far as the surface lets them

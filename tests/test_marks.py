@@ -1,0 +1,153 @@
+"""Landmarks as people give them: numbers and names, vertices and points, tables and files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from asm_teach import load_head
+from asm_teach.landmarks import ibug68_names
+from asm_teach.marks import FEWEST, HANDFUL, mark_points, read_marks
+from asm_teach.mesh import Mesh
+
+HEAD = load_head("soma")
+MESH = HEAD.mesh
+POINTS = HEAD.landmarks.points(MESH.vertices.double(), MESH.faces)
+VERTICES = HEAD.landmarks.nearest_vertices(MESH.faces)
+SEVEN = (
+    "right_eye_outer",
+    "right_eye_inner",
+    "left_eye_inner",
+    "left_eye_outer",
+    "nose_tip",
+    "mouth_right",
+    "mouth_left",
+)
+
+
+def handful() -> dict:
+    return {name: POINTS[HANDFUL[name]].tolist() for name in SEVEN}
+
+
+def known(points: torch.Tensor) -> list[int]:
+    return points.isfinite().all(1).nonzero()[:, 0].tolist()
+
+
+def test_a_handful_has_the_right_points() -> None:
+    names = ibug68_names()
+    expected = {"right_eye_outer": "right_eye_0", "left_eye_outer": "left_eye_3", "nose_tip": "nose_bridge_3",
+                "chin": "jaw_8", "mouth_left": "outer_lip_6", "lip_bottom": "outer_lip_9"}  # fmt: skip
+    assert {name: names[HANDFUL[name]] for name in expected} == expected
+    assert len(SEVEN) == FEWEST
+
+
+def test_numbers_names_vertices_and_points_mean_the_same() -> None:
+    by_name = mark_points(MESH, handful())
+    assert known(by_name) == sorted(HANDFUL[name] for name in SEVEN)
+    by_number = mark_points(MESH, {HANDFUL[name]: POINTS[HANDFUL[name]] for name in SEVEN})
+    by_text = mark_points(MESH, {str(HANDFUL[name]): np.array(place) for name, place in handful().items()})
+    by_ibug = mark_points(MESH, {ibug68_names()[HANDFUL[name]]: tuple(place) for name, place in handful().items()})
+    for other in (by_number, by_text, by_ibug):
+        assert torch.equal(by_name.nan_to_num(), other.nan_to_num())
+    at_vertices = mark_points(MESH, {name: int(VERTICES[HANDFUL[name]]) for name in SEVEN})
+    assert torch.equal(at_vertices[36], MESH.vertices[VERTICES[36]].double())
+
+
+def test_all_68() -> None:
+    assert torch.equal(mark_points(MESH, HEAD.landmarks), POINTS)
+    assert torch.equal(mark_points(MESH, VERTICES), MESH.vertices[VERTICES].double())
+    unknown = POINTS.clone()
+    unknown[:17] = float("nan")
+    assert known(mark_points(MESH, unknown.float())) == list(range(17, 68))
+    assert known(mark_points(MESH, unknown.numpy())) == list(range(17, 68))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ear": 3}, "there is no point called 'ear'; use 0 to 67, or right_eye_outer"),
+        ({68: 3}, "there is no point 68; iBUG's 68 are numbered from 0 to 67"),
+        ({-1: 3}, "there is no point -1"),
+        ({8.0: 3}, "8.0 is neither a number nor a name"),
+        ({True: 3}, "True is neither a number nor a name"),
+        ({8: 99_999}, "8 is vertex 99999, but the mesh has 5274, from 0"),
+        ({"chin": -1}, "'chin' is vertex -1"),
+        ({"chin": "low"}, "'chin' is 'low': give a vertex, a whole number, or a point"),
+        ({"chin": (1.0, 2.0)}, "give a vertex, a whole number, or a point"),
+        ({"chin": True}, "give a vertex, a whole number, or a point"),
+        ({"chin": (0.0, float("inf"), 0.0)}, "a point is infinite"),
+        ({36: 5}, "'right_eye_outer' and 36 are the same point, number 36"),
+    ],
+)
+def test_points_that_make_no_sense(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=f"landmarks: .*{message}"):
+        mark_points(MESH, {**handful(), **change})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([1, 2, 3], "landmarks is a list: give a mapping"),
+        (torch.zeros(67, 3), "landmarks has 67 points: iBUG has 68"),
+        (torch.zeros(68, 2), "landmarks has shape .68, 2. and type torch.float32: give 68 vertices"),
+        (torch.zeros(68), "give 68 vertices, int64 .68,., or 68 points"),
+        (HEAD.landmarks.subset(range(60)), "landmarks has 60 points"),
+        (dict(list(handful().items())[:6]), "6 points are given, and 7 or more are needed"),
+        ({k: (float(k), 2.0 * k, 0.0) for k in range(8)}, "all points lie on one line"),
+    ],
+)
+def test_sets_that_do_not_suffice(given, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        mark_points(MESH, given)
+
+
+def test_files(tmp_path) -> None:
+    expected = mark_points(MESH, handful()).nan_to_num()
+    path = tmp_path / "head.json"
+    path.write_text(json.dumps(handful()))
+    assert torch.equal(mark_points(MESH, read_marks(path)).nan_to_num(), expected)
+    path.write_text(json.dumps({"36": 5, **{name: int(VERTICES[HANDFUL[name]]) for name in SEVEN[1:]}}))
+    assert torch.equal(mark_points(MESH, read_marks(path))[36], MESH.vertices[5].double())
+
+    table = tmp_path / "head.txt"
+    table.write_text("\n".join(str(int(v)) for v in VERTICES) + "\n")
+    assert torch.equal(read_marks(table), VERTICES)
+    rows = POINTS.clone()
+    rows[3] = float("nan")
+    table.write_text("\n".join(" ".join(map(repr, row)) for row in rows.tolist()))
+    assert torch.equal(read_marks(table).nan_to_num(), rows.nan_to_num())
+
+    menpo = tmp_path / "head.ljson"
+    labels = [{"label": "all", "mask": list(range(68))}]
+    menpo.write_text(json.dumps({"version": 2, "labels": labels, "landmarks": {"points": POINTS.tolist()}}))
+    torch.testing.assert_close(read_marks(menpo), POINTS, rtol=0, atol=1e-4)  # the reader gives float32
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "", "the ending '.csv' is not one of .json, .ljson, .txt"),
+        ("a.json", "{", "this is no JSON, or it is cut off"),
+        ("a.json", "[1, 2]", "holds a list; an object from name to place is needed"),
+        ("a.txt", "1\n2\n", r"found \(2, 1\) numbers: give 68 lines"),
+        ("a.txt", "one\n", "not rows of numbers"),
+        ("a.txt", "", r"found \(0,\) numbers"),
+    ],
+)
+def test_files_of_another_kind(tmp_path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=f"{name}: {message}"):
+        read_marks(tmp_path / name)
+
+
+def test_a_file_that_is_not_there(tmp_path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        read_marks(tmp_path / "none.json")
+
+
+def test_points_are_those_of_the_whole_mesh_whatever_its_type() -> None:
+    double = Mesh(MESH.vertices.double(), MESH.faces)
+    assert torch.equal(mark_points(double, VERTICES), mark_points(MESH, VERTICES))
