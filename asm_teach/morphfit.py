@@ -46,24 +46,61 @@ def fit_morphable(
     if steps < 1:
         raise ValueError(f"steps: a fit needs at least one step, found {steps}")
     begin = time.perf_counter()
-    basis, mean, goal = model.basis(), model.mean.double(), target.double()
-    gram, modes = basis @ basis.T, len(model)
-    alignment = align_points(mean, goal, scale)
-    c, face = basis.new_zeros(modes), mean
+    goal = target.double()
+    face = PlacedFace(model, align_points(model.mean.double(), goal, scale), scale)
     for _ in range(steps):
-        away = (undo_alignment(goal, alignment) - face).flatten()
-        moves = rigid_moves(face, scale)
-        cross = basis @ moves.T
-        normal = torch.cat([torch.cat([gram, cross], 1), torch.cat([cross.T, moves @ moves.T], 1)])
-        step = solve_ridge(normal, torch.cat([basis @ away - prior * c, moves @ away]), prior, modes)
-        c = c + step[:modes]
-        alignment = compose_move(alignment, face, step[modes:])
-        face = mean + (c @ basis).view(-1, 3)
-        if (step[:modes] @ basis).abs().max() + step[modes:].abs().max() < STILL:
+        if face.step(goal, prior) < STILL:
             break
-    vertices = apply_alignment(face, alignment)
-    placed = tuple(part.to(target.dtype) for part in alignment)
-    return MorphableFit(model, c.to(target.dtype), placed, vertices.to(target.dtype), time.perf_counter() - begin)
+    return face.finish(target.dtype, time.perf_counter() - begin)
+
+
+class PlacedFace:
+    """A face of a linear model somewhere in space, moved by Gauss-Newton steps; float64.
+
+    alignment: (s, R, t) where it starts, with coefficients of zero. scale: whether s may change.
+    """
+
+    def __init__(self, model: LinearMorphableModel, alignment: Alignment, scale: bool) -> None:
+        self.model, self.alignment, self.scale = model, alignment, scale
+        self.coefficients = model.modes.new_zeros(len(model), dtype=torch.float64)
+        self._basis, self._mean = model.basis(), model.mean.double()
+        self._gram: Tensor | None = None  # of the basis, for points that all weigh the same
+
+    @property
+    def face(self) -> Tensor:
+        """(V, 3) mm, before it is placed."""
+        return self._mean + (self.coefficients @ self._basis).view(-1, 3)
+
+    @property
+    def vertices(self) -> Tensor:
+        """(V, 3) mm, where it has been placed."""
+        return apply_alignment(self.face, self.alignment)
+
+    def step(self, target: Tensor, prior: float, weight: Tensor | None = None) -> float:
+        """Move towards targets (V, 3) mm, each with a weight (V,), 1 if None; returns how far the face moved, mm."""
+        face, basis, modes = self.face, self._basis, len(self.model)
+        away = (undo_alignment(target, self.alignment) - face).flatten()
+        moves = rigid_moves(face, self.scale)
+        if weight is None:
+            heavy, heavy_moves = basis, moves
+            self._gram = basis @ basis.T if self._gram is None else self._gram
+            gram = self._gram
+        else:
+            each = weight.double().repeat_interleave(3)
+            heavy, heavy_moves = basis * each, moves * each
+            gram = heavy @ basis.T
+        cross = heavy @ moves.T
+        normal = torch.cat([torch.cat([gram, cross], 1), torch.cat([cross.T, heavy_moves @ moves.T], 1)])
+        right = torch.cat([heavy @ away - prior * self.coefficients, heavy_moves @ away])
+        step = solve_ridge(normal, right, prior, modes)
+        self.coefficients = self.coefficients + step[:modes]
+        self.alignment = compose_move(self.alignment, face, step[modes:])
+        return float((step[:modes] @ basis).abs().max() + step[modes:].abs().max())
+
+    def finish(self, dtype: torch.dtype, seconds: float) -> MorphableFit:
+        """What the fit gives back."""
+        placed = tuple(part.to(dtype) for part in self.alignment)
+        return MorphableFit(self.model, self.coefficients.to(dtype), placed, self.vertices.to(dtype), seconds)
 
 
 def rigid_moves(points: Tensor, scale: bool) -> Tensor:

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from asm_teach.alignment import apply_alignment
+from asm_teach.alignment import align_points, apply_alignment
 from asm_teach.data import load_head
 from asm_teach.mesh import Mesh
 from asm_teach.metrics import vertex_error
 from asm_teach.morphable import LinearMorphableModel, principal_axes
-from asm_teach.morphfit import compose_move, fit_morphable, rigid_moves, undo_alignment
+from asm_teach.morphfit import PlacedFace, compose_move, fit_morphable, rigid_moves, undo_alignment
 
 HEAD = load_head()
 PEOPLE = torch.stack([HEAD.sample(1000 + seed).vertices for seed in range(30)])
@@ -273,3 +273,20 @@ def test_bad_targets():
         fit_morphable(MODEL, PEOPLE[0], steps=0)
     with pytest.raises(ValueError, match=r"coefficients: expected \(\.\.\., 29\), found \(3,\)"):
         MODEL(torch.zeros(3))
+
+
+def test_a_weight_counts_a_point_as_often():
+    """Weights 0, 1 and 2 are the same as leaving a point out, having it once, or twice."""
+    model = small()
+    goal = placed(model(torch.ones(4, dtype=torch.float64))) + 0.3 * torch.randn(12, 3, dtype=torch.float64)
+    weight = torch.tensor([0.0, 1, 2] * 4, dtype=torch.float64)
+    rows = torch.arange(12).repeat_interleave(weight.long())
+    repeated = LinearMorphableModel(
+        Mesh(model.mean[rows], torch.tensor([[0, 1, 2]])), model.modes[:, rows], model.deviations
+    )
+    weighed, counted = (PlacedFace(m, align_points(model.mean, goal), scale=True) for m in (model, repeated))
+    for _ in range(20):
+        weighed.step(goal, 0.5, weight)
+        counted.step(goal[rows], 0.5)
+    torch.testing.assert_close(weighed.coefficients, counted.coefficients, atol=1e-7, rtol=0)
+    torch.testing.assert_close(weighed.vertices[rows], counted.vertices, atol=1e-7, rtol=0)
