@@ -1,0 +1,161 @@
+"""Heads that are not ours: made ready from a handful of landmarks, and fitted to the same person. Printed in lesson 11.
+
+The table says what another topology costs: how long its preparation takes, how well it takes on a face that none of
+the heads was built from, and how large its model is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from asm_teach.assets import asset_licence, asset_path
+from asm_teach.capacity import Subject
+from asm_teach.carry import Skin
+from asm_teach.closest import to_array
+from asm_teach.contenders import file_size
+from asm_teach.data import load_head
+from asm_teach.marks import HANDFUL, Marks
+from asm_teach.mesh import Mesh
+from asm_teach.meshio import read_mesh
+from asm_teach.metrics import summarise
+from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.scanfit import fit_scan
+from asm_teach.scans import load_facekit, load_scan
+from asm_teach.topology import PreparedHead, prepare_head
+
+# Landmarks by iBUG's numbers. Of the first two, numbers of vertices; on the scan, points in mm clicked by us.
+ICT_FACEKIT = {36: 1507, 39: 1528, 42: 3742, 45: 3721, 30: 4857, 48: 5708, 54: 6213, 8: 966, 27: 978, 33: 1147, 51: 0,
+               57: 5518}  # fmt: skip
+MEDIAPIPE = {36: 33, 39: 133, 42: 362, 45: 263, 30: 4, 48: 61, 54: 291, 8: 152, 27: 168, 33: 2, 51: 0, 57: 17}
+LEE_PERRY_SMITH = {
+    36: (-52.1, 82.3, 83.2), 39: (-20.4, 85.3, 92.2), 42: (9.5, 84.7, 91.7), 45: (40.4, 81.9, 83.6),
+    30: (-4.4, 54.9, 129.5), 48: (-25.0, 19.7, 105.3), 54: (16.5, 20.6, 103.7), 8: (-4.2, -22.0, 107.5),
+    27: (-5.2, 92.0, 106.7), 33: (-4.4, 44.0, 115.8), 51: (-4.0, 29.0, 117.5), 57: (-4.0, 14.5, 114.5),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class NewHead:
+    """A mesh as its maker gives it, with a handful of landmarks as `prepare_head` takes them, and its licence."""
+
+    name: str
+    mesh: Mesh
+    landmarks: Marks
+    licence: str
+
+
+@dataclass(frozen=True)
+class NewHeadRow:
+    """One line of the table.
+
+    file_vertices, vertices: V as read and as prepared. chart: where it comes from. flipped, overlapping: what the
+    check found in it. asymmetry: mm, of the worst pair of bones. preparation: seconds. parameters: numbers for one
+    face. bytes: of the model's file. mean, p95: mm from the person's points to the fitted surface. covered: share of
+    the face area that the mesh reaches; only that is measured. seconds: of the fit.
+    """
+
+    name: str
+    file_vertices: int
+    vertices: int
+    chart: str
+    flipped: int
+    overlapping: int
+    asymmetry: float
+    preparation: float
+    parameters: int
+    bytes: int
+    mean: float
+    p95: float
+    covered: float
+    seconds: float
+
+
+def new_heads(progress: bool = True) -> list[NewHead]:
+    """Five heads: ICT-FaceKit's face, SOMA without its chart, MediaPipe's face, a raw scan, and the embedded head.
+
+    Raises AssetUnavailable where the fetched ones are not here and cannot be downloaded.
+    """
+    canonical = asset_path("mediapipe-canonical", "canonical_face_model.obj", progress)
+    scan, soma, ours = load_scan("lee-perry-smith", progress), load_head("soma"), load_head()
+    bare = replace(soma.mesh, uv=None, landmarks={})
+    return [
+        NewHead("ICT-FaceKit", load_facekit((), progress).mesh, ICT_FACEKIT, asset_licence("ict-facekit")),
+        NewHead("SOMA, no chart", bare, _handful(soma.mesh), soma.licence),
+        NewHead("MediaPipe", read_mesh(canonical), MEDIAPIPE, asset_licence("mediapipe-canonical")),
+        NewHead("Lee Perry-Smith", scan.mesh, LEE_PERRY_SMITH, scan.licence),
+        NewHead("embedded head", ours.mesh, _handful(ours.mesh), ours.licence),
+    ]
+
+
+def compare_heads(
+    heads: Sequence[NewHead], subject: Subject, device: str | torch.device = "auto", progress: bool = True
+) -> list[NewHeadRow]:
+    """Prepare each head, fit its model to the person, and measure both.
+
+    subject: a raw scan in mm with its landmarks, as `scanned_face` makes them. Distances are from its points in the
+    face area to the fitted surface. Points whose nearest place is the rim of the surface lie beyond the mesh, and do
+    not count: a face mask has no forehead to compare.
+    """
+    rows = []
+    for head in heads:
+        start = time.perf_counter()
+        prepared = prepare_head(head.mesh, head.landmarks)
+        ready = time.perf_counter() - start
+        rows.append(_row(head, prepared, ready, subject, device, progress))
+    return rows
+
+
+def format_heads(rows: Sequence[NewHeadRow]) -> str:
+    """The table as text in columns."""
+    lines = [
+        f"{'head':<16}{'V file':>8}{'V':>7}{'ready s':>9}{'flips':>7}{'overlap':>9}{'numbers':>9}{'file MB':>9}"
+        f"{'mean mm':>9}{'95 % mm':>9}{'covered':>9}{'fit s':>7}  chart"
+    ]
+    lines += [
+        f"{row.name:<16}{row.file_vertices:>8}{row.vertices:>7}{row.preparation:>9.2f}{row.flipped:>7}"
+        f"{row.overlapping:>9}{row.parameters:>9}{row.bytes / 1e6:>9.2f}{row.mean:>9.3f}{row.p95:>9.3f}"
+        f"{row.covered:>9.0%}{row.seconds:>7.1f}  {row.chart}"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def _row(
+    head: NewHead,
+    prepared: PreparedHead,
+    ready: float,
+    subject: Subject,
+    device: str | torch.device,
+    progress: bool,
+) -> NewHeadRow:
+    fit = fit_scan(prepared.model(), subject.mesh, landmarks=subject.landmarks, progress=progress, device=device)
+    assert isinstance(fit.model, AdaptiveSkinningModel)
+    skin = Skin(to_array(fit.vertices), prepared.mesh.faces.numpy())
+    on = skin.put(to_array(subject.mesh.vertices[subject.area]))
+    reached = ~skin.on_rim(on)
+    figures = summarise(torch.from_numpy(on.distance[reached]))
+    return NewHeadRow(
+        name=head.name,
+        file_vertices=len(head.mesh.vertices),
+        vertices=len(prepared.mesh.vertices),
+        chart=prepared.chart,
+        flipped=len(prepared.report.flipped),
+        overlapping=len(prepared.report.overlapping),
+        asymmetry=prepared.asymmetry,
+        preparation=ready,
+        parameters=len(prepared.rig) * (11 + 6 * fit.model.components),
+        bytes=file_size(fit.model),
+        mean=figures["mean"],
+        p95=figures["p95"],
+        covered=float(reached.mean()),
+        seconds=fit.seconds,
+    )
+
+
+def _handful(mesh: Mesh) -> Mapping[int, list[float]]:
+    points = mesh.landmarks["ibug68"].points(mesh.vertices, mesh.faces)
+    return {number: points[number].tolist() for number in HANDFUL.values()}
