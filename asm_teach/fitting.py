@@ -5,6 +5,7 @@ An interrupted fit (Ctrl-C, or the stop button of a notebook) keeps the best sta
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,16 +15,22 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from asm_teach.camera import Camera
+from asm_teach.mesh import Mesh
 from asm_teach.model import SkinnedModel
 
 
 @dataclass(frozen=True)
 class Record:
-    """One iteration of a fit: its loss, and the seconds since the fit began."""
+    """One iteration of a fit: its loss, the seconds since the fit began, and its error.
+
+    error: the mean distance in mm that is left, where the fit measures one: from vertex to vertex for a registered
+    scan, from a vertex to the scan's surface for a raw one; else NaN.
+    """
 
     iteration: int
     loss: float
     seconds: float
+    error: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +39,7 @@ class Fit:
 
     model: the fitted model. vertices: (V, 3) mm, its moved vertices. cameras: one for each view (none for a scan).
     history: loss and seconds of every iteration. interrupted: whether it was stopped before its end.
+    scan: the scan as it was used, cleaned and in mm; None for views. notes: what had to be guessed, in sentences.
     """
 
     model: SkinnedModel
@@ -39,6 +47,8 @@ class Fit:
     cameras: tuple[Camera, ...] = ()
     history: tuple[Record, ...] = field(default=(), repr=False)
     interrupted: bool = False
+    scan: Mesh | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -110,6 +120,39 @@ def descend(
         with torch.no_grad():
             for keep, p in zip(kept, parameters, strict=True):
                 p.copy_(keep)
+    return tuple(history), interrupted
+
+
+def iterate(
+    step: Callable[[int], tuple[float, float]],
+    steps: int,
+    label: str,
+    watch: Callable[[Record], None] | None = None,
+    progress: bool = True,
+) -> tuple[tuple[Record, ...], bool]:
+    """Call step(iteration) -> (loss, error in mm) again and again; for methods whose steps never make things worse.
+
+    watch: called after every iteration; it may raise KeyboardInterrupt. Returns the history and whether it was
+    interrupted: what the steps have reached by then stands.
+    """
+    if steps < 1:
+        raise ValueError(f"steps: a fit needs at least one step, found {steps}")
+    history: list[Record] = []
+    interrupted, start, threads = False, time.perf_counter(), torch.get_num_threads()
+    bar = tqdm(range(steps), desc=label, leave=False, disable=not progress, mininterval=0.2)
+    try:
+        torch.set_num_threads(1)  # as in `descend`
+        for iteration in bar:
+            loss, error = step(iteration)
+            history.append(Record(iteration, loss, time.perf_counter() - start, error))
+            bar.set_postfix(error=f"{error:.3f} mm", refresh=False)
+            if watch is not None:
+                watch(history[-1])
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        torch.set_num_threads(threads)
+        bar.close()
     return tuple(history), interrupted
 
 

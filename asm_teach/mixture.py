@@ -42,23 +42,44 @@ def mixture_weights(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, f
             "uv, bone_uv, logits, mean, factor: expected shapes (V, 2), (J, 2), (J, K), (J, K, 2), (J, K, 3), "
             f"found {', '.join(map(str, found))}"
         )
+    centre, log_share = bone_uv[:, None].double() + mean, logits.double().log_softmax(-1)
+    coefficients = exponent_coefficients(centre, log_share, factor.double())
+    return _SummedShares.apply(chart_powers(uv), coefficients, J, uv.dtype)
+
+
+def chart_powers(uv: Tensor) -> Tensor:
+    """(V, 2) to (V, 6), float64: u^2, uv, v^2, u, v, 1."""
     u, v = uv.double().unbind(-1)
-    powers = torch.stack([u * u, u * v, v * v, u, v, torch.ones_like(u)], dim=1)
-    coefficients = _coefficients(bone_uv[:, None].double() + mean, logits.double(), factor.double())
-    return _SummedShares.apply(powers, coefficients, J, uv.dtype)
+    return torch.stack([u * u, u * v, v * v, u, v, torch.ones_like(u)], dim=1)
 
 
-def _coefficients(centre: Tensor, logits: Tensor, factor: Tensor) -> Tensor:
-    """(6, K J): the factors of u^2, uv, v^2, u, v, 1 in log(pi N(u; centre, L L^T)), less -log(2 pi)."""
+def exponent_coefficients(centre: Tensor, log_share: Tensor, factor: Tensor) -> Tensor:
+    """(6, K J): the factors of u^2, uv, v^2, u, v, 1 in log(pi N(u; centre, L L^T)), less -log(2 pi).
+
+    centre: (J, K, 2). log_share: (J, K), log pi. factor: (J, K, 3). The columns are in the order of k, then j.
+    """
     a, b, c = factor.unbind(-1)
     # L^-1 (u - centre) is (x, y) = (p u + r, q u + s v + t), and the exponent is -(x^2 + y^2) / 2.
     p, s = (-a).exp(), (-c).exp()
     q = -b * p * s
     r = -p * centre[..., 0]
     t = -q * centre[..., 0] - s * centre[..., 1]
-    constant = logits.log_softmax(-1) - a - c - (r * r + t * t) / 2
+    constant = log_share - a - c - (r * r + t * t) / 2
     terms = [-(p * p + q * q) / 2, -q * s, -s * s / 2, -p * r - q * t, -s * t, constant]
     return torch.stack(terms).mT.flatten(1)
+
+
+def mixture_shares(powers: Tensor, coefficients: Tensor, bones: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Every component's share of every vertex, (V, K J), and their sums over K, the weights (V, J)."""
+    shares = powers.new_empty(len(powers), coefficients.shape[1], dtype=dtype)
+    weights = powers.new_empty(len(powers), bones, dtype=dtype)
+    for rows in _blocks(len(powers)):
+        exponents = powers[rows] @ coefficients
+        exponents = (exponents - exponents.amax(1, keepdim=True)).to(dtype)
+        # Cut before exp: what is smaller becomes a subnormal number, which slows a CPU tenfold.
+        torch.softmax(threshold_(exponents, _CUT, -math.inf), dim=1, out=shares[rows])
+        weights[rows] = sum(shares[rows].split(bones, dim=1))
+    return shares, weights
 
 
 class _SummedShares(torch.autograd.Function):
@@ -66,14 +87,7 @@ class _SummedShares(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, powers: Tensor, coefficients: Tensor, bones: int, dtype: torch.dtype) -> Tensor:
-        shares = powers.new_empty(len(powers), coefficients.shape[1], dtype=dtype)
-        weights = powers.new_empty(len(powers), bones, dtype=dtype)
-        for rows in _blocks(len(powers)):
-            exponents = powers[rows] @ coefficients
-            exponents = (exponents - exponents.amax(1, keepdim=True)).to(dtype)
-            # Cut before exp: what is smaller becomes a subnormal number, which slows a CPU tenfold.
-            torch.softmax(threshold_(exponents, _CUT, -math.inf), dim=1, out=shares[rows])
-            weights[rows] = sum(shares[rows].split(bones, dim=1))
+        shares, weights = mixture_shares(powers, coefficients, bones, dtype)
         ctx.save_for_backward(powers, coefficients, shares)
         return weights
 
@@ -81,17 +95,27 @@ class _SummedShares(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
         powers, coefficients, shares = ctx.saved_tensors
-        components = shares.shape[1] // grad.shape[1]
         by_power = torch.empty_like(powers) if ctx.needs_input_grad[0] else None
-        by_coefficient = torch.zeros_like(coefficients)
-        for rows in _blocks(len(powers)):
-            # The derivative of a softmax: share * (grad - the mean of grad under the shares).
-            flow = shares[rows] * torch.cat([grad[rows]] * components, dim=1)
-            flow = flow.addcmul_(shares[rows], flow.sum(1, keepdim=True), value=-1).double()
-            by_coefficient.addmm_(powers[rows].T, flow)
-            if by_power is not None:
-                by_power[rows] = flow @ coefficients.T
-        return by_power, by_coefficient, None, None
+        return by_power, shares_backward(powers, coefficients, shares, grad, by_power), None, None
+
+
+def shares_backward(
+    powers: Tensor, coefficients: Tensor, shares: Tensor, grad: Tensor, by_power: Tensor | None = None
+) -> Tensor:
+    """The derivative by the coefficients, (6, K J), where that by the weights is `grad` (V, J).
+
+    The derivative by the powers is written to `by_power` (V, 6) where one is given.
+    """
+    components = shares.shape[1] // grad.shape[1]
+    by_coefficient = torch.zeros_like(coefficients)
+    for rows in _blocks(len(powers)):
+        # The derivative of a softmax: share * (grad - the mean of grad under the shares).
+        flow = shares[rows] * torch.cat([grad[rows]] * components, dim=1)
+        flow = flow.addcmul_(shares[rows], flow.sum(1, keepdim=True), value=-1).double()
+        by_coefficient.addmm_(powers[rows].T, flow)
+        if by_power is not None:
+            by_power[rows] = flow @ coefficients.T
+    return by_coefficient
 
 
 def _blocks(count: int) -> Iterator[slice]:

@@ -1,8 +1,9 @@
-"""Fit a model to a registered mesh: the same vertices in the same order, another face. Derived in lesson 5."""
+"""Fit a model to a scan: a registered mesh, or a raw one of any topology. Derived in lessons 5 and 6."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 
 import roma
 import torch
@@ -10,81 +11,192 @@ from torch import Tensor
 
 from asm_teach.alignment import align_points
 from asm_teach.devices import pick_device
-from asm_teach.fitting import Fit, Watcher, descend, parameter_groups, snapshot, watching
+from asm_teach.fitting import Fit, Watcher, iterate
+from asm_teach.gaussnewton import Points
+from asm_teach.jointfit import FREE, JointFit
 from asm_teach.mesh import Mesh
-from asm_teach.model import SkinnedModel
-from asm_teach.priors import Asymmetry, Bending, Prior, prior_loss
+from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, start_widths
+from asm_teach.placing import place_scan
+from asm_teach.priors import Prior
+from asm_teach.pull import Pull, patches_of
+from asm_teach.surfacefit import SurfacePull
 
-DENSE = Prior(bone_uv=0.04, mixture_mean=1.0, mixture_factor=1.0, mixture_logits=1.0, bending=None, asymmetry=None)
-"""The prior of a registered mesh, where every vertex is seen: little is left for a prior to say."""
+DENSE = Prior(
+    translation=10.0, rotation=0.5, log_scale=0.5, bone_uv=0.1, mixture_mean=3.0, mixture_factor=3.0,
+    mixture_logits=3.0, bending=None, asymmetry=None,
+)  # fmt: skip
+"""The prior of a fit to a scan, where every vertex is seen: little is left for a prior to say."""
+
+REGISTERED_STEPS, RAW_STEPS = 36, 50
+_BESIDE = 0.25  # how much a vertex counts that is not in the part "face"
+_EARLY, _LATE = 10.0, 0.2  # noise in mm: how much the prior is listened to, at first and after a third of the steps
+_NARROW, _WIDER = 0.7, 1.4  # the Gaussians of a fit begin narrower than those of a new model, each wider than the last
+_UNITY = (1.0, 1e4)  # mm^2: how strongly the shares of a bone are drawn to sum to 1, at first and in the end
+_MOTION_FIRST = 3  # steps before the Gaussians may move
+_COARSE = 2000  # vertices, at least, that stand for all in the first steps
 
 
 def fit_scan(
     model: SkinnedModel,
     scan: Mesh,
     *,
+    landmarks: Tensor | None = None,
+    mask: Tensor | None = None,
+    free: Collection[str] = FREE,
     prior: Prior | None = None,
-    noise: float = 0.1,
-    steps: int = 400,
+    steps: int | None = None,
     warm_start: bool = False,
     watch: Watcher | None = None,
     progress: bool = True,
     device: str | torch.device = "auto",
 ) -> Fit:
-    """Fit a model to a mesh in its template's topology.
+    """Fit a model to a scan, and give back the fitted model; the given one is not changed.
 
-    Minimises the squared vertex distances, in units of `noise` (mm), with `prior` on every parameter. The scan may lie
-    anywhere: the root bones start at the rigid motion that brings the template closest to it. The other bones start at
-    rest, or with `warm_start` where the model has them; weights and binding start as the model has them. The given
-    model is not changed; the result stays on the device of the fit.
+    A mesh with the template's own faces is taken as registered: vertex i is the same point of the face on both. Any
+    other is a raw scan: it is cleaned, its unit and the place of its face are found (`place_scan`), and the vertices
+    are drawn to the closest points of its surface. `Fit.notes` say what was guessed.
 
-    This is plain gradient descent on all parameters at once; with more steps it goes on falling.
+    Each step is Levenberg-Marquardt on all bone motions (nine numbers a bone) and Gaussians together. The first steps
+    listen to the prior, the later ones to the scan. The bones start at rest, with the root where the head is, and the
+    Gaussians somewhat narrower than those of a new model; with `warm_start` both start as the model has them.
 
-    Raises ValueError for a scan that is no mesh or whose vertices or faces are not those of the template, for a noise
-    that is not above zero and for fewer than one step.
+    Args:
+        scan: the mesh to fit, anywhere in space.
+        landmarks: (68, 3) where the template's "ibug68" lie on a raw scan, in its unit; NaN rows are unknown.
+        mask: of a registered mesh, (V,) how much each vertex counts, bool or 0 to 1: by default 1 in the part "face",
+            if there is one, and 0.25 elsewhere. Of a raw scan, (V,) or (F,) bool, what of it counts.
+        free: which parameters may move: "motion" of the bones, "weights" (centres, widths and shares of the
+            Gaussians), "binding" (the bones' places; their Gaussians go with them). A static model has only motion.
+        prior: standard deviations about the start; its `asymmetry` is not used here.
+        steps: number of iterations; 36 for a registered mesh and 50 for a raw one where none is given.
+        watch: called after each iteration with its `Record` and the model; may raise KeyboardInterrupt.
+
+    Raises:
+        ValueError: a scan that is no mesh or has no face to be found in it, a mask or landmarks of the wrong shape, a
+            word in `free` that is none of the three, fewer than one step.
     """
     if not isinstance(scan, Mesh):
         raise ValueError(f"scan: expected a Mesh, found a {type(scan).__name__}; mesh.with_vertices makes one")
-    if not noise > 0:
-        raise ValueError(f"noise: give millimetres above 0, found {noise}")
-    template = model.mesh
-    same = scan.vertices.shape == template.vertices.shape and scan.faces.shape == template.faces.shape
-    if not same or not torch.equal(scan.faces.to(template.faces.device), template.faces):
-        raise ValueError(
-            f"scan: its {len(scan.vertices)} vertices and {len(scan.faces)} faces are not the template's "
-            f"{len(template.vertices)} and {len(template.faces)} in their order; register it to the template first, so "
-            "that vertex i is the same point of the face on both"
-        )
-    where = pick_device(device)
-    fitted = copy.deepcopy(model).to(where)
-    target = scan.vertices.to(fitted.vertices)
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps: a fit needs at least one step, found {steps}")
+    free = _check_free(free)
+    registered = _same_topology(model.mesh, scan)
+    if registered and landmarks is not None:
+        raise ValueError("landmarks: this scan is registered to the template, vertex by vertex; leave them out")
+    placed = None if registered else place_scan(model.mesh, scan, landmarks, mask)
+    fitted = copy.deepcopy(model).to(pick_device(device))
+    prior = prior or DENSE
     if not warm_start:
         fitted.reset_motion()
-    move_roots(fitted, target)
-    start = snapshot(fitted)
-    prior = prior or DENSE
-    bending = Bending(fitted, prior.bending) if prior.bending is not None else None
-    asymmetry = Asymmetry(fitted, prior, prior.asymmetry) if prior.asymmetry is not None else None
+        if "weights" in free:
+            narrow(fitted)
+    if placed is None:
+        target = scan.vertices.to(fitted.vertices).float()
+        weight = _vertex_weights(fitted.mesh, mask)
+        move_roots(fitted, target.to(fitted.vertices))
+        levels, steps = _levels(fitted, target, weight), steps or REGISTERED_STEPS
+    else:
+        rotation, shift = placed.rotation.to(fitted.vertices), placed.shift.to(fitted.vertices)
+        if not warm_start:
+            _move_roots(fitted, rotation, shift, placed.scale)
+        pull = SurfacePull(fitted, placed.mesh, prior.bending, landmarks, placed.unit)
+        levels, steps = [(Points(fitted, pull.rows), pull)], steps or RAW_STEPS
 
-    def loss(_: int) -> Tensor:
-        vertices = fitted()
-        total = ((vertices - target) / noise).square().sum() / 2 + prior_loss(fitted, start, prior)
-        if bending is not None:
-            total = total + bending.loss(vertices[bending.rows])
-        return total if asymmetry is None else total + asymmetry.loss()
+    joint = JointFit(fitted, free, prior)
 
-    history, interrupted = descend(
-        loss, parameter_groups(fitted, faster=2.0), steps, "fit scan", watching(watch, fitted), progress
-    )
+    def step(iteration: int) -> tuple[float, float]:
+        done = iteration / steps
+        points, pull = levels[0] if done < 0.8 else levels[-1]
+        if isinstance(pull, SurfacePull):
+            pull.look(joint.pose(points).vertices, done)
+        noise = _LATE * (_EARLY / _LATE) ** max(0.0, 1 - 3 * done)
+        unity = _UNITY[0] * (_UNITY[1] / _UNITY[0]) ** min(1.0, max(0.0, (done - 0.1) / 0.7))
+        energy = joint.step(points, pull, noise, iteration >= _MOTION_FIRST, unity)
+        return energy / max(pull.weight.sum().item(), 1e-9), pull.error(joint.pose(points).vertices)
+
+    def show(record: object) -> None:
+        joint.finish()
+        watch(record, fitted)
+
+    history, interrupted = iterate(step, steps, "fit scan", show if watch else None, progress)
+    joint.settle(*levels[-1], _LATE)
+    joint.finish()
     with torch.no_grad():
         vertices = fitted()
-    return Fit(fitted, vertices, (), history, interrupted)
+    used, notes = (scan, ()) if placed is None else (placed.mesh, placed.notes)
+    return Fit(fitted, vertices, (), history, interrupted, used, notes)
+
+
+@torch.no_grad()
+def narrow(model: SkinnedModel) -> None:
+    """Let the Gaussians of a model start a fit: round, and narrower than those of a new one.
+
+    A step sees only as far as a Gaussian reaches: with wide ones every bone acts everywhere, and none knows its part.
+    """
+    if not isinstance(model, AdaptiveSkinningModel):
+        return
+    first = _NARROW * start_widths(model.bone_uv, 1)
+    wider = first * _WIDER ** torch.arange(model.components).to(first)
+    model.mixture_mean.zero_()
+    model.mixture_factor.copy_(torch.stack([wider.log(), torch.zeros_like(wider), wider.log()], -1))
 
 
 @torch.no_grad()
 def move_roots(model: SkinnedModel, target: Tensor) -> None:
     """Give every root bone the rigid motion that brings the template closest to `target` (V, 3)."""
     _, rotation, shift = align_points(model.vertices, target)
+    _move_roots(model, rotation, shift)
+
+
+def _move_roots(model: SkinnedModel, rotation: Tensor, shift: Tensor, scale: float = 1.0) -> None:
     for root in (model.rig.parents < 0).nonzero()[:, 0].tolist():
-        pivot = model.bind_points()[root]
-        model.set_motion(root, translation=rotation @ pivot + shift - pivot, rotation=roma.rotmat_to_rotvec(rotation))
+        pivot = model.bind_points()[root].detach()
+        model.set_motion(
+            root,
+            translation=rotation @ pivot + shift - pivot,
+            rotation=roma.rotmat_to_rotvec(rotation),
+            scale=torch.full((3,), scale),
+        )
+
+
+def _levels(model: SkinnedModel, target: Tensor, weight: Tensor) -> list[tuple[Points, Pull]]:
+    """A sample of the vertices for the first steps, and all of them."""
+    uv = model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
+    every = torch.arange(len(target), device=target.device)
+    levels = []
+    coarse = len(target) // _COARSE
+    if coarse > 1:
+        generator = torch.Generator().manual_seed(0)
+        pieces = patches_of(uv, every, coarse)
+        rows = torch.stack([piece[int(torch.randint(len(piece), (), generator=generator))] for piece in pieces])
+        levels.append((Points(model, rows), Pull(uv, rows, target[rows], weight[rows])))
+    return [*levels, (Points(model, every), Pull(uv, every, target, weight))]
+
+
+def _vertex_weights(mesh: Mesh, mask: Tensor | None) -> Tensor:
+    """How much each vertex of a registered mesh counts, (V,)."""
+    if mask is None:
+        weight = torch.ones(len(mesh.vertices), device=mesh.vertices.device)
+        if "face" in mesh.parts:
+            weight *= _BESIDE
+            weight[mesh.part_vertices("face")] = 1.0
+        return weight
+    if not isinstance(mask, Tensor) or mask.shape != mesh.vertices.shape[:1]:
+        found = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+        raise ValueError(f"mask: found {found}; a registered scan needs one number a vertex, ({len(mesh.vertices)},)")
+    weight = mask.to(mesh.vertices.device, torch.float32)
+    if not ((weight >= 0) & (weight <= 1)).all() or not weight.any():
+        raise ValueError("mask: give each vertex a number from 0 (leave it out) to 1, and not 0 for all")
+    return weight
+
+
+def _check_free(free: Collection[str]) -> tuple[str, ...]:
+    wrong = [word for word in free if word not in FREE] if not isinstance(free, str) else [free]
+    if wrong or not free:
+        raise ValueError(f"free: found {free!r}; name what may move, one or more of {', '.join(FREE)}, in a tuple")
+    return tuple(free)
+
+
+def _same_topology(template: Mesh, scan: Mesh) -> bool:
+    faces = scan.faces.to(template.faces.device)
+    return scan.vertices.shape == template.vertices.shape and torch.equal(faces, template.faces)

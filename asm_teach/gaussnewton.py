@@ -1,0 +1,163 @@
+"""The normal equations of a Gauss-Newton step on everything an adaptive face has: motions and Gaussians together.
+
+A vertex moves to v = sum_j w_j S_j x. By the entries of the matrices S it is linear, with the same factors w_j x for
+all three coordinates; by a number q of Gaussian k of bone j it moves along dv/dq = p_jk (S_j x - v) de_jk/dq, where
+p_jk is that Gaussian's share of the vertex and e_jk its exponent. Products of these are summed over small patches of
+the chart, each with only those bones that act there. Derived in lesson 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from asm_teach.mixture import chart_powers, exponent_coefficients, mixture_shares, shares_backward
+from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.pull import Patch
+
+NUMBERS = 6  # of a Gaussian: its centre (2), the factor a, b, c of its covariance, the logarithm of its share pi
+_LENGTH = 20.0  # mm that count as 1 in the homogeneous vertices, so that their four columns are of one size
+_LEAST_SHARE = 1e-3  # a Gaussian whose share stays below this all over a patch is left out of its second derivatives
+
+
+class Points:
+    """Some vertices of a model, with what of them never changes in a fit.
+
+    model: whose vertices. rows: (n,) which. `homogeneous` (n, 4) are they in units of 20 mm about their middle.
+    """
+
+    def __init__(self, model: SkinnedModel, rows: Tensor) -> None:
+        vertices = model.vertices.detach().float()
+        middle = vertices.mean(0)
+        near = (vertices[rows] - middle) / _LENGTH
+        self.homogeneous = torch.cat([near, torch.ones_like(near[:, :1])], 1)
+        self.unit = torch.eye(4, dtype=torch.float64, device=near.device)  # homogeneous to mm
+        self.unit[:3, :3] *= _LENGTH
+        self.unit[:3, 3] = middle.double()
+        self.uv = self.powers = self.weights = None
+        if isinstance(model, AdaptiveSkinningModel):
+            self.uv = model.uv[rows].float()
+            self.powers = chart_powers(model.uv[rows])
+        else:
+            self.weights = model.weights(rows).float()
+
+
+def gaussians_of(model: AdaptiveSkinningModel) -> Tensor:
+    """The Gaussians of a model by their own places on the chart, (J, K, 6) float64: centre, factor, log pi."""
+    centre = model.bone_uv[:, None] + model.mixture_mean
+    parts = [centre, model.mixture_factor, model.mixture_logits.log_softmax(-1)[..., None]]
+    return torch.cat(parts, -1).detach().double()
+
+
+class Posed:
+    """Points of a face for given matrices S (J, 3, 4) and Gaussians (J, K, 6), or None for weights that are fixed."""
+
+    def __init__(self, points: Points, matrices: Tensor, gaussians: Tensor | None) -> None:
+        self.points, self.matrices = points, matrices
+        if gaussians is None:
+            self.shares, self.weights = None, points.weights
+        else:
+            with torch.enable_grad():
+                self.leaf = gaussians.detach().clone().requires_grad_()
+                self.coefficients = exponent_coefficients(self.leaf[..., :2], self.leaf[..., 5], self.leaf[..., 2:5])
+            self.shares, self.weights = mixture_shares(
+                points.powers, self.coefficients.detach(), len(matrices), torch.float32
+            )
+
+    @cached_property
+    def by_column(self) -> Tensor:
+        """The matrices for homogeneous points, (J, 4, 3)."""
+        return (self.matrices @ self.points.unit).float().mT.contiguous()
+
+    @cached_property
+    def vertices(self) -> Tensor:
+        """(n, 3) mm, eq. (1)."""
+        blended = self.weights @ self.by_column.flatten(1)  # (n, 12)
+        return (blended.unflatten(1, (4, 3)) * self.points.homogeneous[..., None]).sum(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Equations:
+    """Second derivatives by the entries of S, by Gaussians, and mixed, and the first ones; for half the energy.
+
+    gram: (4 J, 4 J), the same for each row of S. mixed: (3, 4 J, 6 K J). curvature: (6 K J, 6 K J).
+    by_matrices: (3, 4 J). by_gaussians: (6 K J,), in the order of (J, K, 6). The last four None for fixed weights,
+    but for `by_matrices`.
+    """
+
+    gram: Tensor
+    by_matrices: Tensor
+    mixed: Tensor | None = None
+    curvature: Tensor | None = None
+    by_gaussians: Tensor | None = None
+
+
+def equations(posed: Posed, gradient: Tensor, patches: list[Patch], gaussians: bool) -> Equations:
+    """The normal equations at a pose, where the vertices feel `gradient` (n, 3) and the metric of the patches."""
+    points, weights = posed.points, posed.weights
+    bones, device = len(posed.matrices), weights.device
+    force = (points.homogeneous[:, :, None] * gradient[:, None]).flatten(1)  # (n, 12)
+    by_matrices = (weights.T @ force).view(bones, 4, 3).permute(2, 0, 1).flatten(1)
+    gram = torch.zeros(4 * bones, 4 * bones, device=device)
+    if not gaussians:
+        for rows, metric in patches:
+            acting = (weights[rows].amax(0) > _LEAST_SHARE).nonzero()[:, 0]
+            _add_gram(gram, _design(posed, rows, acting), metric, acting)
+        return Equations(gram, by_matrices)
+    components = posed.shares.shape[1] // bones
+    size = NUMBERS * bones * components
+    curvature = torch.zeros(size, size, device=device)
+    mixed = torch.zeros(3, 4 * bones, size, device=device)
+    for rows, metric in patches:
+        shares = posed.shares[rows]
+        present = (shares.amax(0) > _LEAST_SHARE).nonzero()[:, 0]
+        acting, owner = torch.unique(present % bones, return_inverse=True)
+        design = _design(posed, rows, acting)
+        slopes = _slopes(posed, rows, shares[:, present], present, acting, owner)  # (3, n, 6 c)
+        heavy = metric[:, None] * slopes if metric.ndim == 1 else metric @ slopes
+        columns = _spread((present % bones) * components + present // bones, NUMBERS)
+        curvature[columns[:, None], columns] += slopes.flatten(0, 1).T @ heavy.flatten(0, 1)
+        entries = _spread(acting, 4)
+        mixed[:, entries[:, None], columns] += design.T @ heavy
+        _add_gram(gram, design, metric, acting)
+    flow = force @ posed.by_column.flatten(1).T  # (n, J): the derivative by the weights
+    by_coefficients = shares_backward(points.powers, posed.coefficients.detach(), posed.shares, flow)
+    (by_gaussians,) = torch.autograd.grad(posed.coefficients, posed.leaf, by_coefficients, retain_graph=True)
+    return Equations(gram, by_matrices, mixed, curvature, by_gaussians.flatten())
+
+
+def _design(posed: Posed, rows: Tensor, acting: Tensor) -> Tensor:
+    """(n, 4 b): the weights of the acting bones times the homogeneous points; v is linear in S with these factors."""
+    return (posed.weights[rows][:, acting, None] * posed.points.homogeneous[rows, None]).flatten(1)
+
+
+def _add_gram(gram: Tensor, design: Tensor, metric: Tensor, acting: Tensor) -> None:
+    heavy = metric[:, None] * design if metric.ndim == 1 else metric @ design
+    entries = _spread(acting, 4)
+    gram[entries[:, None], entries] += design.T @ heavy
+
+
+def _slopes(
+    posed: Posed, rows: Tensor, shares: Tensor, present: Tensor, acting: Tensor, owner: Tensor
+) -> Tensor:
+    """(3, n, 6 c): how the vertices move with the six numbers of the Gaussians that are present."""
+    bones = len(posed.matrices)
+    centre_u, centre_v, a, b, c, _ = posed.leaf.detach().float()[present % bones, present // bones].unbind(1)
+    u, v = posed.points.uv[rows].T[..., None]
+    p, s = (-a).exp(), (-c).exp()
+    x = p * (u - centre_u)
+    y = s * (v - centre_v - b * x)
+    steep = s * y
+    exponent = [(x - b * steep) * p, steep, x * x - 1 - b * steep * x, steep * x, y * y - 1, torch.ones_like(x)]
+    change = torch.stack(exponent, -1) * shares[..., None]  # (n, c, 6)
+    carried = posed.points.homogeneous[rows] @ posed.by_column[acting].permute(2, 1, 0)  # (3, n, b)
+    apart = carried - posed.vertices[rows].T[..., None]
+    return (apart[:, :, owner, None] * change).flatten(2)
+
+
+def _spread(indices: Tensor, width: int) -> Tensor:
+    """Indices of blocks to those of their entries: (n,) to (n width,)."""
+    return (indices[:, None] * width + torch.arange(width, device=indices.device)).flatten()

@@ -1,0 +1,204 @@
+"""Levenberg-Marquardt steps on all that an adaptive face has: bone motions, Gaussians and places, together.
+
+Derived in lesson 5. Descent moves each number by its own slope; here each step solves for all of them at once, so that
+a bone knows what its neighbours are about to do.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from asm_teach.binding import Chart
+from asm_teach.gaussnewton import NUMBERS, Points, Posed, equations, gaussians_of
+from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.motion import Motion, matrices_jacobian
+from asm_teach.priors import Prior
+from asm_teach.pull import Pull
+
+FREE = ("motion", "weights", "binding")
+_MOST_TRIES = 6  # dampings tried before an iteration gives up
+_LONGEST = 0.7  # of a step of any Gaussian: in widths, logarithms of widths and of shares. Beyond it no slope holds.
+
+
+class JointFit:
+    """A model on its way to a target; `model` itself is written by `finish`.
+
+    free: what moves, of "motion", "weights" (centres, widths and shares of the Gaussians) and "binding" (the places of
+    the bones; a bone's Gaussians go with it). A static model has motion only.
+    """
+
+    def __init__(self, model: SkinnedModel, free: tuple[str, ...], prior: Prior) -> None:
+        self.model = model
+        self.motion = Motion.of(model)
+        self.bind_points = model.bind_points().detach().double()
+        self.damping = 1e-3
+        device, bones = model.vertices.device, len(model.rig)
+        self.gaussians = self.start = self._spread = None
+        self._moves = "motion" in free
+        widths = [prior.translation] * 3 + [prior.rotation] * 3 + [prior.log_scale] * 3
+        self._width = torch.tensor(widths, dtype=torch.float64, device=device).repeat(bones)
+        # Where the head is as a whole no prior can know.
+        belief = torch.ones(bones, 9, dtype=torch.float64, device=device)
+        belief[model.rig.parents < 0, :6] = 0
+        self._belief = belief.flatten()
+        self._adapts = isinstance(model, AdaptiveSkinningModel) and ("weights" in free or "binding" in free)
+        self._binds = "binding" in free
+        if isinstance(model, AdaptiveSkinningModel):
+            self.gaussians = self.start = gaussians_of(model)
+        if self._adapts:
+            wide = self.start[:, :1, 2].exp().expand(-1, model.components)
+            ones = torch.ones_like(wide)
+            self._unit = torch.stack([wide, wide, ones, wide, ones, ones], -1)  # (J, K, 6): of chart or nothing
+            scales = [prior.mixture_mean] * 2 + [prior.mixture_factor] * 3 + [prior.mixture_logits]
+            self._span = self._unit * self._unit.new_tensor(scales)
+            if "weights" not in free:  # a bone's Gaussians share one shift, its own
+                self._spread = self._shifts(prior.bone_uv)
+
+    def _shifts(self, bone_uv: float) -> Tensor:
+        """(6 K J, 2 J): from the shifts of the bones, in `bone_uv` of the chart, to the Gaussians' numbers."""
+        bones, components = self.start.shape[:2]
+        spread = self._span.new_zeros(bones, components, NUMBERS, bones, 2)
+        each = torch.arange(bones, device=spread.device)
+        for axis in range(2):
+            spread[each, :, axis, each, axis] = bone_uv / self._span[..., axis]
+        return spread.view(bones * components * NUMBERS, bones * 2)
+
+    def pose(self, points: Points) -> Posed:
+        """Points of the face as they are now."""
+        return self._posed(points, self.motion, self.gaussians)
+
+    def _posed(self, points: Points, motion: Motion, gaussians: Tensor | None) -> Posed:
+        return Posed(points, motion.matrices(self.bind_points, self.model.rig), gaussians)
+
+    def _deviations(self, motion: Motion, gaussians: Tensor | None, adapts: bool) -> Tensor:
+        """How far the unknowns are from where the prior believes them, in its standard deviations."""
+        parts = []
+        if self._moves:
+            parts.append(self._belief * motion.numbers().flatten() / self._width)
+        if adapts:
+            away = ((gaussians - self.start) / self._span).flatten()
+            if self._spread is not None:  # all Gaussians of a bone say the same: ask the first
+                away = away @ self._spread / self._spread.square().sum(0)
+            parts.append(away)
+        return torch.cat(parts)
+
+    def step(self, points: Points, pull: Pull, noise: float, adapt: bool = True, unity: float = 0.0) -> float:
+        """One step, taken only if it makes the energy smaller; returns the energy of the vertices, mm^2.
+
+        noise: mm that weigh as much as one standard deviation of the prior. adapt: whether the Gaussians may move yet.
+        unity: mm^2 that it costs if the shares pi of a bone sum to e instead of 1. Held to 1 from the start, a bone's
+        strength is tied to its width, and the steps get short; let loose and drawn in, they end lower.
+        """
+        adapts = self._adapts and adapt
+        part = len(points.homogeneous) / len(self.model.vertices)
+        trust, unity = noise * noise * part, unity * part
+        posed = self.pose(points)
+        first, second = self._system(posed, pull, adapts)
+        deviations = self._deviations(self.motion, self.gaussians, adapts)
+        energy = pull.cost(posed.vertices)
+        before = energy + trust * deviations.square().sum().item() + unity * self._excess(self.gaussians)
+        first = first + trust * deviations
+        if adapts and unity:
+            self._draw_in(first, second, unity)
+        own = second.diagonal().clone()
+        for _ in range(_MOST_TRIES):
+            second.diagonal().copy_(own * (1 + self.damping) + trust + 1e-9 * own.mean())
+            lower, failed = torch.linalg.cholesky_ex(second)
+            if not failed:
+                step = -torch.cholesky_solve(first[:, None], lower)[:, 0]
+                motion, gaussians = self._moved(step, adapts)
+                trial = pull.cost(self._posed(points, motion, gaussians).vertices)
+                deviations = self._deviations(motion, gaussians, adapts)
+                after = trial + trust * deviations.square().sum().item() + unity * self._excess(gaussians)
+                if after < before:
+                    self.motion, self.gaussians = motion, gaussians
+                    self.damping = max(0.5 * self.damping, 1e-7)
+                    return trial
+            self.damping = max(4 * self.damping, 1e-5)
+        return energy
+
+    def _excess(self, gaussians: Tensor | None) -> float:
+        """Squared logarithms of what the shares of each bone sum to."""
+        return 0.0 if gaussians is None else gaussians[..., 5].logsumexp(1).square().sum().item()
+
+    def _draw_in(self, first: Tensor, second: Tensor, unity: float) -> None:
+        """Add to the system what draws those sums to 1."""
+        if self._spread is not None:
+            return
+        slope = self.gaussians[..., 5].softmax(1) * self._span[..., 5]  # (J, K)
+        place = torch.arange(self._span.numel(), device=slope.device).view_as(self._span)[..., 5]
+        place = place + len(first) - self._span.numel()
+        first[place] += unity * slope * self.gaussians[..., 5].logsumexp(1, keepdim=True)
+        second[place[:, :, None], place[:, None]] += unity * slope[:, :, None] * slope[:, None]
+
+    def _moved(self, step: Tensor, adapts: bool) -> tuple[Motion, Tensor | None]:
+        motion, gaussians = self.motion, self.gaussians
+        if self._moves:
+            motion = motion.moved((step[: len(self._width)] * self._width).view(-1, 9))
+            step = step[len(self._width) :]
+        if adapts:
+            if self._spread is not None:
+                step = self._spread @ step
+            away = step.view_as(self._span) * self._span
+            longest = (away / self._unit).abs().amax((1, 2), keepdim=True)
+            gaussians = gaussians + away * (_LONGEST / longest).clamp_max(1)
+        return motion, gaussians
+
+    def _system(self, posed: Posed, pull: Pull, adapts: bool) -> tuple[Tensor, Tensor]:
+        """First derivative (m,) and Gauss-Newton's second (m, m) of half the energy by the unknowns."""
+        found = equations(posed, pull.gradient(posed.vertices), pull.patches(), adapts)
+        parts, rows = [], []
+        if self._moves:
+            follow = matrices_jacobian(self.motion, self.bind_points, self.model.rig)  # (J, 3, 4, J, 9)
+            follow = torch.einsum("lrajk,ab->rlbjk", follow, posed.points.unit).flatten(3).flatten(1, 2) * self._width
+            parts.append(torch.einsum("re,reu->u", found.by_matrices.double(), follow))
+            gram = found.gram.double()
+            rows.append([sum(one.T @ (gram @ one) for one in follow)])
+        if adapts:
+            span, spread = self._span.flatten(), self._spread
+            by, curvature = found.by_gaussians * span, found.curvature.double() * span[:, None] * span
+            if spread is not None:
+                by, curvature = by @ spread, spread.T @ curvature @ spread
+            parts.append(by)
+            if self._moves:
+                mixed = sum((one.float().T @ mix).double() for one, mix in zip(follow, found.mixed, strict=True)) * span
+                mixed = mixed if spread is None else mixed @ spread
+                rows[0].append(mixed)
+                rows.append([mixed.T, curvature])
+            else:
+                rows.append([curvature])
+        return torch.cat(parts), torch.cat([torch.cat(row, 1) for row in rows])
+
+    def settle(self, points: Points, pull: Pull, noise: float) -> None:
+        """Make the shares of each bone sum to exactly 1, and let the motions answer to that."""
+        if self._adapts:
+            self.gaussians = self.gaussians.clone()
+            self.gaussians[..., 5] -= self.gaussians[..., 5].logsumexp(1, keepdim=True)
+            if self._moves:
+                for _ in range(2):
+                    self.step(points, pull, noise, adapt=False)
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Write motion, Gaussians and places into the model.
+
+        The weights know only where a Gaussian is, not how its centre divides into the bone's place and its own offset:
+        a bone that may move sits at the middle of its Gaussians. Its motion is then told about its new pivot.
+        """
+        model = self.model
+        if self._adapts:
+            share = self.gaussians[..., 5].softmax(1)[..., None]
+            if self._binds:
+                shift = (share * (self.gaussians - self.start)[..., :2]).sum(1)
+                model.bone_uv.copy_(_on_chart(model.chart, model.bone_uv.double() + shift))
+            model.mixture_mean.copy_(self.gaussians[..., :2] - model.bone_uv[:, None].double())
+            model.mixture_factor.copy_(self.gaussians[..., 2:5])
+            model.mixture_logits.copy_(self.gaussians[..., 5])
+        self.motion.about(self.bind_points, model.bind_points().double()).give_to(model)
+
+
+def _on_chart(chart: Chart, places: Tensor) -> Tensor:
+    """Places (J, 2), each brought to the nearest point of the chart."""
+    at = chart.locate(places)
+    return (at.barycentric[..., None] * chart.uv.double()[chart.faces[at.face]]).sum(-2)

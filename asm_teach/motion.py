@@ -1,0 +1,111 @@
+"""The motion of all bones as numbers that a second-order step can move: nine a bone, and how the face follows them.
+
+Derived in lesson 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import roma
+import torch
+from torch import Tensor
+
+from asm_teach.model import SkinnedModel
+from asm_teach.transforms import Rig, affine_compose, affine_inverse, bind_matrices, skinning_matrices
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """The bones' own motions T = translate . rotate . scale of eq. (1), in float64.
+
+    translation: (J, 3) mm. rotation: (J, 3, 3). log_scale: (J, 3): whatever it is, the scale stays positive.
+    """
+
+    translation: Tensor
+    rotation: Tensor
+    log_scale: Tensor
+
+    @classmethod
+    def of(cls, model: SkinnedModel) -> Motion:
+        """The motion that a model has now."""
+        translation, rotation, log_scale = (
+            part.detach().double() for part in (model.translation, model.rotation, model.log_scale)
+        )
+        return cls(translation, roma.rotvec_to_rotmat(rotation), log_scale)
+
+    @torch.no_grad()
+    def give_to(self, model: SkinnedModel) -> None:
+        """Move the bones of a model like this."""
+        numbers = self.numbers().to(model.translation)
+        for part, values in zip(
+            (model.translation, model.rotation, model.log_scale), numbers.split(3, dim=1), strict=True
+        ):
+            part.copy_(values)
+
+    def numbers(self) -> Tensor:
+        """(J, 9): translation in mm, rotation vector in radians, logarithm of the scale."""
+        return torch.cat([self.translation, roma.rotmat_to_rotvec(self.rotation), self.log_scale], 1)
+
+    def moved(self, step: Tensor) -> Motion:
+        """The motion after a step (J, 9); its rotation is a turn that comes after the one there is."""
+        turn = roma.rotvec_to_rotmat(step[:, 3:6])
+        return Motion(self.translation + step[:, :3], turn @ self.rotation, self.log_scale + step[:, 6:])
+
+    def own(self) -> Tensor:
+        """The matrices T, (J, 3, 4)."""
+        return torch.cat([self.rotation * self.log_scale.exp()[:, None, :], self.translation[..., None]], 2)
+
+    def matrices(self, points: Tensor, rig: Rig) -> Tensor:
+        """The matrices S = G B^-1 of eq. (1), (J, 3, 4), for bones bound at `points` (J, 3)."""
+        return skinning_matrices(bind_matrices(points), self.own(), rig)
+
+    def about(self, old: Tensor, new: Tensor) -> Motion:
+        """The motion that does the same with the bones bound at points `new` (J, 3) instead of `old`.
+
+        B T B^-1 moves a point by p + t - A p, where T = [A | t]: another p asks for another t, and nothing else.
+        """
+        linear, away = self.own()[..., :3], old - new
+        shift = away - (linear @ away[..., None])[..., 0]
+        return Motion(self.translation + shift, self.rotation, self.log_scale)
+
+
+def matrices_jacobian(motion: Motion, points: Tensor, rig: Rig) -> Tensor:
+    """How the matrices S follow a step of the motion, (J, 3, 4, J, 9): [l, :, :, j, k] is dS_l / d step_jk.
+
+    A bone moves its descendants: dS_l = dS_j (S_j^-1 S_l) where j is l or an ancestor of it, else nothing. And
+    S_j = S_p X_j with X_j = B T B^-1 = [A | p + t - A p], so that dX = [dA | dt - dA p]; a turn after the rotation
+    gives dA = [e]x A, a growing scale dA = A e e^T.
+    """
+    own, bones = motion.own(), len(rig)
+    linear = own[..., :3]
+    axes = torch.eye(3, dtype=own.dtype, device=own.device)
+    crosses = torch.linalg.cross(axes[:, None, :].expand(3, 3, 3), axes.expand(3, 3, 3)).mT  # [k] is [e_k]x
+    change = own.new_zeros(bones, 9, 3, 4)
+    change[:, 0:3, :, 3] = axes
+    change[:, 3:6, :, :3] = crosses @ linear[:, None]
+    change[:, 6:9, :, :3] = (linear[..., None] * axes).permute(0, 3, 1, 2)
+    change[:, 3:, :, 3] = -(change[:, 3:, :, :3] @ points[:, None, :, None])[..., 0]
+
+    matrices = motion.matrices(points, rig)
+    above = matrices[rig.parents.clamp_min(0), :, :3]
+    above = torch.where((rig.parents < 0)[:, None, None], axes, above)
+    change = above[:, None] @ change  # dS_j by its own nine numbers
+    mover, moved = _descents(rig)
+    rest = affine_compose(affine_inverse(matrices)[mover], matrices[moved])
+    handed_down = change[mover][..., :3] @ rest[:, None]  # of an affine matrix with nothing in its last row
+    handed_down[..., 3] += change[mover][..., 3]
+    jacobian = own.new_zeros(bones, bones, 9, 3, 4)
+    jacobian[moved, mover] = handed_down
+    return jacobian.permute(0, 3, 4, 1, 2)
+
+
+def _descents(rig: Rig) -> tuple[Tensor, Tensor]:
+    """All pairs of a bone and itself or one of its descendants, as (n,) and (n,)."""
+    moved = torch.arange(len(rig), device=rig.parents.device)
+    mover, pairs = moved, []
+    while len(mover):
+        pairs.append(torch.stack([mover, moved]))
+        above = rig.parents[mover]
+        mover, moved = above[above >= 0], moved[above >= 0]
+    return tuple(torch.cat(pairs, 1))

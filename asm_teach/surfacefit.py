@@ -1,0 +1,100 @@
+"""Where the vertices of a face are to go on a raw scan: its closest points, if they can be trusted. Lesson 6."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from asm_teach.closest import Surface, to_array
+from asm_teach.mesh import Mesh, vertex_normals
+from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.pull import Bend, Pull
+
+_REACH = (12.0, 3.0)  # mm beyond which a closest point says little, at first and after half of the fit
+_STIFF = (8.0, 0.7)  # mm that it costs to move a vertex by an edge against its neighbours, at first and in the end
+_FACING = 0.5  # cosine that the normals of both surfaces must share
+_SLIDE = 0.1  # how much a vertex is held where its closest point is, along the surface, against 1 across it
+_BESIDE = 0.1  # how much a vertex counts that is not in the part "face": hair and collar are often there
+_LANDMARK = 20.0  # how much a landmark counts at first, in vertices
+
+
+class SurfacePull(Pull):
+    """A pull towards the closest points of a scan (mm), found anew by `look`.
+
+    A point counts less the further it is (Geman and McClure's loss), and nothing where the normals disagree or where
+    it lies on the rim of the scan, beyond which the face goes on unseen. The vertices may slide along the surface.
+    """
+
+    def __init__(
+        self, model: SkinnedModel, scan: Mesh, bending: float | None, landmarks: Tensor | None, unit: float
+    ) -> None:
+        device = model.vertices.device
+        self.mesh, self.scan = model.mesh, scan.to("cpu")
+        self.surface = Surface(scan.vertices, scan.faces)
+        self.normals = vertex_normals(self.scan.vertices.double(), self.scan.faces)
+        self.rim = _rim(self.scan)
+        self.stiffness = 1.0 if bending is None else 0.25 / bending
+        rest = model().detach().float()
+        self.belief = torch.ones(len(rest), device=device)
+        if "face" in model.mesh.parts:
+            self.belief *= _BESIDE
+            self.belief[model.mesh.part_vertices("face")] = 1.0
+        self.marks = None
+        if landmarks is not None:
+            known = landmarks.isfinite().all(1).nonzero()[:, 0]
+            corners = model.mesh.landmarks["ibug68"].nearest_vertices(model.mesh.faces)[known.to(device)]
+            self.marks = corners, (unit * landmarks[known]).to(rest)
+        uv = model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
+        every = torch.arange(len(rest), device=device)
+        super().__init__(uv, every, rest, torch.zeros_like(self.belief), Bend.of(model.mesh), rest)
+        self.distance = torch.zeros_like(self.belief)
+
+    def look(self, vertices: Tensor, done: float) -> None:
+        """Find closest points and how far they can be trusted; done: how much of the fit is over, 0 to 1."""
+        reach = _between(*_REACH, 2 * done)
+        points = to_array(vertices)
+        nearest, distance, face = self.surface.closest(points)
+        normal = self._normals(nearest, face)
+        foot, distance = (torch.from_numpy(x).to(vertices) for x in (nearest, distance))
+        normal = normal.to(vertices)
+        away = vertices - foot
+        across = (away * normal).sum(1)
+        facing = (vertex_normals(vertices, self.mesh.faces) * normal).sum(1)
+        beyond = self.rim[torch.from_numpy(face)].to(vertices.device) & (across.abs() < 0.7 * distance)
+        seen = (facing > _FACING) & ~beyond
+        trust = (1 + (distance / reach).square()).reciprocal().square()
+        self.distance = across.abs()
+        weight = self.belief * trust * seen
+        target = vertices - across[:, None] * normal - _SLIDE * (away - across[:, None] * normal)
+        if self.marks is not None and done < 0.5:
+            rows, places = self.marks
+            weight[rows], target[rows] = _LANDMARK * (1 - 2 * done), places
+        self.aim(target, weight)
+        self.stiffen(self.stiffness * _between(*_STIFF, done))
+
+    def error(self, vertices: Tensor) -> float:
+        """Mean distance in mm to the tangent planes of the closest points that were found last."""
+        return (self.weight * self.distance).sum().item() / max(self.weight.sum().item(), 1e-9)
+
+    def _normals(self, nearest: object, face: object) -> Tensor:
+        """The scan's normals at its closest points, blended from those of its vertices."""
+        corners = self.scan.faces[torch.from_numpy(face)]
+        a, b, c = self.scan.vertices.double()[corners].unbind(1)
+        p = torch.from_numpy(nearest)
+        areas = [torch.linalg.vector_norm(torch.linalg.cross(x - p, y - p), dim=1) for x, y in ((b, c), (c, a), (a, b))]
+        share = torch.stack(areas, 1)
+        share = share / share.sum(1, keepdim=True).clamp_min(1e-30)
+        normal = (share[..., None] * self.normals[corners]).sum(1)
+        return normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True).clamp_min(1e-9)
+
+
+def _between(first: float, last: float, done: float) -> float:
+    return first * (last / first) ** min(1.0, done)
+
+
+def _rim(mesh: Mesh) -> Tensor:
+    """(F,) which faces have an edge that no other face shares."""
+    ends = torch.stack([mesh.faces, mesh.faces.roll(-1, 1)], -1).sort(-1).values
+    keys = ends[..., 0] * len(mesh.vertices) + ends[..., 1]  # (F, 3)
+    _, number, count = torch.unique(keys, return_inverse=True, return_counts=True)
+    return (count[number] == 1).any(1)
