@@ -34,6 +34,8 @@ def main_piece(patch: Patch, marks: Points) -> Patch:
     patch = Patch(patch.vertices, faces, patch.ids).keep(proper(faces))
     known = marks[np.isfinite(marks).all(1)]
     while True:
+        if len(patch.faces) == 0:
+            raise ValueError("mesh: its faces hang together in no surface (more than two at most edges): repair it")
         piece = pieces(patch.faces)
         if piece.any():
             held = piece[Skin(patch.vertices, patch.faces).put(known).face]
@@ -71,9 +73,7 @@ def without_body(raw: Patch, main: Patch, guide: Guide, marks: Points, notes: li
 def _above_neck(guide: Guide, points: Points) -> NDArray[np.float64] | None:
     """(n,) mm above the plane through the rim of the source's neck; None for a source without a rim."""
     faces = guide.source.mesh.faces.numpy()
-    piece = pieces(faces)
-    skin = piece == np.bincount(piece[guide.source.landmarks.faces.numpy()]).argmax()
-    loops = boundary_loops(faces[skin])
+    loops = boundary_loops(main_piece(Patch(guide.vertices, faces, np.arange(len(faces))), guide.source_marks).faces)
     if not loops:
         return None
     rim = guide.vertices[min(loops, key=lambda loop: guide.vertices[loop, 1].mean())]

@@ -45,20 +45,32 @@ def weld(vertices: Points, faces: Faces) -> NDArray[np.int64]:
     """
     rim = np.unique(edges_of(faces)[uses_of(faces) == 1])
     number = np.arange(len(vertices))
-    if len(rim):
-        extent = np.ptp(vertices[np.unique(faces)], axis=0).max()
-        place = np.round(vertices[rim] / max(_SAME_PLACE * extent, 1e-300)) + 0.0  # -0 and 0 are one place
-        _, first, inverse = np.unique(place, axis=0, return_index=True, return_inverse=True)
-        number[rim] = rim[first[inverse.ravel()]]
+    number[rim] = rim[_first_there(vertices, rim)]
     return number
 
 
 def proper(faces: Faces) -> NDArray[np.bool_]:
-    """(F,) which faces have three different corners and are not there already."""
-    key = np.sort(faces, 1)
-    first = np.zeros(len(faces), bool)
-    first[np.unique(key, axis=0, return_index=True)[1]] = True
-    return first & (np.diff(key, axis=1) > 0).all(1)
+    """(F,) which faces have three different corners."""
+    return (faces != np.roll(faces, 1, axis=1)).all(1)
+
+
+def once(vertices: Points, faces: Faces) -> NDArray[np.bool_]:
+    """(F,) which faces do not lie where an earlier one lies with all its corners, as on a mesh with two sides."""
+    used, local = np.unique(faces, return_inverse=True)
+    place = np.sort(_first_there(vertices, used)[local].reshape(faces.shape), axis=1)
+    _, first = np.unique(place, axis=0, return_index=True)
+    flat = (np.diff(place, axis=1) == 0).any(1)  # a face without area may lie where another one does
+    return np.isin(np.arange(len(faces)), first) | flat
+
+
+def _first_there(vertices: Points, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) for each of some vertices (n,), which of them is the first in its place, up to rounding."""
+    if len(chosen) == 0:
+        return chosen
+    extent = np.ptp(vertices[chosen], axis=0).max()
+    place = np.round(vertices[chosen] / max(_SAME_PLACE * extent, 1e-300)) + 0.0  # -0 and 0 are one place
+    _, first, inverse = np.unique(place, axis=0, return_index=True, return_inverse=True)
+    return first[inverse.ravel()]
 
 
 def pieces(faces: Faces) -> NDArray[np.int64]:

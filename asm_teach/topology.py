@@ -19,7 +19,7 @@ from asm_teach.chartcheck import ChartReport
 from asm_teach.cropping import cut_out, main_piece, outside_out, with_a_rim, without_body
 from asm_teach.data import Head, load_head
 from asm_teach.landmarks import LandmarkSet
-from asm_teach.manifold import Patch, proper
+from asm_teach.manifold import Patch, once, proper
 from asm_teach.marks import Marks, mark_points
 from asm_teach.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel
@@ -116,8 +116,9 @@ def prepare_head(
 
     faces = mesh.faces.numpy()
     ids = np.arange(len(faces)) if part is None else _part_faces(mesh, part)
-    ids = ids[proper(faces[ids])]
     raw = Patch(placement.forward(mesh.vertices.double().numpy()), faces[ids], ids)
+    raw = raw.keep(proper(raw.faces))
+    raw = raw.keep(once(raw.vertices, raw.faces))
     _check_on_mesh(raw, marks)
     raw = outside_out(raw, guide, notes)
     main = main_piece(raw, marks)

@@ -12,6 +12,7 @@ from asm_teach.manifold import (
     edges_of,
     grow_disc,
     handles,
+    once,
     pieces,
     proper,
     turn_together,
@@ -97,9 +98,15 @@ def test_weld_joins_the_two_sides_of_a_cut_and_nothing_else() -> None:
     assert (weld(lips, faces) == np.arange(len(lips))).all()
 
 
-def test_proper_faces_have_three_corners_and_occur_once() -> None:
+def test_faces_that_are_no_triangles_or_lie_on_others_are_told() -> None:
     faces = np.array([[0, 1, 2], [1, 2, 0], [2, 1, 0], [3, 3, 4], [1, 2, 3]])
-    assert proper(faces).tolist() == [True, False, False, False, True]
+    assert proper(faces).tolist() == [True, True, True, False, True]
+    vertices = np.random.default_rng(0).normal(size=(5, 3))
+    assert once(vertices, faces[[0, 1, 2, 4]]).tolist() == [True, False, False, True]
+    # The back of a sheet has vertices of its own in the same places.
+    sheet, front = grid()
+    both, sides = np.concatenate([sheet, sheet]), np.concatenate([front, front[:, ::-1] + len(sheet)])
+    assert once(both, sides).tolist() == [True] * len(front) + [False] * len(front)
 
 
 def test_fins_and_bow_ties_are_knots() -> None:

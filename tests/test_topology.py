@@ -219,6 +219,17 @@ def two_heads() -> Mesh:
     return Mesh(torch.cat([other, BARE.vertices]), torch.cat([BARE.faces, BARE.faces + len(other)]))
 
 
+def two_sided() -> Mesh:
+    """Every face again from behind, with vertices of its own, as games draw thin things."""
+    count = len(BARE.vertices)
+    return Mesh(torch.cat([BARE.vertices, BARE.vertices]), torch.cat([BARE.faces, BARE.faces.flip(1) + count]))
+
+
+def loose_triangles() -> Mesh:
+    """Every face with vertices of its own, as STL files have them."""
+    return Mesh(BARE.vertices[BARE.faces].reshape(-1, 3), torch.arange(BARE.faces.numel()).reshape(-1, 3))
+
+
 @pytest.mark.parametrize(
     ("mesh", "note", "lost"),
     [
@@ -229,8 +240,10 @@ def two_heads() -> Mesh:
         (with_rubbish(), "vertices: 4 of the file's 5278 have no part in the model", 6),
         (flattened(), "", 10),
         (two_heads(), "vertices: 5274 of the file's 10548 have no part in the model", 5274),
+        (two_sided(), "vertices: 5274 of the file's 10548 have no part in the model", 5274),
+        (loose_triangles(), "vertices: 26142 of the file's 31416 have no part in the model", 26142),
     ],
-    ids=["closed", "handle", "inside out", "some turned", "rubbish", "flat faces", "two heads"],
+    ids=["closed", "handle", "inside out", "turned", "rubbish", "flat", "two heads", "two-sided", "loose"],
 )
 def test_meshes_with_faults_are_mended(bare: PreparedHead, mesh: Mesh, note: str, lost: int) -> None:
     head = prepare_head(mesh, EIGHT)
