@@ -136,12 +136,13 @@ def lay_out(
     for name, weights in (("mean value", _mean_value), ("uniform", _uniform)):
         start = weights(filled_points, filled)
         plane = _solve(start, loops[rim], circle)
-        tried.append(attempt(f"{name} map to a disc", plane))
+        first = attempt(f"{name} map to a disc", plane)
+        plane = _relieved(filled_points, filled, wanted, say, start, plane, loops[rim], circle)
+        second = attempt(f"{name} map with its stretch relieved", plane)
+        # Either may be too fine for the type of the numbers: in exact ones both are injective.
+        tried += [first, second] if second.ok or not first.ok else [second, first]
         if tried[-1].ok:
-            plane = _relieved(filled_points, filled, wanted, say, start, plane, loops[rim], circle)
-            relieved = attempt(f"{name} map with its stretch relieved", plane)
-            # A relief too fine for the type of the numbers is given up.
-            return (*tried, relieved) if relieved.ok else (*tried[:-1], relieved, tried[-1])
+            return tuple(tried)
     raise ValueError(
         "faces: no injective chart was found (" + "; ".join(map(str, tried)) + "): the mesh has triangles too thin or "
         "too small for the type of its numbers; remesh it, or give it in float64"
@@ -229,7 +230,7 @@ def _stretch(
     (ax, ay), (bx, by) = (p[:, 1] - p[:, 0]).T, (p[:, 2] - p[:, 0]).T
     twice = ax * by - ay * bx
     away = np.roll(p, -1, 1) - np.roll(p, 1, 1)  # (F, 3, 2) the edge opposite to each corner
-    derivative = np.einsum("fkx,fkd->fxd", q, away) / np.maximum(np.abs(twice), 1e-300)[:, None, None]
+    derivative = np.einsum("fkx,fkd->fxd", q, away) / np.maximum(np.abs(twice), 1e-60)[:, None, None]
     square = np.square(derivative).sum((1, 2)) / 2 * room**2
     area = np.linalg.norm(np.cross(q[:, 1] - q[:, 0], q[:, 2] - q[:, 0]), axis=1) * room**2 * say
     area = np.maximum(area, 1e-9 * area.mean())

@@ -187,9 +187,20 @@ def test_what_cannot_be_laid_out() -> None:
     with pytest.raises(ValueError, match="this surface is closed: cut a part away"):
         lay_out(torch.eye(4)[:, :3], tetrahedron)
     # A vertex whose neighbours are all the same three corners of the rim, ever deeper: nothing is left in float32.
-    faces, count = [[0, 1, 3], [1, 2, 3], [2, 0, 3]], 40
+    with pytest.raises(ValueError, match="no injective chart was found .*flipped.*float64"):
+        lay_out(*nested(200))
+
+
+def nested(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A triangle cut in three round a new vertex, one of the three again, and so on: points at random."""
+    faces = [[0, 1, 3], [1, 2, 3], [2, 0, 3]]
     for new in range(4, count):
         a, b, c = faces.pop()
         faces += [[a, b, new], [b, c, new], [c, a, new]]
-    with pytest.raises(ValueError, match="no injective chart was found .*flipped.*float64"):
-        lay_out(torch.rand(count, 3, generator=torch.Generator().manual_seed(0)), torch.tensor(faces))
+    return torch.rand(count, 3, generator=torch.Generator().manual_seed(0)), torch.tensor(faces)
+
+
+def test_relief_can_mend_a_map_that_is_too_fine_for_its_numbers() -> None:
+    vertices, faces = nested(40)
+    assert [one.ok for one in lay_out(vertices, faces)] == [False, True]
+    assert [one.ok for one in lay_out(vertices.double(), faces)] == [True, True]
