@@ -120,16 +120,16 @@ class LinearMorphableModel:
             raise ValueError(f"coefficients: expected (..., {len(self)}), found {tuple(coefficients.shape)}")
         return self.mean + ((coefficients * self.deviations) @ self.modes.flatten(1)).unflatten(-1, (-1, 3))
 
-    def project(self, target: Tensor, prior: float = 0.0) -> Tensor:
+    def project(self, target: Tensor, noise: float = 0.0) -> Tensor:
         """Coefficients (M,) of the face nearest to `target` (V, 3) mm, which lies where the mean lies; closed form.
 
-        Minimises sum_i |x_i(c) - target_i|^2 + prior |c|^2, with the prior in mm^2: the squared noise of a coordinate
-        of the target. Raises ValueError for a target of another size, NaN, and a prior below zero.
+        Minimises sum_i |x_i(c) - target_i|^2 + noise^2 |c|^2: noise is the mm of a vertex that weigh as much as one
+        standard deviation. Raises ValueError for a target of another size or with NaN.
         """
-        self.check_target(target, prior)
+        self.check_target(target)
         basis = self.basis()
         away = (target.double() - self.mean.double()).flatten()
-        return solve_ridge(basis @ basis.T, basis @ away, prior).to(target.dtype)
+        return solve_ridge(basis @ basis.T, basis @ away, noise**2).to(target.dtype)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one `.npz` file, whole or not at all. Texture and quads stay behind."""
@@ -170,13 +170,11 @@ class LinearMorphableModel:
         """What a coefficient of 1 adds, (M, 3 V) mm, float64."""
         return (self.modes * self.deviations[:, None, None]).double().flatten(1)
 
-    def check_target(self, target: Tensor, prior: float) -> None:
-        """Raise a ValueError for a target (V, 3) of another size or with NaN, or a prior below zero."""
+    def check_target(self, target: Tensor) -> None:
+        """Raise a ValueError for a target (V, 3) of another size or with NaN."""
         check_points(target, "target", 3)
         if len(target) != len(self.mean):
             raise ValueError(f"target: found {len(target)} vertices; this model has {len(self.mean)}, in their order")
-        if not 0 <= prior < math.inf:
-            raise ValueError(f"prior: give mm^2, 0 or above, found {prior}")
 
 
 def principal_axes(away: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,57 +1,140 @@
-"""Fit a linear morphable model: coefficients and a rigid motion, solved for together. Derived in lesson 5."""
+"""Fit a linear morphable model to a scan: coefficients and a rigid motion, solved for together. Derived in lesson 5."""
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import roma
 import torch
 from torch import Tensor
 
 from asm_teach.alignment import Alignment, align_points, apply_alignment
+from asm_teach.fitting import Record, iterate
+from asm_teach.mesh import Mesh
 from asm_teach.morphable import LinearMorphableModel, solve_ridge
+from asm_teach.placing import place_scan
+from asm_teach.surfacefit import SurfacePull
 
-STILL = 1e-7  # mm: a step that moves the face less than this is the last
+RAW_STEPS = 50
+_EARLY = 10.0  # mm of noise that a fit to a raw scan begins with, as `fit_scan` does
+_STILL = 1e-7  # mm: a step that moves the face less than this is the last
 
 
 @dataclass(frozen=True, eq=False)
 class MorphableFit:
-    """A linear model fitted to a face.
+    """A linear model fitted to a scan.
 
     model: as given. coefficients: (M,) standard deviations. alignment: (s, R, t) of the face in space. vertices: (V, 3)
-    mm, where the target lies. seconds: how long it took.
+    mm, where the scan lies. history, scan, notes: as those of a `Fit`.
     """
 
     model: LinearMorphableModel
     coefficients: Tensor
     alignment: Alignment
     vertices: Tensor
-    seconds: float
+    history: tuple[Record, ...] = field(default=(), repr=False)
+    scan: Mesh | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """How long the fit took."""
+        return self.history[-1].seconds if self.history else 0.0
 
 
 def fit_morphable(
-    model: LinearMorphableModel, target: Tensor, *, prior: float = 0.01, scale: bool = False, steps: int = 30
+    model: LinearMorphableModel,
+    scan: Mesh,
+    *,
+    landmarks: Tensor | None = None,
+    mask: Tensor | None = None,
+    scale: bool = True,
+    noise: float = 0.2,
+    steps: int | None = None,
+    progress: bool = True,
 ) -> MorphableFit:
-    """Fit a linear model to a registered face `target` (V, 3) mm that may lie anywhere.
+    """Fit a linear model to a scan anywhere in space, as `fit_scan` fits a skinned one.
 
-    Minimises sum_i |s R x_i(c) + t - target_i|^2 + s^2 prior |c|^2 over the coefficients c, the rotation R, the shift t
-    and, if `scale`, the scale s (else 1). The start is the rigid motion that brings the mean face closest; each
-    Gauss-Newton step solves for all of them together, and a few are enough. The prior is in mm^2, the squared noise of
-    a coordinate; its default stands for 0.1 mm.
+    Minimises sum_i a_i |s R x_i(c) + t - target_i|^2 + s^2 noise^2 |c|^2 over the coefficients c, the rotation R, the
+    shift t and, if `scale`, the scale s. Each Gauss-Newton step solves for all of them together. The targets of a
+    registered mesh are its own vertices, and a few steps from the closest rigid motion are enough. On a raw scan they
+    are the closest points of its surface, found and trusted as in `fit_scan` (`SurfacePull`), with its course of noise.
 
-    Raises ValueError for a target of another size, NaN, a prior below zero and fewer than one step.
+    Args:
+        scan: a mesh with the model's own faces is taken as registered, any other as a raw scan.
+        landmarks: (68, 3) where the model's "ibug68" lie on a raw scan, in its unit; NaN rows are unknown.
+        mask: of a registered mesh, (V,) how much each vertex counts, 1 by default; of a raw scan, (V,) or (F,) bool.
+        scale: whether the face may grow as a whole, as that of a skinned model may.
+        noise: mm of a vertex that weigh as much as one standard deviation of a coefficient; 0 for no prior.
+        steps: at most 30 for a registered mesh and 50 for a raw one where none is given.
+
+    Raises:
+        ValueError: a scan that is no mesh, has no face to be found in it or NaN; a mask or landmarks of the wrong
+            shape; a noise below zero; fewer than one step.
     """
-    model.check_target(target, prior)
-    if steps < 1:
+    if not isinstance(scan, Mesh):
+        raise ValueError(f"scan: expected a Mesh, found a {type(scan).__name__}; mesh.with_vertices makes one")
+    if not 0 <= noise < math.inf:
+        raise ValueError(f"noise: give millimetres, 0 or above, found {noise}")
+    if steps is not None and steps < 1:
         raise ValueError(f"steps: a fit needs at least one step, found {steps}")
-    begin = time.perf_counter()
-    goal = target.double()
+    if not torch.equal(scan.faces, model.mesh.faces) or scan.vertices.shape != model.mean.shape:
+        return _fit_raw(model, scan, landmarks, mask, scale, noise, steps or RAW_STEPS, progress)
+    if landmarks is not None:
+        raise ValueError("landmarks: this scan is registered to the model, vertex by vertex; leave them out")
+    model.check_target(scan.vertices)
+    weight = None if mask is None else _check_weights(mask, len(model.mean))
+    begin, history = time.perf_counter(), []
+    goal = scan.vertices.double()
     face = PlacedFace(model, align_points(model.mean.double(), goal, scale), scale)
-    for _ in range(steps):
-        if face.step(goal, prior) < STILL:
+    for iteration in range(steps or 30):
+        moved = face.step(goal, noise, weight)
+        away = (face.vertices - goal).square().sum(1)
+        loss = float(away.mean() if weight is None else (weight * away).sum() / weight.sum())
+        history.append(Record(iteration, loss, time.perf_counter() - begin, float(away.sqrt().mean())))
+        if moved < _STILL:
             break
-    return face.finish(target.dtype, time.perf_counter() - begin)
+    return face.finish(scan, (), tuple(history))
+
+
+def _fit_raw(
+    model: LinearMorphableModel,
+    scan: Mesh,
+    landmarks: Tensor | None,
+    mask: Tensor | None,
+    scale: bool,
+    noise: float,
+    steps: int,
+    progress: bool,
+) -> MorphableFit:
+    placed = place_scan(model.mesh, scan, landmarks, mask)
+    start = (torch.tensor(placed.scale).double(), placed.rotation.double(), placed.shift.double())
+    face = PlacedFace(model, start, scale)
+    pull = SurfacePull(face, placed.mesh, None, landmarks, placed.unit)
+
+    def step(iteration: int) -> tuple[float, float]:
+        done = iteration / steps
+        pull.look(face.vertices.float(), done)
+        late = max(noise, 1e-3)
+        face.step(pull.target.double(), late * (_EARLY / late) ** max(0.0, 1 - 3 * done), pull.weight.double())
+        moved = face.vertices.float()
+        loss = (pull.weight * (moved - pull.target).square().sum(1)).sum() / pull.weight.sum().clamp_min(1e-9)
+        return float(loss), pull.error(moved)
+
+    history, _ = iterate(step, steps, "fit linear model", progress=progress)
+    return face.finish(placed.mesh, placed.notes, history)
+
+
+def _check_weights(mask: Tensor, count: int) -> Tensor:
+    if not isinstance(mask, Tensor) or mask.shape != (count,):
+        found = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+        raise ValueError(f"mask: found {found}; a registered scan needs one number a vertex, ({count},)")
+    weight = mask.double()
+    if not ((weight >= 0) & (weight <= 1)).all() or not weight.any():
+        raise ValueError("mask: give each vertex a number from 0 (leave it out) to 1, and not 0 for all")
+    return weight
 
 
 class PlacedFace:
@@ -61,7 +144,7 @@ class PlacedFace:
     """
 
     def __init__(self, model: LinearMorphableModel, alignment: Alignment, scale: bool) -> None:
-        self.model, self.alignment, self.scale = model, alignment, scale
+        self.model, self.mesh, self.alignment, self.scale = model, model.mesh, alignment, scale
         self.coefficients = model.modes.new_zeros(len(model), dtype=torch.float64)
         self._basis, self._mean = model.basis(), model.mean.double()
         self._gram: Tensor | None = None  # of the basis, for points that all weigh the same
@@ -76,7 +159,11 @@ class PlacedFace:
         """(V, 3) mm, where it has been placed."""
         return apply_alignment(self.face, self.alignment)
 
-    def step(self, target: Tensor, prior: float, weight: Tensor | None = None) -> float:
+    def __call__(self) -> Tensor:
+        """Its vertices, by the name that a skinned model has for them."""
+        return self.vertices
+
+    def step(self, target: Tensor, noise: float, weight: Tensor | None = None) -> float:
         """Move towards targets (V, 3) mm, each with a weight (V,), 1 if None; returns how far the face moved, mm."""
         face, basis, modes = self.face, self._basis, len(self.model)
         away = (undo_alignment(target, self.alignment) - face).flatten()
@@ -91,16 +178,18 @@ class PlacedFace:
             gram = heavy @ basis.T
         cross = heavy @ moves.T
         normal = torch.cat([torch.cat([gram, cross], 1), torch.cat([cross.T, heavy_moves @ moves.T], 1)])
-        right = torch.cat([heavy @ away - prior * self.coefficients, heavy_moves @ away])
-        step = solve_ridge(normal, right, prior, modes)
+        right = torch.cat([heavy @ away - noise**2 * self.coefficients, heavy_moves @ away])
+        step = solve_ridge(normal, right, noise**2, modes)
         self.coefficients = self.coefficients + step[:modes]
         self.alignment = compose_move(self.alignment, face, step[modes:])
         return float((step[:modes] @ basis).abs().max() + step[modes:].abs().max())
 
-    def finish(self, dtype: torch.dtype, seconds: float) -> MorphableFit:
-        """What the fit gives back."""
-        placed = tuple(part.to(dtype) for part in self.alignment)
-        return MorphableFit(self.model, self.coefficients.to(dtype), placed, self.vertices.to(dtype), seconds)
+    def finish(self, scan: Mesh, notes: tuple[str, ...], history: tuple[Record, ...]) -> MorphableFit:
+        """What a fit gives back, in the precision of the model."""
+        coefficients, vertices, *placed = (
+            x.to(self.model.modes.dtype) for x in (self.coefficients, self.vertices, *self.alignment)
+        )
+        return MorphableFit(self.model, coefficients, tuple(placed), vertices, history, scan, notes)
 
 
 def rigid_moves(points: Tensor, scale: bool) -> Tensor:

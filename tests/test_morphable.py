@@ -11,11 +11,19 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
 from asm_teach.alignment import align_points, apply_alignment
+from asm_teach.closest import closest_points
 from asm_teach.data import load_head
 from asm_teach.mesh import Mesh
 from asm_teach.metrics import vertex_error
 from asm_teach.morphable import LinearMorphableModel, principal_axes
-from asm_teach.morphfit import PlacedFace, compose_move, fit_morphable, rigid_moves, undo_alignment
+from asm_teach.morphfit import (
+    MorphableFit,
+    PlacedFace,
+    compose_move,
+    fit_morphable,
+    rigid_moves,
+    undo_alignment,
+)
 
 HEAD = load_head()
 PEOPLE = torch.stack([HEAD.sample(1000 + seed).vertices for seed in range(30)])
@@ -36,6 +44,11 @@ def placed(points: torch.Tensor, angle: float = 1.0) -> torch.Tensor:
     """The points turned about a slant axis, and shifted."""
     rotation = roma.rotvec_to_rotmat(angle * torch.tensor([1.0, -2.0, 2.0]).to(points) / 3)
     return points @ rotation.T + torch.tensor([100.0, -200.0, 50.0]).to(points)
+
+
+def fit_to(model: LinearMorphableModel, points: torch.Tensor, **options) -> MorphableFit:
+    """Fit to points in the model's own topology."""
+    return fit_morphable(model, Mesh(points, model.mesh.faces), **{"noise": 0.0, "scale": False, **options})
 
 
 def mean_error(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -105,7 +118,7 @@ def test_the_modes_given_need_not_be_orthogonal():
 def test_a_sample_is_reproduced_wherever_it_lies(person, angle):
     """29 modes hold all 30 samples. float32 at 200 mm keeps 1e-5; the fit itself is done in float64."""
     goal = placed(PEOPLE[person], angle)
-    fit = fit_morphable(MODEL, goal, prior=0.0)
+    fit = fit_to(MODEL, goal)
     assert mean_error(fit.vertices, goal) < 1e-3
     torch.testing.assert_close(apply_alignment(MODEL(fit.coefficients), fit.alignment), fit.vertices, atol=2e-3, rtol=0)
 
@@ -114,7 +127,7 @@ def test_the_fit_finds_coefficients_and_motion():
     model = small()
     truth = torch.tensor([0.3, -1.0, 2.0, 0.1], dtype=torch.float64)
     for scale in (1.0, 1.7):
-        fit = fit_morphable(model, scale * placed(model(truth)), prior=0.0, scale=scale != 1)
+        fit = fit_to(model, scale * placed(model(truth)), scale=scale != 1)
         torch.testing.assert_close(fit.vertices, scale * placed(model(truth)), atol=1e-6, rtol=0)
         torch.testing.assert_close(fit.coefficients, truth, atol=1e-5, rtol=0)
         assert float(fit.alignment[0]) == pytest.approx(scale, abs=1e-5)
@@ -124,15 +137,15 @@ def test_a_fit_is_the_least_of_all():
     """Nothing near the solution is better: the gradient of what is minimised is zero in all its unknowns."""
     goal = placed(STRANGER.double())
     model = LinearMorphableModel.from_samples(HEAD.mesh.to(dtype=torch.float64), PEOPLE.double(), 10)
-    prior = 2.0
-    fit = fit_morphable(model, goal, prior=prior)
+    noise = 1.5
+    fit = fit_to(model, goal, noise=noise)
     unknowns = [fit.coefficients.clone(), torch.zeros(3).double(), torch.zeros(3).double()]
     for unknown in unknowns:
         unknown.requires_grad_()
     c, turn, shift = unknowns
     _, rotation, start = fit.alignment
     vertices = model(c) @ (roma.rotvec_to_rotmat(turn) @ rotation).T + start + shift
-    loss = (vertices - goal).square().sum() + prior * c.square().sum()
+    loss = (vertices - goal).square().sum() + noise**2 * c.square().sum()
     loss.backward()
     # the loss is some 1e5 mm^2, of deviations of up to 400 mm: 1e-3 is a millionth of its slope a step away
     assert all(unknown.grad.abs().max() < 1e-3 * loss.item() ** 0.5 for unknown in unknowns)
@@ -141,24 +154,24 @@ def test_a_fit_is_the_least_of_all():
 @given(st.integers(0, 100), st.integers(1, 28))
 def test_more_modes_are_never_worse(seed, modes):
     goal = HEAD.sample(seed).vertices.double()
-    fewer, more = (fit_morphable(MODEL.first(m), goal, prior=0.0).vertices for m in (modes, modes + 1))
+    fewer, more = (fit_to(MODEL.first(m), goal).vertices for m in (modes, modes + 1))
     rmse = [vertex_error(vertices, goal)["rmse"] for vertices in (fewer, more)]
     assert rmse[1] <= rmse[0] + 1e-6
 
 
 def test_projection_is_the_fit_that_stays_in_place():
     """And is the ridge solution that numpy finds with the prior as further rows."""
-    got = MODEL.project(STRANGER, prior=3.0)
+    got = MODEL.project(STRANGER, noise=3.0**0.5)
     basis = (MODEL.modes * MODEL.deviations[:, None, None]).double().flatten(1).numpy().T
     rows = np.concatenate([basis, np.sqrt(3.0) * np.eye(len(MODEL))])
     right = np.concatenate([(STRANGER - MODEL.mean).double().flatten().numpy(), np.zeros(len(MODEL))])
     np.testing.assert_allclose(got, np.linalg.lstsq(rows, right, rcond=None)[0], atol=1e-5)
-    free, moved = MODEL(MODEL.project(STRANGER)), fit_morphable(MODEL, STRANGER, prior=0.0).vertices
+    free, moved = MODEL(MODEL.project(STRANGER)), fit_to(MODEL, STRANGER).vertices
     assert vertex_error(moved, STRANGER)["rmse"] <= vertex_error(free, STRANGER)["rmse"]
 
 
 def test_a_prior_draws_to_the_mean():
-    sizes = [float(fit_morphable(MODEL, STRANGER, prior=p).coefficients.norm()) for p in (0.0, 1.0, 1e3, 1e12)]
+    sizes = [float(fit_to(MODEL, STRANGER, noise=n).coefficients.norm()) for n in (0.0, 1.0, 30.0, 1e6)]
     assert sizes == sorted(sizes, reverse=True) and sizes[0] > 1 and sizes[3] < 1e-3
 
 
@@ -263,14 +276,22 @@ def test_bad_modes():
 
 
 def test_bad_targets():
+    person = HEAD.mesh.with_vertices(PEOPLE[0])
     with pytest.raises(ValueError, match="target: found 9 vertices; this model has 4165"):
-        fit_morphable(MODEL, PEOPLE[0, :9])
+        MODEL.project(PEOPLE[0, :9])
     with pytest.raises(ValueError, match="target: row 0 is .* NaN"):
         MODEL.project(torch.full_like(MODEL.mean, torch.nan))
-    with pytest.raises(ValueError, match="prior: give mm"):
-        fit_morphable(MODEL, PEOPLE[0], prior=-1.0)
+    with pytest.raises(ValueError, match="scan: expected a Mesh, found a Tensor"):
+        fit_morphable(MODEL, PEOPLE[0])
+    with pytest.raises(ValueError, match="noise: give millimetres, 0 or above, found -1"):
+        fit_morphable(MODEL, person, noise=-1.0)
     with pytest.raises(ValueError, match="steps: a fit needs at least one step, found 0"):
-        fit_morphable(MODEL, PEOPLE[0], steps=0)
+        fit_morphable(MODEL, person, steps=0)
+    with pytest.raises(ValueError, match="landmarks: this scan is registered"):
+        fit_morphable(MODEL, person, landmarks=torch.zeros(68, 3))
+    for mask in (torch.ones(7), torch.zeros(4165), torch.full((4165,), 2.0), torch.full((4165,), torch.nan)):
+        with pytest.raises(ValueError, match="mask: "):
+            fit_morphable(MODEL, person, mask=mask)
     with pytest.raises(ValueError, match=r"coefficients: expected \(\.\.\., 29\), found \(3,\)"):
         MODEL(torch.zeros(3))
 
@@ -290,3 +311,31 @@ def test_a_weight_counts_a_point_as_often():
         counted.step(goal[rows], 0.5)
     torch.testing.assert_close(weighed.coefficients, counted.coefficients, atol=1e-7, rtol=0)
     torch.testing.assert_close(weighed.vertices[rows], counted.vertices, atol=1e-7, rtol=0)
+
+
+def test_a_mask_says_what_counts():
+    """Half of the face made nonsense and masked out: the other half is fitted as well as before."""
+    half = PEOPLE[3].clone()
+    left = half[:, 0] > 0
+    half[left] += 20 * torch.randn(int(left.sum()), 3)
+    masked, plain = (fit_to(MODEL, half, mask=mask) for mask in ((~left).float(), None))
+    assert mean_error(masked.vertices[~left], PEOPLE[3][~left]) < 1e-3 < mean_error(plain.vertices, PEOPLE[3])
+
+
+# --- raw scans
+
+
+def test_a_raw_scan_of_a_face_in_the_span_is_found_by_closest_points():
+    """Another topology of the same surface: its faces without the part inside, each vertex a little elsewhere."""
+    person = HEAD.mesh.with_vertices(placed(PEOPLE[5]))
+    skin = torch.cat([person.parts["face"], person.parts["scalp"]])
+    scan = Mesh(person.vertices, person.faces[skin].flip(0))
+    points = HEAD.landmarks.points(person.vertices, person.faces)
+    fit = fit_morphable(MODEL, scan, landmarks=points, steps=25, progress=False)
+    face = HEAD.mesh.part_vertices("face")
+    away = closest_points(person.vertices[face], fit.vertices, HEAD.mesh.faces)[1]
+    # from some 5 mm: the prior of 0.2 mm and 25 of 50 steps leave a little
+    assert away.mean() < 0.15
+    assert len(fit.history) == 25 and fit.history[-1].error < fit.history[0].error
+    assert any("landmarks" in note for note in fit.notes) and fit.scan is not None
+    torch.testing.assert_close(apply_alignment(MODEL(fit.coefficients), fit.alignment), fit.vertices, atol=5e-3, rtol=0)

@@ -1,0 +1,64 @@
+"""Which points of a scan can be seen from outside: the skin, and not what lies behind the lids or in the mouth."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from asm_teach.checks import check_points
+from asm_teach.closest import to_array
+from asm_teach.mesh import Mesh
+
+BEFORE = 1.0  # mm: a triangle that lies this far before a point hides it; less is the point's own surface
+_AT_ONCE = 2000  # triangles: bounds the memory
+
+
+def seen_from(points: Tensor, mesh: Mesh, directions: Tensor) -> Tensor:
+    """Which of the points (n, 3) mm can be seen from far away in any of the directions (d, 3); (n,) bool.
+
+    directions: towards the viewers, of any length. Raises ValueError for NaN, wrong shapes and a direction of zero.
+    """
+    check_points(points, "points", 3)
+    check_points(directions, "directions", 3)
+    if not (torch.linalg.vector_norm(directions, dim=1) > 0).all():
+        raise ValueError("directions: one of them is (0, 0, 0); give vectors that point towards the viewers")
+    at, corners = to_array(points), to_array(mesh.vertices)[mesh.faces.cpu().numpy()]
+    seen = np.zeros(len(at), dtype=bool)
+    for direction in to_array(directions):
+        if seen.all():
+            break
+        seen[~seen] = ~_hidden(at[~seen], corners, direction / np.linalg.norm(direction))
+    return torch.from_numpy(seen).to(points.device)
+
+
+def _hidden(points: np.ndarray, corners: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Whether a triangle (F, 3, 3) lies between each point and its viewer, (n,)."""
+    axes = np.linalg.svd(direction[None])[2][1:].T  # (3, 2), the plane of the picture
+    flat, depth, flat_points = corners @ axes, corners @ direction, points @ axes
+    edge1, edge2 = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
+    area = _cross(edge1, edge2)
+    centre = flat.mean(1)
+    reach = np.linalg.norm(flat - centre[:, None], axis=2).max(1)
+    tree = cKDTree(flat_points)
+    hidden = np.zeros(len(points), dtype=bool)
+    whole = np.flatnonzero(area != 0)  # a triangle seen edge on hides nothing
+    for faces in np.array_split(whole, len(whole) // _AT_ONCE + 1):
+        lists = tree.query_ball_point(centre[faces], reach[faces])
+        counts = np.fromiter(map(len, lists), np.int64, len(lists))
+        row = np.fromiter(chain.from_iterable(lists), np.int64, int(counts.sum()))
+        face = np.repeat(faces, counts)
+        offset = flat_points[row] - flat[face, 0]
+        second, third = _cross(offset, edge2[face]) / area[face], _cross(edge1[face], offset) / area[face]
+        inside = (second >= 0) & (third >= 0) & (second + third <= 1)
+        row, face, second, third = row[inside], face[inside], second[inside], third[inside]
+        there = depth[face, 0] * (1 - second - third) + depth[face, 1] * second + depth[face, 2] * third
+        hidden[row[there > points[row] @ direction + BEFORE]] = True
+    return hidden
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
