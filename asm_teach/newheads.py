@@ -18,6 +18,7 @@ from asm_teach.carry import Skin
 from asm_teach.closest import to_array
 from asm_teach.contenders import file_size
 from asm_teach.data import load_head
+from asm_teach.fitting import Fit
 from asm_teach.marks import HANDFUL, Marks
 from asm_teach.mesh import Mesh
 from asm_teach.meshio import read_mesh
@@ -92,20 +93,26 @@ def new_heads(progress: bool = True) -> list[NewHead]:
 
 
 def compare_heads(
-    heads: Sequence[NewHead], subject: Subject, device: str | torch.device = "auto", progress: bool = True
+    heads: Sequence[NewHead],
+    subject: Subject,
+    steps: int | None = None,
+    device: str | torch.device = "auto",
+    progress: bool = True,
 ) -> list[NewHeadRow]:
     """Prepare each head, fit its model to the person, and measure both.
 
     subject: a raw scan in mm with its landmarks, as `scanned_face` makes them. Distances are from its points in the
     face area to the fitted surface. Points whose nearest place is the rim of the surface lie beyond the mesh, and do
-    not count: a face mask has no forehead to compare.
+    not count: a face mask has no forehead to compare. steps: of each fit, as many as `fit_scan` takes if None.
     """
     rows = []
     for head in heads:
         start = time.perf_counter()
         prepared = prepare_head(head.mesh, head.landmarks)
         ready = time.perf_counter() - start
-        rows.append(_row(head, prepared, ready, subject, device, progress))
+        model = prepared.model()
+        fit = fit_scan(model, subject.mesh, landmarks=subject.landmarks, steps=steps, progress=progress, device=device)
+        rows.append(_row(head, prepared, ready, fit, subject))
     return rows
 
 
@@ -124,15 +131,7 @@ def format_heads(rows: Sequence[NewHeadRow]) -> str:
     return "\n".join(lines)
 
 
-def _row(
-    head: NewHead,
-    prepared: PreparedHead,
-    ready: float,
-    subject: Subject,
-    device: str | torch.device,
-    progress: bool,
-) -> NewHeadRow:
-    fit = fit_scan(prepared.model(), subject.mesh, landmarks=subject.landmarks, progress=progress, device=device)
+def _row(head: NewHead, prepared: PreparedHead, ready: float, fit: Fit, subject: Subject) -> NewHeadRow:
     assert isinstance(fit.model, AdaptiveSkinningModel)
     skin = Skin(to_array(fit.vertices), prepared.mesh.faces.numpy())
     on = skin.put(to_array(subject.mesh.vertices[subject.area]))
