@@ -28,9 +28,9 @@ SOMA = load_head("soma")
 
 
 def test_a_head_is_prepared_fitted_and_measured() -> None:
-    """A face mask cut out of SOMA, on a person of another topology: half the way in a few steps, where it reaches."""
+    """A face mask cut out of SOMA, on a person of another topology: nearer after some steps, where it reaches."""
     points = SOMA.landmarks.points(SOMA.mesh.vertices, SOMA.mesh.faces)
-    near = (SOMA.mesh.vertices[SOMA.mesh.faces].mean(1) - points[30]).norm(dim=1) < 85
+    near = (SOMA.mesh.vertices[SOMA.mesh.faces].mean(1) - points[30]).norm(dim=1) < 70
     mask = NewHead(
         "mask", Mesh(SOMA.mesh.vertices, SOMA.mesh.faces[near]), {k: points[k] for k in HANDFUL.values()}, ""
     )
@@ -38,10 +38,10 @@ def test_a_head_is_prepared_fitted_and_measured() -> None:
     subject = scanned_face("person", replace(person, landmarks={}), own.landmarks.points(person.vertices, person.faces))
     torch.set_num_threads(1)
     (short,) = compare_heads([mask], subject, steps=1, device="cpu", progress=False)
-    (row,) = compare_heads([mask], subject, steps=12, device="cpu", progress=False)
-    assert row.mean < 0.6 * short.mean and row.mean < row.p95
-    assert row.file_vertices == len(SOMA.mesh.vertices) > row.vertices > 2000
-    assert 0.7 < row.covered < 1.0  # the forehead and the sides of the face lie beyond the mask
+    (row,) = compare_heads([mask], subject, steps=6, device="cpu", progress=False)
+    assert row.mean < 0.85 * short.mean and row.mean < row.p95
+    assert row.file_vertices == len(SOMA.mesh.vertices) > row.vertices > 1500
+    assert 0.5 < row.covered < 0.98  # the forehead and the sides of the face lie beyond the mask
     assert row.flipped == row.overlapping == 0 and row.parameters == 84 * 23
     assert 10_000 < row.bytes < 1_000_000 and 0 < row.preparation < 60 and row.seconds > 0
     assert row.chart == "mean value map with its stretch relieved"
