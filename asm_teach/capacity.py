@@ -7,83 +7,27 @@ model makes of a face that nobody built it from, real scans show.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from asm_teach.assets import AssetUnavailable
 from asm_teach.closest import closest_points
-from asm_teach.contenders import GROUPS, Contender, file_size
-from asm_teach.data import Head
-from asm_teach.mesh import Mesh
-from asm_teach.metrics import face_region, summarise
-from asm_teach.model import SkinnedModel
+from asm_teach.contenders import GROUPS, Contender, contenders, facekit_contenders, file_size
+from asm_teach.data import load_head
+from asm_teach.metrics import summarise
 from asm_teach.morphable import LinearMorphableModel
 from asm_teach.morphfit import fit_morphable
 from asm_teach.scanfit import fit_scan
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """A face to take on.
-
-    where: what kind of face; each kind has rows of its own. mesh: the target, mm. area: (n,) which of its vertices are
-    measured. eyes: mm between the outer corners of the eyes, the length of the NME. landmarks: (68, 3) mm on a scan.
-    registered: whether its vertices are those of the embedded head, in their order.
-    """
-
-    name: str
-    where: str
-    mesh: Mesh
-    area: Tensor
-    eyes: float
-    landmarks: Tensor | None = None
-    registered: bool = True
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: a model on one kind of face.
-
-    where: the kind, faces: how many of them. parameters: numbers for one face. bytes: size of the model's file.
-    mean, median, rmse, p95: mm, over the face areas of all of them together. nme: a face's mean error divided by the
-    distance of the outer corners of its eyes, in per cent, mean over faces. seconds: of a fit, mean over faces.
-    """
-
-    group: str
-    model: str
-    where: str
-    faces: int
-    parameters: int
-    bytes: int
-    mean: float
-    median: float
-    rmse: float
-    p95: float
-    nme: float
-    seconds: float
-
-
-def embedded_people(head: Head, people: int) -> list[Subject]:
-    """Persons 0, 1, ... of the head, with expressions; measured over its part `face`, vertex by vertex."""
-    subjects = []
-    for seed in range(people):
-        mesh = head.sample(seed)
-        right, left = head.landmarks.points(mesh.vertices, mesh.faces)[[36, 45]]
-        eyes = float(torch.linalg.vector_norm(right - left))
-        area = mesh.part_vertices("face") if "face" in mesh.parts else torch.arange(len(mesh.vertices))
-        subjects.append(Subject(f"embedded person {seed}", "embedded people", mesh, area, eyes))
-    return subjects
-
-
-def scanned_face(name: str, mesh: Mesh, landmarks: Tensor) -> Subject:
-    """A raw scan (mm) with its 68 points (68, 3); measured over `face_region`, from its points to the surface."""
-    area = face_region(mesh.vertices, landmarks[30], landmarks[[36, 45]], landmarks[27]).nonzero()[:, 0]
-    eyes = float(torch.linalg.vector_norm(landmarks[36] - landmarks[45]))
-    return Subject(name, name, mesh, area, eyes, landmarks, registered=False)
+from asm_teach.scans import load_facekit
+from asm_teach.subjects import Subject, embedded_people, real_face
+from asm_teach.tables import Row, check_ending, format_table, write_table
 
 
 class Result(NamedTuple):
@@ -97,22 +41,24 @@ class Result(NamedTuple):
 def take_on(contender: Contender, subject: Subject, device: str | torch.device = "auto") -> Result:
     """Fit a model to a face and measure it where the fit has put it.
 
-    On a registered face from each vertex to its own; on a scan from each point to the nearest point of the surface.
+    On a registered face from each vertex to its own; on a raw scan from each point to the nearest of the surface.
     """
     model, target = contender.model, subject.mesh
-    fitted: LinearMorphableModel | SkinnedModel
-    if isinstance(model, LinearMorphableModel):
-        linear = fit_morphable(model, target.vertices, scale=True)
-        fitted, vertices, seconds = model, linear.vertices, linear.seconds
-    else:
-        fit = fit_scan(model, target, landmarks=subject.landmarks, free=contender.free, progress=False, device=device)
-        fitted, vertices, seconds = fit.model, fit.vertices, fit.seconds
-    points, vertices = target.vertices[subject.area], vertices.to(target.vertices)
-    if subject.registered:
+    landmarks = subject.landmarks if "ibug68" in model.mesh.landmarks else None
+    options = {"landmarks": landmarks, "mask": subject.mask, "progress": False}
+    fit = (
+        fit_morphable(model, target, **options)
+        if isinstance(model, LinearMorphableModel)
+        else fit_scan(model, target, free=contender.free, device=device, **options)
+    )
+    if fit.interrupted:  # what stops one fit stops all of them
+        raise KeyboardInterrupt
+    points, vertices = target.vertices[subject.area], fit.vertices.to(target.vertices)
+    if subject.mask is not None:
         distances = torch.linalg.vector_norm(vertices[subject.area] - points, dim=1)
     else:
         distances = closest_points(points, vertices, model.mesh.faces)[1]
-    return Result(distances, seconds, file_size(fitted))
+    return Result(distances, fit.seconds, file_size(fit.model))
 
 
 def evidence(
@@ -123,6 +69,7 @@ def evidence(
 ) -> list[Row]:
     """Fit every model to every face; one row for each kind of face, part of the table and model, in that order.
 
+    A model of another topology is not tried on registered faces. Interrupted (Ctrl-C), it gives the rows that are done.
     Raises ValueError for an empty list.
     """
     for name, given in (("models", models), ("subjects", subjects)):
@@ -131,20 +78,27 @@ def evidence(
     kinds: dict[str, list[Subject]] = {}
     for subject in subjects:
         kinds.setdefault(subject.where, []).append(subject)
+    pairs = [(c, people) for people in kinds.values() for c in models if all(_fits(c, face) for face in people)]
     rows = []
-    with tqdm(total=len(models) * len(subjects), desc="capacity", leave=False, disable=not progress) as bar:
-        for where, people in kinds.items():
-            for contender in models:
-                results = []
-                for subject in people:
-                    bar.set_postfix_str(f"{contender.name} on {subject.name}")
-                    results.append(take_on(contender, subject, device))
-                    bar.update()
-                rows += _rows(contender, where, people, results)
-    return sorted(rows, key=lambda row: (list(kinds).index(row.where), list(GROUPS).index(row.group)))
+    bar = tqdm(total=sum(len(people) for _, people in pairs), desc="capacity", leave=False, disable=not progress)
+    with bar, suppress(KeyboardInterrupt):
+        for contender, people in pairs:
+            results = []
+            for subject in people:
+                bar.set_postfix_str(f"{contender.name}: {subject.name}")
+                results.append(take_on(contender, subject, device))
+                bar.update()
+            rows += _rows(contender, people, results)
+    order = [list(kinds), list(GROUPS)]
+    return sorted(rows, key=lambda row: (order[0].index(row.where), order[1].index(row.group)))
 
 
-def _rows(contender: Contender, where: str, people: Sequence[Subject], results: Sequence[Result]) -> list[Row]:
+def _fits(contender: Contender, subject: Subject) -> bool:
+    """Whether the model can be tried on the face: on a registered one only if it has its vertices."""
+    return subject.mask is None or torch.equal(contender.model.mesh.faces, subject.mesh.faces)
+
+
+def _rows(contender: Contender, people: Sequence[Subject], results: Sequence[Result]) -> list[Row]:
     """The row of a model, once for each part of the table it belongs to."""
     count = len(people)
     figures = summarise(torch.cat([result.distances for result in results]))
@@ -153,7 +107,7 @@ def _rows(contender: Contender, where: str, people: Sequence[Subject], results: 
         Row(
             group=group,
             model=contender.name,
-            where=where,
+            where=people[0].where,
             faces=count,
             parameters=contender.parameters,
             bytes=max(result.bytes for result in results),
@@ -163,3 +117,48 @@ def _rows(contender: Contender, where: str, people: Sequence[Subject], results: 
         )
         for group in contender.groups
     ]
+
+
+def run_capacity(
+    *,
+    people: int = 5,
+    scans: Sequence[str] = ("james", "lee-perry-smith"),
+    groups: Sequence[str] = tuple(GROUPS),
+    quick: bool = False,
+    facekit: bool = False,
+    output: str | os.PathLike[str] | None = None,
+    device: str | torch.device = "auto",
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+) -> list[Row]:
+    """Compute the table of lesson 5 on the embedded head, print it and give back its rows.
+
+    people: embedded people to try the models on, 0 for none. scans: real ones, left out with a word where they are not
+    here. groups: parts of the table, of GROUPS. quick: only the ends of each sweep. facekit: also the light-stage modes
+    of ICT-FaceKit, on the scans; 260 MB if they are to be fetched. output: a file to write the table to.
+
+    Raises ValueError for groups, scans or an ending of the file that are not known, and where no face is left.
+    """
+    if output is not None:
+        check_ending(Path(output))
+    head = load_head()
+    subjects = embedded_people(head, people)
+    for name in scans:
+        try:
+            subjects.append(real_face(head, name, progress))
+        except AssetUnavailable as missing:
+            say(f"{name} is left out: {missing}")
+    if not subjects:
+        raise ValueError("people, scans: no face is left to try the models on; give people=1 or more")
+    models = contenders(head, groups, quick)
+    if facekit:
+        try:
+            models += facekit_contenders(load_facekit([f"identity{k:03d}" for k in range(100)], progress))
+        except AssetUnavailable as missing:
+            say(f"ICT-FaceKit is left out: {missing}")
+    rows = evidence(models, subjects, device, progress)
+    if rows:
+        say(format_table(rows))
+    if rows and output is not None:
+        write_table(rows, Path(output))
+    return rows

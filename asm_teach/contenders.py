@@ -14,6 +14,7 @@ from asm_teach.budget import budget_rig
 from asm_teach.data import Head
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.morphable import LinearMorphableModel
+from asm_teach.scans import FaceKit
 from asm_teach.storage import save
 
 GROUPS = {
@@ -92,6 +93,17 @@ def _contenders(head: Head, groups: Sequence[str], quick: bool) -> Iterator[Cont
         member = {"bones": components == 2, "components": bones == full, "adaptive": (bones, components) == (full, 2)}
         groups = [group for group, belongs in member.items() if belongs]
         yield adaptive(bones, components, "adaptive, {J} bones x {K}", *groups)
+
+
+def facekit_contenders(kit: FaceKit, quick: bool = False) -> list[Contender]:
+    """Linear models of the first identity modes of ICT-FaceKit, learned from people in a light stage; for raw scans."""
+    modes = torch.stack([mode for name, mode in kit.modes.items() if name.startswith("identity")])
+    model = LinearMorphableModel.from_modes(kit.mesh, modes)
+    counts = [count for count in (10, 20, 40, 60, 80, 100) if count < len(modes)] + [len(modes)]
+    return [
+        Contender(f"linear, {count} light-stage modes", ("given",), model.first(count))
+        for count in (counts[-1:] if quick else counts)
+    ]
 
 
 def sampled_shapes(head: Head, people: int) -> Tensor:

@@ -27,7 +27,7 @@ class MorphableFit:
     """A linear model fitted to a scan.
 
     model: as given. coefficients: (M,) standard deviations. alignment: (s, R, t) of the face in space. vertices: (V, 3)
-    mm, where the scan lies. history, scan, notes: as those of a `Fit`.
+    mm, where the scan lies. history, interrupted, scan, notes: as those of a `Fit`.
     """
 
     model: LinearMorphableModel
@@ -35,6 +35,7 @@ class MorphableFit:
     alignment: Alignment
     vertices: Tensor
     history: tuple[Record, ...] = field(default=(), repr=False)
+    interrupted: bool = False
     scan: Mesh | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -96,7 +97,7 @@ def fit_morphable(
         history.append(Record(iteration, loss, time.perf_counter() - begin, float(away.sqrt().mean())))
         if moved < _STILL:
             break
-    return face.finish(scan, (), tuple(history))
+    return face.finish(tuple(history), False, scan, ())
 
 
 def _fit_raw(
@@ -123,8 +124,8 @@ def _fit_raw(
         loss = (pull.weight * (moved - pull.target).square().sum(1)).sum() / pull.weight.sum().clamp_min(1e-9)
         return float(loss), pull.error(moved)
 
-    history, _ = iterate(step, steps, "fit linear model", progress=progress)
-    return face.finish(placed.mesh, placed.notes, history)
+    history, interrupted = iterate(step, steps, "fit linear model", progress=progress)
+    return face.finish(history, interrupted, placed.mesh, placed.notes)
 
 
 def _check_weights(mask: Tensor, count: int) -> Tensor:
@@ -184,12 +185,14 @@ class PlacedFace:
         self.alignment = compose_move(self.alignment, face, step[modes:])
         return float((step[:modes] @ basis).abs().max() + step[modes:].abs().max())
 
-    def finish(self, scan: Mesh, notes: tuple[str, ...], history: tuple[Record, ...]) -> MorphableFit:
+    def finish(
+        self, history: tuple[Record, ...], interrupted: bool, scan: Mesh, notes: tuple[str, ...]
+    ) -> MorphableFit:
         """What a fit gives back, in the precision of the model."""
         coefficients, vertices, *placed = (
             x.to(self.model.modes.dtype) for x in (self.coefficients, self.vertices, *self.alignment)
         )
-        return MorphableFit(self.model, coefficients, tuple(placed), vertices, history, scan, notes)
+        return MorphableFit(self.model, coefficients, tuple(placed), vertices, history, interrupted, scan, notes)
 
 
 def rigid_moves(points: Tensor, scale: bool) -> Tensor:

@@ -1,4 +1,4 @@
-"""The table of lesson 5 as text, Markdown, CSV or JSON."""
+"""The table of lesson 5, as text, Markdown, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -7,22 +7,45 @@ import io
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
 
-from asm_teach.capacity import Row
 from asm_teach.contenders import GROUPS
 from asm_teach.files import whole
 
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a model on one kind of face.
+
+    where: the kind, faces: how many of them. parameters: numbers for one face. bytes: size of the model's file.
+    mean, median, rmse, p95: mm, over the face areas of all of them together. nme: a face's mean error divided by the
+    distance of the outer corners of its eyes, in per cent, mean over faces. seconds: of a fit, mean over faces.
+    """
+
+    group: str
+    model: str
+    where: str
+    faces: int
+    parameters: int
+    bytes: int
+    mean: float
+    median: float
+    rmse: float
+    p95: float
+    nme: float
+    seconds: float
+
+
 CAPTION = (
     "Distances in mm over the face area: on embedded people from each vertex of the part `face` to its own vertex of "
-    "the fitted head; on scans from each point within 0.7 (outer eye distance + nose length) of the tip of the nose to "
-    "the nearest point of the fitted surface. NME is a face's mean distance divided by the distance of the outer "
-    "corners of its eyes, in per cent, mean over faces; the paper does not define its own, so the two do not compare. "
-    "Numbers: what a fit may change for one face. File: the model on disk, compressed, with its template. Seconds: of "
-    "one fit. Embedded people are sums of the same shapes that the linear models are made of, so there these models "
-    "need no more than enough modes; the scans are of people that none of the models was built from."
+    "the fitted head; on scans from each point that can be seen within 0.7 (outer eye distance + nose length) of the "
+    "tip of the nose to the nearest point of the fitted surface. NME is a face's mean distance divided by the distance "
+    "of the outer corners of its eyes, in per cent, mean over faces; the paper's own is not defined, so the two do not "
+    "compare. Numbers: what a fit may change for one face. File: the model on disk, compressed, with its template. "
+    "Seconds: of one fit. Embedded people are sums of shapes that the linear models learned from, their home ground: "
+    "enough modes reproduce them. The scans are of people that none of the models was built from."
 )
 HEADINGS = ("model", "numbers", "file MB", "mean", "median", "RMSE", "95 %", "NME %", "seconds")
 WIDTH = 46  # of the first column; the others take 9 each

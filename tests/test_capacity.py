@@ -5,18 +5,33 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import asdict, replace
+from functools import partial
 
 import pytest
 import torch
 
 from asm_teach import capacity
-from asm_teach.capacity import Row, embedded_people, evidence, take_on
-from asm_teach.contenders import FIRST_SAMPLE, GROUPS, Contender, contenders, file_size, sampled_shapes
+from asm_teach.assets import AssetUnavailable
+from asm_teach.capacity import evidence, run_capacity, take_on
+from asm_teach.closest import closest_points
+from asm_teach.contenders import (
+    FIRST_SAMPLE,
+    GROUPS,
+    Contender,
+    contenders,
+    facekit_contenders,
+    file_size,
+    sampled_shapes,
+)
 from asm_teach.data import load_head
+from asm_teach.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.morphable import LinearMorphableModel
+from asm_teach.morphfit import fit_morphable
 from asm_teach.scanfit import fit_scan
-from asm_teach.tables import CAPTION, format_markdown, format_table, write_table
+from asm_teach.scans import FaceKit
+from asm_teach.subjects import embedded_people, real_face, scanned_face
+from asm_teach.tables import CAPTION, Row, format_markdown, format_table, write_table
 
 HEAD = load_head()
 LINEAR = LinearMorphableModel.from_samples(HEAD.mesh, sampled_shapes(HEAD, 12))
@@ -26,7 +41,13 @@ ROW = Row("given", "linear, 10 modes", "embedded people", 2, 17, 560_000, 1.5, 1
 @pytest.fixture(autouse=True)
 def _short_fits(monkeypatch):
     """A few steps show the same order of things."""
-    monkeypatch.setattr(capacity, "fit_scan", lambda *args, **options: fit_scan(*args, **{**options, "steps": 5}))
+    for fit in (fit_scan, fit_morphable):
+        short = partial(_cut_short, fit)
+        monkeypatch.setattr(capacity, fit.__name__, short)
+
+
+def _cut_short(fit, *args, **options):
+    return fit(*args, **{**options, "steps": 5})
 
 
 # --- who competes
@@ -133,6 +154,103 @@ def test_nothing_to_compare():
         evidence([Contender("linear", ("given",), LINEAR)], [])
     with pytest.raises(ValueError, match="models: it is empty"):
         evidence([], embedded_people(HEAD, 1))
+
+
+def test_a_model_of_another_topology_is_tried_on_raw_scans_only():
+    square = Mesh(torch.eye(3), torch.tensor([[0, 1, 2]]))
+    kit = FaceKit(
+        square, {f"identity{k:03d}": torch.randn(3, 3) for k in range(45)} | {"jawOpen": torch.ones(3, 3)}, ""
+    )
+    models = facekit_contenders(kit)
+    assert [len(c.model) for c in models] == [10, 20, 40, 45]
+    rows = evidence([*models, Contender("linear", ("given",), LINEAR)], embedded_people(HEAD, 1), "cpu", False)
+    assert [row.model for row in rows] == ["linear"]
+
+
+def test_interrupted_it_gives_what_is_done(monkeypatch):
+    models = [Contender("static", ("static",), StaticSkinningModel(HEAD.mesh, HEAD.hand_rig, HEAD.hand_weights))] * 3
+    asked = []
+
+    def second_is_stopped(*args, **options):
+        asked.append(1)
+        fit = fit_scan(*args, **{**options, "steps": 2})
+        return replace(fit, interrupted=len(asked) == 2)
+
+    monkeypatch.setattr(capacity, "fit_scan", second_is_stopped)
+    assert len(evidence(models, embedded_people(HEAD, 1), "cpu", progress=False)) == 1 and len(asked) == 2
+
+
+# --- scans
+
+
+def test_a_scan_is_measured_over_what_can_be_seen_of_the_face():
+    points = HEAD.landmarks.points(HEAD.mesh.vertices, HEAD.mesh.faces)
+    turn = torch.tensor([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])  # a head that looks along +x
+    mesh = HEAD.mesh.with_vertices(HEAD.mesh.vertices @ turn.T)
+    few = torch.full((68, 3), torch.nan)
+    few[[27, 30, 36, 45, 48]] = (points @ turn.T)[[27, 30, 36, 45, 48]]
+    subject = scanned_face(HEAD, "a head", mesh, few)
+    assert subject.mask is None and subject.where == "a head" and subject.eyes == pytest.approx(87, abs=2)
+    names = {name: set(HEAD.mesh.part_vertices(name).tolist()) for name in HEAD.mesh.parts}
+    area = set(subject.area.tolist())
+    assert not area & names["teeth"] and len(area & names["face"]) > 0.7 * len(names["face"])
+    few[30] = torch.nan
+    with pytest.raises(ValueError, match="landmarks: points 36, 45, 30 and 27 are needed"):
+        scanned_face(HEAD, "a head", mesh, few)
+
+
+def here(name: str):
+    try:
+        return real_face(HEAD, name, progress=False)
+    except AssetUnavailable as error:
+        pytest.skip(f"no fetched files: {error}")
+
+
+@pytest.mark.parametrize(("name", "count"), [("james", 1332), ("lee-perry-smith", 2149)])
+def test_real_faces(name, count):
+    subject = here(name)
+    assert 85 < subject.eyes < 105 and len(subject.area) == pytest.approx(count, rel=0.02)
+    known = subject.landmarks[subject.landmarks.isfinite().all(1)]
+    assert len(known) >= 11
+    # landmarks lie on the skin: those of the file to a few mm, those read off a picture on it
+    assert closest_points(known, subject.mesh.vertices, subject.mesh.faces)[1].max() < 6
+
+
+def test_all_kinds_of_models_on_a_real_face():
+    subject = here("james")
+    painted = StaticSkinningModel(HEAD.mesh, HEAD.hand_rig, HEAD.hand_weights)
+    models = [Contender("linear", ("given",), LINEAR), Contender("static", ("static",), painted)]
+    rows = evidence(models, [subject], "cpu", progress=False)
+    assert [row.where for row in rows] == ["james"] * 2
+    assert all(0.3 < row.median < row.p95 < 15 for row in rows)  # five steps only; the template lies 3 mm away
+
+
+# --- all of it
+
+
+def test_the_whole_way(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.delenv("ASM_TEACH_MIRROR", raising=False)
+    monkeypatch.setenv("ASM_TEACH_CACHE", str(tmp_path))
+    monkeypatch.setattr("pooch.retrieve", lambda *args, **options: (_ for _ in ()).throw(ConnectionError("no route")))
+    rows = run_capacity(
+        people=1, groups=["static"], facekit=True, output=tmp_path / "table.csv", device="cpu", progress=False,
+        say=said.append,
+    )  # fmt: skip
+    assert [row.model for row in rows] == ["static, 32 bones, hand-made weights", "static, 84 bones, starting mixtures"]
+    assert [line.split(" is left out")[0] for line in said[:-1]] == ["james", "lee-perry-smith", "ICT-FaceKit"]
+    assert said[-1] == format_table(rows) and (tmp_path / "table.csv").read_text().count("\n") == 3
+
+
+def test_the_whole_way_refuses_before_it_starts(tmp_path):
+    with pytest.raises(ValueError, match="output: 'table.xls' should end in"):
+        run_capacity(output=tmp_path / "table.xls")
+    with pytest.raises(ValueError, match="no face is left"):
+        run_capacity(people=0, scans=[])
+    with pytest.raises(ValueError, match="groups: there is no 'all'"):
+        run_capacity(people=1, scans=[], groups=["all"])
+    with pytest.raises(ValueError, match="people: give 0 or more, found -1"):
+        run_capacity(people=-1)
 
 
 # --- the table
