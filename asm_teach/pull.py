@@ -6,7 +6,7 @@ Gauss-Newton step are sums of small products. Used by lesson 5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -48,8 +48,8 @@ class Bend:
     valence: Tensor
 
     @classmethod
-    def of(cls, mesh: Mesh) -> Bend:
-        """Of a mesh: 1 where a displacement differs from its neighbours' by their whole distance."""
+    def of(cls, mesh: Mesh, stiffness: Tensor | float = 1.0) -> Bend:
+        """Of a mesh: `stiffness` () or (V,) where a displacement differs from its neighbours' by their distance."""
         ends = torch.cat([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])
         keys = torch.unique(torch.cat([ends, ends.flip(1)]) @ ends.new_tensor([len(mesh.vertices), 1]))
         first, second = keys // len(mesh.vertices), keys % len(mesh.vertices)
@@ -59,7 +59,7 @@ class Bend:
         valence = zeros.index_add(0, first, ones).clamp_min(1)
         mean = zeros.index_add(0, first, length) / valence
         used = zeros.index_fill(0, first, 1.0)
-        return cls(used / mean.clamp_min(1e-3), first, second, valence[:, None])
+        return cls(stiffness * used / mean.clamp_min(1e-3), first, second, valence[:, None])
 
     def apply(self, away: Tensor) -> Tensor:
         """(V, 3) displacements to (V, 3): what is to be small."""
@@ -104,11 +104,21 @@ class Pull:
         inside = torch.empty(len(uv), dtype=torch.int64, device=uv.device)
         inside[rows] = torch.arange(len(rows), device=uv.device)
         self._own = [inside[patch] for patch in patches_of(uv, rows)]
-        self._bending = None
-        if bend is not None:
-            self._bending = [(rows_, matrix.T @ matrix) for rows_, matrix in map(bend.patch, self._own)]
+        self._bending = self._bend_patches()
         self.stiff = 1.0
         self.aim(target, weight)
+
+    def _bend_patches(self) -> list[tuple[Tensor, Tensor]] | None:
+        if self.bend is None:
+            return None
+        return [(rows, matrix.T @ matrix) for rows, matrix in map(self.bend.patch, self._own)]
+
+    def strengthen(self, rows: Tensor, times: float) -> None:
+        """Make some vertices stiffer for good."""
+        factor = self.bend.factor.clone()
+        factor[rows] *= times
+        self.bend = replace(self.bend, factor=factor)
+        self._bending = self._bend_patches()
 
     def stiffen(self, stiff: float) -> None:
         """Let bending cost this many mm where a vertex moves by an edge against its neighbours."""

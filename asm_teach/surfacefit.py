@@ -6,12 +6,15 @@ import torch
 from torch import Tensor
 
 from asm_teach.closest import Surface, to_array
-from asm_teach.mesh import Mesh, vertex_normals
+from asm_teach.mesh import Mesh, face_normals, vertex_normals
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.pull import Bend, Pull
 
 _REACH = (12.0, 3.0)  # mm beyond which a closest point says little, at first and after half of the fit
-_STIFF = (8.0, 0.7)  # mm that it costs to move a vertex by an edge against its neighbours, at first and in the end
+_STIFF = (8.0, 0.8)  # mm that it costs to move a vertex by an edge against its neighbours, at first and in the end
+_HIDDEN = 20.0  # how much stiffer the face is where no scan sees it: lids, lips and nostrils go with what is around them
+_TURNED = 0.4  # cosine with its normal at rest below which a triangle counts as turned over
+_LEAST = 0.02  # of a vertex's say, below which it is not lessened any more
 _FACING = 0.5  # cosine that the normals of both surfaces must share
 _SLIDE = 0.1  # how much a vertex is held where its closest point is, along the surface, against 1 across it
 _BESIDE = 0.1  # how much a vertex counts that is not in the part "face": hair and collar are often there
@@ -39,6 +42,8 @@ class SurfacePull(Pull):
         if "face" in model.mesh.parts:
             self.belief *= _BESIDE
             self.belief[model.mesh.part_vertices("face")] = 1.0
+        open_ = exposed(rest, model.mesh.faces)
+        self.belief *= open_
         self.marks = None
         if landmarks is not None:
             known = landmarks.isfinite().all(1).nonzero()[:, 0]
@@ -46,8 +51,10 @@ class SurfacePull(Pull):
             self.marks = corners, (unit * landmarks[known]).to(rest)
         uv = model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
         every = torch.arange(len(rest), device=device)
-        super().__init__(uv, every, rest, torch.zeros_like(self.belief), Bend.of(model.mesh), rest)
+        super().__init__(uv, every, rest, torch.zeros_like(self.belief), Bend.of(model.mesh, 1 + (_HIDDEN - 1) * (1 - open_)), rest)
         self.distance = torch.zeros_like(self.belief)
+        self.facets = face_normals(rest, model.mesh.faces)
+        self.open = (open_[model.mesh.faces] > 0.5).all(1)
 
     def look(self, vertices: Tensor, done: float) -> None:
         """Find closest points and how far they can be trusted; done: how much of the fit is over, 0 to 1."""
@@ -64,6 +71,7 @@ class SurfacePull(Pull):
         seen = (facing > _FACING) & ~beyond
         trust = (1 + (distance / reach).square()).reciprocal().square()
         self.distance = across.abs()
+        self._calm(vertices)
         weight = self.belief * trust * seen
         target = vertices - across[:, None] * normal - _SLIDE * (away - across[:, None] * normal)
         if self.marks is not None and done < 0.5:
@@ -71,6 +79,15 @@ class SurfacePull(Pull):
             weight[rows], target[rows] = _LANDMARK * (1 - 2 * done), places
         self.aim(target, weight)
         self.stiffen(self.stiffness * _between(*_STIFF, done))
+
+    def _calm(self, vertices: Tensor) -> None:
+        """Where open triangles have turned over, listen less to the scan and hold the face stiffer from now on."""
+        turned = (face_normals(vertices, self.mesh.faces) * self.facets).sum(1) < _TURNED
+        corners = torch.unique(self.mesh.faces[turned & self.open])
+        corners = corners[self.belief[corners] > _LEAST]
+        if len(corners):
+            self.belief[corners] *= 0.5
+            self.strengthen(corners, 1.5)
 
     def error(self, vertices: Tensor) -> float:
         """Mean distance in mm to the tangent planes of the closest points that were found last."""
@@ -86,6 +103,17 @@ class SurfacePull(Pull):
         share = share / share.sum(1, keepdim=True).clamp_min(1e-30)
         normal = (share[..., None] * self.normals[corners]).sum(1)
         return normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True).clamp_min(1e-9)
+
+
+def exposed(vertices: Tensor, faces: Tensor, height: float = 5.0) -> Tensor:
+    """How open the surface is before each vertex, (V,) from 0 to 1: little inside lips and nostrils, where no scan sees.
+
+    It is how far a point `height` mm above the vertex is from the surface, as a share of that height.
+    """
+    above = vertices + height * vertex_normals(vertices, faces)
+    _, distance, _ = Surface(vertices, faces).closest(to_array(above))
+    share = torch.from_numpy(distance).to(vertices) / height
+    return ((share - 0.5) / 0.4).clamp(0, 1)
 
 
 def _between(first: float, last: float, done: float) -> float:
