@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from asm_teach.assets import asset_licence, asset_path
-from asm_teach.capacity import Subject
 from asm_teach.carry import Skin
 from asm_teach.closest import to_array
 from asm_teach.contenders import file_size
@@ -22,7 +22,7 @@ from asm_teach.fitting import Fit
 from asm_teach.marks import HANDFUL, Marks
 from asm_teach.mesh import Mesh
 from asm_teach.meshio import read_mesh
-from asm_teach.metrics import summarise
+from asm_teach.metrics import face_region, summarise
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.scanfit import fit_scan
 from asm_teach.scans import load_facekit, load_scan
@@ -94,25 +94,28 @@ def new_heads(progress: bool = True) -> list[NewHead]:
 
 def compare_heads(
     heads: Sequence[NewHead],
-    subject: Subject,
+    scan: Mesh,
+    landmarks: Tensor,
     steps: int | None = None,
     device: str | torch.device = "auto",
     progress: bool = True,
 ) -> list[NewHeadRow]:
     """Prepare each head, fit its model to the person, and measure both.
 
-    subject: a raw scan in mm with its landmarks, as `scanned_face` makes them. Distances are from its points in the
-    face area to the fitted surface. Points whose nearest place is the rim of the surface lie beyond the mesh, and do
-    not count: a face mask has no forehead to compare. steps: of each fit, as many as `fit_scan` takes if None.
+    scan: a raw scan of the person in mm, landmarks: its 68 points (68, 3). Distances are from its points in the face
+    area (`face_region`) to the fitted surface. Points whose nearest place is the rim of the surface lie beyond the
+    mesh, and do not count: a face mask has no forehead to compare. steps: of each fit, as many as `fit_scan` takes if
+    None.
     """
+    area = face_region(scan.vertices, landmarks[30], landmarks[[36, 45]], landmarks[27])
     rows = []
     for head in heads:
         start = time.perf_counter()
         prepared = prepare_head(head.mesh, head.landmarks)
         ready = time.perf_counter() - start
         model = prepared.model()
-        fit = fit_scan(model, subject.mesh, landmarks=subject.landmarks, steps=steps, progress=progress, device=device)
-        rows.append(_row(head, prepared, ready, fit, subject))
+        fit = fit_scan(model, scan, landmarks=landmarks, steps=steps, progress=progress, device=device)
+        rows.append(_row(head, prepared, ready, fit, scan.vertices[area]))
     return rows
 
 
@@ -131,10 +134,10 @@ def format_heads(rows: Sequence[NewHeadRow]) -> str:
     return "\n".join(lines)
 
 
-def _row(head: NewHead, prepared: PreparedHead, ready: float, fit: Fit, subject: Subject) -> NewHeadRow:
+def _row(head: NewHead, prepared: PreparedHead, ready: float, fit: Fit, points: Tensor) -> NewHeadRow:
     assert isinstance(fit.model, AdaptiveSkinningModel)
     skin = Skin(to_array(fit.vertices), prepared.mesh.faces.numpy())
-    on = skin.put(to_array(subject.mesh.vertices[subject.area]))
+    on = skin.put(to_array(points))
     reached = ~skin.on_rim(on)
     figures = summarise(torch.from_numpy(on.distance[reached]))
     return NewHeadRow(

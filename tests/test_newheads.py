@@ -9,7 +9,6 @@ import torch
 
 from asm_teach import load_head
 from asm_teach.assets import AssetUnavailable
-from asm_teach.capacity import scanned_face
 from asm_teach.closest import closest_points
 from asm_teach.marks import HANDFUL
 from asm_teach.mesh import Mesh
@@ -35,10 +34,10 @@ def test_a_head_is_prepared_fitted_and_measured() -> None:
         "mask", Mesh(SOMA.mesh.vertices, SOMA.mesh.faces[near]), {k: points[k] for k in HANDFUL.values()}, ""
     )
     person, own = load_head().sample(2), load_head()
-    subject = scanned_face("person", replace(person, landmarks={}), own.landmarks.points(person.vertices, person.faces))
+    face = replace(person, landmarks={}), own.landmarks.points(person.vertices, person.faces)
     torch.set_num_threads(1)
-    (short,) = compare_heads([mask], subject, steps=1, device="cpu", progress=False)
-    (row,) = compare_heads([mask], subject, steps=6, device="cpu", progress=False)
+    (short,) = compare_heads([mask], *face, steps=1, device="cpu", progress=False)
+    (row,) = compare_heads([mask], *face, steps=4, device="cpu", progress=False)
     assert row.mean < 0.85 * short.mean and row.mean < row.p95
     assert row.file_vertices == len(SOMA.mesh.vertices) > row.vertices > 1500
     assert 0.5 < row.covered < 0.98  # the forehead and the sides of the face lie beyond the mask

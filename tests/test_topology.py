@@ -351,15 +351,14 @@ def test_other_shapes_of_the_file_come_along(bare: PreparedHead) -> None:
         head.take(person)
 
 
-@pytest.mark.parametrize("name", ["bare", "MediaPipe"])
-def test_a_fit_brings_the_model_to_another_face(name: str, bare: PreparedHead, request) -> None:
-    head = bare if name == "bare" else request.getfixturevalue("prepared")(name)
+def test_a_fit_brings_the_model_to_another_face(bare: PreparedHead) -> None:
+    head = bare
     centre = head.mesh.vertices.mean(0)
     bulge = torch.exp(
         -(((head.mesh.vertices - head.mesh.vertices[head.mesh.vertices[:, 2].argmax()]) / 40) ** 2).sum(1)
     )
     target = head.mesh.with_vertices(centre + (head.mesh.vertices - centre) * (1.03 + 0.1 * bulge[:, None]))
-    fit = fit_scan(head.model(), target, steps=40, progress=False, device="cpu")
+    fit = fit_scan(head.model(), target, steps=4, progress=False, device="cpu")
     before = (head.mesh.vertices - target.vertices).norm(dim=1).mean()
     after = (fit.vertices - target.vertices).norm(dim=1).mean()
     assert after < 0.2 * before
