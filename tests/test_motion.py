@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -16,6 +17,7 @@ from asm_teach.motion import Motion, matrices_jacobian
 from asm_teach.transforms import Rig
 
 HEAD = load_head()
+STATIC = StaticSkinningModel(HEAD.mesh, HEAD.rig, HEAD.static_weights)
 PARENTS = [4, 0, 1, -1, 3, 0, -1, 2]  # 3 -> 4 -> 0 -> (1 -> 2 -> 7, 5), and 6 alone: in no particular order
 RIG = Rig(tuple("abcdefgh"), torch.tensor(PARENTS))
 
@@ -59,7 +61,7 @@ def adaptive() -> SkinnedModel:
 
 
 def static() -> SkinnedModel:
-    return StaticSkinningModel(HEAD.mesh, HEAD.rig, HEAD.static_weights)
+    return copy.deepcopy(STATIC)
 
 
 # --- the matrices
