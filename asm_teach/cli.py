@@ -139,22 +139,87 @@ def demo(only: str | None, seed: int, device: str) -> None:
 
 @main.command("fit-scan")
 @click.argument("file", type=FILE)
+@click.option("--landmarks", type=FILE, help="Its 68 points in iBUG's order (.ljson, .txt, .json); else a search.")
+@click.option("--model", "model_file", type=FILE, help="A model to fit, as `asm-teach prepare` writes it.")
 @HEAD
 @OUTPUT
 @DEVICE
-def fit_scan_command(file: Path, head: str, output: Path, device: str) -> None:
-    """Fit the adaptive model to FILE, a mesh (OBJ, PLY, GLB) in mm with the template's own vertices."""
+def fit_scan_command(
+    file: Path, landmarks: Path | None, model_file: Path | None, head: str, output: Path, device: str
+) -> None:
+    """Fit the adaptive model to FILE, a scan (OBJ, PLY, GLB) of any topology, unit and pose.
+
+    A mesh with the template's own vertices in its own faces is taken as registered: fitted vertex to vertex.
+    """
+    from asm_teach.marks import mark_points, read_marks
     from asm_teach.meshio import read_mesh
-    from asm_teach.metrics import scan_error
     from asm_teach.scanfit import fit_scan
+    from asm_teach.storage import load_model
 
     scan = read_mesh(file)
-    model = _adaptive_model(head)
-    fit = fit_scan(model, scan, device=device)
-    for label, vertices in (("template", model.mesh.vertices), ("fitted", fit.vertices)):
-        error = scan_error(vertices.cpu(), model.mesh.faces, scan, align="rigid")
-        click.echo(f"{label:<9}" + "  ".join(f"{name} {error[name]:.3f} mm" for name in ("mean", "median", "rmse")))
+    model = _adaptive_model(head) if model_file is None else load_model(model_file)
+    points = None if landmarks is None else mark_points(scan, read_marks(landmarks)).to(scan.vertices)
+    fit = fit_scan(model, scan, landmarks=points, device=device)
+    for note in fit.notes:
+        click.echo(note)
+    click.echo(f"mean distance of the vertices that count: {fit.history[-1].error:.3f} mm")
     _write(fit, output)
+
+
+@main.command()
+@click.argument("file", type=FILE)
+@click.argument("landmarks", type=FILE)
+@click.option("--part", help="Use only this part of the mesh.")
+@click.option("--components", default=2, show_default=True, help="Gaussians a bone.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("model.npz"), show_default=True, help="The model."
+)
+def prepare(file: Path, landmarks: Path, part: str | None, components: int, output: Path) -> None:
+    """Make an adaptive model of FILE, a head in any topology, from a handful of LANDMARKS (.json, .ljson, .txt)."""
+    from asm_teach.marks import read_marks
+    from asm_teach.meshio import read_mesh
+    from asm_teach.storage import save
+    from asm_teach.topology import prepare_head
+
+    prepared = prepare_head(read_mesh(file), read_marks(landmarks), part=part)
+    for note in prepared.notes:
+        click.echo(note)
+    save(prepared.model(components), output)
+    size = f"{len(prepared.mesh.vertices)} vertices, {len(prepared.rig)} bones"
+    click.echo(f"{size}, chart {prepared.chart}; wrote {output}")
+
+
+@main.command()
+@click.option("--people", default=5, show_default=True, help="Embedded people to try the models on.")
+@click.option("--scan", "scans", multiple=True, help="Real scans to try them on; by default both.")
+@click.option("--group", "groups", multiple=True, help="Parts of the table; by default all.")
+@click.option("--quick", is_flag=True, help="Only the ends of each sweep.")
+@click.option("--facekit", is_flag=True, help="Also the modes of ICT-FaceKit, on the scans (260 MB to fetch).")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the table: .md, .csv or .json.")
+@DEVICE
+def capacity(
+    people: int, scans: tuple[str, ...], groups: tuple[str, ...], quick: bool, facekit: bool, output: Path | None,
+    device: str,
+) -> None:  # fmt: skip
+    """Print how much each kind of model can represent, and for how many numbers: the table of lesson 5."""
+    from asm_teach.capacity import run_capacity
+
+    given = {name: value for name, value in (("scans", scans), ("groups", groups)) if value}
+    run_capacity(
+        people=people, quick=quick, facekit=facekit, output=output, device=device, say=click.echo, **given
+    )
+
+
+@main.command()
+@DEVICE
+def heads(device: str) -> None:
+    """Make five heads of other topologies ready, fit each to one person and compare: the table of lesson 6."""
+    from asm_teach.newheads import compare_heads, format_heads, new_heads
+    from asm_teach.scans import load_scan
+
+    james = load_scan("james")
+    assert james.landmarks is not None
+    click.echo(format_heads(compare_heads(new_heads(), james.mesh, james.landmarks, device=device)))
 
 
 @main.command("fit-views")

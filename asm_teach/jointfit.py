@@ -9,10 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from asm_teach.affine import AffineMotion, AffineSkinningModel
 from asm_teach.binding import Chart
 from asm_teach.gaussnewton import NUMBERS, Points, Posed, equations, gaussians_of
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
-from asm_teach.motion import Motion, matrices_jacobian
+from asm_teach.motion import Motion
 from asm_teach.priors import Prior
 from asm_teach.pull import Pull
 
@@ -25,23 +26,21 @@ class JointFit:
     """A model on its way to a target; `model` itself is written by `finish`.
 
     free: what moves, of "motion", "weights" (centres, widths and shares of the Gaussians) and "binding" (the places of
-    the bones; a bone's Gaussians go with it). A static model has motion only.
+    the bones; a bone's Gaussians go with it). A static model has motion only. degrees: of freedom a bone, 9 or 12.
     """
 
-    def __init__(self, model: SkinnedModel, free: tuple[str, ...], prior: Prior) -> None:
+    def __init__(self, model: SkinnedModel, free: tuple[str, ...], prior: Prior, degrees: int = 9) -> None:
         self.model = model
-        self.motion = Motion.of(model)
         self.bind_points = model.bind_points().detach().double()
+        self.motion: Motion | AffineMotion = Motion.of(model)
+        if degrees == 12:
+            self.motion = AffineMotion.of(self.motion, self.bind_points, model.rig)
         self.damping = 1e-3
         device, bones = model.vertices.device, len(model.rig)
         self.gaussians = self.start = self._spread = None
         self._moves = "motion" in free
-        widths = [prior.translation] * 3 + [prior.rotation] * 3 + [prior.log_scale] * 3
-        self._width = torch.tensor(widths, dtype=torch.float64, device=device).repeat(bones)
-        # Where the head is as a whole no prior can know.
-        belief = torch.ones(bones, 9, dtype=torch.float64, device=device)
-        belief[model.rig.parents < 0, :6] = 0
-        self._belief = belief.flatten()
+        self._width = torch.tensor(self.motion.widths(prior), dtype=torch.float64, device=device).repeat(bones)
+        self._belief = self.motion.belief(model.rig).flatten()
         self._adapts = isinstance(model, AdaptiveSkinningModel) and ("weights" in free or "binding" in free)
         self._binds = "binding" in free
         if isinstance(model, AdaptiveSkinningModel):
@@ -68,10 +67,10 @@ class JointFit:
         """Points of the face as they are now."""
         return self._posed(points, self.motion, self.gaussians)
 
-    def _posed(self, points: Points, motion: Motion, gaussians: Tensor | None) -> Posed:
+    def _posed(self, points: Points, motion: Motion | AffineMotion, gaussians: Tensor | None) -> Posed:
         return Posed(points, motion.matrices(self.bind_points, self.model.rig), gaussians)
 
-    def _deviations(self, motion: Motion, gaussians: Tensor | None, adapts: bool) -> Tensor:
+    def _deviations(self, motion: Motion | AffineMotion, gaussians: Tensor | None, adapts: bool) -> Tensor:
         """How far the unknowns are from where the prior believes them, in its standard deviations."""
         parts = []
         if self._moves:
@@ -132,10 +131,10 @@ class JointFit:
         first[place] += unity * slope * self.gaussians[..., 5].logsumexp(1, keepdim=True)
         second[place[:, :, None], place[:, None]] += unity * slope[:, :, None] * slope[:, None]
 
-    def _moved(self, step: Tensor, adapts: bool) -> tuple[Motion, Tensor | None]:
+    def _moved(self, step: Tensor, adapts: bool) -> tuple[Motion | AffineMotion, Tensor | None]:
         motion, gaussians = self.motion, self.gaussians
         if self._moves:
-            motion = motion.moved((step[: len(self._width)] * self._width).view(-1, 9))
+            motion = motion.moved((step[: len(self._width)] * self._width).view(len(self.bind_points), -1))
             step = step[len(self._width) :]
         if adapts:
             if self._spread is not None:
@@ -150,7 +149,7 @@ class JointFit:
         found = equations(posed, pull.gradient(posed.vertices), pull.patches(), adapts)
         parts, rows = [], []
         if self._moves:
-            follow = matrices_jacobian(self.motion, self.bind_points, self.model.rig)  # (J, 3, 4, J, 9)
+            follow = self.motion.jacobian(self.bind_points, self.model.rig)  # (J, 3, 4, J, 9)
             follow = torch.einsum("lrajk,ab->rlbjk", follow, posed.points.unit).flatten(3).flatten(1, 2) * self._width
             parts.append(torch.einsum("re,reu->u", found.by_matrices.double(), follow))
             gram = found.gram.double()
@@ -195,6 +194,8 @@ class JointFit:
             model.mixture_mean.copy_(self.gaussians[..., :2] - model.bone_uv[:, None].double())
             model.mixture_factor.copy_(self.gaussians[..., 2:5])
             model.mixture_logits.copy_(self.gaussians[..., 5])
+        if isinstance(self.motion, AffineMotion) and not isinstance(model, AffineSkinningModel):
+            self.model = model = AffineSkinningModel(model)
         self.motion.about(self.bind_points, model.bind_points().double()).give_to(model)
 
 

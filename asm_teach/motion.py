@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.model import SkinnedModel
+from asm_teach.priors import Prior
 from asm_teach.transforms import Rig, affine_compose, affine_inverse, bind_matrices, skinning_matrices
 
 
@@ -59,6 +60,20 @@ class Motion:
     def matrices(self, points: Tensor, rig: Rig) -> Tensor:
         """The matrices S = G B^-1 of eq. (1), (J, 3, 4), for bones bound at `points` (J, 3)."""
         return skinning_matrices(bind_matrices(points), self.own(), rig)
+
+    def jacobian(self, points: Tensor, rig: Rig) -> Tensor:
+        """How these matrices follow a step, (J, 3, 4, J, 9); see `matrices_jacobian`."""
+        return matrices_jacobian(self, points, rig)
+
+    def widths(self, prior: Prior) -> list[float]:
+        """What a prior expects of the nine numbers: standard deviations."""
+        return [prior.translation] * 3 + [prior.rotation] * 3 + [prior.log_scale] * 3
+
+    def belief(self, rig: Rig) -> Tensor:
+        """(J, 9): 1 for the numbers a prior speaks of, 0 for the place of a root: where the head is no prior knows."""
+        belief = torch.ones_like(self.numbers())
+        belief[rig.parents < 0, :6] = 0
+        return belief
 
     def about(self, old: Tensor, new: Tensor) -> Motion:
         """The motion that does the same with the bones bound at points `new` (J, 3) instead of `old`.

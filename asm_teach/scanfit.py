@@ -43,6 +43,7 @@ def fit_scan(
     landmarks: Tensor | None = None,
     mask: Tensor | None = None,
     free: Collection[str] = FREE,
+    degrees: int = 9,
     prior: Prior | None = None,
     steps: int | None = None,
     warm_start: bool = False,
@@ -67,6 +68,7 @@ def fit_scan(
             if there is one, and 0.25 elsewhere. Of a raw scan, (V,) or (F,) bool, what of it counts.
         free: which parameters may move: "motion" of the bones, "weights" (centres, widths and shares of the
             Gaussians), "binding" (the bones' places; their Gaussians go with them). A static model has only motion.
+        degrees: numbers a bone. 12 gives each a free matrix and no parent (`AffineSkinningModel`): for comparison.
         prior: standard deviations about the start; its `asymmetry` is not used here.
         steps: number of iterations; 36 for a registered mesh and 50 for a raw one where none is given.
         watch: called after each iteration with its `Record` and the model; may raise KeyboardInterrupt.
@@ -80,6 +82,10 @@ def fit_scan(
     if steps is not None and steps < 1:
         raise ValueError(f"steps: a fit needs at least one step, found {steps}")
     free = _check_free(free)
+    if degrees not in (9, 12) or (degrees == 12 and not isinstance(model, AdaptiveSkinningModel)):
+        raise ValueError(f"degrees: found {degrees}; give 9 or, for an adaptive model, 12 numbers a bone")
+    if degrees == 12 and warm_start:
+        raise ValueError("warm_start: a fit with 12 numbers a bone starts at rest; leave it out")
     registered = _same_topology(model.mesh, scan)
     if registered and landmarks is not None:
         raise ValueError("landmarks: this scan is registered to the template, vertex by vertex; leave them out")
@@ -102,7 +108,7 @@ def fit_scan(
         pull = SurfacePull(fitted, placed.mesh, prior.bending, landmarks, placed.unit)
         levels, steps = [(Points(fitted, pull.rows), pull)], steps or RAW_STEPS
 
-    joint = JointFit(fitted, free, prior)
+    joint = JointFit(fitted, free, prior, degrees)
 
     def step(iteration: int) -> tuple[float, float]:
         done = iteration / steps
@@ -116,15 +122,15 @@ def fit_scan(
 
     def show(record: object) -> None:
         joint.finish()
-        watch(record, fitted)
+        watch(record, joint.model)
 
     history, interrupted = iterate(step, steps, "fit scan", show if watch else None, progress)
     joint.settle(*levels[-1], _LATE)
     joint.finish()
     with torch.no_grad():
-        vertices = fitted()
+        vertices = joint.model()
     used, notes = (scan, ()) if placed is None else (placed.mesh, placed.notes)
-    return Fit(fitted, vertices, (), history, interrupted, used, notes)
+    return Fit(joint.model, vertices, (), history, interrupted, used, notes)
 
 
 @torch.no_grad()

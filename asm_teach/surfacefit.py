@@ -12,7 +12,7 @@ from asm_teach.pull import Bend, Pull
 
 _REACH = (12.0, 3.0)  # mm beyond which a closest point says little, at first and after half of the fit
 _STIFF = (8.0, 0.8)  # mm that it costs to move a vertex by an edge against its neighbours, at first and in the end
-_HIDDEN = 20.0  # how much stiffer the face is where no scan sees it: lids, lips and nostrils go with what is around them
+_HIDDEN = 20.0  # how much stiffer the face is where no scan sees it, inside lips and nostrils
 _TURNED = 0.4  # cosine with its normal at rest below which a triangle counts as turned over
 _LEAST = 0.02  # of a vertex's say, below which it is not lessened any more
 _FACING = 0.5  # cosine that the normals of both surfaces must share
@@ -51,7 +51,8 @@ class SurfacePull(Pull):
             self.marks = corners, (unit * landmarks[known]).to(rest)
         uv = model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
         every = torch.arange(len(rest), device=device)
-        super().__init__(uv, every, rest, torch.zeros_like(self.belief), Bend.of(model.mesh, 1 + (_HIDDEN - 1) * (1 - open_)), rest)
+        bend = Bend.of(model.mesh, 1 + (_HIDDEN - 1) * (1 - open_))
+        super().__init__(uv, every, rest, torch.zeros_like(self.belief), bend, rest)
         self.distance = torch.zeros_like(self.belief)
         self.facets = face_normals(rest, model.mesh.faces)
         self.open = (open_[model.mesh.faces] > 0.5).all(1)
@@ -106,7 +107,7 @@ class SurfacePull(Pull):
 
 
 def exposed(vertices: Tensor, faces: Tensor, height: float = 5.0) -> Tensor:
-    """How open the surface is before each vertex, (V,) from 0 to 1: little inside lips and nostrils, where no scan sees.
+    """How open the surface is before each vertex, (V,) from 0 to 1: little inside lips and nostrils, unseen by scans.
 
     It is how far a point `height` mm above the vertex is from the surface, as a share of that height.
     """

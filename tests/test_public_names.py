@@ -41,8 +41,11 @@ FLOORS = [
     "checks", "devices", "files", "npz", "picture", "assets", "chartcheck", "landmarks", "mesh", "objfile", "meshio",
     "closest", "alignment", "metrics", "pose", "camera",
     "transforms", "skinning", "mixture", "binding", "model", "storage",
-    "priors", "fitting", "scanfit", "views", "viewfit", "data", "scans", "demo",
-    "plots", "figures", "widgets", "cli",
+    "facesearch", "scanclean", "placing", "manifold", "unwrap", "carry", "marks",
+    "priors", "fitting", "motion", "affine", "pull", "gaussnewton", "jointfit", "surfacefit", "scanfit",
+    "morphable", "morphfit", "views", "viewfit", "data", "scans",
+    "rigging", "cropping", "topology", "budget", "contenders", "subjects", "tables", "capacity", "newheads", "demo",
+    "zbuffer", "plots", "figures", "widgets", "cli",
 ]  # fmt: skip
 CORE = ["mesh", "transforms", "skinning", "mixture", "binding", "camera", "metrics", "landmarks", "model", "storage"]
 # An import inside a function that goes upwards: writing a mesh needs the file formats, having one does not.
