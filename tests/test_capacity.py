@@ -101,7 +101,7 @@ def test_a_file_holds_the_modes_or_the_bones():
 
 def test_a_registered_face_is_measured_vertex_by_vertex():
     subject = embedded_people(HEAD, 1)[0]
-    result = take_on(Contender("linear", ("given",), LINEAR), subject, "cpu")
+    result = take_on(Contender("linear", ("given",), LINEAR), subject, device="cpu")
     assert len(result.distances) == len(HEAD.mesh.part_vertices("face")) and result.seconds > 0
     # by hand: the least squares of the modes and a motion come closer than the modes alone
     alone = (LINEAR(LINEAR.project(subject.mesh.vertices)) - subject.mesh.vertices)[subject.area].norm(dim=1)
@@ -114,15 +114,15 @@ def test_the_head_itself_is_no_challenge():
     given = LinearMorphableModel.from_modes(HEAD.mesh, LINEAR.modes)
     painted = StaticSkinningModel(HEAD.mesh, HEAD.hand_rig, HEAD.hand_weights)
     for model in (given, painted, AdaptiveSkinningModel(HEAD.mesh, HEAD.rig)):
-        assert take_on(Contender("", (), model), subject, "cpu").distances.max() < 5e-3
+        assert take_on(Contender("", (), model), subject, device="cpu").distances.max() < 5e-3
 
 
 def test_figures_are_those_of_all_faces_and_the_nme_is_per_face():
     subjects = embedded_people(HEAD, 2)
     models = [Contender("linear", ("given", "learned"), LINEAR)]
-    rows = evidence(models, subjects, "cpu", progress=False)
+    rows = evidence(models, subjects, device="cpu", progress=False)
     assert [row.group for row in rows] == ["given", "learned"] and rows[0].faces == 2
-    distances = [take_on(models[0], subject, "cpu").distances for subject in subjects]
+    distances = [take_on(models[0], subject, device="cpu").distances for subject in subjects]
     assert rows[0].mean == pytest.approx(float(torch.cat(distances).mean()), rel=1e-5)
     assert rows[0].p95 == pytest.approx(float(torch.cat(distances).quantile(0.95)), rel=1e-4)
     nme = [100 * float(d.mean()) / s.eyes for d, s in zip(distances, subjects, strict=True)]
@@ -134,7 +134,7 @@ def test_rows_come_by_kind_of_face_and_by_part():
     subject = embedded_people(HEAD, 1)[0]
     subjects = [subject, replace(subject, name="b", where="others")]
     models = [Contender("x", ("learned",), LINEAR), Contender("y", ("given", "learned"), LINEAR.first(3))]
-    rows = evidence(models, subjects, "cpu", progress=False)
+    rows = evidence(models, subjects, device="cpu", progress=False)
     got = [(row.where, row.group, row.model) for row in rows]
     one = [("given", "y"), ("learned", "x"), ("learned", "y")]
     assert got == [("embedded people", *r) for r in one] + [("others", *r) for r in one]
@@ -163,7 +163,9 @@ def test_a_model_of_another_topology_is_tried_on_raw_scans_only():
     )
     models = facekit_contenders(kit)
     assert [len(c.model) for c in models] == [10, 20, 40, 45]
-    rows = evidence([*models, Contender("linear", ("given",), LINEAR)], embedded_people(HEAD, 1), "cpu", False)
+    rows = evidence(
+        [*models, Contender("linear", ("given",), LINEAR)], embedded_people(HEAD, 1), device="cpu", progress=False
+    )
     assert [row.model for row in rows] == ["linear"]
 
 
@@ -177,7 +179,7 @@ def test_interrupted_it_gives_what_is_done(monkeypatch):
         return replace(fit, interrupted=len(asked) == 2)
 
     monkeypatch.setattr(capacity, "fit_scan", second_is_stopped)
-    assert len(evidence(models, embedded_people(HEAD, 1), "cpu", progress=False)) == 1 and len(asked) == 2
+    assert len(evidence(models, embedded_people(HEAD, 1), device="cpu", progress=False)) == 1 and len(asked) == 2
 
 
 # --- scans
@@ -220,7 +222,7 @@ def test_all_kinds_of_models_on_a_real_face():
     subject = here("james")
     painted = StaticSkinningModel(HEAD.mesh, HEAD.hand_rig, HEAD.hand_weights)
     models = [Contender("linear", ("given",), LINEAR), Contender("static", ("static",), painted)]
-    rows = evidence(models, [subject], "cpu", progress=False)
+    rows = evidence(models, [subject], device="cpu", progress=False)
     assert [row.where for row in rows] == ["james"] * 2
     assert all(0.3 < row.median < row.p95 < 15 for row in rows)  # five steps only; the template lies 3 mm away
 
