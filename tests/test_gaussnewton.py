@@ -222,21 +222,25 @@ def test_first_derivatives_are_those_of_autograd(bends):
 
 
 @pytest.mark.parametrize("bends", [False, True])
-@pytest.mark.parametrize(("least", "gram", "gaussian"), [(0.0, 2e-6, 3e-5), (None, 2e-3, 1e-2)])
-def test_second_derivatives_are_the_square_of_the_jacobian(monkeypatch, bends, least, gram, gaussian):
+@pytest.mark.parametrize(("least", "share"), [(0.0, 2e-5), (None, 3e-3)])
+def test_second_derivatives_are_the_square_of_the_jacobian(monkeypatch, bends, least, share):
     """Exactly, where no Gaussian is left out for its small share of a patch; and nearly, where some are."""
     if least is not None:
         monkeypatch.setattr(gaussnewton, "_LEAST_SHARE", least)
     model = adaptive()
+    with torch.no_grad():
+        model.mixture_factor[..., [0, 2]] -= 1.6  # narrow: not every Gaussian reaches every patch
     pull, posed = make_pull(model, bends), pose(model)
     by_matrices, by_gaussians = dense(model)
     metric = metric_of(pull)
     found = equations(posed, pull.gradient(posed.vertices), pull.patches(), gaussians=True)
     rows = by_matrices[:, 0, 0]  # (V, 4 J): the same factors for x, y and z, and no x by an entry of another row
     torch.testing.assert_close(by_matrices, torch.einsum("xr,ve->vxre", torch.eye(3).double(), rows))
-    close(found.gram, rows.T @ metric @ rows, gram)
-    close(found.mixed, torch.einsum("ve,vw,wxg->xeg", rows, metric, by_gaussians), gaussian)
-    close(found.curvature, torch.einsum("vxg,vw,wxh->gh", by_gaussians, metric, by_gaussians), gaussian)
+    close(found.gram, rows.T @ metric @ rows, share)
+    close(found.mixed, torch.einsum("ve,vw,wxg->xeg", rows, metric, by_gaussians), share)
+    close(found.curvature, torch.einsum("vxg,vw,wxh->gh", by_gaussians, metric, by_gaussians), share)
+    if not bends:  # patches that bend reach further, by a rim
+        assert (found.curvature == 0).any() == (least is None)
 
 
 def test_left_out_is_only_what_has_a_small_share_all_over_a_patch(monkeypatch):
