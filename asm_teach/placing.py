@@ -1,0 +1,241 @@
+"""A raw scan of any unit, pose and topology, made ready for a fit: cleaned, in millimetres, and placed.
+
+The template is put where the face of the scan is, by landmarks or by a search of the whole scan. Whatever had to be
+guessed is said in plain sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asm_teach.alignment import align_points, on_one_line
+from asm_teach.closest import to_array, to_tensor
+from asm_teach.facesearch import Cloud, Found, Poses, Samples, draw, find_faces, measure, move
+from asm_teach.mesh import Mesh
+from asm_teach.metrics import face_region
+from asm_teach.scanclean import clean, keep_faces, round_points, simplify
+
+FACE_RELIEF = 0.54
+"""The share of the template's relief that passes for a face: faces have 0.63 to 1, other shapes up to 0.45."""
+
+_UNITS = {"millimetres": 1.0, "metres": 1000.0, "centimetres": 10.0, "inches": 25.4, "decimetres": 100.0}
+_LIKELY = (0.75, 1.3)  # how much smaller or larger than the template's a face in a known unit may be
+_RADIUS = 95.0  # mm round the tip of the nose: the face, where no landmarks say how large it is
+_ALIKE = 0.85  # a second face with this share of the best one's relief is as likely to be meant
+_MISFIT, _OFF = 15.0, 15.0  # mm that landmarks may be from the template's, and from the scan
+_MARGIN, _REACH = 40.0, 15.0  # mm from the template: what is farther, or a loose piece that is, is not of this head
+_MOST_FACES = 200_000
+_POINTS, _SAMPLES = 500, 60_000  # drawn from the template's face and from the scan
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedScan:
+    """A scan ready for a fit, and where the template lies on it.
+
+    Attributes:
+        mesh: the cleaned scan in mm, in its own orientation and position.
+        unit: mm for each unit of the file.
+        rotation: (3, 3) from the template to the scan: x_scan ~ rotation @ x_template + shift, closest at the face.
+        shift: (3,) mm.
+        scale: how many times larger the scanned face is than the template's.
+        notes: what was guessed and what was dropped.
+    """
+
+    mesh: Mesh
+    unit: float
+    rotation: Tensor
+    shift: Tensor
+    scale: float
+    notes: tuple[str, ...]
+
+
+def place_scan(
+    template: Mesh, scan: Mesh, landmarks: Tensor | None = None, mask: Tensor | None = None, seed: int = 0
+) -> PlacedScan:
+    """Clean a raw scan, find its face and its unit.
+
+    Args:
+        template: a head or a face in mm, +y up, +z out of the face. Landmarks "ibug68" and a part "face" help.
+        scan: any mesh that has a face: upside down, in metres, with holes, with shoulders, of millions of points.
+        landmarks: (68, 3) where the template's "ibug68" lie on the scan, in its own unit; NaN rows are unknown, four
+            or more are needed. Without them the whole scan is searched.
+        mask: (V,) or (F,) bool of the scan, what of it counts.
+        seed: which random points of the two surfaces are looked at.
+
+    Raises:
+        ValueError: no face in the scan, or several; triangles that face inwards; landmarks that are mirrored, that
+            are not a face's or do not lie on the scan; wrong types and shapes.
+    """
+    for name, mesh in (("template", template), ("scan", scan)):
+        if not isinstance(mesh, Mesh):
+            raise ValueError(f"{name}: expected a Mesh, found a {type(mesh).__name__}; asm_teach.read_mesh makes one")
+    generator = np.random.default_rng(seed)
+    face, middle = _template_face(template, generator)
+    cleaned, notes = clean(scan, mask)
+    vertices, faces = to_array(cleaned.vertices), cleaned.faces.cpu().numpy()
+    if landmarks is None:
+        poses, note = _search(face, draw(vertices, faces, _SAMPLES, generator))
+    else:
+        known, pairs = _pairs(template, landmarks, middle)
+        at = pairs[1].mean(0)
+        reach = 4 * np.linalg.norm(pairs[1] - at, axis=1).max()
+        near = (np.linalg.norm(vertices - at, axis=1) < reach)[faces].all(1)
+        samples = draw(vertices, faces[near] if near.any() else faces, _SAMPLES, generator)
+        poses, note = _by_landmarks(face, samples, known, *pairs)
+    size, rotation, at = float(poses.scale[0]), poses.rotation[0], poses.shift[0]
+    unit, unit_note = _unit_of(size)
+    scale = size * unit
+    metric = cleaned.with_vertices(unit * cleaned.vertices)
+    mesh, crop_notes = _crop(metric, template, scale, rotation, unit * at - scale * rotation @ middle)
+    return PlacedScan(
+        mesh=mesh,
+        unit=unit,
+        rotation=to_tensor(rotation, template.vertices),
+        shift=to_tensor(unit * at - rotation @ middle, template.vertices),
+        scale=scale,
+        notes=(unit_note, note, *notes, *crop_notes),
+    )
+
+
+def _template_face(template: Mesh, generator: np.random.Generator) -> tuple[Cloud, np.ndarray]:
+    """Points spread over the template's face, counted from their middle, and where that is."""
+    vertices, faces = template.vertices, template.faces
+    if "ibug68" in template.landmarks:
+        points = template.landmarks["ibug68"].points(vertices, faces)
+        inside = face_region(vertices, points[30], points[[36, 45]], points[27])
+    else:  # of a face that looks along +z the tip of the nose is farthest in front
+        inside = torch.linalg.vector_norm(vertices - vertices[vertices[:, 2].argmax()], dim=1) < _RADIUS
+    if "face" in template.parts:
+        faces = faces[template.parts["face"]]
+    faces = faces[inside[faces].all(1)]
+    if len(faces) == 0:
+        raise ValueError("template: it has no triangle within its face; give it in mm, +y up, +z out of the face")
+    cloud = draw(to_array(vertices), faces.cpu().numpy(), _POINTS, generator)
+    middle = cloud.points.mean(0)
+    return Cloud(cloud.points - middle, cloud.normals), middle
+
+
+def _search(face: Cloud, cloud: Cloud) -> tuple[Poses, str]:
+    """Where the one face of the scan is, and a note."""
+    found = find_faces(face, cloud)
+    best = found.relief[0]
+    if best < FACE_RELIEF:
+        if find_faces(face, Cloud(cloud.points, -cloud.normals)).relief[0] >= FACE_RELIEF:
+            raise _inside_out()
+        raise ValueError(
+            f"scan: no face was found in it. At the most likely place it has {max(best, 0):.0%} of the relief of the "
+            f"template's face (eyes, nose, mouth), where {FACE_RELIEF:.0%} is the least for a face; the rest, "
+            f"{found.missing[0]:.1f} mm on average in the template's size, is missing. If there is a face, give "
+            "`landmarks` on it or a `mask` of its triangles; if it is mostly holes or noise, repair it first"
+        )
+    away = np.linalg.norm(found.poses.shift - found.poses.shift[0], axis=1) / found.poses.scale[0]
+    other = np.flatnonzero((away > _RADIUS) & (found.relief >= max(FACE_RELIEF, _ALIKE * best)))
+    if len(other):
+        places = " and ".join(str([float(f"{x:.3g}") for x in found.poses.shift[k]]) for k in (0, other[0]))
+        raise ValueError(
+            f"scan: several faces fit equally well, at {places}, with {best:.0%} and {found.relief[other[0]]:.0%} of "
+            "the template's relief. Choose one: give `landmarks` on it, or a `mask` of its triangles"
+        )
+    return found.poses, f"The face was found by search: the scan has {best:.0%} of the template's relief there."
+
+
+def _pairs(template: Mesh, landmarks: Tensor, middle: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Numbers of the landmarks that are known, and where they are on the template (from `middle`) and on the scan."""
+    if "ibug68" not in template.landmarks:
+        raise ValueError('landmarks: the template has none called "ibug68" to compare them with; leave them out')
+    if not isinstance(landmarks, Tensor) or landmarks.shape != (68, 3) or not landmarks.is_floating_point():
+        found = tuple(landmarks.shape) if isinstance(landmarks, Tensor) else type(landmarks).__name__
+        raise ValueError(f"landmarks: found {found}; give (68, 3) floating-point numbers, NaN for an unknown point")
+    points = to_array(landmarks)
+    known = np.flatnonzero(np.isfinite(points).all(1))
+    if len(known) < 4 or on_one_line(torch.from_numpy(points[known])):
+        raise ValueError(f"landmarks: {len(known)} are known; four or more are needed, not all on one line")
+    there = to_array(template.landmarks["ibug68"].points(template.vertices, template.faces))
+    return known, (there[known] - middle, points[known])
+
+
+def _by_landmarks(
+    face: Cloud, cloud: Cloud, known: np.ndarray, here: np.ndarray, there: np.ndarray
+) -> tuple[Poses, str]:
+    """Where the face is that the landmarks lie on, and a note. here, there: (n, 3) on the template and the scan."""
+    mirror = np.array([-1.0, 1, 1])
+    samples = Samples(cloud)
+    rest, start = _superpose(here, there, samples, face)
+    mirror_face = Cloud(mirror * face.points, mirror * face.normals)
+    mirror_rest, mirrored = _superpose(mirror * here, there, samples, mirror_face)
+    misfit, mirror_misfit = (float(np.sqrt(np.square(x).mean())) for x in (rest, mirror_rest))
+    if min(misfit, mirror_misfit) > _MISFIT:
+        raise ValueError(
+            f"landmarks: they are not a face's in iBUG's order: {misfit:.0f} mm are left where a face leaves 3 to 9, "
+            f"the most at row {known[rest.argmax()]} ({rest.max():.0f} mm); check that row and the order"
+        )
+    # Landmarks near one plane fit both ways, but one way the face looks into the head.
+    if mirror_misfit < 0.6 * misfit or (start.facing[0] < 0 < mirrored.facing[0] and mirror_misfit < 1.5 * misfit):
+        raise ValueError(
+            f"landmarks: left and right are exchanged: a face fits them to {misfit:.1f} mm and looks "
+            f"{'out of' if start.facing[0] > 0 else 'into'} the head, its mirror image to {mirror_misfit:.1f} mm. "
+            "Right and left are the person's own: exchange the rows. If they are right, the scan is mirrored (change "
+            "the sign of one axis, its and the landmarks') or its triangles face inwards (flip them: faces.flip(1))"
+        )
+    off = float(np.median(samples.tree.query(there)[0])) / start.poses.scale[0]
+    if off > _OFF:
+        raise ValueError(
+            f"landmarks: half of them are {off:.0f} mm or more from the scan; give them in its unit and its axes"
+        )
+    if start.facing[0] < 0:
+        raise _inside_out()
+    found = measure(samples, face, move(samples, face, start.poses, np.geomspace(12, 5, 15)))
+    if np.linalg.norm(found.poses.put(here)[0] - there, axis=1).mean() > (rest.mean() + 3) * start.poses.scale[0]:
+        found = measure(samples, face, start.poses)  # the surface leads away from the landmarks: they know better
+    note = f"The face was placed by {len(known)} landmarks, which fit the template's to {misfit:.1f} mm"
+    if found.relief[0] >= FACE_RELIEF:
+        return found.poses, note + "."
+    return found.poses, note + f"; the scan has only {max(found.relief[0], 0):.0%} of its relief there: look at it."
+
+
+def _superpose(here: np.ndarray, there: np.ndarray, samples: Samples, face: Cloud) -> tuple[np.ndarray, Found]:
+    """What is left between landmarks (n,) in mm of the template, and the similarity that leaves the least."""
+    scale, rotation, shift = (x.numpy() for x in align_points(*map(torch.from_numpy, (here, there)), scale=True))
+    poses = Poses(scale[None], rotation[None], shift[None])
+    return np.linalg.norm(poses.put(here)[0] - there, axis=1) / scale, measure(samples, face, poses, steps=0)
+
+
+def _inside_out() -> ValueError:
+    return ValueError(
+        "scan: its triangles face inwards: its face fits the template only inside out. Either they are wound the wrong "
+        "way (flip them: dataclasses.replace(scan, faces=scan.faces.flip(1))) or the file is mirrored (change the "
+        "sign of one axis of its vertices)"
+    )
+
+
+def _unit_of(size: float) -> tuple[float, str]:
+    """mm for each unit of a scan whose face is `size` times as large in its unit as the template's in mm."""
+    for name, unit in _UNITS.items():
+        if _LIKELY[0] <= size * unit <= _LIKELY[1]:
+            return unit, f"The file is taken to be in {name}: its face is {size * unit:.2f} times the template's size."
+    return 1 / size, (
+        f"The file is in no known unit: one of its units is taken as {1 / size:.4g} mm, which makes its face as large "
+        "as the template's, so no size measured on it is certain."
+    )
+
+
+def _crop(mesh: Mesh, template: Mesh, scale: float, rotation: np.ndarray, shift: np.ndarray) -> tuple[Mesh, list[str]]:
+    """What of a scan in mm lies round the placed template, in at most _MOST_FACES triangles, and notes."""
+    notes, total = [], len(mesh.faces)
+    head = scale * to_array(template.vertices) @ rotation.T
+    there = (to_array(mesh.vertices) - shift) @ rotation  # a box in the template's axes: quick for millions of points
+    box, margin = head @ rotation, _MARGIN * scale
+    boxed = torch.from_numpy(((there > box.min(0) - margin) & (there < box.max(0) + margin)).all(1))
+    mesh = keep_faces(mesh, boxed[mesh.faces.cpu()].all(1))
+    if (before := len(mesh.faces)) > _MOST_FACES:
+        mesh = simplify(mesh, _MOST_FACES)
+        notes.append(f"Simplified {before:,} triangles to {len(mesh.faces):,}; colours and UV are lost.")
+        total += len(mesh.faces) - before
+    mesh = keep_faces(mesh, round_points(mesh, head + shift, margin, _REACH * scale))
+    if dropped := total - len(mesh.faces):
+        notes.append(f"Dropped {dropped:,} triangles that are more than {margin:.0f} mm from the placed template.")
+    return mesh, notes
