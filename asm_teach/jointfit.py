@@ -100,12 +100,16 @@ class JointFit:
         first = first + trust * deviations
         if adapts and unity:
             self._draw_in(first, second, unity)
-        own = second.diagonal().clone()
+        # Scaled to a diagonal of 1 the system is good enough for float32, which halves the time of its solution.
+        scale = (second.diagonal() + trust + 1e-12).rsqrt()
+        second *= scale[:, None]
+        second *= scale
+        own, pull_in = second.diagonal().clone(), trust * scale.square()
         for _ in range(_MOST_TRIES):
-            second.diagonal().copy_(own * (1 + self.damping) + trust + 1e-9 * own.mean())
+            second.diagonal().copy_(own * (1 + self.damping) + pull_in + 1e-6)
             lower, failed = torch.linalg.cholesky_ex(second)
             if not failed:
-                step = -torch.cholesky_solve(first[:, None], lower)[:, 0]
+                step = -scale * torch.cholesky_solve((first * scale).float()[:, None], lower)[:, 0]
                 motion, gaussians = self._moved(step, adapts)
                 trial = pull.cost(self._posed(points, motion, gaussians).vertices)
                 deviations = self._deviations(motion, gaussians, adapts)
@@ -152,17 +156,18 @@ class JointFit:
             follow = self.motion.jacobian(self.bind_points, self.model.rig)  # (J, 3, 4, J, 9)
             follow = torch.einsum("lrajk,ab->rlbjk", follow, posed.points.unit).flatten(3).flatten(1, 2) * self._width
             parts.append(torch.einsum("re,reu->u", found.by_matrices.double(), follow))
-            gram = found.gram.double()
-            rows.append([sum(one.T @ (gram @ one) for one in follow)])
+            follow = follow.float()
+            rows.append([sum(one.T @ (found.gram @ one) for one in follow)])
         if adapts:
             span, spread = self._span.flatten(), self._spread
-            by, curvature = found.by_gaussians * span, found.curvature.double() * span[:, None] * span
+            by, narrow = found.by_gaussians * span, span.float()
+            curvature = found.curvature.mul_(narrow[:, None]).mul_(narrow)
             if spread is not None:
-                by, curvature = by @ spread, spread.T @ curvature @ spread
+                by, curvature = by @ spread, spread.float().T @ curvature @ spread.float()
             parts.append(by)
             if self._moves:
-                mixed = sum((one.float().T @ mix).double() for one, mix in zip(follow, found.mixed, strict=True)) * span
-                mixed = mixed if spread is None else mixed @ spread
+                mixed = sum(one.T @ mix for one, mix in zip(follow, found.mixed, strict=True)) * narrow
+                mixed = mixed if spread is None else mixed @ spread.float()
                 rows[0].append(mixed)
                 rows.append([mixed.T, curvature])
             else:
