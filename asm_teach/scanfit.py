@@ -19,6 +19,7 @@ from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, start_widths
 from asm_teach.placing import place_scan
 from asm_teach.priors import Prior
 from asm_teach.pull import Pull, patches_of
+from asm_teach.registering import RegisteredScan, register
 from asm_teach.surfacefit import SurfacePull
 
 DENSE = Prior(
@@ -28,7 +29,6 @@ DENSE = Prior(
 """The prior of a fit to a scan, where every vertex is seen: little is left for a prior to say."""
 
 REGISTERED_STEPS, RAW_STEPS = 36, 50
-_BESIDE = 0.25  # how much a vertex counts that is not in the part "face"
 _EARLY, _LATE = 10.0, 0.2  # noise in mm: how much the prior is listened to, at first and after a third of the steps
 _NARROW, _WIDER = 0.7, 1.4  # the Gaussians of a fit begin narrower than those of a new model, each wider than the last
 _UNITY = (1.0, 1e4)  # mm^2: how strongly the shares of a bone are drawn to sum to 1, at first and in the end
@@ -89,18 +89,17 @@ def fit_scan(
     registered = _same_topology(model.mesh, scan)
     if registered and landmarks is not None:
         raise ValueError("landmarks: this scan is registered to the template, vertex by vertex; leave them out")
-    placed = None if registered else place_scan(model.mesh, scan, landmarks, mask)
+    placed = register(model.mesh, scan, mask) if registered else place_scan(model.mesh, scan, landmarks, mask)
     fitted = copy.deepcopy(model).to(pick_device(device))
     prior = prior or DENSE
     if not warm_start:
         fitted.reset_motion()
         if "weights" in free:
             narrow(fitted)
-    if placed is None:
-        target = scan.vertices.to(fitted.vertices).float()
-        weight = _vertex_weights(fitted.mesh, mask)
-        move_roots(fitted, target.to(fitted.vertices))
-        levels, steps = _levels(fitted, target, weight), steps or REGISTERED_STEPS
+    if isinstance(placed, RegisteredScan):
+        target, weight = placed.target.to(fitted.vertices), placed.weight.to(fitted.vertices.device)
+        move_roots(fitted, target)
+        levels, steps = _levels(fitted, target.float(), weight), steps or REGISTERED_STEPS
     else:
         rotation, shift = placed.rotation.to(fitted.vertices), placed.shift.to(fitted.vertices)
         if not warm_start:
@@ -129,8 +128,7 @@ def fit_scan(
     joint.finish()
     with torch.no_grad():
         vertices = joint.model()
-    used, notes = (scan, ()) if placed is None else (placed.mesh, placed.notes)
-    return Fit(joint.model, vertices, (), history, interrupted, used, notes)
+    return Fit(joint.model, vertices, (), history, interrupted, placed.mesh, placed.notes)
 
 
 @torch.no_grad()
@@ -155,6 +153,7 @@ def move_roots(model: SkinnedModel, target: Tensor) -> None:
 
 
 def _move_roots(model: SkinnedModel, rotation: Tensor, shift: Tensor, scale: float = 1.0) -> None:
+    """Give every root bone the motion of the whole head."""
     for root in (model.rig.parents < 0).nonzero()[:, 0].tolist():
         pivot = model.bind_points()[root].detach()
         model.set_motion(
@@ -177,23 +176,6 @@ def _levels(model: SkinnedModel, target: Tensor, weight: Tensor) -> list[tuple[P
         rows = torch.stack([piece[int(torch.randint(len(piece), (), generator=generator))] for piece in pieces])
         levels.append((Points(model, rows), Pull(uv, rows, target[rows], weight[rows])))
     return [*levels, (Points(model, every), Pull(uv, every, target, weight))]
-
-
-def _vertex_weights(mesh: Mesh, mask: Tensor | None) -> Tensor:
-    """How much each vertex of a registered mesh counts, (V,)."""
-    if mask is None:
-        weight = torch.ones(len(mesh.vertices), device=mesh.vertices.device)
-        if "face" in mesh.parts:
-            weight *= _BESIDE
-            weight[mesh.part_vertices("face")] = 1.0
-        return weight
-    if not isinstance(mask, Tensor) or mask.shape != mesh.vertices.shape[:1]:
-        found = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
-        raise ValueError(f"mask: found {found}; a registered scan needs one number a vertex, ({len(mesh.vertices)},)")
-    weight = mask.to(mesh.vertices.device, torch.float32)
-    if not ((weight >= 0) & (weight <= 1)).all() or not weight.any():
-        raise ValueError("mask: give each vertex a number from 0 (leave it out) to 1, and not 0 for all")
-    return weight
 
 
 def _check_free(free: Collection[str]) -> tuple[str, ...]:
