@@ -13,7 +13,7 @@ from torch import Tensor
 from asm_teach.assets import data_dir
 from asm_teach.binding import Chart
 from asm_teach.data import Head, load_head
-from asm_teach.landmarks import require_ibug68
+from asm_teach.landmarks import LandmarkSet, require_ibug68
 from asm_teach.mesh import Mesh, chart_problems, face_areas, face_normals
 from asm_teach.metrics import align_points, apply_alignment, closest_points
 from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
@@ -25,6 +25,24 @@ MIRROR = torch.tensor([-1.0, 1.0, 1.0])
 RIGHT = [*range(8), *range(17, 22), 31, 32, 36, 37, 38, 39, 40, 41, 48, 49, 50, 59, 58, 60, 61, 67]
 LEFT = [*range(16, 8, -1), *range(26, 21, -1), 35, 34, 45, 44, 43, 42, 47, 46, 54, 53, 52, 55, 56, 64, 63, 65]
 MIDDLE = [8, 27, 28, 29, 30, 33, 51, 57, 62, 66]
+
+# iBUG's points by what they lie on
+UPPER_LIP, LOWER_LIP, CORNERS = [*range(49, 54), 61, 62, 63], [*range(55, 60), 65, 66, 67], [48, 54, 60, 64]
+UPPER_LIDS, LOWER_LIDS, EYE_CORNERS, BROWS = [37, 38, 43, 44], [40, 41, 46, 47], [36, 39, 42, 45], [*range(17, 27)]
+
+# MediaPipe's rings of the lips from the outer to the inner one, without their corners, from the person's right to left
+UPPER_RINGS = torch.tensor([
+    [185, 40, 39, 37, 0, 267, 269, 270, 409],
+    [184, 74, 73, 72, 11, 302, 303, 304, 408],
+    [183, 42, 41, 38, 12, 268, 271, 272, 407],
+    [191, 80, 81, 82, 13, 312, 311, 310, 415],
+])  # fmt: skip
+LOWER_RINGS = torch.tensor([
+    [146, 91, 181, 84, 17, 314, 405, 321, 375],
+    [77, 90, 180, 85, 16, 315, 404, 320, 307],
+    [96, 89, 179, 86, 15, 316, 403, 319, 325],
+    [95, 88, 178, 87, 14, 317, 402, 318, 324],
+])  # fmt: skip
 
 # Apple's ARBlendShapeLocation, by family: (stem, has a left and a right one)
 ARKIT = {
@@ -251,6 +269,45 @@ def test_dense_landmarks_are_mediapipes_face_mesh(head):
     assert torch.nn.functional.pdist(points).min() > 0.1  # no point twice
     on_face = torch.isin(dense.faces[:468], head.mesh.parts["face"])
     assert on_face.all()
+
+
+def motions(head: Head, embedding: LandmarkSet, **amounts: float) -> Tensor:
+    """How far each landmark goes with these expressions, (L,) mm."""
+    return embedding.points(head.offsets(expressions=amounts), head.mesh.faces).norm(dim=1)
+
+
+def test_each_lip_point_moves_with_its_lip(head):
+    """When the jaw opens the lower lip goes with it, the upper one stays, and the corners go half the way.
+
+    The lips of the template touch, so that a point that is 1 mm off may lie on the wrong one.
+    """
+    jaw = motions(head, head.landmarks, jawOpen=1.0)
+    assert jaw[UPPER_LIP].max() < 10 < jaw[CORNERS].min()
+    assert jaw[CORNERS].max() < 20 < jaw[LOWER_LIP].min()
+    raised = motions(head, head.landmarks, mouthUpperUpLeft=1.0, mouthUpperUpRight=1.0)
+    assert raised[UPPER_LIP].min() > 3 and raised[LOWER_LIP].max() < 1.5
+
+
+def test_each_point_of_mediapipes_lips_moves_with_its_lip(head):
+    jaw = motions(head, head.dense_landmarks, jawOpen=1.0)
+    assert jaw[UPPER_RINGS].max() < 12 and jaw[LOWER_RINGS].min() > 20
+    height = head.dense_landmarks.points(head.mesh.vertices, head.mesh.faces)[:, 1]
+    downwards = height[torch.cat([UPPER_RINGS, LOWER_RINGS.flip(0)])]
+    assert downwards.diff(dim=0).max() < 0.3  # ring under ring, up to 0.3 mm where they run together in the corners
+    # The inner ring is not hidden between the lips: its points look to the front, and the halves are close together.
+    inner = torch.cat([UPPER_RINGS[3], LOWER_RINGS[3]])
+    normals = face_normals(head.mesh.vertices, head.mesh.faces[head.dense_landmarks.faces[inner]])
+    assert normals[:, 2].min() > 0.45
+    assert (height[UPPER_RINGS[3]] - height[LOWER_RINGS[3]]).max() < 4
+
+
+def test_points_of_lids_and_brows_move_with_them(head):
+    blink = motions(head, head.landmarks, eyeBlinkLeft=1.0, eyeBlinkRight=1.0)
+    assert blink[UPPER_LIDS].min() > 8
+    assert blink[LOWER_LIDS].max() < 1 and blink[EYE_CORNERS].max() < 3 and blink[BROWS].max() < 0.5
+    raised = motions(head, head.landmarks, browInnerUp=1.0, browOuterUpLeft=1.0, browOuterUpRight=1.0)
+    assert raised[BROWS].min() > 2
+    assert raised[UPPER_LIDS + LOWER_LIDS + EYE_CORNERS].max() < 0.1
 
 
 def test_the_ten_points_of_the_irises_lie_on_the_eyes():

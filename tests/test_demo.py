@@ -253,14 +253,17 @@ def quick(model: SkinnedModel | None, views: Sequence[View], steps: int = 60) ->
     return fit_views(model, views, steps=steps, device="cpu", progress=False).vertices
 
 
+SHORT = 40  # steps: enough to find something better than the start; the first ones only make it worse
+
+
 @pytest.fixture
 def short_fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
-    """Fits of 20 steps, and a list of the arguments that each was given."""
+    """Fits of SHORT steps, and a list of the arguments that each was given."""
     calls: list[tuple] = []
 
     def short(*args, **options):
         calls.append((args, options))
-        return fit_views(*args, steps=20, **options)
+        return fit_views(*args, steps=SHORT, **options)
 
     monkeypatch.setattr(demo, "fit_views", short)
     return calls
@@ -290,11 +293,11 @@ def test_the_truth_is_used_for_measuring_alone(short_fits):
 def test_fits_can_be_watched(short_fits):
     seen = []
     outcomes = compare(CASE, HEAD, "cpu", progress=False, watch=lambda *told: seen.append(told))
-    assert [name for name, _, _ in seen] == [name for name in METHODS[1:] for _ in range(20)]
-    kinds = 40 * [StaticSkinningModel] + 20 * [AdaptiveSkinningModel]
+    assert [name for name, _, _ in seen] == [name for name in METHODS[1:] for _ in range(SHORT)]
+    kinds = 2 * SHORT * [StaticSkinningModel] + SHORT * [AdaptiveSkinningModel]
     assert [type(model) for _, _, model in seen] == kinds
     for n, outcome in enumerate(outcomes[1:]):
-        told = seen[20 * n : 20 * (n + 1)]
+        told = seen[SHORT * n : SHORT * (n + 1)]
         assert tuple(record for _, record, _ in told) == outcome.fit.history
         assert all(model is outcome.fit.model for _, _, model in told)
 

@@ -13,9 +13,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import trimesh
 from bones import assign_hand_made, place
-from geometry import PARTS, HeadGeometry, build_geometry, crop
+from geometry import PARTS, HeadGeometry, build_geometry, crop, on_surface
+from landmarks import IBUG68, put_landmarks
 from makehuman import Assets, BaseMesh
 from PIL import Image
 from shapes import FOLDERS, macro_identities, pack, settle
@@ -23,11 +23,6 @@ from soma import build_soma
 from texture import paint
 
 DATA = Path(__file__).parents[1]
-IBUG68 = [
-    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389, 70, 63, 105, 66, 107, 336, 296,
-    334, 293, 300, 168, 197, 5, 4, 75, 97, 2, 326, 305, 33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380, 61,
-    39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
-]  # fmt: skip
 
 
 def mean_adult(assets: Assets, base: BaseMesh) -> np.ndarray:
@@ -35,24 +30,6 @@ def mean_adult(assets: Assets, base: BaseMesh) -> np.ndarray:
     skin = np.unique(crop(base))
     people = macro_identities(assets, len(base.vertices)).values()
     return base.vertices + np.mean([settle(x, skin) for x in people], 0)
-
-
-def on_surface(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Nearest surface points as face (n,) and barycentric coordinates (n, 3)."""
-    mesh = trimesh.Trimesh(vertices, faces, process=False)
-    nearest, _, face = trimesh.proximity.closest_point(mesh, points)
-    beta = np.clip(trimesh.triangles.points_to_barycentric(mesh.triangles[face], nearest), 0, 1)
-    return face, beta / beta.sum(1, keepdims=True)
-
-
-def put_landmarks(points: np.ndarray, vertices: np.ndarray, head: HeadGeometry) -> tuple[np.ndarray, np.ndarray]:
-    """The 468 face points on skin, the ten iris points on the eyes."""
-    face, beta = np.zeros(len(points), int), np.zeros((len(points), 3))
-    for rows, parts in ((slice(0, 468), ("face", "scalp")), (slice(468, None), ("eyes",))):
-        chosen = np.flatnonzero(np.isin(head.part_of_face, [PARTS.index(p) for p in parts]))
-        local, beta[rows] = on_surface(points[rows], vertices, head.faces[chosen])
-        face[rows] = chosen[local]
-    return face, beta
 
 
 def rig_arrays(landmarks: np.ndarray, vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray, skin: np.ndarray, eyes):
@@ -114,9 +91,10 @@ def main() -> None:
     eyes = vertices[np.unique(head.faces[head.part_of_face == PARTS.index("eyes")])]
     origin = np.array([0.0, eyes[:, 1].mean() - 20, eyes[:, 2].mean() - 70])
     measured = np.loadtxt(Path(__file__).with_name("landmarks478.csv"), delimiter=",")
-    face, beta = put_landmarks(measured, vertices, head)
-    landmarks = (beta[..., None] * vertices[head.faces[face]]).sum(1)
+    jaw = assets.target(assets.expressions()["jawOpen"], count)[head.source]
     is_skin, is_eye = head.part_of_face < 2, head.part_of_face == 2
+    face, beta = put_landmarks(measured, vertices, head.faces, is_skin, is_eye, jaw)
+    landmarks = (beta[..., None] * vertices[head.faces[face]]).sum(1)
     rig, position = rig_arrays(landmarks, vertices, head.faces, head.uv, is_skin, is_eye)
     hand = hand_made(assets, base, head, vertices, rig, position)
     hand["hand_positions"] = hand["hand_positions"] - origin
@@ -136,7 +114,7 @@ def main() -> None:
     write(DATA / "makehuman.npz", arrays)
     picture = paint(vertices, head.uv, head.faces, head.part_of_face, 1024)
     Image.fromarray((picture * 255).round().astype(np.uint8)).save(DATA / "skin.jpg", quality=82)
-    write(DATA / "soma.npz", build_soma(assets, head, template, origin, face, beta, rig_arrays))
+    write(DATA / "soma.npz", build_soma(assets, head, template, origin, landmarks, jaw, rig_arrays))
     for path in sorted(DATA.glob("*.npz")) + [DATA / "skin.jpg"]:
         print(f"{path.name:16s} {path.stat().st_size / 1e6:.2f} MB")
 

