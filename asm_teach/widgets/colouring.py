@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach import plots
+from asm_teach import zbuffer
 from asm_teach.mesh import Mesh
 from asm_teach.widgets import colours
 
@@ -79,7 +79,7 @@ class Colouring:
         if mode not in colours.SCALAR_MAPS:
             raise ValueError(f"values cannot be shown in the colours {mode!r}: use 'weights' or 'error'")
         table = values if isinstance(values, Mapping) else dict.fromkeys(list(self._meshes)[:1], values)
-        numbers = {name: plots.to_numpy(one) for name, one in table.items()}
+        numbers = {name: zbuffer.to_numpy(one) for name, one in table.items()}
         if set(numbers) != set(self._meshes):
             raise ValueError(
                 f"values is given for {', '.join(numbers)}, but the meshes on show are {', '.join(self._meshes)}: "
@@ -179,8 +179,8 @@ class Colouring:
 
 def skin_colours(mesh: Mesh) -> NDArray[np.float64]:
     """(V, 3): skin, with eyes, teeth and the inside of the mouth in their own tones where the mesh names them."""
-    table = np.broadcast_to(np.array(plots.SKIN), (len(mesh.vertices), 3)).copy()
-    faces = plots.to_numpy(mesh.faces).astype(np.int64)
+    table = np.broadcast_to(np.array(zbuffer.SKIN), (len(mesh.vertices), 3)).copy()
+    faces = zbuffer.to_numpy(mesh.faces).astype(np.int64)
     for name in _PARTS.keys() & mesh.parts.keys():
-        table[faces[plots.to_numpy(mesh.parts[name]).astype(np.int64)].ravel()] = _PARTS[name]
+        table[faces[zbuffer.to_numpy(mesh.parts[name]).astype(np.int64)].ravel()] = _PARTS[name]
     return table

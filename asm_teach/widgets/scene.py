@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from asm_teach.mesh import Mesh, vertex_normals
-from asm_teach.plots import to_numpy
 from asm_teach.widgets.shaders import DOTS_FRAGMENT, DOTS_VERTEX, SURFACE_FRAGMENT, SURFACE_VERTEX
+from asm_teach.zbuffer import to_numpy
 
 STREAMED_NORMALS = 8000  # up to here new normals are sent with new positions; above, facets are shaded instead
 

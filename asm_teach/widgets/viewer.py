@@ -19,7 +19,7 @@ import numpy as np
 import pythreejs as three
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach import plots
+from asm_teach import plots, zbuffer
 from asm_teach.mesh import Mesh
 from asm_teach.widgets import colours, live
 from asm_teach.widgets.colouring import Colouring
@@ -180,7 +180,7 @@ class Viewer(ipywidgets.VBox):
             if self._dots is not None:
                 self._dots.object.visible = False
             return
-        points = plots.to_numpy(points)
+        points = zbuffer.to_numpy(points)
         if self._dots is None or self._dots.points.shape != points.shape:
             if self._dots is not None:
                 self._scene.remove(self._dots.object)
@@ -315,7 +315,7 @@ class Viewer(ipywidgets.VBox):
             background_opacity=0,
             clearOpacity=0,
         )
-        buttons = [_button(name.capitalize(), f"{name} view", lambda n=name: self.view(n)) for name in plots.VIEWS]
+        buttons = [_button(name.capitalize(), f"{name} view", lambda n=name: self.view(n)) for name in zbuffer.VIEWS]
         buttons += [
             _button("−", "zoom out", lambda: self.zoom(1 / 1.25)),
             _button("+", "zoom in", lambda: self.zoom(1.25)),
