@@ -63,8 +63,11 @@ class Bend:
 
     def apply(self, away: Tensor) -> Tensor:
         """(V, 3) displacements to (V, 3): what is to be small."""
-        mean = torch.zeros_like(away).index_add(0, self.first, away[self.second]) / self.valence
-        return self.factor[:, None] * (away - mean)
+        return self.factor[:, None] * (away - self.mean(away))
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over each vertex's neighbours, (V, 3)."""
+        return torch.zeros_like(values).index_add(0, self.first, values[self.second]) / self.valence
 
     def transposed(self, bent: Tensor) -> Tensor:
         """The transposed map, for the gradient."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from asm_teach.closest import Surface, to_array
@@ -11,6 +13,7 @@ from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.pull import Bend, Pull
 
 _REACH = (12.0, 3.0)  # mm beyond which a closest point says little, at first and after half of the fit
+_ALIKE, _ALIKE_UNTIL = 25.0, 0.6  # mm that opposite normals count as, half of it; until when of the fit they do
 _STIFF = (8.0, 0.8)  # mm that it costs to move a vertex by an edge against its neighbours, at first and in the end
 _HIDDEN = 20.0  # how much stiffer the face is where no scan sees it, inside lips and nostrils
 _TURNED = 0.4  # cosine with its normal at rest below which a triangle counts as turned over
@@ -36,6 +39,12 @@ class SurfacePull(Pull):
         self.surface = Surface(scan.vertices, scan.faces)
         self.normals = vertex_normals(self.scan.vertices.double(), self.scan.faces)
         self.rim = _rim(self.scan)
+        used = torch.unique(self.scan.faces)  # a vertex of no face has no normal
+        places = np.concatenate([to_array(self.scan.vertices), _ALIKE * self.normals.numpy()], 1)
+        places[np.setdiff1d(np.arange(len(places)), used.numpy())] = 1e9
+        self.tree = cKDTree(places)
+        self.face_of = np.zeros(len(places), dtype=np.int64)
+        self.face_of[self.scan.faces.flatten().numpy()] = np.repeat(np.arange(len(self.scan.faces)), 3)
         self.stiffness = 1.0 if bending is None else 0.25 / bending
         rest = model().detach().float()
         self.belief = torch.ones(len(rest), device=device)
@@ -61,8 +70,11 @@ class SurfacePull(Pull):
         """Find closest points and how far they can be trusted; done: how much of the fit is over, 0 to 1."""
         reach = _between(*_REACH, 2 * done)
         points = to_array(vertices)
-        nearest, distance, face = self.surface.closest(points)
-        normal = self._normals(nearest, face)
+        if done < _ALIKE_UNTIL:
+            nearest, distance, face, normal = self._alike(points, vertex_normals(vertices, self.mesh.faces))
+        else:
+            nearest, distance, face = self.surface.closest(points)
+            normal = self._normals(nearest, face)
         foot, distance = (torch.from_numpy(x).to(vertices) for x in (nearest, distance))
         normal = normal.to(vertices)
         away = vertices - foot
@@ -80,6 +92,12 @@ class SurfacePull(Pull):
             weight[rows], target[rows] = _LANDMARK * (1 - 2 * done), places
         self.aim(target, weight)
         self.stiffen(self.stiffness * _between(*_STIFF, done))
+
+    def _alike(self, points: np.ndarray, normals: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray, Tensor]:
+        """The scan's nearest vertices in place and normal both: the underside of a nose finds that of the other."""
+        _, vertex = self.tree.query(np.concatenate([points, _ALIKE * to_array(normals)], 1))
+        nearest = to_array(self.scan.vertices)[vertex]
+        return nearest, np.linalg.norm(points - nearest, axis=1), self.face_of[vertex], self.normals[vertex]
 
     def _calm(self, vertices: Tensor) -> None:
         """Where open triangles have turned over, listen less to the scan and hold the face stiffer from now on."""
