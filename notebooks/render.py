@@ -4,19 +4,23 @@
     python notebooks/render.py 00_start_here   # one
 
 Left out are widget views and their state (they show nothing without a kernel), progress bars, and whatever a cell with
-the tag `keep-out` shows, such as photographs of people. The picture of a cell with the tag `readme` is also written to
-`docs/images`.
+the tag `keep-out` shows, such as photographs of people. Pictures are kept in 256 colours, which takes less than
+half the room. The picture of a cell with the tag `readme` is also written to `docs/images`.
 """
 
 from __future__ import annotations
 
 import base64
+import io
 import os
 import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
+from PIL import Image
+from scipy.spatial import cKDTree
 
 HERE = Path(__file__).parent
 IMAGES = HERE.parent / "docs" / "images"
@@ -49,7 +53,29 @@ def _clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None
         return None  # a progress bar or a panel without a picture of its own
     if "image/png" in data:
         data["text/plain"] = "<picture>"
+        data["image/png"] = base64.b64encode(fewer_colours(base64.b64decode(data["image/png"]))).decode()
     return nbformat.v4.new_output("display_data", data=data)
+
+
+def fewer_colours(png: bytes) -> bytes:
+    """A PNG in 256 colours, without dithering; as it is when that saves nothing or some of its pixels are see-through.
+
+    Most colours go to what fills the picture, lest smooth skin show steps; the others to what is rare, such as the
+    bright end of a colour bar.
+    """
+    picture = Image.open(io.BytesIO(png))
+    if picture.mode == "P" or picture.convert("RGBA").getextrema()[3][0] < 255:
+        return png
+    picture = picture.convert("RGB")
+    common = picture.quantize(160, Image.Quantize.MEDIANCUT, kmeans=3).getpalette()
+    rare = picture.quantize(96, Image.Quantize.MAXCOVERAGE, kmeans=3).getpalette()
+    palette = np.array(common + rare, np.uint8).reshape(-1, 3)
+    _, nearest = cKDTree(palette).query(np.asarray(picture).reshape(-1, 3))
+    small = Image.fromarray(nearest.astype(np.uint8).reshape(picture.size[::-1]))
+    small.putpalette(palette.tobytes())
+    buffer = io.BytesIO()
+    small.save(buffer, "PNG", optimize=True)
+    return min(png, buffer.getvalue(), key=len)
 
 
 def render(path: Path, timeout: int = 300) -> float:

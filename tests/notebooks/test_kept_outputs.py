@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
+import io
 import json
 import re
 from pathlib import Path
 from types import ModuleType
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -51,15 +55,52 @@ def test_every_notebook_has_the_same_head_and_tail(path: Path) -> None:
     assert text.count("**Predict first.**") >= 2
 
 
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def drawing(height: int = 90, width: int = 120) -> np.ndarray:
+    """(H, W, 4) uint8: a background, a surface with the grain of skin, and a narrow colour bar."""
+    y, x = np.mgrid[:height, :width] / [[[height]], [[width]]]
+    rng, pixels = np.random.default_rng(0), np.full((height, width, 4), 255, np.uint8)
+    face = (x - 0.4) ** 2 + (y - 0.5) ** 2 < 0.1
+    shade = np.stack([200 - 90 * y, 150 - 60 * x, 120 - 90 * x * y], -1) + rng.normal(0, 3, (height, width, 1))
+    pixels[face, :3] = shade[face].astype(np.uint8)
+    pixels[:, -6:-2, :3] = (255 * np.stack([y, 1 - y, y**2], -1)[:, -6:-2]).astype(np.uint8)
+    return pixels
+
+
+def test_pictures_are_kept_in_fewer_colours_that_look_the_same(render: ModuleType) -> None:
+    before = drawing()
+    kept = render.fewer_colours(png(before))
+    after = Image.open(io.BytesIO(kept))
+    assert after.mode == "P" and len(kept) < 0.7 * len(png(before))
+    off = np.abs(np.asarray(after.convert("RGB")).astype(int) - before[..., :3]).max(-1)
+    assert (off[0, :-6] == 0).all()  # the background to the last bit
+    assert off.mean() < 1 and off.max() < 16  # of 255 levels; the largest in the colour bar
+    assert render.fewer_colours(kept) == kept  # cleaning twice changes nothing
+    plain = png(np.zeros((4, 4, 3), np.uint8))
+    assert render.fewer_colours(plain) == plain  # a palette would be larger
+
+
+def test_a_see_through_picture_is_left_as_it_is(render: ModuleType) -> None:
+    pixels = drawing()
+    pixels[:10, :10, 3] = 100
+    assert render.fewer_colours(png(pixels)) == png(pixels)
+
+
 def test_clean_takes_out_what_shows_nothing_without_a_kernel(render: ModuleType) -> None:
     view = {render.WIDGET: {"model_id": "1"}, "text/plain": "Viewer()"}
+    picture = base64.b64encode(png(drawing())).decode()
     outputs = [
-        nbformat.v4.new_output("display_data", data=view | {"image/png": "AAAA"}),
+        nbformat.v4.new_output("display_data", data=view | {"image/png": picture}),
         nbformat.v4.new_output("display_data", data=view),
         nbformat.v4.new_output("stream", name="stderr", text="  0%|"),
         nbformat.v4.new_output("stream", name="stdout", text="1.72 mm\n"),
     ]
-    photograph = nbformat.v4.new_output("display_data", data={"image/png": "AAAA"})
+    photograph = nbformat.v4.new_output("display_data", data={"image/png": picture})
     kept = nbformat.v4.new_code_cell("show", outputs=outputs, execution_count=3)
     private = nbformat.v4.new_code_cell("photo", outputs=[photograph], metadata={"tags": ["keep-out"]})
     notebook = nbformat.v4.new_notebook(cells=[kept, private], metadata={"widgets": {"state": {}}})
