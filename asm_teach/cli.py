@@ -162,7 +162,8 @@ def fit_scan_command(
     fit = fit_scan(model, scan, landmarks=points, device=device)
     for note in fit.notes:
         click.echo(note)
-    click.echo(f"mean distance of the vertices that count: {fit.history[-1].error:.3f} mm")
+    first, last = (fit.history[k].error for k in (0, -1))
+    click.echo(f"mean distance of what counts: {first:.3f} mm after the first step, {last:.3f} mm fitted")
     _write(fit, output)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -245,15 +248,47 @@ def test_fit_views_of_a_file_that_is_no_picture(photographs: list[Path]) -> None
     assert "cannot be read as a picture" in _one_line(_run("fit-views", str(photographs[0])))
 
 
+def _distances(output: str) -> tuple[float, float]:
+    (line,) = [line for line in output.splitlines() if line.startswith("mean distance")]
+    first, last = re.findall(r"([0-9.]+) mm", line)
+    return float(first), float(last)
+
+
 def test_fit_scan_prints_errors_and_writes_the_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanfit, "fit_scan", partial(scanfit.fit_scan, steps=60))
+    """The same vertices in the same faces, but in metres: taken as registered, and the unit is said."""
+    monkeypatch.setattr(scanfit, "fit_scan", partial(scanfit.fit_scan, steps=12))
     scan, output = tmp_path / "scan.obj", tmp_path / "fit.obj"
-    load_head("makehuman").sample(5).write(scan)
+    person = load_head("makehuman").sample(5)
+    person.with_vertices(person.vertices / 1000).write(scan)
     result = _run("fit-scan", str(scan), "-o", str(output), "--device", "cpu")
     assert result.exit_code == 0, result.output
-    means = {line.split()[0]: float(line.split()[2]) for line in result.output.splitlines() if " mean " in line}
-    assert means["fitted"] < means["template"] / 2
+    first, last = _distances(result.output)
+    assert last < first / 2 and "taken to be in metres" in result.output
     assert len(read_mesh(output).vertices) == len(load_head("makehuman").mesh.vertices)
+
+
+def test_a_new_head_is_prepared_and_fitted_to_a_raw_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanfit, "fit_scan", partial(scanfit.fit_scan, steps=6))
+    soma = load_head("soma")
+    mesh, marks, model, scan = (tmp_path / name for name in ("soma.obj", "marks.json", "soma.npz", "scan.obj"))
+    replace(soma.mesh, uv=None).write(mesh)
+    corners = soma.landmarks.nearest_vertices(soma.mesh.faces).tolist()
+    marks.write_text(json.dumps({str(k): corners[k] for k in (8, 27, 30, 33, 36, 39, 42, 45, 48, 51, 54, 57)}))
+    result = _run("prepare", str(mesh), str(marks), "-o", str(model))
+    assert result.exit_code == 0, result.output
+    assert "84 bones" in result.output and model.is_file()
+    load_head("makehuman").sample(5).write(scan)
+    result = _run("fit-scan", str(scan), "--model", str(model), "-o", str(tmp_path / "fit.ply"), "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    first, last = _distances(result.output)
+    assert last < first
+
+
+def test_capacity_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, object]] = []
+    monkeypatch.setattr("asm_teach.capacity.run_capacity", lambda **options: calls.append(options))
+    assert _run("capacity", "--people", "2", "--scan", "james", "--quick").exit_code == 0
+    assert (calls[0]["people"], calls[0]["scans"], calls[0]["quick"]) == (2, ("james",), True)
 
 
 def test_fit_scan_of_a_truncated_file(tmp_path: Path) -> None:
