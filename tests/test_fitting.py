@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.data import load_head
-from asm_teach.fitting import RATES, Fit, Record, descend, parameter_groups, snapshot, watching
+from asm_teach.fitting import RATES, Fit, Record, descend, iterate, parameter_groups, snapshot, watching
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.priors import Asymmetry, Bending, Prior, prior_loss
 from asm_teach.transforms import Rig
@@ -211,6 +211,60 @@ def test_the_bar_is_shown_only_when_asked_for(progress, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert ("fit the nose" in err) == progress
+
+
+# --- steps that never make things worse
+
+
+def test_iterate_keeps_what_each_step_says(capsys):
+    history, interrupted = iterate(lambda i: (10.0 - i, 1.0 / (i + 1)), 4, "step on", progress=False)
+    assert not interrupted
+    assert [(r.iteration, r.loss, r.error) for r in history] == [(i, 10.0 - i, 1.0 / (i + 1)) for i in range(4)]
+    seconds = [record.seconds for record in history]
+    assert seconds[0] >= 0 and all(a < b for a, b in zip(seconds, seconds[1:], strict=False))
+    assert capsys.readouterr().err == ""
+    iterate(lambda i: (0.0, 0.5), 2, "step on")
+    assert "step on" in capsys.readouterr().err
+
+
+def test_a_descent_knows_no_error_in_millimetres():
+    history, _ = Watched().descend(steps=2)
+    assert all(math.isnan(record.error) for record in history)
+
+
+def test_iterate_stops_where_it_is_interrupted():
+    """By the watcher after a step, which then counts, or by Ctrl-C in the middle of one, which then does not."""
+
+    def stop(record: Record) -> None:
+        if record.iteration == 2:
+            raise KeyboardInterrupt
+
+    history, interrupted = iterate(lambda i: (1.0, 1.0), 9, "test", watch=stop, progress=False)
+    assert interrupted and len(history) == 3
+
+    def press(iteration: int) -> tuple[float, float]:
+        if iteration == 2:
+            signal.raise_signal(signal.SIGINT)
+        return 1.0, 1.0
+
+    history, interrupted = iterate(press, 9, "test", progress=False)
+    assert interrupted and len(history) == 2
+
+
+def test_iterate_runs_on_one_thread_and_lets_errors_through():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        within = []
+        iterate(lambda i: (float(within.append(torch.get_num_threads()) or 0), 0.0), 2, "test", progress=False)
+        assert within == [1, 1] and torch.get_num_threads() == 2
+        with pytest.raises(ZeroDivisionError):
+            iterate(lambda i: (1 // 0, 0.0), 2, "test", progress=False)
+        assert torch.get_num_threads() == 2
+        with pytest.raises(ValueError, match="steps: a fit needs at least one step, found 0"):
+            iterate(lambda i: (0.0, 0.0), 0, "test", progress=False)
+    finally:
+        torch.set_num_threads(before)
 
 
 # --- priors
