@@ -13,7 +13,7 @@ from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.pull import Bend, Pull
 
 _REACH = (12.0, 3.0)  # mm beyond which a closest point says little, at first and after half of the fit
-_ALIKE, _ALIKE_UNTIL = 25.0, 0.6  # mm that opposite normals count as, half of it; until when of the fit they do
+_ALIKE, _ALIKE_UNTIL = 25.0, 0.6  # mm: half of what opposite normals count as; until when of the fit they count
 _STIFF = (8.0, 0.8)  # mm that it costs to move a vertex by an edge against its neighbours, at first and in the end
 _HIDDEN = 20.0  # how much stiffer the face is where no scan sees it, inside lips and nostrils
 _TURNED = 0.4  # cosine with its normal at rest below which a triangle counts as turned over
