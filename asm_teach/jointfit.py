@@ -45,6 +45,7 @@ class JointFit:
         self._binds = "binding" in free
         if isinstance(model, AdaptiveSkinningModel):
             self.gaussians = self.start = gaussians_of(model)
+            self._places = model.bone_uv.detach().double().clone()
         if self._adapts:
             wide = self.start[:, :1, 2].exp().expand(-1, model.components)
             ones = torch.ones_like(wide)
@@ -89,7 +90,7 @@ class JointFit:
         unity: mm^2 that it costs if the shares pi of a bone sum to e instead of 1. Held to 1 from the start, a bone's
         strength is tied to its width, and the steps get short; let loose and drawn in, they end lower.
         """
-        adapts = self._adapts and adapt
+        adapts = self._adapts and (adapt or not self._moves)
         part = len(points.homogeneous) / len(self.model.vertices)
         trust, unity = noise * noise * part, unity * part
         posed = self.pose(points)
@@ -109,7 +110,7 @@ class JointFit:
             second.diagonal().copy_(own * (1 + self.damping) + pull_in + 1e-6)
             lower, failed = torch.linalg.cholesky_ex(second)
             if not failed:
-                step = -scale * torch.cholesky_solve((first * scale).float()[:, None], lower)[:, 0]
+                step = -(scale * torch.cholesky_solve((first * scale).float()[:, None], lower)[:, 0]).double()
                 motion, gaussians = self._moved(step, adapts)
                 trial = pull.cost(self._posed(points, motion, gaussians).vertices)
                 deviations = self._deviations(motion, gaussians, adapts)
@@ -195,7 +196,7 @@ class JointFit:
             share = self.gaussians[..., 5].softmax(1)[..., None]
             if self._binds:
                 shift = (share * (self.gaussians - self.start)[..., :2]).sum(1)
-                model.bone_uv.copy_(_on_chart(model.chart, model.bone_uv.double() + shift))
+                model.bone_uv.copy_(_on_chart(model.chart, self._places + shift))
             model.mixture_mean.copy_(self.gaussians[..., :2] - model.bone_uv[:, None].double())
             model.mixture_factor.copy_(self.gaussians[..., 2:5])
             model.mixture_logits.copy_(self.gaussians[..., 5])

@@ -15,6 +15,8 @@ from asm_teach.model import SkinnedModel
 from asm_teach.priors import Prior
 from asm_teach.transforms import Rig, affine_compose, affine_inverse, bind_matrices, skinning_matrices
 
+_MOST = 6.0  # of the logarithm of a scale: a bone that shrinks its part 400 times has no inverse left to speak of
+
 
 @dataclass(frozen=True, eq=False)
 class Motion:
@@ -31,7 +33,7 @@ class Motion:
     def of(cls, model: SkinnedModel) -> Motion:
         """The motion that a model has now."""
         translation, rotation, log_scale = (
-            part.detach().double() for part in (model.translation, model.rotation, model.log_scale)
+            part.detach().double().clone() for part in (model.translation, model.rotation, model.log_scale)
         )
         return cls(translation, roma.rotvec_to_rotmat(rotation), log_scale)
 
@@ -51,7 +53,8 @@ class Motion:
     def moved(self, step: Tensor) -> Motion:
         """The motion after a step (J, 9); its rotation is a turn that comes after the one there is."""
         turn = roma.rotvec_to_rotmat(step[:, 3:6])
-        return Motion(self.translation + step[:, :3], turn @ self.rotation, self.log_scale + step[:, 6:])
+        log_scale = (self.log_scale + step[:, 6:]).clamp(-_MOST, _MOST)
+        return Motion(self.translation + step[:, :3], turn @ self.rotation, log_scale)
 
     def own(self) -> Tensor:
         """The matrices T, (J, 3, 4)."""

@@ -39,7 +39,7 @@ def patches_of(uv: Tensor, rows: Tensor, size: int = PATCH) -> list[Tensor]:
 class Bend:
     """How far a vertex's displacement leaves the mean of its neighbours', in shares of their distance.
 
-    centre: (V,) the factor of each vertex. first, second: (E,) every edge in both directions. valence: (V, 1).
+    factor: (V,) of each vertex. first, second: (E,) every edge in both directions. valence: (V, 1).
     """
 
     factor: Tensor

@@ -82,6 +82,8 @@ def fit_scan(
     if steps is not None and steps < 1:
         raise ValueError(f"steps: a fit needs at least one step, found {steps}")
     free = _check_free(free)
+    if "motion" not in free and not isinstance(model, AdaptiveSkinningModel):
+        raise ValueError(f"free: found {free!r}; a static model has motion only")
     if degrees not in (9, 12) or (degrees == 12 and not isinstance(model, AdaptiveSkinningModel)):
         raise ValueError(f"degrees: found {degrees}; give 9 or, for an adaptive model, 12 numbers a bone")
     if degrees == 12 and warm_start:
@@ -98,7 +100,8 @@ def fit_scan(
             narrow(fitted)
     if isinstance(placed, RegisteredScan):
         target, weight = placed.target.to(fitted.vertices), placed.weight.to(fitted.vertices.device)
-        move_roots(fitted, target)
+        if not warm_start:
+            move_roots(fitted, target)
         levels, steps = _levels(fitted, target.float(), weight), steps or REGISTERED_STEPS
     else:
         rotation, shift = placed.rotation.to(fitted.vertices), placed.shift.to(fitted.vertices)

@@ -60,7 +60,7 @@ class SurfacePull(Pull):
             self.marks = corners, (unit * landmarks[known]).to(rest)
         uv = model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
         every = torch.arange(len(rest), device=device)
-        bend = Bend.of(model.mesh, 1 + (_HIDDEN - 1) * (1 - open_))
+        bend = Bend.of(model.mesh.to(dtype=torch.float32), 1 + (_HIDDEN - 1) * (1 - open_))
         super().__init__(uv, every, rest, torch.zeros_like(self.belief), bend, rest)
         self.distance = torch.zeros_like(self.belief)
         self.facets = face_normals(rest, model.mesh.faces)
