@@ -319,7 +319,7 @@ def test_buttons_do_what_they_say() -> None:
     buttons["Three-quarter"].click()
     assert "three-quarter view" in view.text
     buttons["+"].click()
-    assert "1.2 times as large" in view.text
+    assert "1.25 times as large" in view.text
     buttons["Reset"].click()
     assert "front view" in view.text and "large" not in view.text
 

@@ -69,7 +69,7 @@ class Orbit:
     def words(self) -> str:
         """Which view this is."""
         closer = self._first / self._distance()
-        return self._view + (f", {closer:.2g} times as large" if abs(closer - 1) > 0.01 else "")
+        return self._view + (f", {closer:.3g} times as large" if abs(closer - 1) > 0.01 else "")
 
     def angles(self) -> tuple[float, float]:
         """(azimuth, elevation) in degrees."""
