@@ -45,11 +45,11 @@ class Poses(NamedTuple):
 
     def put(self, points: np.ndarray) -> np.ndarray:
         """(n, 3) or (B, n, 3) mm -> (B, n, 3) on the scan."""
-        return self.scale[:, None, None] * (points @ self.rotation.mT) + self.shift[:, None]
+        return self.scale[:, None, None] * (points @ self.rotation.swapaxes(1, 2)) + self.shift[:, None]
 
 
 class Found(NamedTuple):
-    """Placements of a face on a scan, the best first; points of the face count from its `middle`.
+    """Placements of a face on a scan, and how well each fits.
 
     relief: (B,) share of the face's relief that is on the scan. missing: (B,) mm, root mean square of the rest.
     facing: (B,) mean cosine of the angle between the normals of the two.
@@ -125,8 +125,8 @@ def move(scan: Samples, face: Cloud, poses: Poses, widths: np.ndarray) -> Poses:
     """Iterated closest points for all poses at once; `widths` (mm), one for each step, say what counts as near."""
     p, axes = face.points, np.eye(3)
     # What a turn, a shift and a growth do to each point: (n, 3, 7).
-    turns, shifts, growth = np.cross(axes, p[:, None]).mT / _LEVER, np.tile(axes, (len(p), 1, 1)), p[..., None] / _LEVER
-    fields = np.concatenate([turns, shifts, growth], 2)
+    turns = np.cross(axes, p[:, None]).swapaxes(1, 2) / _LEVER
+    fields = np.concatenate([turns, np.tile(axes, (len(p), 1, 1)), p[..., None] / _LEVER], 2)
     lowest, highest = 0.6 * poses.scale, 1.6 * poses.scale
     for width in widths:
         x = _solve(fields, _look(scan, poses, p, face.normals), width, np.full(7, 0.02))
@@ -194,7 +194,7 @@ def _solve(
     jacobian = np.einsum("bnx,nxk->bnk", seen.normal, fields)
     weighted = jacobian * weight[..., None]
     ridge = ridge * (weight.sum(1)[:, None] + 1e-9)
-    normal = weighted.mT @ jacobian + ridge[:, None] * np.eye(len(ridge[0]))
+    normal = weighted.swapaxes(1, 2) @ jacobian + ridge[:, None] * np.eye(len(ridge[0]))
     towards = -np.einsum("bnk,bn->bk", weighted, seen.gap) - ridge * amounts
     return np.linalg.solve(normal, towards[..., None])[..., 0]
 
@@ -211,7 +211,7 @@ def _starts(face: Cloud, scan: Samples, unit: float) -> Poses:
     points, normals = scan.points[places], scan.normals[places]
     near = np.square(points[:, None] - scan.points).sum(2) < (_LEVER * unit) ** 2
     near &= normals @ scan.normals.T > 0.2  # not the other side of something thin
-    mean, direction = (near @ x / near.sum(1, keepdims=True) for x in (scan.points, scan.normals))
+    mean, direction = (near @ x / np.maximum(near.sum(1, keepdims=True), 1) for x in (scan.points, scan.normals))
     there = np.linalg.norm(direction, axis=1) > 0.3
     turns = Rotation.from_rotvec(np.outer(np.arange(_TURNS) * 2 * np.pi / _TURNS, [0, 0, 1])).as_matrix()
     to = _frames(direction[there])[:, None] @ turns

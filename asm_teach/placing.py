@@ -87,7 +87,7 @@ def place_scan(
         samples = draw(vertices, faces[near] if near.any() else faces, _SAMPLES, generator)
         poses, note = _by_landmarks(face, samples, known, *pairs)
     size, rotation, at = float(poses.scale[0]), poses.rotation[0], poses.shift[0]
-    unit, unit_note = _unit_of(size)
+    unit, unit_note = unit_of(size)
     scale = size * unit
     metric = cleaned.with_vertices(unit * cleaned.vertices)
     mesh, crop_notes = _crop(metric, template, scale, rotation, unit * at - scale * rotation @ middle)
@@ -212,7 +212,7 @@ def _inside_out() -> ValueError:
     )
 
 
-def _unit_of(size: float) -> tuple[float, str]:
+def unit_of(size: float) -> tuple[float, str]:
     """mm for each unit of a scan whose face is `size` times as large in its unit as the template's in mm."""
     for name, unit in _UNITS.items():
         if _LIKELY[0] <= size * unit <= _LIKELY[1]:
