@@ -18,6 +18,7 @@ from asm_teach.facesearch import Cloud, Found, Poses, Samples, draw, find_faces,
 from asm_teach.mesh import Mesh
 from asm_teach.metrics import face_region
 from asm_teach.scanclean import clean, keep_faces, round_points, simplify
+from asm_teach.sight import seen_from
 
 FACE_RELIEF = 0.54
 """The share of the template's relief that passes for a face: faces have 0.63 to 1, other shapes up to 0.45."""
@@ -111,6 +112,10 @@ def _template_face(template: Mesh, generator: np.random.Generator) -> tuple[Clou
         inside = torch.linalg.vector_norm(vertices - vertices[vertices[:, 2].argmax()], dim=1) < _RADIUS
     if "face" in template.parts:
         faces = faces[template.parts["face"]]
+    elif inside.any():  # of an unmarked mesh, what is seen from the front: not the mouth's inside or the eyes' pockets
+        views = torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]], dtype=vertices.dtype)
+        rows = inside.nonzero()[:, 0]
+        inside[rows] = seen_from(vertices[rows], template, views.to(vertices.device)).to(inside.device)
     faces = faces[inside[faces].all(1)]
     if len(faces) == 0:
         raise ValueError("template: it has no triangle within its face; give it in mm, +y up, +z out of the face")

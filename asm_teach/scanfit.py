@@ -106,7 +106,7 @@ def fit_scan(
     else:
         rotation, shift = placed.rotation.to(fitted.vertices), placed.shift.to(fitted.vertices)
         if not warm_start:
-            _move_roots(fitted, rotation, shift, placed.scale)
+            _move_roots(fitted, rotation, shift, placed.scale, _face_middle(fitted))
         pull = SurfacePull(fitted, placed.mesh, prior.bending, landmarks, placed.unit)
         levels, steps = [(Points(fitted, pull.rows), pull)], steps or RAW_STEPS
 
@@ -155,13 +155,26 @@ def move_roots(model: SkinnedModel, target: Tensor) -> None:
     _move_roots(model, rotation, shift)
 
 
-def _move_roots(model: SkinnedModel, rotation: Tensor, shift: Tensor, scale: float = 1.0) -> None:
-    """Give every root bone the motion of the whole head."""
+def _face_middle(model: SkinnedModel) -> Tensor:
+    """The middle of the face, (3,) mm: what stays where it was placed when the head is made larger."""
+    vertices, faces = model.vertices, model.mesh.faces
+    if "ibug68" in model.mesh.landmarks:
+        return model.mesh.landmarks["ibug68"].points(vertices, faces).mean(0)
+    if "face" in model.mesh.parts:
+        return vertices[model.mesh.part_vertices("face")].mean(0)
+    return vertices.mean(0)
+
+
+def _move_roots(
+    model: SkinnedModel, rotation: Tensor, shift: Tensor, scale: float = 1.0, middle: Tensor | None = None
+) -> None:
+    """Give every root bone the motion of the whole head, scaled about `middle` (3,)."""
     for root in (model.rig.parents < 0).nonzero()[:, 0].tolist():
         pivot = model.bind_points()[root].detach()
+        middle = pivot if middle is None else middle
         model.set_motion(
             root,
-            translation=rotation @ pivot + shift - pivot,
+            translation=rotation @ (middle - scale * (middle - pivot)) + shift - pivot,
             rotation=roma.rotmat_to_rotvec(rotation),
             scale=torch.full((3,), scale),
         )
