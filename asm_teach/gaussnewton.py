@@ -26,23 +26,31 @@ _LEAST_SHARE = 1e-3  # a Gaussian whose share stays below this all over a patch 
 class Points:
     """Some vertices of a model, with what of them never changes in a fit.
 
-    model: whose vertices. rows: (n,) which. `homogeneous` (n, 4) are they in units of 20 mm about their middle.
+    model: whose vertices. rows: (n,) which; or (n, 3) with barycentric (n, 3), points inside triangles, each taken for
+    a vertex of its own. `homogeneous` (n, 4) are they in units of 20 mm about the middle of all vertices.
     """
 
-    def __init__(self, model: SkinnedModel, rows: Tensor) -> None:
+    def __init__(self, model: SkinnedModel, rows: Tensor, barycentric: Tensor | None = None) -> None:
         vertices = model.vertices.detach().float()
         middle = vertices.mean(0)
-        near = (vertices[rows] - middle) / _LENGTH
+        near = (_mixed(vertices, rows, barycentric) - middle) / _LENGTH
         self.homogeneous = torch.cat([near, torch.ones_like(near[:, :1])], 1)
         self.unit = torch.eye(4, dtype=torch.float64, device=near.device)  # homogeneous to mm
         self.unit[:3, :3] *= _LENGTH
         self.unit[:3, 3] = middle.double()
         self.uv = self.powers = self.weights = None
         if isinstance(model, AdaptiveSkinningModel):
-            self.uv = model.uv[rows].float()
-            self.powers = chart_powers(model.uv[rows])
-        else:
+            uv = _mixed(model.uv, rows, barycentric)
+            self.uv, self.powers = uv.float(), chart_powers(uv)
+        elif barycentric is None:
             self.weights = model.weights(rows).float()
+        else:
+            corners = model.weights(rows.flatten()).unflatten(0, rows.shape)
+            self.weights = (barycentric[..., None] * corners).sum(1).float()
+
+
+def _mixed(values: Tensor, rows: Tensor, barycentric: Tensor | None) -> Tensor:
+    return values[rows] if barycentric is None else (barycentric[..., None] * values[rows]).sum(1)
 
 
 def gaussians_of(model: AdaptiveSkinningModel) -> Tensor:
@@ -83,9 +91,10 @@ class Posed:
 class Equations:
     """Second derivatives by the entries of S, by Gaussians, and mixed, and the first ones; for half the energy.
 
-    gram: (4 J, 4 J), the same for each row of S. mixed: (3, 4 J, 6 K J). curvature: (6 K J, 6 K J).
-    by_matrices: (3, 4 J). by_gaussians: (6 K J,), in the order of (J, K, 6). The last four None for fixed weights,
-    but for `by_matrices`.
+    gram: (4 J, 4 J), the same for each row of S; or (3, 4 J, 3, 4 J) where they are mixed. by_matrices: (3, 4 J).
+    mixed: (3, 4 J, 6 K J). curvature: (6 K J, 6 K J). by_gaussians: (6 K J,), in the order of (J, K, 6). These three
+    None for fixed weights. beside_matrices: (3, 4 J, m) and beside_gaussians: (6 K J, m), by m further unknowns and
+    these; None where there are none.
     """
 
     gram: Tensor
@@ -93,40 +102,69 @@ class Equations:
     mixed: Tensor | None = None
     curvature: Tensor | None = None
     by_gaussians: Tensor | None = None
+    beside_matrices: Tensor | None = None
+    beside_gaussians: Tensor | None = None
 
 
-def equations(posed: Posed, gradient: Tensor, patches: list[Patch], gaussians: bool) -> Equations:
-    """The normal equations at a pose, where the vertices feel `gradient` (n, 3) and the metric of the patches."""
+def equations(
+    posed: Posed, gradient: Tensor, patches: list[Patch], gaussians: bool, beside: Tensor | None = None
+) -> Equations:
+    """The normal equations at a pose, where the vertices feel `gradient` (n, 3) and the metric of the patches.
+
+    beside: (n, 3, m) second derivatives by the vertices and m further unknowns.
+    """
     points, weights = posed.points, posed.weights
     bones, device = len(posed.matrices), weights.device
     force = (points.homogeneous[:, :, None] * gradient[:, None]).flatten(1)  # (n, 12)
     by_matrices = (weights.T @ force).view(bones, 4, 3).permute(2, 0, 1).flatten(1)
-    gram = torch.zeros(4 * bones, 4 * bones, device=device)
+    together = any(metric.ndim == 3 for _, metric in patches)  # the rows of S are mixed
+    gram = torch.zeros((3, 4 * bones, 3, 4 * bones) if together else (4 * bones, 4 * bones), device=device)
+    beside_matrices = beside_gaussians = None
+    if beside is not None:
+        beside_matrices = torch.zeros(3, 4 * bones, beside.shape[2], device=device)
     if not gaussians:
         for rows, metric in patches:
             acting = (weights[rows].amax(0) > _LEAST_SHARE).nonzero()[:, 0]
-            _add_gram(gram, _design(posed, rows, acting), metric, acting)
-        return Equations(gram, by_matrices)
+            design = _design(posed, rows, acting)
+            _add_gram(gram, design, metric, acting)
+            if beside is not None:
+                beside_matrices[:, _spread(acting, 4)] += design.T @ beside[rows].transpose(0, 1)
+        return Equations(gram, by_matrices, beside_matrices=beside_matrices)
     components = posed.shares.shape[1] // bones
     size = NUMBERS * bones * components
     curvature = torch.zeros(size, size, device=device)
     mixed = torch.zeros(3, 4 * bones, size, device=device)
+    if beside is not None:
+        beside_gaussians = torch.zeros(size, beside.shape[2], device=device)
     for rows, metric in patches:
         shares = posed.shares[rows]
         present = (shares.amax(0) > _LEAST_SHARE).nonzero()[:, 0]
         acting, owner = torch.unique(present % bones, return_inverse=True)
         design = _design(posed, rows, acting)
         slopes = _slopes(posed, rows, shares[:, present], present, acting, owner)  # (3, n, 6 c)
-        heavy = metric[:, None] * slopes if metric.ndim == 1 else metric @ slopes
+        heavy = _weighed(metric, slopes)
         columns = _spread((present % bones) * components + present // bones, NUMBERS)
         curvature[columns[:, None], columns] += slopes.flatten(0, 1).T @ heavy.flatten(0, 1)
         entries = _spread(acting, 4)
         mixed[:, entries[:, None], columns] += design.T @ heavy
         _add_gram(gram, design, metric, acting)
+        if beside is not None:
+            near = beside[rows].transpose(0, 1)
+            beside_matrices[:, entries] += design.T @ near
+            beside_gaussians[columns] += slopes.flatten(0, 1).T @ near.flatten(0, 1)
     flow = force @ posed.by_column.flatten(1).T  # (n, J): the derivative by the weights
     by_coefficients = shares_backward(points.powers, posed.coefficients.detach(), posed.shares, flow)
     (by_gaussians,) = torch.autograd.grad(posed.coefficients, posed.leaf, by_coefficients, retain_graph=True)
-    return Equations(gram, by_matrices, mixed, curvature, by_gaussians.flatten())
+    return Equations(gram, by_matrices, mixed, curvature, by_gaussians.flatten(), beside_matrices, beside_gaussians)
+
+
+def _weighed(metric: Tensor, slopes: Tensor) -> Tensor:
+    """The metric of a patch times fields (3, n, k)."""
+    if metric.ndim == 1:
+        return metric[:, None] * slopes
+    if metric.ndim == 2:
+        return metric @ slopes
+    return torch.einsum("nxy,ynk->xnk", metric, slopes)
 
 
 def _design(posed: Posed, rows: Tensor, acting: Tensor) -> Tensor:
@@ -135,14 +173,17 @@ def _design(posed: Posed, rows: Tensor, acting: Tensor) -> Tensor:
 
 
 def _add_gram(gram: Tensor, design: Tensor, metric: Tensor, acting: Tensor) -> None:
-    heavy = metric[:, None] * design if metric.ndim == 1 else metric @ design
     entries = _spread(acting, 4)
-    gram[entries[:, None], entries] += design.T @ heavy
+    if gram.ndim == 2:
+        heavy = metric[:, None] * design if metric.ndim == 1 else metric @ design
+        gram[entries[:, None], entries] += design.T @ heavy
+        return
+    for x in range(3):
+        for y in range(3):
+            gram[x, entries[:, None], y, entries] += design.T @ (metric[:, x, y, None] * design)
 
 
-def _slopes(
-    posed: Posed, rows: Tensor, shares: Tensor, present: Tensor, acting: Tensor, owner: Tensor
-) -> Tensor:
+def _slopes(posed: Posed, rows: Tensor, shares: Tensor, present: Tensor, acting: Tensor, owner: Tensor) -> Tensor:
     """(3, n, 6 c): how the vertices move with the six numbers of the Gaussians that are present."""
     bones = len(posed.matrices)
     centre_u, centre_v, a, b, c, _ = posed.leaf.detach().float()[present % bones, present // bones].unbind(1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from asm_teach.affine import AffineMotion, AffineSkinningModel
 from asm_teach.binding import Chart
-from asm_teach.gaussnewton import NUMBERS, Points, Posed, equations, gaussians_of
+from asm_teach.gaussnewton import NUMBERS, Equations, Points, Posed, equations, gaussians_of
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.motion import Motion
 from asm_teach.priors import Prior
@@ -153,17 +153,27 @@ class JointFit:
     def _system(self, posed: Posed, pull: Pull, adapts: bool) -> tuple[Tensor, Tensor]:
         """First derivative (m,) and Gauss-Newton's second (m, m) of half the energy by the unknowns."""
         found = equations(posed, pull.gradient(posed.vertices), pull.patches(), adapts)
-        parts, rows = [], []
+        return self.reduce(found, posed.points.unit, adapts)[:2]
+
+    def reduce(self, found: Equations, unit: Tensor, adapts: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The same by matrices and Gaussians to that by the unknowns, and (m, n) by them and n others, if there are."""
+        parts, rows, beside = [], [], []
         if self._moves:
             follow = self.motion.jacobian(self.bind_points, self.model.rig)  # (J, 3, 4, J, 9)
-            follow = torch.einsum("lrajk,ab->rlbjk", follow, posed.points.unit).flatten(3).flatten(1, 2) * self._width
+            follow = torch.einsum("lrajk,ab->rlbjk", follow, unit).flatten(3).flatten(1, 2) * self._width
             parts.append(torch.einsum("re,reu->u", found.by_matrices.double(), follow))
             follow = follow.float()
-            rows.append([sum(one.T @ (found.gram @ one) for one in follow)])
+            if found.gram.ndim == 2:
+                rows.append([sum(one.T @ (found.gram @ one) for one in follow)])
+            else:
+                flat = follow.flatten(0, 1)
+                rows.append([flat.T @ (found.gram.flatten(2).flatten(0, 1) @ flat)])
+            if found.beside_matrices is not None:
+                beside.append(follow.flatten(0, 1).T @ found.beside_matrices.flatten(0, 1))
         if adapts:
             span, spread = self._span.flatten(), self._spread
             by, narrow = found.by_gaussians * span, span.float()
-            curvature = found.curvature.mul_(narrow[:, None]).mul_(narrow)
+            curvature = found.curvature * narrow[:, None] * narrow
             if spread is not None:
                 by, curvature = by @ spread, spread.float().T @ curvature @ spread.float()
             parts.append(by)
@@ -174,7 +184,11 @@ class JointFit:
                 rows.append([mixed.T, curvature])
             else:
                 rows.append([curvature])
-        return torch.cat(parts), torch.cat([torch.cat(row, 1) for row in rows])
+            if found.beside_gaussians is not None:
+                near = found.beside_gaussians * narrow[:, None]
+                beside.append(near if spread is None else spread.float().T @ near)
+        second = torch.cat([torch.cat(row, 1) for row in rows])
+        return torch.cat(parts), second, torch.cat(beside) if beside else None
 
     def settle(self, points: Points, pull: Pull, noise: float) -> None:
         """Make the shares of each bone sum to exactly 1, and let the motions answer to that."""

@@ -18,7 +18,10 @@ PATCH = 64  # vertices of a patch: fewer make many small products, more have mor
 
 
 class Patch(NamedTuple):
-    """Some vertices that lie together. rows: (n,) indices. metric: (n,) weights, or (n, n) where they bend."""
+    """Some vertices that lie together. rows: (n,) indices.
+
+    metric: (n,) weights; (n, n) where they bend; (n, 3, 3) where directions differ.
+    """
 
     rows: Tensor
     metric: Tensor
