@@ -1,0 +1,143 @@
+"""From the corners of triangles to pixels, and gradients all the way back. Derived in lesson 7.
+
+In homogeneous pixels p = (column z, row z, z) a pixel's ray is t (column, row, 1), and it meets the triangle
+p_1, p_2, p_3 where t d = b_1 p_1 + b_2 p_2 + b_3 p_3 with b_1 + b_2 + b_3 = 1. With the reciprocal corners
+r_i = p_j x p_k / det(p_1, p_2, p_3), for which r_i . p_j is 1 if i = j and else 0, this says
+
+    b_i = t r_i . d,    1 / t = (r_1 + r_2 + r_3) . d                                                (1)
+
+so b are the perspective-correct barycentric coordinates and t the depth. When the corners move, by D = sum b_i dp_i
+where the ray meets the triangle, both sides of t d = sum b_i p_i change, and with n = r_1 + r_2 + r_3
+
+    dt = t n . D,    db_i = b_i n . D - r_i . D                                                      (2)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asm_teach.checks import check_points
+
+
+class _Locate(torch.autograd.Function):
+    """Equation (1), and its derivative by equation (2)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, points: Tensor, faces: Tensor, hits: Tensor, pixels: Tensor, width: int
+    ) -> tuple[Tensor, Tensor]:
+        corners = faces.T.index_select(1, hits)  # (3, n)
+        row = torch.div(pixels, width, rounding_mode="floor")
+        column = (pixels - row * width).to(points.dtype) + 0.5
+        row = row.to(points.dtype) + 0.5
+        x, y, z = points.T.contiguous().index_select(1, corners.view(-1)).view(3, 3, -1)
+        # Seen from the pixel the ray is (0, 0, 1), and numbers as well as their rounding errors are small.
+        x, y = x - z * column, y - z * row
+        weights = _cross(x, y)
+        total = weights.sum(0)
+        weights = weights / total
+        depths = (weights * z).sum(0)
+        ctx.save_for_backward(corners, x, y, z, weights, total, depths, column, row)
+        ctx.count = len(points)
+        return weights.T, depths
+
+    @staticmethod
+    def backward(ctx: Any, weight_gradient: Tensor, depth_gradient: Tensor) -> tuple[Tensor | None, ...]:
+        corners, x, y, z, weights, total, depths, column, row = ctx.saved_tensors
+        # r_i in coordinates in which the ray is (0, 0, 1); det = t * total.
+        over = 1 / (total * depths)
+        rx, ry = _cross(y, z) * over, _cross(z, x) * over
+        rz = weights / depths
+        upstream = weight_gradient.T
+        mean = (upstream * weights).sum(0) + depth_gradient * depths
+        factor = mean - upstream
+        gx, gy, gz = (factor * rx).sum(0), (factor * ry).sum(0), (factor * rz).sum(0)
+        gz = gz - gx * column - gy * row  # back to the picture's own coordinates
+        gradient = torch.stack([gx, gy, gz])[:, None] * weights  # (3, 3, n)
+        total_gradient = gradient.new_zeros(3, ctx.count)
+        total_gradient.index_add_(1, corners.view(-1), gradient.view(3, -1))
+        return total_gradient.T, None, None, None, None
+
+
+def locate(points: Tensor, faces: Tensor, hits: Tensor, pixels: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Barycentric coordinates (n, 3) and depth (n,) of the points that n pixels show, differentiable in `points`.
+
+    Args:
+        points: (V, 3) vertices in homogeneous pixels (column z, row z, z).
+        faces: (F, 3).
+        hits: (n,) the face that each pixel shows.
+        pixels: (n,) row times width plus column.
+        width: of the picture, pixels.
+    """
+    return _Locate.apply(points, faces, hits, pixels, width)
+
+
+def _cross(a: Tensor, b: Tensor) -> Tensor:
+    """a_j b_k - a_k b_j of the other two corners, (3, n)."""
+    return a[[1, 2, 0]] * b[[2, 0, 1]] - a[[2, 0, 1]] * b[[1, 2, 0]]
+
+
+class _Blend(torch.autograd.Function):
+    """Sums of three rows of a table with the weights of each pixel, and their derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, table: Tensor, corners: Tensor) -> Tensor:
+        values = table.index_select(0, corners.view(-1)).view(3, -1, table.shape[1])
+        ctx.save_for_backward(weights, values, corners)
+        ctx.count = len(table)
+        return (weights.T[:, :, None] * values).sum(0)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        weights, values, corners = ctx.saved_tensors
+        weight_gradient = table_gradient = None
+        if ctx.needs_input_grad[0]:
+            weight_gradient = (values * upstream).sum(2).T
+        if ctx.needs_input_grad[1]:
+            spread = upstream.T[:, None] * weights.T  # (C, 3, n)
+            table_gradient = upstream.new_zeros(upstream.shape[1], ctx.count)
+            table_gradient = table_gradient.index_add_(1, corners.view(-1), spread.view(len(spread), -1)).T
+        return weight_gradient, table_gradient, None
+
+
+def blend(weights: Tensor, table: Tensor, faces: Tensor, hits: Tensor) -> Tensor:
+    """A table (V, C) of what the corners have, at the points that n pixels show: (n, C).
+
+    Differentiable in the weights and in the table.
+
+    Args:
+        weights: (n, 3) barycentric coordinates.
+        table: (V, C) colours, normals, coordinates in a chart, ...
+        faces: (F, 3) rows of the table: the faces of the mesh, or its `uv_faces`.
+        hits: (n,) the face that each pixel shows.
+
+    Raises:
+        ValueError: a table that is not (V, C) or holds NaN.
+    """
+    if table.ndim != 2:
+        raise ValueError(f"table has shape {tuple(table.shape)}: give (V, C), one row for each vertex")
+    check_points(table, "table", table.shape[1])
+    return _Blend.apply(weights, table, faces.T.index_select(1, hits))
+
+
+def look_up(texture: Tensor, uv: Tensor) -> Tensor:
+    """The colours (n, C) of a texture (H, W, C) at uv (n, 2), bilinear; differentiable in both.
+
+    The origin of uv is the lower left corner of the texture, whose first row is the top, v = 1. Beyond the border
+    its last pixels go on.
+
+    Raises:
+        ValueError: shapes that are not (H, W, C) and (n, 2).
+    """
+    if texture.ndim != 3:
+        raise ValueError(f"texture has shape {tuple(texture.shape)}: give (H, W, C), row 0 at the top")
+    if uv.ndim != 2 or uv.shape[1] != 2:
+        raise ValueError(f"uv has shape {tuple(uv.shape)}: give (n, 2)")
+    grid = torch.stack([2 * uv[:, 0] - 1, 1 - 2 * uv[:, 1]], dim=1)
+    found = torch.nn.functional.grid_sample(
+        texture.permute(2, 0, 1)[None], grid[None, None], padding_mode="border", align_corners=False
+    )
+    return found[0, :, 0].T
