@@ -10,25 +10,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from asm_teach import __version__
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from asm_teach.fitting import Fit
-    from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.cli_fits import DEVICE, fit_scan_command, fit_views_command, prepare
 
 START = Path("notebooks/00_start_here.ipynb")
-DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
-HEAD = click.option("--head", default="makehuman", show_default=True, help="Template: makehuman or soma.")
-OUTPUT = click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("fit.obj"), show_default=True, help="OBJ, PLY, GLB."
-)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class Commands(click.Group):
@@ -54,6 +43,10 @@ def _fail(message: str) -> NoReturn:
 @click.version_option(__version__, prog_name="asm-teach")
 def main() -> None:
     """The adaptive skinning model for 3D faces."""
+
+
+for _command in (fit_scan_command, prepare, fit_views_command):
+    main.add_command(_command)
 
 
 def lab_command(root: Path, browser: bool, superuser: bool) -> list[str]:
@@ -137,59 +130,6 @@ def demo(only: str | None, seed: int, device: str) -> None:
     run_demo(only=only, device=device, seed=seed)
 
 
-@main.command("fit-scan")
-@click.argument("file", type=FILE)
-@click.option("--landmarks", type=FILE, help="Its 68 points in iBUG's order (.ljson, .txt, .json); else a search.")
-@click.option("--model", "model_file", type=FILE, help="A model to fit, as `asm-teach prepare` writes it.")
-@HEAD
-@OUTPUT
-@DEVICE
-def fit_scan_command(
-    file: Path, landmarks: Path | None, model_file: Path | None, head: str, output: Path, device: str
-) -> None:
-    """Fit the adaptive model to FILE, a scan (OBJ, PLY, GLB) of any topology, unit and pose.
-
-    A mesh with the template's own vertices in its own faces is taken as registered: fitted vertex to vertex.
-    """
-    from asm_teach.marks import mark_points, read_marks
-    from asm_teach.meshio import read_mesh
-    from asm_teach.scanfit import fit_scan
-    from asm_teach.storage import load_model
-
-    scan = read_mesh(file)
-    model = _adaptive_model(head) if model_file is None else load_model(model_file)
-    points = None if landmarks is None else mark_points(scan, read_marks(landmarks)).to(scan.vertices)
-    fit = fit_scan(model, scan, landmarks=points, device=device)
-    for note in fit.notes:
-        click.echo(note)
-    first, last = (fit.history[k].error for k in (0, -1))
-    click.echo(f"mean distance of what counts: {first:.3f} mm after the first step, {last:.3f} mm fitted")
-    _write(fit, output)
-
-
-@main.command()
-@click.argument("file", type=FILE)
-@click.argument("landmarks", type=FILE)
-@click.option("--part", help="Use only this part of the mesh.")
-@click.option("--components", default=2, show_default=True, help="Gaussians a bone.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("model.npz"), show_default=True, help="The model."
-)
-def prepare(file: Path, landmarks: Path, part: str | None, components: int, output: Path) -> None:
-    """Make an adaptive model of FILE, a head in any topology, from a handful of LANDMARKS (.json, .ljson, .txt)."""
-    from asm_teach.marks import read_marks
-    from asm_teach.meshio import read_mesh
-    from asm_teach.storage import save
-    from asm_teach.topology import prepare_head
-
-    prepared = prepare_head(read_mesh(file), read_marks(landmarks), part=part)
-    for note in prepared.notes:
-        click.echo(note)
-    save(prepared.model(components), output)
-    size = f"{len(prepared.mesh.vertices)} vertices, {len(prepared.rig)} bones"
-    click.echo(f"{size}, chart {prepared.chart}; wrote {output}")
-
-
 @main.command()
 @click.option("--people", default=5, show_default=True, help="Embedded people to try the models on.")
 @click.option("--scan", "scans", multiple=True, help="Real scans to try them on; by default both.")
@@ -206,9 +146,7 @@ def capacity(
     from asm_teach.capacity import run_capacity
 
     given = {name: value for name, value in (("scans", scans), ("groups", groups)) if value}
-    run_capacity(
-        people=people, quick=quick, facekit=facekit, output=output, device=device, say=click.echo, **given
-    )
+    run_capacity(people=people, quick=quick, facekit=facekit, output=output, device=device, say=click.echo, **given)
 
 
 @main.command()
@@ -221,61 +159,3 @@ def heads(device: str) -> None:
     james = load_scan("james")
     assert james.landmarks is not None
     click.echo(format_heads(compare_heads(new_heads(), james.mesh, james.landmarks, device=device)))
-
-
-@main.command("fit-views")
-@click.argument("pictures", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@HEAD
-@OUTPUT
-@DEVICE
-def fit_views_command(pictures: tuple[Path, ...], head: str, output: Path, device: str) -> None:
-    """Fit the adaptive model to photographs of one person, each with its landmarks in a file beside it.
-
-    The landmarks of face.jpg stand in face.npz (an array `landmarks` of (L, 2) pixels, x right and y down from the
-    upper left corner), face.tem or face.ljson: the 68 iBUG points, or 468 or 478 of a face mesh.
-    """
-    from asm_teach.picture import read_picture
-    from asm_teach.viewfit import View, fit_views
-
-    views = [View(read_picture(picture), _landmarks_beside(picture)) for picture in pictures]
-    fit = fit_views(_adaptive_model(head), views, device=device)
-    for picture, camera in zip(pictures, fit.cameras, strict=True):
-        distance = camera.translation.norm().item()
-        click.echo(f"{picture.name}: focal length {camera.focal.item():.0f} px, {distance:.0f} mm away")
-    _write(fit, output)
-
-
-def _adaptive_model(head: str) -> AdaptiveSkinningModel:
-    from asm_teach.data import load_head
-    from asm_teach.model import AdaptiveSkinningModel
-
-    template = load_head(head)
-    return AdaptiveSkinningModel(template.mesh, template.rig, components=2)
-
-
-def _landmarks_beside(picture: Path) -> Tensor:
-    """Landmarks (L, 2) of a picture, from the first landmark file of its name."""
-    from asm_teach.landmarks import read_ljson, read_tem
-    from asm_teach.npz import load_npz
-
-    readers = {".npz": load_npz, ".tem": read_tem, ".ljson": lambda path: read_ljson(path).points}
-    found = next((path for suffix in readers if (path := picture.with_suffix(suffix)).is_file()), None)
-    if found is None:
-        names = ", ".join(picture.with_suffix(suffix).name for suffix in readers)
-        raise ValueError(f"{picture.name}: no landmarks beside it; put them into one of {names}")
-    content = readers[found.suffix](found)
-    if found.suffix == ".npz":
-        if "landmarks" not in content:
-            raise ValueError(
-                f"{found.name}: no array `landmarks` in it, but {', '.join(content) or 'nothing'}; write it with "
-                "numpy.savez(name, landmarks=points)"
-            )
-        import torch
-
-        content = torch.from_numpy(content["landmarks"])
-    return content
-
-
-def _write(fit: Fit, output: Path) -> None:
-    fit.model.mesh.with_vertices(fit.vertices).to("cpu").write(output)
-    click.echo(f"{fit.seconds:.1f} s; wrote {output}")

@@ -3,41 +3,98 @@
 from __future__ import annotations
 
 import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
+_DEEP = ("I", "F")  # modes with one channel of more than eight bits; so are all that begin with "I;16"
+_TURNED = (5, 6, 7, 8)  # EXIF orientations that make a picture's width its height
+_ORIENTATION = 0x0112
 
-def read_picture(path: str | PathLike[str]) -> Tensor:
+
+def read_picture(path: str | PathLike[str], longest: int | None = None, ground: float | None = None) -> Tensor:
     """Read a picture file (PNG, JPEG, ...) as (H, W, 3) float32 in [0, 1]; row 0 is the top.
 
+    Args:
+        path: the file.
+        longest: scale the picture down to this many pixels on its longer side; a smaller one stays as it is.
+        ground: grey from 0 to 1 that shows where the picture is transparent; None: the colours that stand there.
+
     Raises:
+        FileNotFoundError: there is no such file.
         ValueError: the file is no picture, or is cut off.
     """
-    try:
-        with Image.open(path) as picture:
-            return picture_tensor(picture)
-    except (UnidentifiedImageError, ValueError) as error:
-        raise ValueError(
-            f"{Path(path).name}: this cannot be read as a picture ({error}); give a whole PNG or JPEG file"
-        ) from None
+    with _opened(path) as picture:
+        return picture_tensor(picture, longest, ground)
 
 
-def picture_tensor(picture: Image.Image) -> Tensor:
+def picture_size(path: str | PathLike[str]) -> tuple[int, int]:
+    """(width, height) of a picture file in pixels, held as its camera was; raises as `read_picture`."""
+    with _opened(path) as picture:
+        turned = picture.getexif().get(_ORIENTATION) in _TURNED
+        return picture.size[::-1] if turned else picture.size
+
+
+@contextmanager
+def _opened(path: str | PathLike[str]) -> Iterator[Image.Image]:
+    """The picture of a file; whatever its decoder raises, then or later, becomes a sentence with the file's name."""
+    path = Path(path)
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of many pixels (twice as many raise an error), of a damaged EXIF block
+        try:
+            with Image.open(file) as picture:
+                yield picture
+        except Exception as error:  # the decoders of pillow raise a dozen kinds
+            apple = " (save HEIC pictures of a telephone as JPEG)" if path.suffix.lower() in (".heic", ".heif") else ""
+            raise ValueError(
+                f"{path.name}: this cannot be read as a picture ({error}); give a whole PNG or JPEG file{apple}"
+            ) from None
+
+
+def picture_tensor(picture: Image.Image, longest: int | None = None, ground: float | None = None) -> Tensor:
     """A pillow picture as (H, W, 3) float32 in [0, 1], turned the way its camera says it was held.
+
+    `longest` and `ground` as for `read_picture`.
 
     Raises:
         ValueError: the picture is cut off or damaged.
     """
     try:
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, SyntaxError) as error:  # pillow decodes only now
+        if longest is not None:
+            picture.draft("RGB", (longest, longest))  # a JPEG comes smaller, and faster, out of its decoder
+        return torch.from_numpy(_pixels(ImageOps.exif_transpose(picture), longest, ground))
+    except Exception as error:  # pillow decodes only now, and its decoders raise a dozen kinds
         raise ValueError(f"the picture is damaged or cut off: {error}") from None
-    return torch.from_numpy(np.asarray(upright, dtype=np.float32) / 255.0)
+
+
+def _pixels(picture: Image.Image, longest: int | None, ground: float | None) -> np.ndarray:
+    """(H, W, 3) float32 in [0, 1] of an upright picture."""
+    if picture.mode in _DEEP or picture.mode.startswith("I;16"):
+        # Pillow would cut such values off at 255.
+        deep = np.asarray(picture, dtype=np.float32)
+        most = {"F": 1.0}.get(picture.mode, 65535.0)
+        scaled = _reduced(Image.fromarray(deep / max(most, float(deep.max()))), longest)
+        return np.repeat(np.clip(np.asarray(scaled, dtype=np.float32), 0, 1)[..., None], 3, 2)
+    clear = "A" in picture.getbands() or "transparency" in picture.info
+    pixels = np.asarray(_reduced(picture.convert("RGBA" if clear else "RGB"), longest), dtype=np.float32) / 255.0
+    if clear and ground is not None:
+        cover = pixels[..., 3:]
+        return cover * pixels[..., :3] + (1 - cover) * np.float32(ground)
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def _reduced(picture: Image.Image, longest: int | None) -> Image.Image:
+    if longest is None or max(picture.size) <= longest:
+        return picture
+    factor = longest / max(picture.size)
+    return picture.resize([max(1, round(factor * side)) for side in picture.size], Image.Resampling.LANCZOS)
 
 
 def picture_bytes(image: Tensor) -> bytes:

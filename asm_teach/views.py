@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,7 @@ class View:
 
     image: (H, W, 3) in [0, 1], or None when `size` is given. landmarks: (L, 2) pixels, x right and y down from the
     upper left corner; rows of NaN are points that were not found. embedding: where the landmarks lie on the mesh;
-    None for one of the mesh's own sets, told by their number. size: (width, height).
+    None for one of the mesh's own sets, told by their number. size: (width, height). name: what messages call it.
 
     Raises ValueError for a picture of another shape, a size that is not the picture's, fewer than four landmarks, an
     embedding of another number of points, and for landmarks that lie outside the picture: they most likely belong to a
@@ -28,6 +29,7 @@ class View:
     landmarks: Tensor
     embedding: LandmarkSet | None = None
     size: tuple[int, int] | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         if self.image is None and self.size is None:
@@ -59,6 +61,11 @@ class View:
                 f"landmarks: {int(outside.sum())} of {len(seen)} lie outside the picture of {self.size[0]} x "
                 f"{self.size[1]} pixels; were they found in a picture of another size? scale them to this one"
             )
+
+
+def view_names(views: Sequence[View]) -> list[str]:
+    """What messages call the views: their own names, or view 1, view 2, ... in their order."""
+    return [view.name or f"view {n}" for n, view in enumerate(views, 1)]
 
 
 def _describe(value: object) -> str:

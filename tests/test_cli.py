@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 import subprocess
 import sys
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner, Result
-from PIL import Image
 
-from asm_teach import cli, scanfit, viewfit
-from asm_teach.camera import look_at
-from asm_teach.data import load_head
-from asm_teach.meshio import read_mesh
+from asm_teach import cli
 
 
 def _run(*arguments: str) -> Result:
@@ -185,103 +175,7 @@ def test_data_of_an_unknown_name_lists_the_names(empty_cache: Path) -> None:
     assert "james" in _one_line(_run("data", "jane"))
 
 
-# ---- fits
-
-
-@pytest.fixture
-def photographs(tmp_path: Path) -> list[Path]:
-    """Two pictures of one embedded person with the 68 points beside each, as a user would have them."""
-    head = load_head("makehuman")
-    points = head.landmarks.points(head.sample(5).vertices, head.mesh.faces)
-    paths = []
-    for n, x in enumerate((-200.0, 250.0)):
-        camera = look_at(torch.tensor([x, 0.0, 700.0]), torch.zeros(3), focal=600.0, size=(400, 500))
-        paths.append(tmp_path / f"view{n}.png")
-        Image.new("RGB", (400, 500)).save(paths[-1])
-        np.savez(paths[-1].with_suffix(".npz"), landmarks=camera.project(points).numpy())
-    return paths
-
-
-def test_fit_views_writes_a_mesh_of_the_template(
-    photographs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # the whole way of the command, with a few steps of the fit instead of some hundred
-    monkeypatch.setattr(viewfit, "fit_views", partial(viewfit.fit_views, steps=30))
-    output = tmp_path / "fit.ply"
-    result = _run("fit-views", *map(str, photographs), "-o", str(output), "--device", "cpu")
-    assert result.exit_code == 0, result.output
-    for photograph in photographs:
-        assert f"{photograph.name}: focal length" in result.output
-    assert f"wrote {output}" in result.output
-    template = load_head("makehuman").mesh
-    fitted = read_mesh(output)
-    assert torch.equal(fitted.faces, template.faces)
-    assert (fitted.vertices - template.vertices).norm(dim=1).max() > 0.1
-
-
-def test_fit_views_reads_points_beside_the_picture(photographs: list[Path]) -> None:
-    expected = cli._landmarks_beside(photographs[0])
-    photographs[0].with_suffix(".npz").unlink()
-    rows = "\n".join(f"{x} {y}" for x, y in expected.tolist())
-    photographs[0].with_suffix(".tem").write_text(f"{len(expected)}\n{rows}\n")
-    assert torch.allclose(cli._landmarks_beside(photographs[0]), expected, atol=1e-3)
-
-
-def test_fit_views_without_landmarks_says_what_is_missing(photographs: list[Path]) -> None:
-    photographs[1].with_suffix(".npz").unlink()
-    line = _one_line(_run("fit-views", *map(str, photographs)))
-    assert "view1.png: no landmarks beside it; put them into one of view1.npz, view1.tem, view1.ljson" in line
-
-
-def test_fit_views_needs_the_array_by_its_name(photographs: list[Path]) -> None:
-    np.savez(photographs[0].with_suffix(".npz"), points=np.zeros((68, 2)))
-    assert "view0.npz: no array `landmarks` in it, but points" in _one_line(_run("fit-views", str(photographs[0])))
-
-
-def test_fit_views_of_a_text_file_called_npz(photographs: list[Path]) -> None:
-    photographs[0].with_suffix(".npz").write_text("68 points\n")
-    assert "this is not a whole .npz file" in _one_line(_run("fit-views", str(photographs[0])))
-
-
-def test_fit_views_of_a_file_that_is_no_picture(photographs: list[Path]) -> None:
-    photographs[0].write_text("not a picture")
-    assert "cannot be read as a picture" in _one_line(_run("fit-views", str(photographs[0])))
-
-
-def _distances(output: str) -> tuple[float, float]:
-    (line,) = [line for line in output.splitlines() if line.startswith("mean distance")]
-    first, last = re.findall(r"([0-9.]+) mm", line)
-    return float(first), float(last)
-
-
-def test_fit_scan_prints_errors_and_writes_the_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same vertices in the same faces, but in metres: taken as registered, and the unit is said."""
-    monkeypatch.setattr(scanfit, "fit_scan", partial(scanfit.fit_scan, steps=12))
-    scan, output = tmp_path / "scan.obj", tmp_path / "fit.obj"
-    person = load_head("makehuman").sample(5)
-    person.with_vertices(person.vertices / 1000).write(scan)
-    result = _run("fit-scan", str(scan), "-o", str(output), "--device", "cpu")
-    assert result.exit_code == 0, result.output
-    first, last = _distances(result.output)
-    assert last < first / 2 and "taken to be in metres" in result.output
-    assert len(read_mesh(output).vertices) == len(load_head("makehuman").mesh.vertices)
-
-
-def test_a_new_head_is_prepared_and_fitted_to_a_raw_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanfit, "fit_scan", partial(scanfit.fit_scan, steps=6))
-    soma = load_head("soma")
-    mesh, marks, model, scan = (tmp_path / name for name in ("soma.obj", "marks.json", "soma.npz", "scan.obj"))
-    replace(soma.mesh, uv=None).write(mesh)
-    corners = soma.landmarks.nearest_vertices(soma.mesh.faces).tolist()
-    marks.write_text(json.dumps({str(k): corners[k] for k in (8, 27, 30, 33, 36, 39, 42, 45, 48, 51, 54, 57)}))
-    result = _run("prepare", str(mesh), str(marks), "-o", str(model))
-    assert result.exit_code == 0, result.output
-    assert "84 bones" in result.output and model.is_file()
-    load_head("makehuman").sample(5).write(scan)
-    result = _run("fit-scan", str(scan), "--model", str(model), "-o", str(tmp_path / "fit.ply"), "--device", "cpu")
-    assert result.exit_code == 0, result.output
-    first, last = _distances(result.output)
-    assert last < first
+# ---- tables
 
 
 def test_capacity_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,18 +183,6 @@ def test_capacity_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asm_teach.capacity.run_capacity", lambda **options: calls.append(options))
     assert _run("capacity", "--people", "2", "--scan", "james", "--quick").exit_code == 0
     assert (calls[0]["people"], calls[0]["scans"], calls[0]["quick"]) == (2, ("james",), True)
-
-
-def test_fit_scan_of_a_truncated_file(tmp_path: Path) -> None:
-    scan = tmp_path / "scan.obj"
-    scan.write_text("v 0 0 0\nv 1 0 0\nf 1 2 3\n")
-    _one_line(_run("fit-scan", str(scan)))
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    result = _run("fit-scan", str(tmp_path / "none.obj"))
-    assert result.exit_code == 2
-    assert "does not exist" in result.stderr
 
 
 # ---- demo

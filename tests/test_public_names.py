@@ -43,9 +43,9 @@ FLOORS = [
     "transforms", "skinning", "mixture", "binding", "model", "storage",
     "sight", "facesearch", "scanclean", "placing", "registering", "manifold", "unwrap", "carry", "marks",
     "priors", "fitting", "motion", "affine", "pull", "gaussnewton", "jointfit", "surfacefit", "scanfit",
-    "morphable", "morphfit", "views", "viewfit", "data", "scans",
+    "morphable", "morphfit", "views", "facepoints", "photos", "viewchecks", "viewfit", "data", "scans",
     "rigging", "cropping", "topology", "budget", "contenders", "subjects", "tables", "capacity", "newheads", "demo",
-    "zbuffer", "plots", "figures", "widgets", "cli",
+    "zbuffer", "plots", "figures", "widgets", "cli_fits", "cli",
 ]  # fmt: skip
 CORE = ["mesh", "transforms", "skinning", "mixture", "binding", "camera", "metrics", "landmarks", "model", "storage"]
 # An import inside a function that goes upwards: writing a mesh needs the file formats, having one does not.

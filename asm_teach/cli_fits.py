@@ -1,0 +1,150 @@
+"""The commands that fit a user's own files: a scan, photographs; and the one that makes a new head ready.
+
+Each imports what it needs when it runs, so that `asm-teach --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from asm_teach.fitting import Fit
+    from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+
+DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
+HEAD = click.option("--head", default="makehuman", show_default=True, help="Template: makehuman or soma.")
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("fit.obj"),
+    show_default=True,
+    help="OBJ, PLY, GLB.",
+)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("fit-scan")
+@click.argument("file", type=FILE)
+@click.option("--landmarks", type=FILE, help="Its 68 points in iBUG's order (.ljson, .txt, .json); else a search.")
+@click.option("--model", "model_file", type=FILE, help="A model to fit, as `asm-teach prepare` writes it.")
+@HEAD
+@OUTPUT
+@DEVICE
+def fit_scan_command(
+    file: Path, landmarks: Path | None, model_file: Path | None, head: str, output: Path, device: str
+) -> None:
+    """Fit the adaptive model to FILE, a scan (OBJ, PLY, GLB) of any topology, unit and pose.
+
+    A mesh with the template's own vertices in its own faces is taken as registered: fitted vertex to vertex.
+    """
+    from asm_teach.marks import mark_points, read_marks
+    from asm_teach.meshio import read_mesh
+    from asm_teach.scanfit import fit_scan
+    from asm_teach.storage import load_model
+
+    scan = read_mesh(file)
+    model = _adaptive_model(head) if model_file is None else load_model(model_file)
+    points = None if landmarks is None else mark_points(scan, read_marks(landmarks)).to(scan.vertices)
+    fit = fit_scan(model, scan, landmarks=points, device=device)
+    for note in fit.notes:
+        click.echo(note)
+    first, last = (fit.history[k].error for k in (0, -1))
+    click.echo(f"mean distance of what counts: {first:.3f} mm after the first step, {last:.3f} mm fitted")
+    _write(fit, output)
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@click.argument("landmarks", type=FILE)
+@click.option("--part", help="Use only this part of the mesh.")
+@click.option("--components", default=2, show_default=True, help="Gaussians a bone.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("model.npz"), show_default=True, help="The model."
+)
+def prepare(file: Path, landmarks: Path, part: str | None, components: int, output: Path) -> None:
+    """Make an adaptive model of FILE, a head in any topology, from a handful of LANDMARKS (.json, .ljson, .txt)."""
+    from asm_teach.marks import read_marks
+    from asm_teach.meshio import read_mesh
+    from asm_teach.storage import save
+    from asm_teach.topology import prepare_head
+
+    prepared = prepare_head(read_mesh(file), read_marks(landmarks), part=part)
+    for note in prepared.notes:
+        click.echo(note)
+    save(prepared.model(components), output)
+    size = f"{len(prepared.mesh.vertices)} vertices, {len(prepared.rig)} bones"
+    click.echo(f"{size}, chart {prepared.chart}; wrote {output}")
+
+
+@click.command("fit-views")
+@click.argument("pictures", nargs=-1, required=True, type=FILE, metavar="PHOTO...")
+@click.option(
+    "--find", is_flag=True, help="Let MediaPipe find the landmarks, whatever files stand beside the pictures."
+)
+@click.option("--embedding", type=FILE, help="Where a landmark set of your own lies on the mesh (.npz).")
+@click.option("--model", "model_file", type=FILE, help="A model to fit, as `asm-teach prepare` writes it.")
+@click.option("--resume", type=FILE, help="Go on from a model that an earlier fit wrote with --save.")
+@click.option("--steps", type=click.IntRange(min=1), help="Steps of the fit; more are slower and finer.")
+@click.option("--save", "save_file", type=click.Path(path_type=Path), help="Write the fitted model too (.npz).")
+@HEAD
+@OUTPUT
+@DEVICE
+def fit_views_command(
+    pictures: tuple[Path, ...], find: bool, embedding: Path | None, model_file: Path | None, resume: Path | None,
+    steps: int | None, save_file: Path | None, head: str, output: Path, device: str,
+) -> None:  # fmt: skip
+    """Fit the adaptive model to photographs of one person; no camera need be known.
+
+    The landmarks of face.jpg are read from face.npz (an array `landmarks` of (L, 2) pixels, x right and y down from the
+    upper left corner), face.tem, face.ljson or face.csv: the 68 iBUG points, or 468 or 478 of a face mesh. Without
+    such a file MediaPipe finds them: pip install 'asm_teach[photos]'. Ctrl-C ends the fit and keeps the best so far.
+    """
+    from asm_teach.photos import load_views, read_embedding
+    from asm_teach.storage import load_model, save
+    from asm_teach.viewchecks import before
+    from asm_teach.viewfit import fit_views
+
+    if resume is not None and model_file is not None:
+        raise ValueError("--model and --resume both name the model to begin with; give one of them")
+    start = resume or model_file
+    model: SkinnedModel = _adaptive_model(head) if start is None else load_model(start)
+    own = None if embedding is None else read_embedding(embedding, model.mesh.faces)
+    try:
+        views = load_views(pictures, embedding=own, find=find, say=click.echo)
+    except ModuleNotFoundError as error:  # MediaPipe, an extra
+        raise ValueError(str(error)) from None
+    said = before(model, views)  # now, not after some minutes
+    for note in said:
+        click.echo(note)
+    given = {} if steps is None else {"steps": steps}
+    fit = fit_views(model, views, warm_start=resume is not None, device=device, **given)
+    for view, camera in zip(views, fit.cameras, strict=True):
+        distance = camera.translation.norm().item()
+        click.echo(f"{view.name}: focal length {camera.focal.item():.0f} px, {distance:.0f} mm away")
+    for note in fit.notes:
+        if note not in said:
+            click.echo(note)
+    if fit.interrupted:
+        click.echo("stopped before its end: this is the best so far")
+    if save_file is not None:
+        save(fit.model, save_file)
+        click.echo(f"wrote {save_file}; --resume {save_file} goes on from there")
+    _write(fit, output)
+
+
+def _adaptive_model(head: str) -> AdaptiveSkinningModel:
+    from asm_teach.data import load_head
+    from asm_teach.model import AdaptiveSkinningModel
+
+    template = load_head(head)
+    return AdaptiveSkinningModel(template.mesh, template.rig, components=2)
+
+
+def _write(fit: Fit, output: Path) -> None:
+    fit.model.mesh.with_vertices(fit.vertices).to("cpu").write(output)
+    click.echo(f"{fit.seconds:.1f} s; wrote {output}")

@@ -1,0 +1,225 @@
+"""Do these views belong together? What can be said of them before a fit, and of how far to trust it afterwards.
+
+Mistakes that would spoil a fit without a sign (left and right swapped, landmarks of something else) are errors; what a
+fit survives (one picture only, the same one twice, another person's among them) is said in sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from asm_teach.camera import Camera, pose_from_landmarks
+from asm_teach.mesh import face_normals
+from asm_teach.model import SkinnedModel
+from asm_teach.views import Sight, View, sight, view_names
+
+# Where measured: on 12 photographs of four people with MediaPipe's points, on embedded people, and on both spoilt.
+LOOSE = 0.015  # of the landmarks' extent: how far off a landmark may be before it hardly steers the template's pose
+WILD = 20.0  # mm: no point of a face lies so far from the template's; a fifth of those of a scream do
+MOST_WILD = 0.25  # share of wild landmarks. Faces: 0.01 at most. Landmarks in another order: 0.45 and more
+BEHIND = -0.3  # cosine of front and line of sight. Faces: above 0.8. Mirrored landmarks: below -0.8
+SAME, SIMILAR = 0.002, 0.004  # of the extent. One picture found anew: below 0.004. Two of one person: above 0.0042
+ALIKE = 0.97  # correlation of two pictures of the face. One picture found anew: 0.98 and more
+ONE_SIDE = 10.0  # degrees between lines of sight: depth hardly shows
+NEIGHBOURS, NEAR = 8, 20.0  # landmarks next to one, and how far off they may be, mm
+MOST_PAIR = 0.47  # mm, shared misses of two views. One person: 0.42 at most. Two people: 0.50 and more
+MOST_SHARED, ODD = 0.6, 1.4  # of one view among several: mm, and times what is usual for the others
+NOISY = 2.0  # times the others' RMS of all misses
+SEEN = 0.25  # cosine: a point that is seen more from the side is a guess of whoever found it
+
+
+class _Look(NamedTuple):
+    """A view and the template's pose in it: off (L,) mm, how far each landmark is from where the template has it."""
+
+    name: str
+    seen: Sight
+    camera: Camera
+    points: Tensor
+    off: Tensor
+    facing: float
+
+    def sees_from(self) -> Tensor:
+        """Unit vector (3,) from the face to the camera."""
+        return torch.nn.functional.normalize(self.camera.centre() - self.points.mean(0), dim=0)
+
+
+@torch.no_grad()
+def before(model: SkinnedModel, views: Sequence[View]) -> list[str]:
+    """What is to be said of views before a fit, in sentences; empty when all is well. Derived in lesson 8.
+
+    The template is placed in each view as it is. Seen without perspective, a face with its left and right landmarks
+    swapped is exactly a face seen from behind, through the head: this is how swapped landmarks are told.
+
+    Raises ValueError, with the view's name, for landmarks that fit no set of the mesh, that are not a face's, or that
+    are mirrored.
+    """
+    looks = [_look(name, view, model) for name, view in zip(view_names(views), views, strict=True)]
+    notes = []
+    if len(views) == 1:
+        notes.append(
+            "There is one picture only: how far nose, chin and cheeks stand out is what the model expects of a face, "
+            "not a measurement. Add a picture from another side."
+        )
+    for (a, first), (b, second) in combinations(zip(looks, views, strict=True), 2):
+        if _same(first, second):
+            notes.append(f"{a.name} and {b.name} show the same picture, or nearly: the second adds nothing.")
+    if len(views) > 1 and not notes:
+        cosine = min(float(a.sees_from() @ b.sees_from()) for a, b in combinations(looks, 2))
+        angle = float(torch.rad2deg(torch.acos(torch.tensor(cosine).clamp(-1, 1))))
+        if angle < ONE_SIDE:
+            notes.append(
+                f"All pictures show the face from nearly the same side, {angle:.0f} degrees apart at most: depth is "
+                "little more than what the model expects of a face. Add a picture from another side."
+            )
+    return notes
+
+
+def _look(name: str, view: View, model: SkinnedModel) -> _Look:
+    try:
+        seen = sight(view, model)
+        points = seen.embedding.points(model.mesh.vertices, model.mesh.faces)
+        extent = float(torch.linalg.vector_norm(seen.pixels.amax(0) - seen.pixels.amin(0)))
+        camera = pose_from_landmarks(points, seen.pixels, seen.size, robust=max(LOOSE * extent, 1e-6))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    off = _misses(points, seen, camera).norm(dim=1)
+    wild = float((off > WILD).double().mean())
+    if wild > MOST_WILD:
+        raise ValueError(
+            f"{name}: landmarks: {wild:.0%} of them lie more than {WILD:.0f} mm from where a face has them; they are "
+            "not those of a face, or stand in another order than the mesh's"
+        )
+    normals = face_normals(model.mesh.vertices, model.mesh.faces[seen.embedding.faces])
+    front = torch.nn.functional.normalize(normals.mean(0), dim=0)
+    look = _Look(name, seen, camera, points, off, 0.0)
+    look = look._replace(facing=float(front @ look.sees_from()))
+    if look.facing < BEHIND:
+        # The template's x axis in the picture tells which mistake mirrored them.
+        across, down = camera.world_to_camera()[:2, 0].tolist()
+        if abs(across) < abs(down):
+            cause = "rows and columns are exchanged; give (x, y), x right and y down"
+        elif across > 0:
+            cause = "y is counted upwards; count it down from the upper edge"
+        else:
+            cause = (
+                "left and right are swapped; right and left are the person's own, and a picture that was flipped "
+                "needs landmarks found in the flipped picture"
+            )
+        raise ValueError(f"{name}: landmarks: they are those of a mirrored face: {cause}")
+    return look
+
+
+def _misses(points: Tensor, seen: Sight, camera: Camera) -> Tensor:
+    """(L, 2) mm on the face, from each landmark to where its point is projected."""
+    return (camera.project(points) - seen.pixels) * (camera.depth(points) / camera.focal)[:, None]
+
+
+def _same(first: View, second: View) -> bool:
+    """Whether two views are one picture, perhaps scaled, cropped or found anew."""
+    if len(first.landmarks) != len(second.landmarks):
+        return False
+    both = first.landmarks.isfinite().all(1) & second.landmarks.isfinite().all(1)
+    if both.sum() < 4:
+        return False
+    # A similarity of the plane is a factor and a shift of complex numbers; it has a closed form.
+    a, b = (torch.view_as_complex(v.landmarks[both].detach().cpu().double().contiguous()) for v in (first, second))
+    extent = float((b - b.mean()).abs().max()) * 2
+    a, b = a - a.mean(), b - b.mean()
+    factor = (a.conj() * b).sum() / (a.conj() * a).sum()
+    off = float((b - factor * a).abs().square().mean().sqrt()) / extent
+    if off < SAME:
+        return True
+    if off > SIMILAR or first.image is None or second.image is None:
+        return False
+    return float(_thumbnail(first) @ _thumbnail(second)) > ALIKE
+
+
+def _thumbnail(view: View, side: int = 24) -> Tensor:
+    """The box of a view's landmarks as side^2 grey values, of mean 0 and length 1."""
+    assert view.image is not None
+    found = view.landmarks[view.landmarks.isfinite().all(1)].to(view.image)
+    low, high = found.amin(0), found.amax(0)
+    steps = (torch.arange(8 * side).to(low) + 0.5) / (8 * side)
+    size = torch.tensor(view.size).to(low)
+    x, y = (2 * (low + steps[:, None] * (high - low)) / size - 1).unbind(1)
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+    grey = torch.nn.functional.grid_sample(view.image.mean(-1)[None, None], grid, align_corners=False)
+    small = torch.nn.functional.avg_pool2d(grey, 8).reshape(-1)
+    return torch.nn.functional.normalize(small - small.mean(), dim=0)
+
+
+@torch.no_grad()
+def after(model: SkinnedModel, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> list[str]:
+    """What is to be said of a fit: which views do not agree with the others. Empty when all is well.
+
+    vertices: (V, 3) mm, of the fitted head. cameras: the fitted ones, one for each view.
+    """
+    names = view_names(views)
+    if len(views) < 2:
+        return []
+    shared = shared_misses(model, vertices, views, cameras)
+    if len(views) == 2:
+        both = float(shared.square().mean().sqrt())
+        if both < MOST_PAIR:
+            return []
+        return [
+            f"{names[0]} and {names[1]} do not agree well: neighbouring landmarks are missed together by {both:.2f} "
+            f"mm, and by less than {MOST_PAIR} in pictures of one person. They may show two people, or one with two "
+            "expressions; the result is then a mixture of both, not a measurement of either."
+        ]
+    notes = []
+    single = _all_misses(model, vertices, views, cameras)
+    for n, name in enumerate(names):
+        others = torch.arange(len(views)) != n
+        usual, usual_single = float(shared[others].median()), float(single[others].median())
+        if shared[n] > max(MOST_SHARED, ODD * usual):
+            notes.append(
+                f"{name} does not agree with the other pictures: its neighbouring landmarks are missed together by "
+                f"{float(shared[n]):.1f} mm, theirs by {usual:.1f}. It may show another person or expression, or its "
+                "landmarks are wrong; the result is drawn towards it. Fit again without it and compare."
+            )
+        elif single[n] > NOISY * usual_single:
+            notes.append(
+                f"The landmarks of {name} are much less exact than the others: they are missed by "
+                f"{float(single[n]):.1f} mm (RMS), the others by {usual_single:.1f}. It adds little; mark it again."
+            )
+    return notes
+
+
+@torch.no_grad()
+def shared_misses(model: SkinnedModel, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> Tensor:
+    """For each view how far its landmarks are missed, in mm on the face, beyond the noise of single points: (N,).
+
+    The mean product of the misses of neighbouring landmarks, as a length. A point that is set wrongly by itself has no
+    part in it, as its neighbour is as often off the other way; a jaw that is wider than that of the fitted head has.
+    Only points that the view sees count.
+    """
+    lengths = []
+    for view, camera in zip(views, cameras, strict=True):
+        points, misses = _visible_misses(model, vertices, view, camera)
+        gaps, which = torch.cdist(points, points).fill_diagonal_(torch.inf).sort(1)
+        near, which = gaps[:, :NEIGHBOURS] < NEAR, which[:, :NEIGHBOURS]
+        products = (misses[:, None] * misses[which]).sum(-1)[near]
+        lengths.append(products.mean().clamp(min=0).sqrt() if len(products) else vertices.new_zeros(()))
+    return torch.stack(lengths)
+
+
+def _all_misses(model: SkinnedModel, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> Tensor:
+    """For each view the RMS distance, mm on the face, of its visible points from their landmarks: (N,)."""
+    misses = [_visible_misses(model, vertices, v, c)[1] for v, c in zip(views, cameras, strict=True)]
+    return torch.stack([m.square().sum(1).mean().sqrt() if len(m) else vertices.new_zeros(()) for m in misses])
+
+
+def _visible_misses(model: SkinnedModel, vertices: Tensor, view: View, camera: Camera) -> tuple[Tensor, Tensor]:
+    """The points (n, 3) that a view sees of the fitted head, and how its landmarks miss them, (n, 2) mm."""
+    seen, faces = sight(view, model), model.mesh.faces
+    points = seen.embedding.points(vertices, faces)
+    normals = face_normals(vertices, faces[seen.embedding.faces])
+    towards = torch.nn.functional.normalize(camera.centre() - points, dim=1)
+    visible = (normals * towards).sum(1) > SEEN
+    return points[visible], _misses(points, seen, camera)[visible]
