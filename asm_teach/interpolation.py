@@ -27,29 +27,28 @@ class _Locate(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, points: Tensor, faces: Tensor, hits: Tensor, pixels: Tensor, width: int
+        ctx: Any, points: Tensor, faces: Tensor, corners: Tensor, hits: Tensor, pixels: Tensor, width: int
     ) -> tuple[Tensor, Tensor]:
-        corners = faces.T.index_select(1, hits)  # (3, n)
         row = torch.div(pixels, width, rounding_mode="floor")
         column = (pixels - row * width).to(points.dtype) + 0.5
         row = row.to(points.dtype) + 0.5
-        x, y, z = points.T.contiguous().index_select(1, corners.view(-1)).view(3, 3, -1)
+        x, y, z = corners.index_select(1, hits).view(3, 3, -1)
         # Seen from the pixel the ray is (0, 0, 1), and numbers as well as their rounding errors are small.
         x, y = x - z * column, y - z * row
-        weights = _cross(x, y)
+        weights = cross(x, y)
         total = weights.sum(0)
         weights = weights / total
         depths = (weights * z).sum(0)
-        ctx.save_for_backward(corners, x, y, z, weights, total, depths, column, row)
+        ctx.save_for_backward(faces, hits, x, y, z, weights, total, depths, column, row)
         ctx.count = len(points)
         return weights.T, depths
 
     @staticmethod
     def backward(ctx: Any, weight_gradient: Tensor, depth_gradient: Tensor) -> tuple[Tensor | None, ...]:
-        corners, x, y, z, weights, total, depths, column, row = ctx.saved_tensors
+        faces, hits, x, y, z, weights, total, depths, column, row = ctx.saved_tensors
         # r_i in coordinates in which the ray is (0, 0, 1); det = t * total.
         over = 1 / (total * depths)
-        rx, ry = _cross(y, z) * over, _cross(z, x) * over
+        rx, ry = cross(y, z) * over, cross(z, x) * over
         rz = weights / depths
         upstream = weight_gradient.T
         mean = (upstream * weights).sum(0) + depth_gradient * depths
@@ -58,49 +57,60 @@ class _Locate(torch.autograd.Function):
         gz = gz - gx * column - gy * row  # back to the picture's own coordinates
         gradient = torch.stack([gx, gy, gz])[:, None] * weights  # (3, 3, n)
         total_gradient = gradient.new_zeros(3, ctx.count)
-        total_gradient.index_add_(1, corners.view(-1), gradient.view(3, -1))
-        return total_gradient.T, None, None, None, None
+        total_gradient.index_add_(1, _corners(faces, hits), gradient.view(3, -1))
+        return total_gradient.T, None, None, None, None, None
 
 
-def locate(points: Tensor, faces: Tensor, hits: Tensor, pixels: Tensor, width: int) -> tuple[Tensor, Tensor]:
+def locate(
+    points: Tensor, faces: Tensor, corners: Tensor, hits: Tensor, pixels: Tensor, width: int
+) -> tuple[Tensor, Tensor]:
     """Barycentric coordinates (n, 3) and depth (n,) of the points that n pixels show, differentiable in `points`.
 
     Args:
         points: (V, 3) vertices in homogeneous pixels (column z, row z, z).
         faces: (F, 3).
+        corners: (9, F) those points face by face: the x of its three corners, their y, their z.
         hits: (n,) the face that each pixel shows.
         pixels: (n,) row times width plus column.
         width: of the picture, pixels.
     """
-    return _Locate.apply(points, faces, hits, pixels, width)
+    return _Locate.apply(points, faces, corners, hits, pixels, width)
 
 
-def _cross(a: Tensor, b: Tensor) -> Tensor:
-    """a_j b_k - a_k b_j of the other two corners, (3, n)."""
-    return a[[1, 2, 0]] * b[[2, 0, 1]] - a[[2, 0, 1]] * b[[1, 2, 0]]
+def _corners(faces: Tensor, hits: Tensor) -> Tensor:
+    """(3 n,) rows of the first corners of n hits, then of the second, then of the third."""
+    return faces.T.contiguous().gather(1, hits.expand(3, -1)).view(-1)
+
+
+def cross(a: Tensor, b: Tensor) -> Tensor:
+    """a_j b_k - a_k b_j of the corners j and k that follow each of three corners, (3, n)."""
+    (a0, a1, a2), (b0, b1, b2) = a, b
+    d0, d1, d2 = b2 - b1, b0 - b2, b1 - b0  # the side itself, not the difference of two large products
+    e0, e1, e2 = a2 - a1, a0 - a2, a1 - a0
+    return torch.stack([a1 * d0 - e0 * b1, a2 * d1 - e1 * b2, a0 * d2 - e2 * b0])
 
 
 class _Blend(torch.autograd.Function):
     """Sums of three rows of a table with the weights of each pixel, and their derivative."""
 
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, table: Tensor, corners: Tensor) -> Tensor:
-        values = table.index_select(0, corners.view(-1)).view(3, -1, table.shape[1])
-        ctx.save_for_backward(weights, values, corners)
+    def forward(ctx: Any, weights: Tensor, table: Tensor, faces: Tensor, hits: Tensor) -> Tensor:
+        corners = table.T.contiguous().index_select(1, faces.T.reshape(-1)).view(3 * table.shape[1], -1)
+        values = corners.index_select(1, hits).view(-1, 3, len(hits))  # (C, 3, n)
+        ctx.save_for_backward(weights, values, faces, hits)
         ctx.count = len(table)
-        return (weights.T[:, :, None] * values).sum(0)
+        return (weights.T * values).sum(1).T
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        weights, values, corners = ctx.saved_tensors
+        weights, values, faces, hits = ctx.saved_tensors
         weight_gradient = table_gradient = None
         if ctx.needs_input_grad[0]:
-            weight_gradient = (values * upstream).sum(2).T
+            weight_gradient = (values * upstream.T[:, None]).sum(0).T
         if ctx.needs_input_grad[1]:
-            spread = upstream.T[:, None] * weights.T  # (C, 3, n)
-            table_gradient = upstream.new_zeros(upstream.shape[1], ctx.count)
-            table_gradient = table_gradient.index_add_(1, corners.view(-1), spread.view(len(spread), -1)).T
-        return weight_gradient, table_gradient, None
+            spread = (upstream.T[:, None] * weights.T).reshape(len(values), -1)  # (C, 3 n)
+            table_gradient = spread.new_zeros(len(values), ctx.count).index_add_(1, _corners(faces, hits), spread).T
+        return weight_gradient, table_gradient, None, None
 
 
 def blend(weights: Tensor, table: Tensor, faces: Tensor, hits: Tensor) -> Tensor:
@@ -120,7 +130,7 @@ def blend(weights: Tensor, table: Tensor, faces: Tensor, hits: Tensor) -> Tensor
     if table.ndim != 2:
         raise ValueError(f"table has shape {tuple(table.shape)}: give (V, C), one row for each vertex")
     check_points(table, "table", table.shape[1])
-    return _Blend.apply(weights, table, faces.T.index_select(1, hits))
+    return _Blend.apply(weights, table, faces, hits)
 
 
 def look_up(texture: Tensor, uv: Tensor) -> Tensor:

@@ -4,25 +4,25 @@ A pixel's ray meets a triangle exactly when three edge functions are not negativ
 (column z, row z, z) they are linear in the pixel, for triangles that reach behind the camera too, which therefore
 need no clipping (Olano and Greer, "Triangle scan conversion using 2D homogeneous coordinates", 1997).
 
-Triangles are sorted by the size of their bounding box and evaluated on small square stencils, all triangles of a
-size at once. What falls inside competes for its pixel with one number that holds depth and face together.
+In each row of pixels the three lines bound one run of covered pixels. All triangles of about the same height find
+their runs together; the runs become fragments, one for each pixel, and fragments compete for their pixel with one
+number that holds depth and face.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from asm_teach.camera import Camera
 from asm_teach.checks import check_points, check_polygons
-from asm_teach.interpolation import locate
+from asm_teach.interpolation import cross, locate
 
-_STENCILS = (2, 4, 8, 16)  # pixels; a larger triangle is cut into tiles of the last size
-_PAD = _STENCILS[-1]  # stencils reach over the right and the lower border, into pixels that are dropped
 _LOW = 0xFFFFFFFF
+_FAR = 1e9  # pixels: beyond any picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +97,12 @@ def rasterise(vertices: Tensor, faces: Tensor, camera: Camera, size: tuple[int, 
     width, height = _size(size, camera)
     points = homogeneous_pixels(vertices, camera, (width, height))
     with torch.no_grad():
-        face = _nearest(points.detach(), faces, width, height)
+        # By coordinate, corner and face: rows of equal meaning are what torch computes fastest on.
+        corners = points.T.contiguous().index_select(1, faces.T.reshape(-1)).view(9, -1)
+        face = _nearest(corners, width, height)
         pixels = (face >= 0).view(-1).nonzero().squeeze(1)
         hits = face.view(-1).index_select(0, pixels)
-    weights, depths = locate(points, faces, hits, pixels, width)
+    weights, depths = locate(points, faces, corners, hits, pixels, width)
     return Raster(face, pixels, hits, weights, depths, points, faces)
 
 
@@ -115,132 +117,127 @@ def _size(size: tuple[int, int] | None, camera: Camera) -> tuple[int, int]:
 def homogeneous_pixels(vertices: Tensor, camera: Camera, size: tuple[int, int]) -> Tensor:
     """(V, 3) world points -> (column z, row z, z) with z the depth in mm, for a picture of `size`."""
     matrix = camera.world_to_camera()
-    zero, one = torch.zeros_like(camera.focal), torch.ones_like(camera.focal)
-    lens = torch.stack(
-        [
-            torch.stack([camera.focal, zero, camera.principal[0]]),
-            torch.stack([zero, camera.focal, camera.principal[1]]),
-            torch.stack([zero, zero, one]),
-        ]
-    )
-    stretch = lens.new_tensor([size[0] / camera.size[0], size[1] / camera.size[1], 1.0])
-    projection = stretch[:, None] * (lens @ matrix)
-    return vertices @ projection[:, :3].mT + projection[:, 3]
+    seen = torch.addmm(matrix[:, 3], vertices, matrix[:, :3].mT)
+    focal, principal = camera.focal, camera.principal
+    if size != camera.size:
+        stretch = principal.new_tensor([size[0] / camera.size[0], size[1] / camera.size[1]])
+        focal, principal = focal * stretch, principal * stretch
+    return torch.cat([focal * seen[:, :2] + principal * seen[:, 2:], seen[:, 2:]], dim=1)
 
 
-def _nearest(points: Tensor, faces: Tensor, width: int, height: int) -> Tensor:
-    """(H, W) int64: the nearest face of each pixel, or -1."""
-    slack = 2e-4 if points.dtype == torch.float32 else 1e-9  # pixels: rounding must not open cracks between faces
-    stride = width + _PAD
-    # Depth above, face below in one integer, so that one maximum decides both. 0 is an empty pixel.
-    buffer = torch.zeros((height + _PAD) * stride, dtype=torch.int64, device=points.device)
-    seen, corner, extent = _boxes(points, faces, width, height, slack)
-    table, seen, corner, extent = _edge_functions(points, faces, seen, corner, extent, slack)
-    start = corner[1] * stride + corner[0]
-    name = _LOW - seen
-    longest = extent.amax(0)
-    at_once = 1 << (24 if points.is_cuda else 18)  # cells; few enough for a processor's cache
-    smaller = 0
-    for side in _STENCILS:
-        chosen = ((longest > smaller) & (longest <= side)).nonzero().squeeze(1)
-        for part in chosen.split(at_once // side**2):
-            _stamp(table.index_select(2, part), start[part], name[part], side, stride, slack, buffer)
-        smaller = side
-    large = (longest > _PAD).nonzero().squeeze(1)
-    for owner, column, row in _tiles(extent[:, large], at_once // _PAD):
-        owner = large[owner]
-        part = table.index_select(2, owner)
-        part[2] += part[0] * column + part[1] * row
-        # The best that an edge function reaches in a tile, at one of its four corners.
-        best = part[2] + (_PAD - 1) * (part[0].clamp_min(0) + part[1].clamp_min(0))
-        kept = (best[:3].amin(0) >= -slack).nonzero().squeeze(1)
-        first = start[owner] + row * stride + column
-        for tile in kept.split(at_once // _PAD**2):
-            _stamp(part.index_select(2, tile), first[tile], name[owner[tile]], _PAD, stride, slack, buffer)
-    buffer = buffer.view(height + _PAD, stride)[:height, :width]
+def _nearest(corners: Tensor, width: int, height: int) -> Tensor:
+    """(H, W) int64: the nearest face of each pixel, or -1, for faces with `corners` (9, F): three x, three y, three z."""
+    # Nearness above, face below in one integer, so that one maximum decides both. 0 is an empty pixel.
+    buffer = torch.zeros(height * width, dtype=torch.int64, device=corners.device)
+    boxes = _set_up(corners, width, height)
+    at_once = 1 << (24 if corners.is_cuda else 20)  # fragments
+    end = (boxes.columns * boxes.rows).cumsum(0)
+    if len(end) and int(end[-1]) <= at_once:
+        parts = [boxes]
+    else:
+        sizes = (end // at_once).bincount().tolist()
+        parts = [_Boxes(*part) for part in zip(*(values.split(sizes, -1) for values in boxes), strict=True)]
+    for part in parts:
+        pixel, key = _fragments(part, width)
+        buffer.scatter_reduce_(0, pixel, key, "amax")
+    buffer = buffer.view(height, width)
     return torch.where(buffer > 0, _LOW - (buffer & _LOW), -1)
 
 
-def _boxes(points: Tensor, faces: Tensor, width: int, height: int, slack: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Faces (K,) that may show, the first pixel (2, K) of their bounding boxes, and columns and rows (2, K) of those.
+class _Boxes(NamedTuple):
+    """K triangles that may show, as seen from the first pixel of their bounding boxes.
+
+    face: (K,). first: (K,) that pixel, row times width plus column. columns, rows: (K,) of the box.
+    table: (16, K). 0 to 2: for each edge, if it bounds the rows on the left, the column where it crosses the first
+    one, else -_FAR. 3 to 5: for the right, negated. 6 to 11: how far these move from row to row. 12 to 14: 1 / depth
+    at the first pixel, its growth per row and per column. 15: the last column of the box.
+    """
+
+    face: Tensor
+    first: Tensor
+    columns: Tensor
+    rows: Tensor
+    table: Tensor
+
+
+def _set_up(corners: Tensor, width: int, height: int) -> _Boxes:
+    slack = 2e-4 if corners.dtype == torch.float32 else 1e-9  # pixels: rounding must not open cracks between faces
+    face, corner, extent = _boxes(corners, width, height, slack)
+    if len(face) < corners.shape[1]:
+        corners = corners.index_select(1, face)
+    x, y, z = corners.view(3, 3, -1)
+    # From the first pixel of its box on, a triangle's numbers are small, and so are their rounding errors.
+    x, y = torch.addcmul(x, z, corner[0] + 0.5, value=-1), torch.addcmul(y, z, corner[1] + 0.5, value=-1)
+    across, down, here = cross(y, z), cross(z, x), cross(x, y)  # (3, K); edge functions, not yet scaled
+    volume = x[0] * across[0] + y[0] * down[0] + z[0] * here[0]
+    # Scaled they say how many pixels inside a place lies. A triangle without area on the screen is left out: its
+    # corners do not lie off the opposite sides (nor do they if the answer is NaN).
+    scale = volume.sign() * (across.square() + down.square()).rsqrt_()
+    nearness = torch.stack([here.sum(0), down.sum(0), across.sum(0)]) / volume
+    across, down, here = across * scale, down * scale, here * scale
+    kept = (volume * scale / z.abs()).amin(0) > slack
+    across = torch.where(across.abs() < 1e-12, -1e-12, across)  # a level edge lets a whole row in or keeps it out
+    end, shift = -(here + slack) / across, -down / across
+    left = across > 0
+    bounds = [torch.where(left, end, -_FAR), torch.where(left, -_FAR, -end)]
+    shifts = [torch.where(left, shift, 0.0), torch.where(left, 0.0, -shift)]
+    table = torch.cat([*bounds, *shifts, nearness, extent[:1] - 1])
+    column, row = corner.long()
+    boxes = _Boxes(face, row * width + column, *extent.long(), table)
+    if kept.all():
+        return boxes
+    kept = kept.nonzero().squeeze(1)
+    return _Boxes(*(part.index_select(-1, kept) for part in boxes))
+
+
+def _boxes(corners: Tensor, width: int, height: int, slack: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Faces (K,) that may show; the first pixel (2, K) of their bounding boxes; how many columns and rows (2, K).
 
     A face that reaches behind the camera may show anywhere, as far as its box tells.
     """
-    before = points[:, 2] > 0
-    screen = (points[:, :2] / torch.where(before, points[:, 2], 1.0)[:, None]).T
-    corners = screen.index_select(1, faces.T.reshape(-1)).view(2, 3, -1)
-    low, high = corners.amin(1), corners.amax(1)
+    x, y, z = corners.view(3, 3, -1)
+    near = 1 / z
+    screen = torch.stack([x * near, y * near])
+    low, high = screen.amin(1), screen.amax(1)
+    before = z > 0
     if not before.all():
-        there = before[faces]
-        crossing = there.any(1) & ~there.all(1)
+        crossing = before.any(0) & ~before.all(0)
         low = torch.where(crossing, -torch.inf, low)
-        high = torch.where(there.any(1), torch.where(crossing, torch.inf, high), -torch.inf)
-    last = points.new_tensor([[width - 1], [height - 1]])
+        high = torch.where(before.any(0), torch.where(crossing, torch.inf, high), -torch.inf)
+    last = corners.new_tensor([[width - 1], [height - 1]])
     first = (low - (0.5 + slack)).ceil_().clamp_min_(0)
     count = torch.minimum((high - (0.5 - slack)).floor_(), last) - first + 1
     seen = (count.amin(0) > 0).nonzero().squeeze(1)
-    return seen, first.index_select(1, seen).long(), count.index_select(1, seen).long()
+    if len(seen) < count.shape[1]:
+        first, count = first.index_select(1, seen), count.index_select(1, seen)
+    return seen, first, count
 
 
-def _edge_functions(
-    points: Tensor, faces: Tensor, seen: Tensor, corner: Tensor, extent: Tensor, slack: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(3, 4, K): growth per column, per row, and value at the box's first pixel, of three edges and of 1 / depth.
-
-    The edges are scaled to say how many pixels inside a place lies. Faces without area on the screen are left out.
-    """
-    x, y, z = points.T.contiguous().index_select(1, faces.index_select(0, seen).T.reshape(-1)).view(3, 3, -1)
-    # From the first pixel of its box on, a triangle's numbers are small, and so are their rounding errors.
-    x = x - z * (corner[0] + 0.5).to(z)
-    y = y - z * (corner[1] + 0.5).to(z)
-    x1, y1, z1 = (q[[1, 2, 0]] for q in (x, y, z))
-    ex, ey, ez = (q[[2, 0, 1]] - p for q, p in ((x, x1), (y, y1), (z, z1)))
-    across, down, here = y1 * ez - z1 * ey, z1 * ex - x1 * ez, x1 * ey - y1 * ex  # corner j x corner k, (3, K)
-    volume = x[0] * across[0] + y[0] * down[0] + z[0] * here[0]
-    scale = volume.sign() / (across.square() + down.square()).sqrt_()
-    high = (volume * scale / z.abs()).amin(0) > slack  # every corner lies off its opposite side; NaN does not
-    slopes = torch.stack([across, down, here])  # (3, 3, K)
-    table = torch.cat([slopes * scale, slopes.sum(1, keepdim=True) / volume], dim=1)
-    if high.all():
-        return table, seen, corner, extent
-    kept = high.nonzero().squeeze(1)
-    return table[..., kept], seen[kept], corner[:, kept], extent[:, kept]
+def _fragments(boxes: _Boxes, width: int) -> tuple[Tensor, Tensor]:
+    """The pixels (n,) that the triangles cover, and their keys (n,)."""
+    # From triangles to their rows of pixels, (R,) ...
+    owner, row = _spread(boxes.rows)
+    table = boxes.table.index_select(1, owner)
+    bounds = torch.addcmul(table[:6], table[6:12], row.to(table)).view(2, 3, -1).amax(1).ceil_()
+    left = bounds[0].clamp_min_(0)
+    right = torch.minimum(bounds[1].neg_(), table[15])
+    count = (right - left).add_(1).clamp_min_(0).long()
+    near = torch.addcmul(table[12], table[13], row.to(table)).addcmul_(table[14], left)
+    first = (boxes.first.index_select(0, owner) + width * row).add_(left.long())
+    # ... and from rows to pixels, (n,).
+    run, column = _spread(count)
+    near = torch.addcmul(near.index_select(0, run), table[14].index_select(0, run), column.to(near)).float()
+    pixel = first.index_select(0, run).add_(column)
+    name = (_LOW - boxes.face).index_select(0, owner).index_select(0, run)
+    return pixel, (near.view(torch.int32).long() << 32).bitwise_or_(name)
 
 
-def _tiles(extent: Tensor, at_once: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Boxes of columns and rows (2, L) cut into tiles, some at a time: the box of each, its first column and row."""
-    across = (extent[0] + _PAD - 1) // _PAD
-    count = across * ((extent[1] + _PAD - 1) // _PAD)
+def _spread(count: Tensor) -> tuple[Tensor, Tensor]:
+    """Counts (k,) -> for each of their sum of places, whose it is and its number there: [2, 0, 1] -> [0, 0, 2], [0, 1, 0]."""
     end = count.cumsum(0)
+    begin = end - count
     total = int(end[-1]) if len(end) else 0
-    for begin in range(0, total, at_once):
-        number = torch.arange(begin, min(begin + at_once, total), device=extent.device)
-        owner = torch.searchsorted(end, number, right=True)
-        within = number - (end - count)[owner]
-        row = torch.div(within, across[owner], rounding_mode="floor")
-        yield owner, _PAD * (within - row * across[owner]), _PAD * row
-
-
-def _stamp(table: Tensor, start: Tensor, name: Tensor, side: int, stride: int, slack: float, buffer: Tensor) -> None:
-    """Evaluate m triangles on a stencil of side x side pixels each, and enter what is inside."""
-    number = torch.arange(side, device=table.device)[:, None]
-    step, offset = number.to(table), (number * stride + number.T).view(-1)
-    inside: Tensor | None = None
-    for edge in range(3):
-        value = _plane(table[:, edge], step)
-        inside = value if inside is None else torch.minimum(inside, value, out=inside)
-    assert inside is not None
-    count = table.shape[2]
-    cell = (inside.view(-1) >= -slack).nonzero().squeeze(1)
-    nearness = _plane(table[:, 3], step).view(-1).index_select(0, cell).float()
-    place = torch.div(cell, count, rounding_mode="floor")
-    which = cell - place * count
-    pixel = start.index_select(0, which) + offset.index_select(0, place)
-    key = (nearness.view(torch.int32).long() << 32) | name.index_select(0, which)
-    buffer.scatter_reduce_(0, pixel, key, "amax")
-
-
-def _plane(function: Tensor, step: Tensor) -> Tensor:
-    """A linear function (3, m) on a stencil: (side, side, m), rows first."""
-    across, down, here = function
-    return (here + down * step)[:, None] + (across * step)[None]
+    # At each place, how many have begun by then; those with a count of zero begin where the next one does.
+    owner = torch.zeros(total + 1, dtype=torch.int64, device=count.device)
+    owner = owner.scatter_add_(0, begin, torch.ones_like(begin))[:total].cumsum_(0).sub_(1)
+    return owner, torch.arange(total, device=count.device).sub_(begin.index_select(0, owner))
