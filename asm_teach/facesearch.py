@@ -19,9 +19,10 @@ _SPARSE = 10_000  # points of the scan to search with; all are taken to finish
 _FEW, _FEWEST = 80, 40  # points of the face to search with, and to choose starts by; all are taken to finish
 _SIZES = 60 * 1.4 ** np.arange(6)  # mm, what the median distance from the middle of a scan may be: a mask to two busts
 _MOST_PLACES, _TURNS = 250, 12
-_KEPT = 300  # starts of each size that are moved
-_FINALISTS = 16
+_BEST_TURNS, _KEPT, _LEFT = 3, 600, 150  # starts at each place, of each size, and of those after the first steps
+_FINALISTS, _AT_ONE_PLACE = 16, 4  # one face may not crowd out a second
 _NEAR = 12.0  # mm: a point of the face that is farther from the scan has found nothing there
+_ENOUGH = 0.6  # of the points of a face that the scan has: more do not make it likelier, fewer do less
 _LEVER = 60.0  # mm, the size of a face: makes turns, growth and polynomials numbers of the size of a shift
 
 
@@ -30,6 +31,10 @@ class Cloud(NamedTuple):
 
     points: np.ndarray
     normals: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Cloud:
+        """Some of them."""
+        return Cloud(self.points[rows], self.normals[rows])
 
 
 class Poses(NamedTuple):
@@ -110,9 +115,11 @@ def find_faces(face: Cloud, scan: Cloud) -> Found:
         poses = _starts(face, sparse, 1 / radius)
         seen = _look(sparse, poses, fewest.points, fewest.normals)
         cost = np.minimum(seen.away, 2 * _NEAR).mean(1) + 10 * (1 - seen.agree.clip(0)).mean(1)
-        starts.append(poses.take(np.argsort(cost)[:_KEPT]))
+        best = _best_turns(cost)
+        poses = move(sparse, fewest, poses.take(best[np.argsort(cost[best])[:_KEPT]]), np.geomspace(25, 15, 5))
+        starts.append(poses.take(np.argsort(-measure(sparse, fewest, poses, steps=2).relief)[:_LEFT]))
     poses = Poses(*(np.concatenate(x) for x in zip(*starts, strict=True)))
-    poses = move(sparse, few, poses, np.geomspace(25, 8, 12))
+    poses = move(sparse, few, poses, np.geomspace(15, 8, 8))
     first = measure(sparse, few, poses, steps=3)
     poses = poses.take(_distinct(poses, np.argsort(-first.relief)))
     found = measure(dense, face, move(dense, face, poses, np.geomspace(12, 5, 15)))
@@ -142,12 +149,14 @@ def measure(scan: Samples, face: Cloud, poses: Poses, steps: int = 8) -> Found:
     """How much of the face's relief the scan has at each pose.
 
     People differ: the face may first bow (a cubic in depth) and slide in its own plane (a quadratic, for each
-    mm of which 2 % are taken off). What is left of the distances is compared with what the bow alone leaves of
-    the face: its relief. Points that the scan has no surface for are left out, up to a fifth of them for nothing.
+    mm of which 2 % are taken off). What is left is compared with what the bow alone leaves of the face, its relief:
+    in height, by squared distances, and in slope, by 1 - the cosines of the angles between normals. The share is the
+    mean of both. Bumps alone may have a nose's height, but not its slopes too. Points that the scan has no surface for
+    are left out, up to two fifths of them for nothing.
     """
-    x, y, z = face.points.T / _LEVER
+    x, y, _ = face.points.T / _LEVER
     slides = np.stack([x**i * y**j for i in range(3) for j in range(3 - i)], 1)  # (n, 6)
-    bows = np.stack([x**i * y**j for i in range(4) for j in range(4 - i)], 1)  # (n, 10)
+    bows = _bows(face.points)
     fields = np.zeros((len(x), 3, 22))
     fields[:, 0, :6] = fields[:, 1, 6:12] = slides
     fields[:, 2, 12:] = bows
@@ -159,12 +168,35 @@ def measure(scan: Samples, face: Cloud, poses: Poses, steps: int = 8) -> Found:
     moved = np.einsum("nxk,bk->bnx", fields, amounts)
     seen = _look(scan, poses, face.points + moved, face.normals)
     there = (seen.away < _NEAR) & (seen.agree > 0.3)
-    relief = face.points[:, 2] - bows @ np.linalg.lstsq(bows, face.points[:, 2], rcond=None)[0]
+    smooth = _bow_normals(face.points)
+    relief = relief_of(face.points) * smooth[:, 2]
     left = (there * seen.gap**2).sum(1)
-    share = 1 - left / np.maximum((there * relief**2).sum(1), 1e-12)
+    height = 1 - left / np.maximum((there * relief**2).sum(1), 1e-12)
+    turned = (there * (1 - seen.agree)).sum(1)
+    slope = 1 - turned / np.maximum((there * (1 - (smooth * face.normals).sum(1))).sum(1), 1e-12)
     slid = np.linalg.norm(moved[..., :2], axis=2).mean(1)
-    share = (share - 0.02 * slid) * np.minimum(1, there.mean(1) / 0.8)
+    share = ((height + slope) / 2 - 0.02 * slid) * np.minimum(1, there.mean(1) / _ENOUGH)
     return Found(poses, share, np.sqrt(left / np.maximum(there.sum(1), 1)), seen.agree.mean(1))
+
+
+def relief_of(points: np.ndarray) -> np.ndarray:
+    """How far in z points (n, 3) of a face stand out of the smooth bowl, a cubic, that fits them best; (n,) mm."""
+    bows = _bows(points)
+    return points[:, 2] - bows @ np.linalg.lstsq(bows, points[:, 2], rcond=None)[0]
+
+
+def _bow_normals(points: np.ndarray) -> np.ndarray:
+    """(n, 3) of that bowl at the points."""
+    amounts = np.linalg.lstsq(_bows(points), points[:, 2], rcond=None)[0]
+    steps = 0.01 * np.eye(3)[:2]  # mm: of a cubic the difference to both sides is the slope to six digits
+    slopes = [(_bows(points + step) - _bows(points - step)) @ amounts / 0.02 for step in steps]
+    return _unit(np.stack([-slopes[0], -slopes[1], np.ones(len(points))], 1))
+
+
+def _bows(points: np.ndarray) -> np.ndarray:
+    """x^i y^j up to the third degree, (n, 10)."""
+    x, y, _ = points.T / _LEVER
+    return np.stack([x**i * y**j for i in range(4) for j in range(4 - i)], 1)
 
 
 class _Seen(NamedTuple):
@@ -219,15 +251,21 @@ def _starts(face: Cloud, scan: Samples, unit: float) -> Poses:
     return Poses(np.full(len(rotation), unit), rotation, np.repeat(mean[there], _TURNS, 0))
 
 
+def _best_turns(cost: np.ndarray) -> np.ndarray:
+    """Numbers of the _BEST_TURNS starts of least cost at each place."""
+    order = np.argsort(cost.reshape(-1, _TURNS), 1)[:, :_BEST_TURNS]
+    return (order + _TURNS * np.arange(len(order))[:, None]).reshape(-1)
+
+
 def _distinct(poses: Poses, order: np.ndarray) -> np.ndarray:
-    """The first of `order` that are not nearly the same as one before them."""
+    """The first of `order` that are not nearly the same as one before them, and not too many of them at one place."""
     chosen: list[int] = []
     for i in order:
         s, rotation, shift = (x[chosen] for x in poses)
-        same = np.linalg.norm(shift - poses.shift[i], axis=1) < 20 * s
-        same &= np.einsum("bxy,xy->b", rotation, poses.rotation[i]) > 2.6  # less than 37 degrees
+        away = np.linalg.norm(shift - poses.shift[i], axis=1) / s
+        same = (away < 20) & (np.einsum("bxy,xy->b", rotation, poses.rotation[i]) > 2.6)  # less than 37 degrees
         same &= np.abs(np.log(s / poses.scale[i])) < 0.15
-        if not same.any():
+        if not same.any() and (away < _LEVER).sum() < _AT_ONE_PLACE:
             chosen.append(int(i))
         if len(chosen) == _FINALISTS:
             break

@@ -14,22 +14,22 @@ from torch import Tensor
 
 from asm_teach.alignment import align_points, on_one_line
 from asm_teach.closest import to_array, to_tensor
-from asm_teach.facesearch import Cloud, Found, Poses, Samples, draw, find_faces, measure, move
+from asm_teach.facesearch import Cloud, Found, Poses, Samples, draw, find_faces, measure, move, relief_of
 from asm_teach.mesh import Mesh
 from asm_teach.metrics import face_region
 from asm_teach.scanclean import clean, keep_faces, round_points, simplify
 from asm_teach.sight import seen_from
 
-FACE_RELIEF = 0.54
-"""The share of the template's relief that passes for a face: faces have 0.63 to 1, other shapes up to 0.45."""
+FACE_RELIEF = 0.4
+"""The share of the template's relief that passes for a face: whole faces have 0.6 to 0.9, other shapes up to 0.2."""
 
 _UNITS = {"millimetres": 1.0, "metres": 1000.0, "centimetres": 10.0, "inches": 25.4, "decimetres": 100.0}
 _LIKELY = (0.75, 1.3)  # how much smaller or larger than the template's a face in a known unit may be
 _RADIUS = 95.0  # mm round the tip of the nose: the face, where no landmarks say how large it is
-_ALIKE = 0.85  # a second face with this share of the best one's relief is as likely to be meant
 _MISFIT, _OFF = 15.0, 15.0  # mm that landmarks may be from the template's, and from the scan
 _MARGIN, _REACH = 40.0, 15.0  # mm from the template: what is farther, or a loose piece that is, is not of this head
 _MOST_FACES = 200_000
+_PIT = 15.0  # mm: points of the template that lie deeper are in an empty eye socket or a mouth; scans have none there
 _POINTS, _SAMPLES = 500, 60_000  # drawn from the template's face and from the scan
 
 
@@ -119,9 +119,18 @@ def _template_face(template: Mesh, generator: np.random.Generator) -> tuple[Clou
     faces = faces[inside[faces].all(1)]
     if len(faces) == 0:
         raise ValueError("template: it has no triangle within its face; give it in mm, +y up, +z out of the face")
-    cloud = draw(to_array(vertices), faces.cpu().numpy(), _POINTS, generator)
+    cloud = draw(to_array(vertices), faces.cpu().numpy(), 2 * _POINTS, generator)
     middle = cloud.points.mean(0)
-    return Cloud(cloud.points - middle, cloud.normals), middle
+    outer = Cloud(cloud.points - middle, cloud.normals).take(cloud.normals[:, 2] > 0)
+    for _ in range(4):  # the more of a pit is gone, the nearer the bow comes to the skin
+        outer = outer.take(relief_of(outer.points) > -_PIT)
+    if len(outer.points) < _POINTS // 2:
+        raise ValueError(
+            "template: most of its face looks away from +z; give it +y up and +z out of the face, its triangles wound "
+            "counter-clockwise as seen from outside"
+        )
+    some = outer.take(np.linspace(0, len(outer.points) - 1, min(_POINTS, len(outer.points))).astype(int))
+    return Cloud(some.points, some.normals), middle
 
 
 def _search(face: Cloud, cloud: Cloud) -> tuple[Poses, str]:
@@ -138,11 +147,11 @@ def _search(face: Cloud, cloud: Cloud) -> tuple[Poses, str]:
             "`landmarks` on it or a `mask` of its triangles; if it is mostly holes or noise, repair it first"
         )
     away = np.linalg.norm(found.poses.shift - found.poses.shift[0], axis=1) / found.poses.scale[0]
-    other = np.flatnonzero((away > _RADIUS) & (found.relief >= max(FACE_RELIEF, _ALIKE * best)))
+    other = np.flatnonzero((away > _RADIUS) & (found.relief >= FACE_RELIEF))
     if len(other):
         places = " and ".join(str([float(f"{x:.3g}") for x in found.poses.shift[k]]) for k in (0, other[0]))
         raise ValueError(
-            f"scan: several faces fit equally well, at {places}, with {best:.0%} and {found.relief[other[0]]:.0%} of "
+            f"scan: several faces fit, at {places}, with {best:.0%} and {found.relief[other[0]]:.0%} of "
             "the template's relief. Choose one: give `landmarks` on it, or a `mask` of its triangles"
         )
     return found.poses, f"The face was found by search: the scan has {best:.0%} of the template's relief there."
@@ -179,10 +188,10 @@ def _by_landmarks(
             f"the most at row {known[rest.argmax()]} ({rest.max():.0f} mm); check that row and the order"
         )
     # Landmarks near one plane fit both ways, but one way the face looks into the head.
-    if mirror_misfit < 0.6 * misfit or (start.facing[0] < 0 < mirrored.facing[0] and mirror_misfit < 1.5 * misfit):
+    if mirror_misfit < 0.6 * misfit or (start.facing[0] < 0.5 < mirrored.facing[0] and mirror_misfit < 1.5 * misfit):
         raise ValueError(
             f"landmarks: left and right are exchanged: a face fits them to {misfit:.1f} mm and looks "
-            f"{'out of' if start.facing[0] > 0 else 'into'} the head, its mirror image to {mirror_misfit:.1f} mm. "
+            f"{'out of' if start.facing[0] > 0.5 else 'into'} the head, its mirror image to {mirror_misfit:.1f} mm. "
             "Right and left are the person's own: exchange the rows. If they are right, the scan is mirrored (change "
             "the sign of one axis, its and the landmarks') or its triangles face inwards (flip them: faces.flip(1))"
         )
