@@ -23,21 +23,21 @@ from asm_teach.checks import check_points
 
 
 class _Locate(torch.autograd.Function):
-    """Equation (1), and its derivative by equation (2)."""
+    """Equation (1), and its derivative by equation (2). Arrays are (3, n), a row for each corner."""
 
     @staticmethod
     def forward(
         ctx: Any, points: Tensor, faces: Tensor, corners: Tensor, hits: Tensor, pixels: Tensor, width: int
     ) -> tuple[Tensor, Tensor]:
         row = torch.div(pixels, width, rounding_mode="floor")
-        column = (pixels - row * width).to(points.dtype) + 0.5
-        row = row.to(points.dtype) + 0.5
+        column = (pixels - row * width).to(points).add_(0.5)
+        row = row.to(points).add_(0.5)
         x, y, z = corners.index_select(1, hits).view(3, 3, -1)
         # Seen from the pixel the ray is (0, 0, 1), and numbers as well as their rounding errors are small.
-        x, y = x - z * column, y - z * row
+        x, y = x.addcmul_(z, column, value=-1), y.addcmul_(z, row, value=-1)
         weights = cross(x, y)
         total = weights.sum(0)
-        weights = weights / total
+        weights /= total
         depths = (weights * z).sum(0)
         ctx.save_for_backward(faces, hits, x, y, z, weights, total, depths, column, row)
         ctx.count = len(points)
@@ -46,18 +46,16 @@ class _Locate(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, weight_gradient: Tensor, depth_gradient: Tensor) -> tuple[Tensor | None, ...]:
         faces, hits, x, y, z, weights, total, depths, column, row = ctx.saved_tensors
-        # r_i in coordinates in which the ray is (0, 0, 1); det = t * total.
-        over = 1 / (total * depths)
-        rx, ry = cross(y, z) * over, cross(z, x) * over
-        rz = weights / depths
         upstream = weight_gradient.T
-        mean = (upstream * weights).sum(0) + depth_gradient * depths
-        factor = mean - upstream
-        gx, gy, gz = (factor * rx).sum(0), (factor * ry).sum(0), (factor * rz).sum(0)
-        gz = gz - gx * column - gy * row  # back to the picture's own coordinates
-        gradient = torch.stack([gx, gy, gz])[:, None] * weights  # (3, 3, n)
+        mean = torch.addcmul(depth_gradient * depths, upstream[0], weights[0])
+        mean.addcmul_(upstream[1], weights[1]).addcmul_(upstream[2], weights[2])
+        # r_i where the ray is (0, 0, 1): its first two parts are cross products over det = t total, its third b_i / t.
+        factor = (mean - upstream) / (total * depths)
+        a, b, c = _dot(factor, cross(y, z)), _dot(factor, cross(z, x)), _dot(factor, weights) * total
+        c -= a * column + b * row  # back to the picture's own coordinates
+        gradient = torch.stack([a, b, c])[:, None] * weights  # (3, 3, n)
         total_gradient = gradient.new_zeros(3, ctx.count)
-        total_gradient.index_add_(1, _corners(faces, hits), gradient.view(3, -1))
+        total_gradient.index_add_(1, corner_rows(faces, hits), gradient.view(3, -1))
         return total_gradient.T, None, None, None, None, None
 
 
@@ -77,17 +75,21 @@ def locate(
     return _Locate.apply(points, faces, corners, hits, pixels, width)
 
 
-def _corners(faces: Tensor, hits: Tensor) -> Tensor:
+def corner_rows(faces: Tensor, hits: Tensor) -> Tensor:
     """(3 n,) rows of the first corners of n hits, then of the second, then of the third."""
     return faces.T.contiguous().gather(1, hits.expand(3, -1)).view(-1)
 
 
 def cross(a: Tensor, b: Tensor) -> Tensor:
     """a_j b_k - a_k b_j of the corners j and k that follow each of three corners, (3, n)."""
-    (a0, a1, a2), (b0, b1, b2) = a, b
-    d0, d1, d2 = b2 - b1, b0 - b2, b1 - b0  # the side itself, not the difference of two large products
-    e0, e1, e2 = a2 - a1, a0 - a2, a1 - a0
-    return torch.stack([a1 * d0 - e0 * b1, a2 * d1 - e1 * b2, a0 * d2 - e2 * b0])
+    result = torch.empty_like(a)
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        torch.mul(a[j], b[k], out=result[i]).addcmul_(a[k], b[j], value=-1)
+    return result
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return torch.addcmul(torch.addcmul(a[0] * b[0], a[1], b[1]), a[2], b[2])
 
 
 class _Blend(torch.autograd.Function):
@@ -109,7 +111,7 @@ class _Blend(torch.autograd.Function):
             weight_gradient = (values * upstream.T[:, None]).sum(0).T
         if ctx.needs_input_grad[1]:
             spread = (upstream.T[:, None] * weights.T).reshape(len(values), -1)  # (C, 3 n)
-            table_gradient = spread.new_zeros(len(values), ctx.count).index_add_(1, _corners(faces, hits), spread).T
+            table_gradient = spread.new_zeros(len(values), ctx.count).index_add_(1, corner_rows(faces, hits), spread).T
         return weight_gradient, table_gradient, None, None
 
 

@@ -99,9 +99,10 @@ def rasterise(vertices: Tensor, faces: Tensor, camera: Camera, size: tuple[int, 
     with torch.no_grad():
         # By coordinate, corner and face: rows of equal meaning are what torch computes fastest on.
         corners = points.T.contiguous().index_select(1, faces.T.reshape(-1)).view(9, -1)
-        face = _nearest(corners, width, height)
-        pixels = (face >= 0).view(-1).nonzero().squeeze(1)
-        hits = face.view(-1).index_select(0, pixels)
+        nearest = _nearest(corners, width, height)
+        pixels = nearest.nonzero().squeeze(1)
+        hits = _LOW - (nearest.index_select(0, pixels) & _LOW)
+        face = torch.full_like(nearest, -1).scatter_(0, pixels, hits).view(height, width)
     weights, depths = locate(points, faces, corners, hits, pixels, width)
     return Raster(face, pixels, hits, weights, depths, points, faces)
 
@@ -117,17 +118,20 @@ def _size(size: tuple[int, int] | None, camera: Camera) -> tuple[int, int]:
 def homogeneous_pixels(vertices: Tensor, camera: Camera, size: tuple[int, int]) -> Tensor:
     """(V, 3) world points -> (column z, row z, z) with z the depth in mm, for a picture of `size`."""
     matrix = camera.world_to_camera()
-    seen = torch.addmm(matrix[:, 3], vertices, matrix[:, :3].mT)
+    seen = matrix[:, :3].contiguous() @ vertices.T + matrix[:, 3:]  # (3, V)
     focal, principal = camera.focal, camera.principal
     if size != camera.size:
         stretch = principal.new_tensor([size[0] / camera.size[0], size[1] / camera.size[1]])
         focal, principal = focal * stretch, principal * stretch
-    return torch.cat([focal * seen[:, :2] + principal * seen[:, 2:], seen[:, 2:]], dim=1)
+    flat = focal.expand(2)[:, None] * seen[:2] + principal[:, None] * seen[2]
+    return torch.cat([flat, seen[2:]]).T
 
 
 def _nearest(corners: Tensor, width: int, height: int) -> Tensor:
-    """(H, W) int64: the nearest face of each pixel, or -1, for faces with `corners` (9, F): three x, three y, three z."""
-    # Nearness above, face below in one integer, so that one maximum decides both. 0 is an empty pixel.
+    """(H W,) int64: 1 / depth of what each pixel shows in the upper half, its face in the lower; 0 if it is empty.
+
+    One maximum then decides both. corners: (9, F) of the faces, three x, three y, three z.
+    """
     buffer = torch.zeros(height * width, dtype=torch.int64, device=corners.device)
     boxes = _set_up(corners, width, height)
     at_once = 1 << (24 if corners.is_cuda else 20)  # fragments
@@ -140,8 +144,7 @@ def _nearest(corners: Tensor, width: int, height: int) -> Tensor:
     for part in parts:
         pixel, key = _fragments(part, width)
         buffer.scatter_reduce_(0, pixel, key, "amax")
-    buffer = buffer.view(height, width)
-    return torch.where(buffer > 0, _LOW - (buffer & _LOW), -1)
+    return buffer
 
 
 class _Boxes(NamedTuple):
@@ -233,7 +236,7 @@ def _fragments(boxes: _Boxes, width: int) -> tuple[Tensor, Tensor]:
 
 
 def _spread(count: Tensor) -> tuple[Tensor, Tensor]:
-    """Counts (k,) -> for each of their sum of places, whose it is and its number there: [2, 0, 1] -> [0, 0, 2], [0, 1, 0]."""
+    """Counts (k,) -> whose each place is and its number there: [2, 0, 1] -> [0, 0, 2], [0, 1, 0]."""
     end = count.cumsum(0)
     begin = end - count
     total = int(end[-1]) if len(end) else 0
