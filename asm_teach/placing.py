@@ -14,9 +14,10 @@ from torch import Tensor
 
 from asm_teach.alignment import align_points, on_one_line
 from asm_teach.closest import to_array, to_tensor
-from asm_teach.facesearch import Cloud, Found, Poses, Samples, draw, find_faces, measure, move, relief_of
+from asm_teach.facesearch import draw, find_faces, move
 from asm_teach.mesh import Mesh
 from asm_teach.metrics import face_region
+from asm_teach.relief import Cloud, Found, Poses, Samples, measure, relief_of
 from asm_teach.scanclean import clean, keep_faces, round_points, simplify
 from asm_teach.sight import seen_from
 
@@ -126,8 +127,7 @@ def _template_face(template: Mesh, generator: np.random.Generator) -> tuple[Clou
         outer = outer.take(relief_of(outer.points) > -_PIT)
     if len(outer.points) < _POINTS // 2:
         raise ValueError(
-            "template: most of its face looks away from +z; give it +y up and +z out of the face, its triangles wound "
-            "counter-clockwise as seen from outside"
+            "template: most of its face looks away from +z; give it +y up, +z out of the face, and outwards"
         )
     some = outer.take(np.linspace(0, len(outer.points) - 1, min(_POINTS, len(outer.points))).astype(int))
     return Cloud(some.points, some.normals), middle

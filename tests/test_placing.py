@@ -13,7 +13,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from asm_teach import facesearch, placing
+from asm_teach import facesearch, placing, relief
 from asm_teach.alignment import align_points
 from asm_teach.assets import AssetUnavailable
 from asm_teach.data import Head, load_head
@@ -269,7 +269,7 @@ def test_one_face_may_not_crowd_out_another() -> None:
     generator = np.random.default_rng(0)
     rotation = Rotation.random(41, random_state=1).as_matrix()
     shift = np.concatenate([generator.normal(scale=10, size=(40, 3)), [[300.0, 0, 0]]])
-    chosen = facesearch._distinct(facesearch.Poses(np.ones(41), rotation, shift), np.arange(41))
+    chosen = facesearch._distinct(relief.Poses(np.ones(41), rotation, shift), np.arange(41))
     assert 40 in chosen and (chosen < 40).sum() == facesearch._AT_ONE_PLACE
 
 
@@ -380,21 +380,21 @@ def test_drawn_points_lie_evenly_on_the_surface(head) -> None:
 def test_relief_is_one_for_the_face_itself_and_none_for_a_bowl(head) -> None:
     """Measured on a scan of itself, and on the smooth cubic that fits it best."""
     face, _ = placing._template_face(head.mesh, np.random.default_rng(0))
-    here = facesearch.Poses(np.ones(1), np.eye(3)[None], np.zeros((1, 3)))
+    here = relief.Poses(np.ones(1), np.eye(3)[None], np.zeros((1, 3)))
     dense = draw(head.mesh.vertices.double().numpy(), head.mesh.faces.numpy(), 60_000, np.random.default_rng(1))
     middle = placing._template_face(head.mesh, np.random.default_rng(0))[1]
-    itself = facesearch.Samples(facesearch.Cloud(dense.points - middle, dense.normals))
-    assert facesearch.measure(itself, face, here).relief[0] > 0.9  # 32 normals are averaged, over some 3 mm
-    depth = face.points[:, 2] - facesearch.relief_of(face.points)
-    bowl = facesearch.Cloud(np.column_stack([face.points[:, :2], depth]), facesearch._bow_normals(face.points))
-    assert facesearch.measure(facesearch.Samples(bowl, smooth=1), face, here).relief[0] < 0.1
+    itself = relief.Samples(relief.Cloud(dense.points - middle, dense.normals))
+    assert relief.measure(itself, face, here).relief[0] > 0.9  # 32 normals are averaged, over some 3 mm
+    depth = face.points[:, 2] - relief.relief_of(face.points)
+    bowl = relief.Cloud(np.column_stack([face.points[:, :2], depth]), relief.bow_normals(face.points))
+    assert relief.measure(relief.Samples(bowl, smooth=1), face, here).relief[0] < 0.1
 
 
 def test_empty_eye_sockets_are_no_part_of_the_template() -> None:
     """SOMA's lie up to 25 mm deep, where scans have eyeballs; the face's own relief is within 15 mm."""
     soma = load_head("soma").mesh
     face, middle = placing._template_face(soma, np.random.default_rng(0))
-    assert (facesearch.relief_of(face.points) > -15).all() and (face.normals[:, 2] > 0).all()
+    assert (relief.relief_of(face.points) > -15).all() and (face.normals[:, 2] > 0).all()
     inside = draw(soma.vertices.double().numpy(), soma.faces[soma.parts["face"]].numpy(), 1000,
                   np.random.default_rng(0))  # fmt: skip
     eyes = soma.landmarks["ibug68"].points(soma.vertices, soma.faces)[36:48].double().numpy()

@@ -41,7 +41,7 @@ FLOORS = [
     "checks", "devices", "files", "npz", "picture", "assets", "chartcheck", "landmarks", "mesh", "objfile", "meshio",
     "closest", "alignment", "metrics", "pose", "camera", "interpolation", "raster", "shading", "renderer",
     "transforms", "skinning", "mixture", "binding", "model", "storage",
-    "sight", "facesearch", "scanclean", "placing", "registering", "manifold", "unwrap", "carry", "marks",
+    "sight", "relief", "facesearch", "scanclean", "placing", "registering", "manifold", "unwrap", "carry", "marks",
     "priors", "fitting", "motion", "affine", "pull", "gaussnewton", "jointfit", "surfacefit", "scanfit",
     "morphable", "morphfit", "views", "facepoints", "photos", "viewchecks", "viewfit", "data", "scans",
     "rigging", "cropping", "topology", "budget", "contenders", "subjects", "tables", "capacity", "newheads", "demo",
