@@ -1,12 +1,9 @@
 """Which triangle each pixel of a picture shows, and where in it: visibility in plain torch. Derived in lesson 7.
 
-A pixel's ray meets a triangle exactly when three edge functions are not negative. In homogeneous pixels
-(column z, row z, z) they are linear in the pixel, for triangles that reach behind the camera too, which therefore
-need no clipping (Olano and Greer, "Triangle scan conversion using 2D homogeneous coordinates", 1997).
-
-In each row of pixels the three lines bound one run of covered pixels. All triangles of about the same height find
-their runs together; the runs become fragments, one for each pixel, and fragments compete for their pixel with one
-number that holds depth and face.
+A triangle covers one run of pixels in each row, from its long side to one of its two short ones (counted from top to
+bottom). All triangles are cut into rows together, all rows into fragments, one for each pixel, and fragments compete
+for their pixel with one number that holds depth and face. Each side is computed from its upper end, alike for both
+triangles that share it, so that no pixel falls between them.
 """
 
 from __future__ import annotations
@@ -19,10 +16,11 @@ from torch import Tensor
 
 from asm_teach.camera import Camera
 from asm_teach.checks import check_points, check_polygons
-from asm_teach.interpolation import cross, locate
+from asm_teach.interpolation import locate
 
 _LOW = 0xFFFFFFFF
-_FAR = 1e9  # pixels: beyond any picture
+_THIN = 1e-4  # pixels: a triangle less high than this on the screen is taken to have no area
+_FAR = 16  # a corner this many pictures away is left to double precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,102 +132,108 @@ def _nearest(corners: Tensor, width: int, height: int) -> Tensor:
     """
     buffer = torch.zeros(height * width, dtype=torch.int64, device=corners.device)
     boxes = _set_up(corners, width, height)
-    at_once = 1 << (24 if corners.is_cuda else 20)  # fragments
+    at_once = 1 << (24 if corners.is_cuda else 18)  # pixels of bounding boxes; what follows takes memory for so many
     end = (boxes.columns * boxes.rows).cumsum(0)
-    if len(end) and int(end[-1]) <= at_once:
-        parts = [boxes]
-    else:
-        sizes = (end // at_once).bincount().tolist()
-        parts = [_Boxes(*part) for part in zip(*(values.split(sizes, -1) for values in boxes), strict=True)]
-    for part in parts:
-        pixel, key = _fragments(part, width)
+    if len(end) == 0:
+        return buffer
+    sizes = torch.div(end, at_once, rounding_mode="floor").bincount().tolist()
+    for part in zip(*(values.split(sizes, -1) for values in boxes), strict=True):
+        pixel, key = _fragments(_Boxes(*part), width)
         buffer.scatter_reduce_(0, pixel, key, "amax")
     return buffer
 
 
 class _Boxes(NamedTuple):
-    """K triangles that may show, as seen from the first pixel of their bounding boxes.
+    """K triangles that may show, with columns and rows of pixels (K,) in their bounding boxes.
 
-    face: (K,). first: (K,) that pixel, row times width plus column. columns, rows: (K,) of the box.
-    table: (16, K). 0 to 2: for each edge, if it bounds the rows on the left, the column where it crosses the first
-    one, else -_FAR. 3 to 5: for the right, negated. 6 to 11: how far these move from row to row. 12 to 14: 1 / depth
-    at the first pixel, its growth per row and per column. 15: the last column of the box.
+    face: (K,) numbers. table: (11, K). 0, 1: column and row of the uppermost corner a, a pixel's centre being whole.
+    2, 3: of the middle one b. 4 to 6: columns per row along the sides ac, ab and bc. 7: 1 / depth at a; 8, 9: its
+    growth per column and per row. 10: the first row.
     """
 
     face: Tensor
-    first: Tensor
     columns: Tensor
     rows: Tensor
     table: Tensor
 
 
 def _set_up(corners: Tensor, width: int, height: int) -> _Boxes:
-    slack = 2e-4 if corners.dtype == torch.float32 else 1e-9  # pixels: rounding must not open cracks between faces
-    face, corner, extent = _boxes(corners, width, height, slack)
-    if len(face) < corners.shape[1]:
-        corners = corners.index_select(1, face)
-    x, y, z = corners.view(3, 3, -1)
-    # From the first pixel of its box on, a triangle's numbers are small, and so are their rounding errors.
-    x, y = torch.addcmul(x, z, corner[0] + 0.5, value=-1), torch.addcmul(y, z, corner[1] + 0.5, value=-1)
-    across, down, here = cross(y, z), cross(z, x), cross(x, y)  # (3, K); edge functions, not yet scaled
-    volume = x[0] * across[0] + y[0] * down[0] + z[0] * here[0]
-    # Scaled they say how many pixels inside a place lies. A triangle without area on the screen is left out: its
-    # corners do not lie off the opposite sides (nor do they if the answer is NaN).
-    scale = volume.sign() * (across.square() + down.square()).rsqrt_()
-    nearness = torch.stack([here.sum(0), down.sum(0), across.sum(0)]) / volume
-    across, down, here = across * scale, down * scale, here * scale
-    kept = (volume * scale / z.abs()).amin(0) > slack
-    across = torch.where(across.abs() < 1e-12, -1e-12, across)  # a level edge lets a whole row in or keeps it out
-    end, shift = -(here + slack) / across, -down / across
-    left = across > 0
-    bounds = [torch.where(left, end, -_FAR), torch.where(left, -_FAR, -end)]
-    shifts = [torch.where(left, shift, 0.0), torch.where(left, 0.0, -shift)]
-    table = torch.cat([*bounds, *shifts, nearness, extent[:1] - 1])
-    column, row = corner.long()
-    boxes = _Boxes(face, row * width + column, *extent.long(), table)
-    if kept.all():
-        return boxes
-    kept = kept.nonzero().squeeze(1)
-    return _Boxes(*(part.index_select(-1, kept) for part in boxes))
-
-
-def _boxes(corners: Tensor, width: int, height: int, slack: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Faces (K,) that may show; the first pixel (2, K) of their bounding boxes; how many columns and rows (2, K).
-
-    A face that reaches behind the camera may show anywhere, as far as its box tells.
-    """
     x, y, z = corners.view(3, 3, -1)
     near = 1 / z
-    screen = torch.stack([x * near, y * near])
-    low, high = screen.amin(1), screen.amax(1)
-    before = z > 0
-    if not before.all():
-        crossing = before.any(0) & ~before.all(0)
-        low = torch.where(crossing, -torch.inf, low)
-        high = torch.where(before.any(0), torch.where(crossing, torch.inf, high), -torch.inf)
-    last = corners.new_tensor([[width - 1], [height - 1]])
-    first = (low - (0.5 + slack)).ceil_().clamp_min_(0)
-    count = torch.minimum((high - (0.5 - slack)).floor_(), last) - first + 1
-    seen = (count.amin(0) > 0).nonzero().squeeze(1)
-    if len(seen) < count.shape[1]:
-        first, count = first.index_select(1, seen), count.index_select(1, seen)
-    return seen, first, count
+    screen = torch.stack([x * near - 0.5, y * near - 0.5, near])  # (3, 3, F) column, row, 1 / depth
+    face = None
+    reach = float(screen[:2].abs().amax()) if screen.numel() else 0.0
+    if not reach < _FAR * (width + height) or not bool((z > 0).all()):
+        x, y, z, face = _before(corners.double())
+        screen = torch.stack([x / z - 0.5, y / z - 0.5, 1 / z])
+    low, high = screen[:2].amin(1), screen[:2].amax(1)
+    last = low.new_tensor([[width - 1], [height - 1]])
+    first = low.ceil().clamp_min_(0)
+    extent = torch.minimum(high.floor(), last).sub_(first).add_(1)
+    a, b, c = screen.unbind(1)
+    a, b = _by_row(a, b)
+    b, c = _by_row(b, c)
+    a, b = _by_row(a, b)
+    ab, ac, bc = b - a, c - a, c - b
+    area = ab[0] * ac[1] - ac[0] * ab[1]
+    seen = (extent.amin(0) > 0) & (area.abs() > _THIN * (high - low).sum(0))
+    slopes = [torch.where(side[1] > 0, side[0] / side[1], 0.0) for side in (ac, ab, bc)]
+    across, down = (ab[2] * ac[1] - ac[2] * ab[1]) / area, (ac[2] * ab[0] - ab[2] * ac[0]) / area
+    table = torch.stack([a[0], a[1], b[0], b[1], *slopes, a[2], across, down, first[1]])
+    if face is None:
+        face = torch.arange(len(seen), device=seen.device)
+    columns, rows = extent.long()
+    kept = seen.nonzero().squeeze(1)
+    return _Boxes(*(part.index_select(-1, kept) for part in (face, columns, rows, table)))
+
+
+def _by_row(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Two corners (3, K) of each triangle, the upper one first."""
+    turned = a[1] > b[1]
+    return torch.where(turned, b, a), torch.where(turned, a, b)
+
+
+def _before(corners: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The part of the triangles (9, F) before the camera as x, y, z (3, K) of triangles, and their faces (K,)."""
+    corners = corners.view(3, 3, -1)
+    nearest = 1e-6 * corners[2].abs().amax()  # mm; nothing is seen so close to the camera
+    before = corners[2] > nearest
+    count = before.sum(0)
+    whole, one, two = ((count == number).nonzero().squeeze(1) for number in (3, 1, 2))
+
+    def from_odd(faces: Tensor, odd: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Their corners, each (3, k), in turn from the one that lies on another side than the two others."""
+        order = odd[:, faces].int().argmax(0) + torch.arange(3, device=odd.device)[:, None]
+        return corners[:, :, faces].gather(1, (order % 3).expand(3, -1, -1)).unbind(1)
+
+    def cut(p: Tensor, q: Tensor) -> Tensor:
+        """Where the way from p, before, to q, behind, meets the plane."""
+        return p + (q - p) * ((p[2] - nearest) / (p[2] - q[2]))
+
+    a, b, c = from_odd(one, before)
+    tips = torch.stack([a, cut(a, b), cut(a, c)], 1)
+    a, b, c = from_odd(two, ~before)
+    far, close = cut(c, a), cut(b, a)
+    parts = [corners[:, :, whole], tips, torch.stack([b, c, far], 1), torch.stack([b, far, close], 1)]
+    return *torch.cat(parts, 2), torch.cat([whole, one, two, two])
 
 
 def _fragments(boxes: _Boxes, width: int) -> tuple[Tensor, Tensor]:
     """The pixels (n,) that the triangles cover, and their keys (n,)."""
     # From triangles to their rows of pixels, (R,) ...
-    owner, row = _spread(boxes.rows)
-    table = boxes.table.index_select(1, owner)
-    bounds = torch.addcmul(table[:6], table[6:12], row.to(table)).view(2, 3, -1).amax(1).ceil_()
-    left = bounds[0].clamp_min_(0)
-    right = torch.minimum(bounds[1].neg_(), table[15])
-    count = (right - left).add_(1).clamp_min_(0).long()
-    near = torch.addcmul(table[12], table[13], row.to(table)).addcmul_(table[14], left)
-    first = (boxes.first.index_select(0, owner) + width * row).add_(left.long())
+    owner, number = _spread(boxes.rows)
+    ax, ay, bx, by, ac, ab, bc, near, across, down, row = boxes.table.index_select(1, owner)
+    row.add_(number)
+    from_a, from_b = row - ay, row - by
+    long = torch.addcmul(ax, from_a, ac)
+    short = torch.where(from_b < 0, torch.addcmul(ax, from_a, ab), torch.addcmul(bx, from_b, bc))
+    left, right = torch.minimum(long, short).ceil_().clamp_min_(0), torch.maximum(long, short).floor_()
+    count = right.clamp_max_(width - 1).sub_(left).add_(1).clamp_min_(0).long()
+    near.addcmul_(down, from_a).addcmul_(across, left - ax)
+    first = row.long().mul_(width).add_(left.long())
     # ... and from rows to pixels, (n,).
     run, column = _spread(count)
-    near = torch.addcmul(near.index_select(0, run), table[14].index_select(0, run), column.to(near)).float()
+    near = torch.addcmul(near.index_select(0, run), across.index_select(0, run), column.to(near)).float()
     pixel = first.index_select(0, run).add_(column)
     name = (_LOW - boxes.face).index_select(0, owner).index_select(0, run)
     return pixel, (near.view(torch.int32).long() << 32).bitwise_or_(name)
