@@ -22,7 +22,7 @@ from asm_teach.scanclean import clean, keep_faces, round_points, simplify
 from asm_teach.sight import seen_from
 
 FACE_RELIEF = 0.4
-"""The share of the template's relief that passes for a face: whole faces have 0.6 to 0.9, other shapes up to 0.2."""
+"""The share of the template's relief that passes for a face: faces have 0.5 to 0.9, other shapes up to 0.25."""
 
 _UNITS = {"millimetres": 1.0, "metres": 1000.0, "centimetres": 10.0, "inches": 25.4, "decimetres": 100.0}
 _LIKELY = (0.75, 1.3)  # how much smaller or larger than the template's a face in a known unit may be
