@@ -221,7 +221,7 @@ def _before(corners: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def _fragments(boxes: _Boxes, width: int) -> tuple[Tensor, Tensor]:
     """The pixels (n,) that the triangles cover, and their keys (n,)."""
     # From triangles to their rows of pixels, (R,) ...
-    owner, number = _spread(boxes.rows)
+    owner, number = unroll(boxes.rows)
     ax, ay, bx, by, ac, ab, bc, near, across, down, row = boxes.table.index_select(1, owner)
     row.add_(number)
     from_a, from_b = row - ay, row - by
@@ -232,14 +232,14 @@ def _fragments(boxes: _Boxes, width: int) -> tuple[Tensor, Tensor]:
     near.addcmul_(down, from_a).addcmul_(across, left - ax)
     first = row.long().mul_(width).add_(left.long())
     # ... and from rows to pixels, (n,).
-    run, column = _spread(count)
+    run, column = unroll(count)
     near = torch.addcmul(near.index_select(0, run), across.index_select(0, run), column.to(near)).float()
     pixel = first.index_select(0, run).add_(column)
     name = (_LOW - boxes.face).index_select(0, owner).index_select(0, run)
     return pixel, (near.view(torch.int32).long() << 32).bitwise_or_(name)
 
 
-def _spread(count: Tensor) -> tuple[Tensor, Tensor]:
+def unroll(count: Tensor) -> tuple[Tensor, Tensor]:
     """Counts (k,) -> whose each place is and its number there: [2, 0, 1] -> [0, 0, 2], [0, 1, 0]."""
     end = count.cumsum(0)
     begin = end - count

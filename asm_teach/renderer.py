@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.camera import Camera
+from asm_teach.edges import Edges, antialias, mesh_edges
 from asm_teach.interpolation import blend, look_up
 from asm_teach.mesh import Mesh, vertex_normals
 from asm_teach.raster import Raster, rasterise
@@ -25,6 +26,8 @@ def render(
     background: Tensor | None = None,
     size: tuple[int, int] | None = None,
     samples: int = 1,
+    edges: Edges | None = None,
+    antialiased: bool = True,
 ) -> Tensor:
     """The picture (H, W, 4) that a camera takes of a mesh: red, green, blue, and how much of a pixel is covered.
 
@@ -42,6 +45,8 @@ def render(
         background: (3,) or (H, W, 3).
         size: (width, height) in pixels of the picture, if not the camera's own.
         samples: each pixel is the mean of samples x samples rays.
+        edges: `mesh_edges(mesh.faces, mesh.vertices)`, to be found once for many pictures; found here if None.
+        antialiased: draw outlines smoothly, and let their gradients through.
 
     Raises:
         ValueError: wrong shapes, a texture for a mesh without uv, fewer than one sample.
@@ -55,11 +60,12 @@ def render(
     if light is not None:
         colour = shade(colour, surface_normals(raster, vertices), light)
     picture = raster.spread(torch.cat([colour, torch.ones_like(colour[:, :1])], dim=1))
-    if samples > 1:
-        picture = picture.view(height, samples, width, samples, 4).mean(dim=(1, 3))
     if background is not None:
-        picture = torch.cat([picture[..., :3] + (1 - picture[..., 3:]) * background, picture[..., 3:]], dim=-1)
-    return picture
+        behind = background.expand(height, width, 3).repeat_interleave(samples, 0).repeat_interleave(samples, 1)
+        picture = torch.cat([picture[..., :3] + (1 - picture[..., 3:]) * behind, picture[..., 3:]], dim=-1)
+    if antialiased:
+        picture = antialias(picture, raster, mesh_edges(mesh.faces, mesh.vertices) if edges is None else edges)
+    return picture.view(height, samples, width, samples, 4).mean(dim=(1, 3)) if samples > 1 else picture
 
 
 def surface_colours(raster: Raster, mesh: Mesh, texture: Tensor | None = None, colours: Tensor | None = None) -> Tensor:
