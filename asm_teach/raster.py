@@ -16,7 +16,7 @@ from torch import Tensor
 
 from asm_teach.camera import Camera
 from asm_teach.checks import check_points, check_polygons
-from asm_teach.interpolation import locate
+from asm_teach.interpolation import locate, place
 
 _LOW = 0xFFFFFFFF
 _THIN = 1e-4  # pixels: a triangle less high than this on the screen is taken to have no area
@@ -64,8 +64,7 @@ class Raster:
     def spread(self, values: Tensor, empty: float = 0.0) -> Tensor:
         """Values (n, C) of the covered pixels as a picture (H, W, C), with `empty` elsewhere."""
         height, width = self.face.shape
-        picture = values.new_full((height * width, values.shape[1]), empty)
-        return picture.index_copy(0, self.pixels, values).view(height, width, -1)
+        return place(values, self.pixels, height * width, empty).reshape(height, width, -1)
 
 
 def rasterise(vertices: Tensor, faces: Tensor, camera: Camera, size: tuple[int, int] | None = None) -> Raster:
