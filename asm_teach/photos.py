@@ -94,7 +94,10 @@ def _given(path: Path, given: Tensor | Path_ | None, expected: Sequence[int], sa
     beside = next((file for suffix in SIDECARS if (file := path.with_suffix(suffix)).is_file()), None)
     if beside is None:
         return None
-    points = read_landmarks(beside)
+    try:
+        points = read_landmarks(beside)
+    except ValueError as error:
+        raise ValueError(f"{error}; with --find (find=True) MediaPipe finds them instead") from None
     if len(points) in expected:
         return points
     say(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 _DEEP = ("I", "F")  # modes with one channel of more than eight bits; so are all that begin with "I;16"
@@ -53,8 +53,9 @@ def _opened(path: str | PathLike[str]) -> Iterator[Image.Image]:
                 yield picture
         except Exception as error:  # the decoders of pillow raise a dozen kinds
             apple = " (save HEIC pictures of a telephone as JPEG)" if path.suffix.lower() in (".heic", ".heif") else ""
+            reason = "of no format that is known" if isinstance(error, UnidentifiedImageError) else error
             raise ValueError(
-                f"{path.name}: this cannot be read as a picture ({error}); give a whole PNG or JPEG file{apple}"
+                f"{path.name}: this cannot be read as a picture ({reason}); give a whole PNG or JPEG file{apple}"
             ) from None
 
 

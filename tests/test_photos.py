@@ -1,0 +1,219 @@
+"""Photographs of one's own: read whatever they hold, with landmarks from files or from a stand-in for MediaPipe."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from asm_teach.assets import data_dir
+from asm_teach.data import load_head
+from asm_teach.npz import load_npz
+from asm_teach.photos import LONGEST, load_views, read_embedding, read_landmarks, read_photo
+from asm_teach.scans import load_photographs
+from asm_teach.views import view_names
+
+POINTS = 100 + 200 * np.random.default_rng(0).random((68, 2))
+
+
+@pytest.fixture(autouse=True)
+def no_mediapipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is installed or not; a test that wants it puts the stand-in there."""
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+
+
+def picture(path: Path, width: int = 400, height: int = 300) -> Path:
+    Image.new("RGB", (width, height), (90, 120, 150)).save(path)
+    return path
+
+
+def heard() -> tuple[list[str], dict]:
+    said: list[str] = []
+    return said, {"say": said.append}
+
+
+# --- pictures
+
+
+def test_a_photograph_of_twelve_megapixels_is_scaled_down_and_that_is_said(tmp_path: Path) -> None:
+    said, options = heard()
+    image = read_photo(picture(tmp_path / "big.jpg", 4000, 3000), **options)
+    assert image.shape == (LONGEST * 3 // 4, LONGEST, 3)
+    assert said == ["big.jpg: 4000 x 3000 pixels, scaled down to 1600 x 1200"]
+    small, options = heard()
+    assert read_photo(picture(tmp_path / "small.jpg"), **options).shape == (300, 400, 3)
+    assert small == []
+
+
+def test_landmarks_of_a_large_picture_are_scaled_with_it(tmp_path: Path) -> None:
+    """And turned with it: they are those of the upright picture, whose sides EXIF exchanges."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (4000, 3000)).save(tmp_path / "big.jpg", exif=exif)
+    np.savez(tmp_path / "big.npz", landmarks=10 * POINTS)
+    (view,) = load_views([tmp_path / "big.jpg"], say=lambda note: None)
+    assert view.size == (1200, 1600)
+    assert np.abs(view.landmarks.numpy() - 4 * POINTS).max() < 1e-3
+    assert view.name == "big.jpg"
+
+
+def test_alpha_grey_and_damage(tmp_path: Path) -> None:
+    Image.new("RGBA", (40, 30), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert torch.allclose(read_photo(tmp_path / "clear.png"), torch.tensor(0.5))
+    Image.new("L", (40, 30), 51).save(tmp_path / "grey.png")
+    assert torch.allclose(read_photo(tmp_path / "grey.png"), torch.tensor(0.2))
+    whole = picture(tmp_path / "cut.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="cut.png: this cannot be read as a picture"):
+        load_views([tmp_path / "cut.png"])
+
+
+# --- landmarks from files
+
+
+def test_every_kind_of_landmark_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", landmarks=POINTS)
+    rows = "\n".join(f"{x} {y}" for x, y in POINTS)
+    (tmp_path / "a.tem").write_text(f"68\n{rows}\n0\n")
+    table = "\n".join(f"{x}, {y}" for x, y in POINTS)
+    (tmp_path / "a.csv").write_text(f"x,y\n{table}\n")
+    (tmp_path / "b.csv").write_text(f"\ufeff{table}\n\n", encoding="utf-8")
+    menpo = {"version": 2, "labels": [], "landmarks": {"points": POINTS[:, ::-1].tolist(), "connectivity": []}}
+    (tmp_path / "a.ljson").write_text(json.dumps(menpo))
+    for name in ("a.npz", "a.tem", "a.csv", "b.csv", "a.ljson"):
+        points = read_landmarks(tmp_path / name)
+        assert points.dtype == torch.float32
+        assert np.abs(points.numpy() - POINTS).max() < 1e-3, name
+
+
+def test_a_point_that_is_not_seen_is_nan_in_a_table(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1,2\nnan,nan\n3,4\n")
+    assert read_landmarks(tmp_path / "a.csv").isnan().tolist() == [[False] * 2, [True] * 2, [False] * 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.npz", b"68 points", "a.npz: this is not a whole .npz file"),
+        ("a.csv", b"x,y\n1,2\n3\n", "a.csv: not a table of two numbers a row"),
+        ("a.csv", b"1,2,3\n4,5,6\n", "a.csv: not a table of two numbers a row"),
+        ("a.csv", b"1,2\n3,four\n", "a.csv: not a table of two numbers a row"),
+        ("a.tem", b"68\n1 2\n", "a.tem: 68 points are announced and 1 found"),
+        ("a.ljson", b"{", "a.ljson: this is no landmark file"),
+        ("a.txt", b"1 2\n", r"a.txt: the ending '.txt' is not one of .npz, .tem, .ljson, .csv"),
+    ],
+)
+def test_a_damaged_landmark_file_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_landmarks(tmp_path / name)
+
+
+def test_arrays_of_another_name_or_shape_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", points=POINTS)
+    with pytest.raises(ValueError, match="a.npz: no array `landmarks` in it, but points"):
+        read_landmarks(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", landmarks=np.zeros((68, 3)))
+    with pytest.raises(ValueError, match=r"a.npz: \(68, 3\) numbers were found; landmarks of a picture are \(L, 2\)"):
+        read_landmarks(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match="with --find"):  # beside a picture there is another way
+        load_views([picture(tmp_path / "a.png")])
+    with pytest.raises(FileNotFoundError, match="gone.npz"):
+        read_landmarks(tmp_path / "gone.npz")
+
+
+def test_landmarks_that_are_given_come_before_the_file_beside_the_picture(tmp_path: Path) -> None:
+    a, b, c = (picture(tmp_path / f"{n}.png") for n in "abc")
+    for n, path in enumerate((a, b, c)):
+        np.savez(path.with_suffix(".npz"), landmarks=POINTS + n)
+    np.savez(tmp_path / "other.npz", landmarks=POINTS + 7)
+    views = load_views([a, str(b), c], [torch.from_numpy(POINTS + 5), tmp_path / "other.npz", None])
+    for view, off in zip(views, (5, 7, 2), strict=True):
+        assert np.abs(view.landmarks.numpy() - POINTS - off).max() < 1e-3
+    assert view_names(views) == ["a.png", "b.png", "c.png"]
+    assert len(load_views(a)) == 1  # one picture need not be a list
+    with pytest.raises(ValueError, match="landmarks: 2 for 3 pictures"):
+        load_views([a, b, c], [None, None])
+
+
+def test_landmarks_of_another_picture_are_refused_with_the_name(tmp_path: Path) -> None:
+    path = picture(tmp_path / "small.png", 60, 40)
+    np.savez(tmp_path / "small.npz", landmarks=POINTS)
+    with pytest.raises(ValueError, match="^small.png: landmarks: .* lie outside the picture of 60 x 40 pixels"):
+        load_views([path])
+
+
+def test_a_set_of_ones_own_comes_with_an_embedding(tmp_path: Path) -> None:
+    mesh = load_head().mesh
+    corners = mesh.part_vertices("face")[:30]
+    np.savez(tmp_path / "set.npz", vertices=corners.numpy())
+    own = read_embedding(tmp_path / "set.npz", mesh.faces)
+    assert torch.equal(own.nearest_vertices(mesh.faces), corners)
+    np.savez(tmp_path / "set.npz", faces=own.faces.numpy(), barycentric=own.barycentric.numpy())
+    again = read_embedding(tmp_path / "set.npz", mesh.faces)
+    assert torch.equal(again.faces, own.faces) and torch.equal(again.barycentric, own.barycentric)
+    path = picture(tmp_path / "a.png")
+    np.savez(tmp_path / "a.npz", landmarks=POINTS[:30])
+    (view,) = load_views([path], embedding=own)
+    assert view.embedding is own and len(view.landmarks) == 30
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"points": np.zeros(3)}, "set.npz: holds points; write numpy.savez"),
+        ({"vertices": np.array([10**6])}, "set.npz: indices: vertex 1000000 belongs to no face"),
+        ({"faces": np.array([10**6]), "barycentric": np.array([[1.0, 0, 0]])}, "set.npz: faces: row 0 names"),
+        ({"faces": np.array([1]), "barycentric": np.array([[1.0, 1, 0]])}, "set.npz: barycentric: row 0 sums to 2"),
+    ],
+)
+def test_an_embedding_of_another_mesh_is_refused(tmp_path: Path, arrays: dict, message: str) -> None:
+    np.savez(tmp_path / "set.npz", **arrays)
+    with pytest.raises(ValueError, match=message):
+        read_embedding(tmp_path / "set.npz", load_head().mesh.faces)
+
+
+# --- landmarks found
+
+
+def test_without_a_file_mediapipe_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = torch.rand(478, 2) * 200
+    asked = []
+    monkeypatch.setattr("asm_teach.photos.find_landmarks", lambda image, name, say: asked.append(name) or found)
+    a, b, c = (picture(tmp_path / f"{n}.png") for n in "abc")
+    np.savez(tmp_path / "b.npz", landmarks=POINTS)
+    np.savez(tmp_path / "c.npz", landmarks=POINTS[:50])  # of a set that nobody knows
+    said, options = heard()
+    views = load_views([a, b, c], **options)
+    assert asked == ["a.png", "c.png"]
+    assert said == ["c.npz: 50 landmarks, a set that is not known here (68, 468, 478 are); MediaPipe is asked instead"]
+    assert [len(view.landmarks) for view in views] == [478, 68, 478]
+    assert torch.equal(views[0].landmarks, found)
+    asked.clear()
+    load_views([a, b], find=True, **options)
+    assert asked == ["a.png", "b.png"]
+
+
+def test_without_mediapipe_and_without_a_file_the_message_says_both_ways(tmp_path: Path) -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"a.png: .*pip install 'asm_teach\[photos\]'.*into a file beside"):
+        load_views([picture(tmp_path / "a.png")])
+
+
+def test_real_photographs_with_stored_points(tmp_path: Path) -> None:
+    """Lisa's four pictures as the files of a user; her own points, of a set that is not known, lie beside them too."""
+    stored = load_npz(data_dir() / "facemesh478.npz")
+    paths = []
+    for photograph in load_photographs("lisa"):
+        path = tmp_path / f"{photograph.name}.jpg"
+        pixels = (photograph.image * 255).round().to(torch.uint8).numpy()
+        Image.fromarray(pixels).save(path, quality=95)
+        np.savez(path.with_suffix(".npz"), landmarks=stored[path.name][:, :2])
+        paths.append(path)
+    for view, photograph in zip(load_views(paths), load_photographs("lisa"), strict=True):
+        assert (view.image - photograph.image).abs().mean() < 0.02  # what JPEG loses
+        assert view.size == (600, 800) and len(view.landmarks) == 478

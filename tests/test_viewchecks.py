@@ -1,0 +1,304 @@
+"""What is said of views that do not go together: by construction, on real photographs' points, and after real fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from asm_teach.assets import data_dir
+from asm_teach.camera import Camera, look_at
+from asm_teach.data import load_head
+from asm_teach.landmarks import LandmarkSet
+from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.npz import load_npz
+from asm_teach.viewchecks import after, before, shared_misses
+from asm_teach.viewfit import fit_views
+from asm_teach.views import View
+
+HEAD = load_head()
+MODEL = AdaptiveSkinningModel(HEAD.mesh, HEAD.rig, components=2)
+SETS = {"ibug68": HEAD.landmarks, "facemesh": HEAD.dense_landmarks.subset(torch.arange(468))}
+SIZES = {"lisa": (600, 800), "15cm": (1152, 1536), "30cm": (1152, 1536), "45cm": (1152, 1536), "60cm": (1152, 1536),
+         "001_03": (1350, 1350), "james_view": (1200, 1600)}  # fmt: skip
+
+
+def real(*names: str) -> list[View]:
+    """Photographs by what MediaPipe found in them, which is stored with the package."""
+    found = load_npz(data_dir() / "facemesh478.npz")
+    sizes = [next(size for start, size in SIZES.items() if name.startswith(start)) for name in names]
+    return [
+        View(None, torch.from_numpy(found[f"{name}.jpg"][:, :2]).float(), size=size, name=name)
+        for name, size in zip(names, sizes, strict=True)
+    ]
+
+
+def camera(yaw: float, pitch: float = 0.0, distance: float = 700.0) -> Camera:
+    """Of 800 x 1000 pixels, looking at the face from `yaw` degrees to the person's left, `pitch` from above."""
+    a, b = math.radians(yaw), math.radians(pitch)
+    away = torch.tensor([math.sin(a) * math.cos(b), math.sin(b), math.cos(a) * math.cos(b)])
+    target = torch.tensor([0.0, 0.0, 60.0])
+    return look_at(target + distance * away, target, 2.5 * distance, (800, 1000))
+
+
+def view(points: Tensor, seen_by: Camera, noise: float = 0.0, **options) -> View:
+    pixels = seen_by.project(points)
+    return View(None, pixels + noise * torch.randn(pixels.shape), size=seen_by.size, **options)
+
+
+def taken(seed: int, embedding: LandmarkSet = SETS["facemesh"], yaws: tuple[float, ...] = (-30, 0, 25)) -> list[View]:
+    """Views of a sampled person."""
+    person = HEAD.sample(seed)
+    points = embedding.points(person.vertices, person.faces)
+    return [view(points, camera(yaw, 5 * k)) for k, yaw in enumerate(yaws)]
+
+
+# --- before a fit
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_good_views_need_no_words(name: str) -> None:
+    for seed in range(3):
+        assert before(MODEL, taken(seed, SETS[name])) == []
+
+
+def test_real_photographs_need_no_words() -> None:
+    assert before(MODEL, real("james_view0", "james_view1")) == []
+    assert before(MODEL, real("lisa1", "lisa3", "15cm", "james_view0", "001_03")) == []
+
+
+def test_one_picture_only() -> None:
+    (note,) = before(MODEL, real("lisa1"))
+    assert note.startswith(
+        "There is one picture only: how far nose, chin and cheeks stand out is what the model expects"
+    )
+
+
+def test_a_set_of_ones_own_and_points_that_are_not_seen() -> None:
+    few = SETS["ibug68"].subset([30, 36, 39, 42, 45, 48, 54])
+    head = taken(0, few)
+    assert before(MODEL, [replace(v, embedding=few) for v in head]) == []
+    hidden = head[0].landmarks.clone()
+    hidden[4] = torch.nan
+    assert before(MODEL, [replace(head[0], embedding=few, landmarks=hidden), replace(head[2], embedding=few)]) == []
+
+
+def scaled(v: View, factor: float) -> View:
+    """The same picture with other sides."""
+    size = tuple(round(factor * side) for side in v.size)
+    return replace(v, landmarks=factor * v.landmarks, size=size)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda v: v, "as it is"),
+        (lambda v: scaled(v, 0.4), "scaled down"),
+        (lambda v: replace(v, landmarks=v.landmarks - 30, size=(v.size[0] - 60, v.size[1] - 60)), "cropped"),
+        (lambda v: replace(v, landmarks=v.landmarks + 0.3 * torch.randn(v.landmarks.shape)), "found anew"),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
+def test_the_same_picture_twice(change: Callable[[View], View], what: str) -> None:
+    first, other = real("lisa1", "lisa3")
+    (note,) = before(MODEL, [first, other, replace(change(first), name="copy")])
+    assert note == "lisa1 and copy show the same picture, or nearly: the second adds nothing.", what
+
+
+def test_different_pictures_are_not_called_the_same() -> None:
+    """The nearest of all pairs: one woman from the front with the same face, from 30, 45 and 60 cm."""
+    notes = before(MODEL, real("30cm", "45cm", "60cm", "lisa1", "lisa2", "lisa3", "lisa4"))
+    assert not any("same picture" in note for note in notes)
+
+
+def test_a_picture_found_anew_is_told_by_the_picture() -> None:
+    """Where the landmarks differ a little more, what is seen in the face decides."""
+    first, other = real("lisa1", "james_view0")
+    picture = torch.rand(20, 15, 3).repeat_interleave(40, 0).repeat_interleave(40, 1)
+    extent = float((first.landmarks.amax(0) - first.landmarks.amin(0)).norm())
+    moved = first.landmarks + 0.003 / math.sqrt(2) * extent * torch.randn(first.landmarks.shape)
+    one = View(picture, first.landmarks, name="a")
+    assert len(before(MODEL, [one, other, View(0.9 * picture, moved, name="b")])) == 1
+    assert before(MODEL, [one, other, View(torch.rand(800, 600, 3), moved, name="b")]) == []
+    assert before(MODEL, [first, other, replace(first, landmarks=moved, name="b")]) == []  # without pictures: not told
+
+
+def test_all_from_one_side() -> None:
+    person = HEAD.sample(1)
+    points = SETS["facemesh"].points(person.vertices, person.faces)
+    near = [view(points, camera(yaw, distance=distance)) for yaw, distance in ((0, 500), (4, 900), (2, 1500))]
+    (note,) = before(MODEL, near)
+    assert note.startswith("All pictures show the face from nearly the same side")
+    assert before(MODEL, [*near, view(points, camera(25))]) == []
+
+
+def mirrored_pairs(embedding: LandmarkSet) -> Tensor:
+    """For each landmark the one on the other side of the face."""
+    points = embedding.points(HEAD.mesh.vertices, HEAD.mesh.faces)
+    return torch.cdist(points * torch.tensor([-1.0, 1, 1]), points).argmin(1)
+
+
+@pytest.mark.parametrize("yaw", [-45, -20, 0, 30, 50])
+@pytest.mark.parametrize("name", SETS)
+def test_landmarks_that_are_swapped_left_and_right(name: str, yaw: float) -> None:
+    pairs = mirrored_pairs(SETS[name])
+    assert torch.equal(pairs[pairs], torch.arange(len(pairs)))
+    good = taken(3, SETS[name], (0, yaw, 20))
+    bad = replace(good[1], landmarks=good[1].landmarks[pairs])
+    message = "^view 2: landmarks: they are those of a mirrored face: left and right are swapped"
+    with pytest.raises(ValueError, match=message):
+        before(MODEL, [good[0], bad, good[2]])
+
+
+@pytest.mark.parametrize("name", ["lisa1", "lisa3", "15cm", "james_view0", "james_view1", "001_03"])
+def test_real_landmarks_that_are_mirrored_and_why(name: str) -> None:
+    (good,) = real(name)
+    (width, height), (x, y) = good.size, good.landmarks.unbind(1)
+    flipped = torch.stack([width - x, y], 1)
+    upward = torch.stack([x, height - y], 1)
+    exchanged = replace(good, landmarks=torch.stack([y, x], 1), size=(height, width))
+    for bad, cause in (
+        (replace(good, landmarks=good.landmarks[:468][mirrored_pairs(SETS["facemesh"])]), "left and right are swapped"),
+        (replace(good, landmarks=flipped), "left and right are swapped"),
+        (replace(good, landmarks=upward), "y is counted upwards"),
+        (exchanged, "rows and columns are exchanged"),
+    ):
+        with pytest.raises(ValueError, match=f"^{name}: landmarks: they are those of a mirrored face: {cause}"):
+            before(MODEL, [bad])
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_picture_that_was_not_turned_upright_is_no_mistake(turn: int) -> None:
+    good, other = real("lisa1", "james_view0")
+    (width, height), (x, y) = good.size, good.landmarks.unbind(1)
+    landmarks, size = {
+        90: (torch.stack([height - y, x], 1), (height, width)),
+        180: (torch.stack([width - x, height - y], 1), (width, height)),
+        270: (torch.stack([y, width - x], 1), (height, width)),
+    }[turn]
+    assert before(MODEL, [replace(good, landmarks=landmarks, size=size), other]) == []
+
+
+@pytest.mark.parametrize("name", ["lisa1", "james_view0"])
+def test_landmarks_that_are_not_a_faces(name: str) -> None:
+    (good,) = real(name)
+    points = good.landmarks
+    half = torch.randperm(478)[:239]
+    mixed = points.clone()
+    mixed[half] = points[half.roll(1)]
+    turn = 0.1 * torch.arange(478)
+    for landmarks in (
+        points[torch.randperm(478)],
+        points.flip(0),
+        points.roll(1, 0),  # off by one, as when numbers count from 1
+        mixed,
+        300 + 200 * torch.rand(478, 2),
+        300 + 100 * torch.stack([turn.cos(), turn.sin()], 1),
+    ):
+        with pytest.raises(ValueError, match=f"^{name}: landmarks: .*% of them lie more than 20 mm"):
+            before(MODEL, [replace(good, landmarks=landmarks)])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_wide_open_mouth_is_still_a_faces(name: str) -> None:
+    """Further open than the unit that means open: what no jaw does."""
+    vertices = HEAD.mesh.vertices + HEAD.expressions.offsets({"jawOpen": 1.3})
+    points = SETS[name].points(vertices, HEAD.mesh.faces)
+    assert before(MODEL, [view(points, camera(0)), view(points, camera(25))]) == []
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-9, 1.0])
+def test_landmarks_in_one_place_are_named(spread: float) -> None:
+    bad = View(None, 300 + spread * torch.rand(68, 2), size=(600, 800), name="dot.jpg")
+    with pytest.raises(ValueError, match="^dot.jpg: pixels: all landmarks lie within"):
+        before(MODEL, [bad])
+
+
+def test_landmarks_of_an_unknown_set_are_named() -> None:
+    with pytest.raises(ValueError, match="^view 1: landmarks: 50 points fit no landmark set of this mesh"):
+        before(MODEL, [View(None, 300 + 100 * torch.rand(50, 2), size=(600, 800))])
+
+
+def test_float64_and_a_model_that_was_moved() -> None:
+    twice = AdaptiveSkinningModel(HEAD.mesh.to(dtype=torch.float64), HEAD.rig, components=2).double()
+    with torch.no_grad():
+        twice.translation += 3.0
+    assert before(twice, taken(0)) == []
+
+
+# --- after a fit
+
+
+CAMERAS = [camera(-30), camera(0, 5), camera(25, 10), camera(10, -10)]
+
+
+def seen(seeds: tuple[int, ...], noise: float = 0.0, embedding: LandmarkSet = SETS["facemesh"]) -> list[View]:
+    people = [HEAD.sample(seed) for seed in seeds]
+    points = [embedding.points(p.vertices, p.faces) for p in people]
+    return [view(p, c, noise) for p, c in zip(points, CAMERAS, strict=False)]
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+def test_the_person_itself_needs_no_words(name: str, noise: float) -> None:
+    """Noise of single points, even of 2 pixels or 1 mm, is not a disagreement."""
+    views = seen((4, 4, 4, 4), noise, SETS[name])
+    vertices = HEAD.sample(4).vertices
+    assert after(MODEL, vertices, views, CAMERAS) == []
+    assert after(MODEL, vertices, views[:2], CAMERAS[:2]) == []
+    assert after(MODEL, vertices, views[:1], CAMERAS[:1]) == []
+
+
+def test_shared_misses_leave_out_the_noise_and_keep_the_rest() -> None:
+    person = HEAD.sample(4)
+    vertices, (straight, *_) = person.vertices, CAMERAS
+    clean, noisy = seen((4,)), seen((4,), noise=2.0)
+    assert float(shared_misses(MODEL, vertices, clean, [straight])) < 1e-3
+    assert float(shared_misses(MODEL, vertices, noisy, [straight])) < 0.4  # of 2 px, 1.1 mm of all misses
+    aside = [replace(v, landmarks=v.landmarks + 2.5 * torch.tensor([0.6, 0.8])) for v in noisy]
+    # 2.5 pixels of a camera with 2.5 pixels a millimetre: 1 mm on the face, and the chance part of the noise
+    assert float(shared_misses(MODEL, vertices, aside, [straight])) == pytest.approx(1.0, abs=0.15)
+
+
+def test_the_view_of_another_person_is_named() -> None:
+    views = seen((4, 4, 5, 4))
+    (note,) = after(MODEL, HEAD.sample(4).vertices, views, CAMERAS)
+    assert note.startswith("view 3 does not agree with the other pictures")
+    named = [replace(v, name=f"{n}.jpg") for n, v in enumerate(views)]
+    assert after(MODEL, HEAD.sample(4).vertices, named, CAMERAS)[0].startswith("2.jpg does not agree")
+
+
+def test_a_view_with_bad_points_is_named() -> None:
+    views = seen((4, 4, 4, 4), noise=1.0)
+    views[1] = replace(views[1], landmarks=views[1].landmarks + 6 * torch.randn(468, 2))
+    (note,) = after(MODEL, HEAD.sample(4).vertices, views, CAMERAS)
+    assert note.startswith("The landmarks of view 2 are much less exact than the others")
+
+
+def test_views_that_all_disagree() -> None:
+    """Each of another person, measured on a mean of them all."""
+    views = seen((4, 5, 6, 7))
+    mean = torch.stack([HEAD.sample(seed).vertices for seed in (4, 5, 6, 7)]).mean(0)
+    notes = after(MODEL, mean, views, CAMERAS)
+    assert notes and all("do not agree well" in n or "does not agree" in n for n in notes)
+
+
+def fitted_notes(views: list[View]) -> list[str]:
+    fit = fit_views(MODEL, views, steps=200, progress=False, device="cpu")
+    return after(fit.model, fit.vertices, views, fit.cameras)
+
+
+def test_real_photographs_of_one_person_agree() -> None:
+    assert fitted_notes(real("james_view0", "james_view1")) == []
+    assert fitted_notes(real("lisa1", "lisa3", "60cm")) == []
+
+
+def test_a_real_photograph_of_another_person_is_found() -> None:
+    (note,) = fitted_notes(real("james_view0", "james_view1", "lisa1"))
+    assert note.startswith("lisa1 does not agree with the other pictures")
+    (note,) = fitted_notes(real("lisa1", "001_03"))
+    assert note.startswith("lisa1 and 001_03 do not agree well")
