@@ -29,9 +29,9 @@ SAME, SIMILAR = 0.002, 0.004  # of the extent. One picture found anew: below 0.0
 ALIKE = 0.97  # correlation of two pictures of the face. One picture found anew: 0.98 and more
 ONE_SIDE = 10.0  # degrees between lines of sight: depth hardly shows
 NEIGHBOURS, NEAR = 8, 20.0  # landmarks next to one, and how far off they may be, mm
-# Shared misses, mm, with landmarks as `find_landmarks` finds them: of all views together (one person: 0.41 of two views,
+# Shared misses, mm, with landmarks of `find_landmarks`: of all views together (one person: 0.41 of two views,
 # 0.45 of more; two people in two pictures: 0.51 and more, but for one pair of 37 at 0.46), and of an odd one (one
-# person: 0.63; a view of another: 0.74, and 1.33 times the others). Landmarks of a single framing: to 0.57 of two views.
+# person: 0.63; a view of another: 0.74, and 1.33 times the others). Landmarks of one framing: to 0.57 of two.
 MOST_PAIR, MOST_ALL, MOST_ODD, ODD = 0.48, 0.55, 0.7, 1.2
 NOISY = 2.0  # times the others' RMS of all misses
 SEEN = 0.25  # cosine: a point that is seen more from the side is a guess of whoever found it
