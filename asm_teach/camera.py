@@ -48,7 +48,7 @@ class Camera:
                 raise ValueError(f"{name} is {_describe(value)}: give a float tensor of shape {shape}")
             if not bool(torch.isfinite(value).all()):
                 raise ValueError(f"{name} holds NaN or infinity: {value.tolist()}")
-        if float(self.focal) <= 0:
+        if float(self.focal.detach()) <= 0:
             raise ValueError(f"focal is {float(self.focal):g} pixels: a focal length is above zero")
         object.__setattr__(self, "size", _check_size(self.size))
 
