@@ -106,7 +106,8 @@ def _mix(colours: Tensor, pixel: Tensor, beyond: Tensor, share: Tensor) -> Tenso
     spills = share > 0.5
     target, source = torch.where(spills, beyond, pixel), torch.where(spills, pixel, beyond)
     difference = colours.index_select(0, source) - colours.index_select(0, target)
-    return colours.index_add(0, target, (share - 0.5).abs()[:, None] * difference)
+    part = torch.where(spills, share - 0.5, 0.5 - share)  # not abs, whose derivative at zero is none
+    return colours.index_add(0, target, part[:, None] * difference)
 
 
 def _nearest_of_each(pair: Tensor, at: Tensor, count: int) -> Tensor:
