@@ -66,8 +66,8 @@ def mesh_edges(faces: Tensor, vertices: Tensor | None = None) -> Edges:
 def antialias(picture: Tensor, raster: Raster, edges: Edges) -> Tensor:
     """A picture (H, W, C) of what a raster shows, with its outlines drawn smoothly: (H, W, C).
 
-    Differentiable in the picture and, through the outlines, in the vertices and the camera. Do it last, over the
-    background. Outlines that reach behind the camera stay as they are.
+    Differentiable in the picture and, through the outlines, in the vertices and the camera. Outlines that
+    reach behind the camera stay as they are.
 
     Raises:
         ValueError: a picture of another size than the raster.

@@ -53,19 +53,24 @@ def render(
     """
     if samples < 1:
         raise ValueError(f"samples is {samples}: give a whole number, 1 for one ray through each pixel")
-    vertices = mesh.vertices if vertices is None else vertices
+    vertices = mesh.vertices if vertices is None else mesh.with_vertices(vertices).vertices
     width, height = camera.size if size is None else size
+    if background is not None and tuple(background.shape) not in ((3,), (height, width, 3)):
+        raise ValueError(
+            f"background has shape {tuple(background.shape)}: give (3,) or {(height, width, 3)}, a colour or a picture"
+        )
     raster = rasterise(vertices, mesh.faces, camera, (samples * width, samples * height))
     colour = surface_colours(raster, mesh, texture, colours)
     if light is not None:
         colour = shade(colour, surface_normals(raster, vertices), light)
     picture = raster.spread(torch.cat([colour, torch.ones_like(colour[:, :1])], dim=1))
-    if background is not None:
-        behind = background.expand(height, width, 3).repeat_interleave(samples, 0).repeat_interleave(samples, 1)
-        picture = torch.cat([picture[..., :3] + (1 - picture[..., 3:]) * behind, picture[..., 3:]], dim=-1)
     if antialiased:
         picture = antialias(picture, raster, mesh_edges(mesh.faces, mesh.vertices) if edges is None else edges)
-    return picture.view(height, samples, width, samples, 4).mean(dim=(1, 3)) if samples > 1 else picture
+    if samples > 1:
+        picture = picture.reshape(height, samples, width, samples, 4).mean(dim=(1, 3))
+    if background is not None:
+        picture = torch.cat([picture[..., :3] + (1 - picture[..., 3:]) * background, picture[..., 3:]], dim=-1)
+    return picture
 
 
 def surface_colours(raster: Raster, mesh: Mesh, texture: Tensor | None = None, colours: Tensor | None = None) -> Tensor:

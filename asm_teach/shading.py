@@ -67,8 +67,16 @@ def lamp(direction: Tensor, strength: float = 0.8, ambient: float = 0.3) -> Tens
 
     Light of one direction on a matt surface is the larger of zero and the cosine to its normal; these are that
     function's own coefficients, 1/4, 1/2 and 5/16 for its constant, linear and quadratic part.
+
+    Raises:
+        ValueError: a direction that is zero, or not (3,).
     """
-    direction = direction / torch.linalg.vector_norm(direction)
+    if tuple(direction.shape) != (3,):
+        raise ValueError(f"direction has shape {tuple(direction.shape)}: give (3,), towards the lamp")
+    length = torch.linalg.vector_norm(direction)
+    if not float(length.detach()) > 0:
+        raise ValueError("direction is zero: give the way towards the lamp, of any length")
+    direction = direction / length
     parts = harmonics(direction)
     # sum over a band of Y(light) Y(normal) is (2 l + 1) / (4 pi) times Legendre's P_l of the cosine
     power = parts.new_tensor([0.25] + 3 * [0.5 / 3] + 5 * [0.3125 / 5]) * (4 * torch.pi)
