@@ -9,7 +9,6 @@ triangles that share it, so that no pixel falls between them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,7 +17,6 @@ from asm_teach.camera import Camera
 from asm_teach.checks import check_points, check_polygons
 from asm_teach.interpolation import locate, place
 
-_LOW = 0xFFFFFFFF
 _THIN = 1e-4  # pixels: a triangle less high than this on the screen is taken to have no area
 _FAR = 16  # a corner this many pictures away is left to double precision
 
@@ -95,10 +93,8 @@ def rasterise(vertices: Tensor, faces: Tensor, camera: Camera, size: tuple[int, 
     with torch.no_grad():
         # By coordinate, corner and face: rows of equal meaning are what torch computes fastest on.
         corners = points.T.contiguous().index_select(1, faces.T.reshape(-1)).view(9, -1)
-        nearest = _nearest(corners, width, height)
-        pixels = nearest.nonzero().squeeze(1)
-        hits = _LOW - (nearest.index_select(0, pixels) & _LOW)
-        face = torch.full_like(nearest, -1).scatter_(0, pixels, hits).view(height, width)
+        pixels, hits = _nearest(corners, width, height)
+        face = torch.full((height * width,), -1, device=faces.device).scatter_(0, pixels, hits).view(height, width)
     weights, depths = locate(points, faces, corners, hits, pixels, width)
     return Raster(face, pixels, hits, weights, depths, points, faces)
 
@@ -126,48 +122,42 @@ def _size(size: tuple[int, int] | None, camera: Camera) -> tuple[int, int]:
 def homogeneous_pixels(vertices: Tensor, camera: Camera, size: tuple[int, int]) -> Tensor:
     """(V, 3) world points -> (column z, row z, z) with z the depth in mm, for a picture of `size`."""
     matrix = camera.world_to_camera()
-    seen = matrix[:, :3].contiguous() @ vertices.T + matrix[:, 3:]  # (3, V)
-    focal, principal = camera.focal, camera.principal
+    focal, principal = camera.focal, camera.principal[:, None]
     if size != camera.size:
-        stretch = principal.new_tensor([size[0] / camera.size[0], size[1] / camera.size[1]])
+        stretch = principal.new_tensor([[size[0] / camera.size[0]], [size[1] / camera.size[1]]])
         focal, principal = focal * stretch, principal * stretch
-    flat = focal.expand(2)[:, None] * seen[:2] + principal[:, None] * seen[2]
-    return torch.cat([flat, seen[2:]]).T
+    matrix = torch.cat([focal * matrix[:2] + principal * matrix[2], matrix[2:]])
+    return torch.addmm(matrix[:, 3:], matrix[:, :3], vertices.T).T
 
 
-def _nearest(corners: Tensor, width: int, height: int) -> Tensor:
-    """(H W,) int64: 1 / depth of what each pixel shows in the upper half, its face in the lower; 0 if it is empty.
-
-    One maximum then decides both. corners: (9, F) of the faces, three x, three y, three z.
-    """
+def _nearest(corners: Tensor, width: int, height: int) -> tuple[Tensor, Tensor]:
+    """The pixels (n,) that show something, and the face (n,) of each; corners (9, F): three x, three y, three z."""
+    columns, rows, table, face = _set_up(corners, width, height)
+    # A positive integer for what a pixel shows, the bits of 1 / depth times 2^32 less the triangle's number: its
+    # maximum is the nearest triangle, and the first of equally near ones.
     buffer = torch.zeros(height * width, dtype=torch.int64, device=corners.device)
-    boxes = _set_up(corners, width, height)
-    at_once = 1 << (24 if corners.is_cuda else 18)  # pixels of bounding boxes; what follows takes memory for so many
-    end = (boxes.columns * boxes.rows).cumsum(0)
-    if len(end) == 0:
-        return buffer
-    sizes = torch.div(end, at_once, rounding_mode="floor").bincount().tolist()
-    for part in zip(*(values.split(sizes, -1) for values in boxes), strict=True):
-        pixel, key = _fragments(_Boxes(*part), width)
-        buffer.scatter_reduce_(0, pixel, key, "amax")
-    return buffer
+    at_once = 1 << (24 if corners.is_cuda else 19)  # pixels of bounding boxes; what follows takes memory for so many
+    end = (columns * rows).cumsum(0)
+    sizes = [len(end)]
+    if len(end) and int(end[-1]) > at_once:
+        sizes = torch.div(end, at_once, rounding_mode="floor").bincount().tolist()
+    begin = 0
+    for size in sizes:
+        pixel, key = _fragments(rows[begin : begin + size], table[:, begin : begin + size], width)
+        buffer.scatter_reduce_(0, pixel, key.sub_(begin), "amax")
+        begin += size
+    pixels = buffer.nonzero().squeeze(1)
+    hits = buffer.index_select(0, pixels).neg_().bitwise_and_(0xFFFFFFFF)
+    return pixels, hits if face is None else face.index_select(0, hits)
 
 
-class _Boxes(NamedTuple):
-    """K triangles that may show, with columns and rows of pixels (K,) in their bounding boxes.
+def _set_up(corners: Tensor, width: int, height: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """What K triangles need: columns and rows (K,) of pixels in their bounding boxes, and a table (11, K) of
 
-    face: (K,) numbers. table: (11, K). 0, 1: column and row of the uppermost corner a, a pixel's centre being whole.
-    2, 3: of the middle one b. 4 to 6: columns per row along the sides ac, ab and bc. 7: 1 / depth at a; 8, 9: its
-    growth per column and per row. 10: the first row.
+    0, 1: column and row of the uppermost corner a, a pixel's centre being whole; 2, 3: of the middle one b;
+    4 to 6: columns per row along the sides ac, ab and bc; 7: 1 / depth at a; 8, 9: its growth per column and per row;
+    10: the first row. Those that do not show have no rows. Last, their faces (K,), or None if they are all F faces.
     """
-
-    face: Tensor
-    columns: Tensor
-    rows: Tensor
-    table: Tensor
-
-
-def _set_up(corners: Tensor, width: int, height: int) -> _Boxes:
     x, y, z = corners.view(3, 3, -1)
     near = 1 / z
     screen = torch.stack([x * near - 0.5, y * near - 0.5, near])  # (3, 3, F) column, row, 1 / depth
@@ -190,11 +180,8 @@ def _set_up(corners: Tensor, width: int, height: int) -> _Boxes:
     slopes = [torch.where(side[1] > 0, side[0] / side[1], 0.0) for side in (ac, ab, bc)]
     across, down = (ab[2] * ac[1] - ac[2] * ab[1]) / area, (ac[2] * ab[0] - ab[2] * ac[0]) / area
     table = torch.stack([a[0], a[1], b[0], b[1], *slopes, a[2], across, down, first[1]])
-    if face is None:
-        face = torch.arange(len(seen), device=seen.device)
-    columns, rows = extent.long()
-    kept = seen.nonzero().squeeze(1)
-    return _Boxes(*(part.index_select(-1, kept) for part in (face, columns, rows, table)))
+    columns, rows = torch.where(seen, extent, 0.0).long()
+    return columns, rows, table, face
 
 
 def _by_row(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -228,11 +215,11 @@ def _before(corners: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return *torch.cat(parts, 2), torch.cat([whole, one, two, two])
 
 
-def _fragments(boxes: _Boxes, width: int) -> tuple[Tensor, Tensor]:
+def _fragments(rows: Tensor, table: Tensor, width: int) -> tuple[Tensor, Tensor]:
     """The pixels (n,) that the triangles cover, and their keys (n,)."""
     # From triangles to their rows of pixels, (R,) ...
-    owner, number = unroll(boxes.rows)
-    ax, ay, bx, by, ac, ab, bc, near, across, down, row = boxes.table.index_select(1, owner)
+    owner, number = unroll(rows)
+    ax, ay, bx, by, ac, ab, bc, near, across, down, row = table.index_select(1, owner)
     row.add_(number)
     from_a, from_b = row - ay, row - by
     long = torch.addcmul(ax, from_a, ac)
@@ -245,8 +232,7 @@ def _fragments(boxes: _Boxes, width: int) -> tuple[Tensor, Tensor]:
     run, column = unroll(count)
     near = torch.addcmul(near.index_select(0, run), across.index_select(0, run), column.to(near)).float()
     pixel = first.index_select(0, run).add_(column)
-    name = (_LOW - boxes.face).index_select(0, owner).index_select(0, run)
-    return pixel, (near.view(torch.int32).long() << 32).bitwise_or_(name)
+    return pixel, (near.view(torch.int32).long() << 32).sub_(owner.index_select(0, run))
 
 
 def unroll(count: Tensor) -> tuple[Tensor, Tensor]:
@@ -256,5 +242,6 @@ def unroll(count: Tensor) -> tuple[Tensor, Tensor]:
     total = int(end[-1]) if len(end) else 0
     # At each place, how many have begun by then; those with a count of zero begin where the next one does.
     owner = torch.zeros(total + 1, dtype=torch.int64, device=count.device)
-    owner = owner.scatter_add_(0, begin, torch.ones_like(begin))[:total].cumsum_(0).sub_(1)
+    owner[0] = -1
+    owner = owner.scatter_add_(0, begin, owner.new_ones(1).expand(len(begin)))[:total].cumsum_(0)
     return owner, torch.arange(total, device=count.device).sub_(begin.index_select(0, owner))
