@@ -20,7 +20,7 @@ from asm_teach.pull import Patch
 
 NUMBERS = 6  # of a Gaussian: its centre (2), the factor a, b, c of its covariance, the logarithm of its share pi
 _LENGTH = 20.0  # mm that count as 1 in the homogeneous vertices, so that their four columns are of one size
-_LEAST_SHARE = 1e-3  # a Gaussian whose share stays below this all over a patch is left out of its second derivatives
+_LEAST_SHARE = 1e-3  # a bone whose Gaussians' shares stay below this all over a patch is left out there
 
 
 class Points:
@@ -107,11 +107,17 @@ class Equations:
 
 
 def equations(
-    posed: Posed, gradient: Tensor, patches: list[Patch], gaussians: bool, beside: Tensor | None = None
+    posed: Posed,
+    gradient: Tensor,
+    patches: list[Patch],
+    gaussians: bool,
+    beside: Tensor | None = None,
+    least: float = 1e-3,
 ) -> Equations:
     """The normal equations at a pose, where the vertices feel `gradient` (n, 3) and the metric of the patches.
 
-    beside: (n, 3, m) second derivatives by the vertices and m further unknowns.
+    beside: (n, 3, m) second derivatives by the vertices and m further unknowns. least: a Gaussian whose share stays
+    below this all over a patch is left out of the second derivatives there; the first ones know them all.
     """
     points, weights = posed.points, posed.weights
     bones, device = len(posed.matrices), weights.device
@@ -138,8 +144,10 @@ def equations(
         beside_gaussians = torch.zeros(size, beside.shape[2], device=device)
     for rows, metric in patches:
         shares = posed.shares[rows]
-        present = (shares.amax(0) > _LEAST_SHARE).nonzero()[:, 0]
-        acting, owner = torch.unique(present % bones, return_inverse=True)
+        most = shares.amax(0)
+        present = (most > least).nonzero()[:, 0]
+        acting = (most.view(components, bones).amax(0) > _LEAST_SHARE).nonzero()[:, 0]
+        owner = torch.searchsorted(acting, present % bones)
         design = _design(posed, rows, acting)
         slopes = _slopes(posed, rows, shares[:, present], present, acting, owner)  # (3, n, 6 c)
         heavy = _weighed(metric, slopes)

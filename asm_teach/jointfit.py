@@ -6,6 +6,8 @@ a bone knows what its neighbours are about to do.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
 
@@ -27,9 +29,12 @@ class JointFit:
 
     free: what moves, of "motion", "weights" (centres, widths and shares of the Gaussians) and "binding" (the places of
     the bones; a bone's Gaussians go with it). A static model has motion only. degrees: of freedom a bone, 9 or 12.
+    rooted: whether the prior speaks of the place of a root too, where cameras move about the head.
     """
 
-    def __init__(self, model: SkinnedModel, free: tuple[str, ...], prior: Prior, degrees: int = 9) -> None:
+    def __init__(
+        self, model: SkinnedModel, free: tuple[str, ...], prior: Prior, degrees: int = 9, rooted: bool = False
+    ) -> None:
         self.model = model
         self.bind_points = model.bind_points().detach().double()
         self.motion: Motion | AffineMotion = Motion.of(model)
@@ -41,6 +46,8 @@ class JointFit:
         self._moves = "motion" in free
         self._width = torch.tensor(self.motion.widths(prior), dtype=torch.float64, device=device).repeat(bones)
         self._belief = self.motion.belief(model.rig).flatten()
+        if rooted:
+            self._belief.fill_(1.0)
         self._adapts = isinstance(model, AdaptiveSkinningModel) and ("weights" in free or "binding" in free)
         self._binds = "binding" in free
         if isinstance(model, AdaptiveSkinningModel):
@@ -82,6 +89,19 @@ class JointFit:
                 away = away @ self._spread / self._spread.square().sum(0)
             parts.append(away)
         return torch.cat(parts)
+
+    def deviations(self) -> Tensor:
+        """All unknowns in the prior's standard deviations from where it believes them, (u,)."""
+        return self._deviations(self.motion, self.gaussians, self._adapts)
+
+    def after(self, step: Tensor, adapts: bool) -> JointFit:
+        """The fit after a step (u,) of its unknowns; the shares of each bone are made to sum to 1."""
+        fit = copy.copy(self)
+        fit.motion, fit.gaussians = self._moved(step, adapts)
+        if adapts and fit.gaussians is not None:
+            fit.gaussians = fit.gaussians.clone()
+            fit.gaussians[..., 5] -= fit.gaussians[..., 5].logsumexp(1, keepdim=True)
+        return fit
 
     def step(self, points: Points, pull: Pull, noise: float, adapt: bool = True, unity: float = 0.0) -> float:
         """One step, taken only if it makes the energy smaller; returns the energy of the vertices, mm^2.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.model import SkinnedModel
+from asm_teach.transforms import Rig
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,7 @@ class Asymmetry:
 
     def __init__(self, model: SkinnedModel, prior: Prior, asymmetry: float) -> None:
         self.model, self.prior, self.asymmetry = model, prior, asymmetry
-        names, device = list(model.rig.names), model.vertices.device
-        free = [parent >= 0 for parent in model.rig.parents.tolist()]
-        images = {j: n[:-1] + "R" for j, n in enumerate(names) if n.endswith(("_L", ".L"))}
-        pairs = [(j, names.index(image)) for j, image in images.items() if image in names]
-        middle = [j for j, n in enumerate(names) if not n.endswith(("_L", "_R", ".L", ".R")) and free[j]]
-        # A bone in the middle is its own mirror image: its motion may have no part that the mirror turns round.
-        both = [*pairs, *((j, j) for j in middle)]
-        self.pairs = torch.tensor(both, dtype=torch.int64, device=device).reshape(-1, 2).T
+        self.pairs = mirror_pairs(model.rig).to(model.vertices.device)
         # The chart is not quite symmetric, so neither are the widths at the start: that much is no one's doing.
         self.given = {name: away.detach() for name, away in self._differences() if name == "mixture_factor"}
 
@@ -137,3 +131,17 @@ MIRROR = {
     "translation": (-1.0, 1.0, 1.0), "rotation": (1.0, -1.0, -1.0), "log_scale": (1.0, 1.0, 1.0),
     "mixture_factor": (1.0, -1.0, 1.0),
 }  # fmt: skip
+
+
+def mirror_pairs(rig: Rig) -> Tensor:
+    """(2, n): bones and their mirror images, told by names that end in _L and _R, and those in the middle, twice.
+
+    A bone in the middle is its own mirror image: its motion may have no part that the mirror turns round. Roots are
+    left out.
+    """
+    names = list(rig.names)
+    free = [parent >= 0 for parent in rig.parents.tolist()]
+    images = {j: n[:-1] + "R" for j, n in enumerate(names) if n.endswith(("_L", ".L"))}
+    pairs = [(j, names.index(image)) for j, image in images.items() if image in names]
+    middle = [j for j, n in enumerate(names) if not n.endswith(("_L", "_R", ".L", ".R")) and free[j]]
+    return torch.tensor([*pairs, *((j, j) for j in middle)], dtype=torch.int64).reshape(-1, 2).T

@@ -10,17 +10,23 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
+from asm_teach.bundle import Bundle
 from asm_teach.camera import Camera, pose_from_landmarks, project
+from asm_teach.cameras import CameraState
 from asm_teach.devices import pick_device
-from asm_teach.fitting import Fit, Watcher, descend, parameter_groups, snapshot, watching
+from asm_teach.fitting import Fit, Record, Watcher, descend, parameter_groups, snapshot, watching
 from asm_teach.mesh import face_normals
 from asm_teach.model import SkinnedModel
+from asm_teach.photofit import agree
 from asm_teach.priors import Asymmetry, Bending, Prior, prior_loss
 from asm_teach.transforms import rotation_matrix
+from asm_teach.unknowns import SkinnedFace
+from asm_teach.viewchecks import after, before
 from asm_teach.views import Sight, View, sight
 
 
@@ -122,23 +128,29 @@ def fit_views(
     noise: float = 1.0,
     outlier: float = 5.0,
     steps: int = 300,
+    photometric: bool | None = None,
     terms: Sequence[Term] = (),
     warm_start: bool = False,
     watch: Watcher | None = None,
     progress: bool = True,
     device: str | torch.device = "auto",
 ) -> Fit:
-    """Fit a model to N photographs of one person with unknown cameras, from their landmarks. Derived in lesson 8.
+    """Fit a model to N photographs of one person with unknown cameras. Derived in lesson 8.
 
-    Minimises the landmarks' reprojection error, divided by `noise` (mm on the face; beyond `outlier` times that a point
-    counts less and less), with `prior` on the person and, on each focal length, the normal prior `focal_prior` of
+    First from their landmarks alone, by descent. Then, where there are pictures (`photometric` None) or anyway (True),
+    on the agreement of the pictures about the skin that they share, by second-order steps on everything (`agree`).
+    `photometric=False` leaves that out. `Fit.notes` say what is odd about the views and how far to trust the result.
+
+    The first minimises the landmarks' reprojection error, divided by `noise` (mm on the face; beyond `outlier` times
+    that a point counts less and less), with `prior` on the person and, on each focal length, the normal prior `focal_prior` of
     log(focal / image diagonal): median and standard deviation. `terms` adds further losses: functions of the
     model and the cameras as they are then, such as photometric agreement. The bones start at rest, or with `warm_start`
     where the model has them; weights and binding start as the model has them. The given model is not changed; the
     result stays on the device of the fit.
 
-    Raises ValueError for no views, landmarks that fit no set of the mesh, fewer than one step, and a noise, outlier or
-    focal prior that is not above zero.
+    Raises ValueError for no views, landmarks that fit no set of the mesh, are no face's or have left and right
+    exchanged, fewer than one step, a noise, outlier or focal prior that is not above zero, and for `photometric` with
+    fewer than two pictures.
     """
     views = [views] if isinstance(views, View) else list(views)
     if not views:
@@ -146,6 +158,10 @@ def fit_views(
     for name, value in {"noise": noise, "outlier": outlier, "focal_prior": min(focal_prior)}.items():
         if not value > 0:
             raise ValueError(f"{name}: give numbers above 0, found {value}")
+    pictured = [n for n, view in enumerate(views) if view.image is not None]
+    if photometric and len(pictured) < 2:
+        raise ValueError(f"photometric: pictures are compared with each other; found {len(pictured)}, give two or more")
+    notes = before(model, views)
     prior = prior or Prior()
     where = pick_device(device)
     fitted = copy.deepcopy(model).to(where)
@@ -190,6 +206,28 @@ def fit_views(
         ([cameras.rotation], 0.01), ([cameras.shift], 0.002), ([cameras.log_size], 0.01), ([cameras.log_focal], 0.03),
     ]  # fmt: skip
     history, interrupted = descend(loss, groups, steps, "fit views", watching(watch, fitted), progress, looks)
+    seen = cameras.cameras()
+    with torch.no_grad():  # what landmarks say of each other shows best before the pictures have their say
+        notes += after(fitted, fitted(), views, seen)
+    if photometric is not False and len(pictured) > 1 and not interrupted:
+        bundle = Bundle(SkinnedFace(fitted, prior), CameraState.of(seen, cameras.pivot), focal_prior)
+
+        def show(record: Record) -> None:
+            bundle.face.finish()
+            watch(_later(record, history), fitted)
+
+        more, interrupted = agree(
+            bundle, [view.image for view in views], sights, noise=noise, outlier=outlier,
+            watch=show if watch else None, progress=progress,
+        )  # fmt: skip
+        history += tuple(_later(record, history) for record in more)
+        bundle.face.finish()
+        seen = bundle.cameras.cameras()
     with torch.no_grad():
         vertices = fitted()
-    return Fit(fitted, vertices, cameras.cameras(), history, interrupted)
+    return Fit(fitted, vertices, seen, history, interrupted, notes=tuple(notes))
+
+
+def _later(record: Record, history: Sequence[Record]) -> Record:
+    """A record that comes after those of a history."""
+    return replace(record, iteration=record.iteration + len(history), seconds=record.seconds + history[-1].seconds)

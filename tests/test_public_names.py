@@ -43,7 +43,8 @@ FLOORS = [
     "transforms", "skinning", "mixture", "binding", "model", "storage",
     "sight", "relief", "facesearch", "scanclean", "placing", "registering", "manifold", "unwrap", "carry", "marks",
     "priors", "fitting", "motion", "affine", "pull", "gaussnewton", "jointfit", "surfacefit", "scanfit",
-    "morphable", "morphfit", "views", "facepoints", "photos", "viewchecks", "viewfit", "data", "scans",
+    "morphable", "morphfit", "views", "facepoints", "photos", "viewchecks", "cameras", "bundle", "unknowns",
+    "agreement", "phototerm", "pointterm", "photofit", "viewfit", "data", "scans",
     "rigging", "cropping", "topology", "budget", "contenders", "subjects", "tables", "capacity", "newheads", "demo",
     "zbuffer", "plots", "figures", "widgets", "cli_fits", "cli",
 ]  # fmt: skip

@@ -1,0 +1,149 @@
+"""Do the pictures agree on a face? Small pieces of skin, seen by several cameras, compared where they should be alike.
+
+Round every sample of the surface lies a small flat grid of points. Each picture that sees it gives one row of grey
+values. What light, exposure and gloss do to a piece of skin is, nearly, to add a shallow bowl to the logarithms of its
+values and to stretch them; the bowl (a quadratic) is taken away and the rest is brought to one size. What is left
+should be the same in all pictures. It is if the sample lies where the skin is and the cameras stand where they stood.
+Derived in lesson 8.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, conv2d, grid_sample, normalize, pad
+
+from asm_teach.cameras import CameraState
+
+SIDE = 5  # points along a side of a piece of skin
+_DARK = 0.03  # added to grey values before the logarithm: below it a camera sees noise
+_FAINT = 0.02  # of a logarithm: contrast below which a piece of skin counts as blank
+_ALIKE = 0.45  # root of the mean squared difference between two rows beyond which a picture is believed less and less
+_BLUR = 0.5  # of the grid's spacing: what is finer than the grid would only be noise to it
+_MARGIN = 0.25  # of the extent of the face: how much of the picture round it is kept
+
+
+class Plate(NamedTuple):
+    """A picture made ready for one size of grid: log grey values and their slopes, (3, h, w), cut out and shrunk.
+
+    Pixel (x, y) of the photograph lies at ((x, y) - origin) / factor.
+    """
+
+    layers: Tensor
+    origin: Tensor
+    factor: int
+
+
+def plate(image: Tensor, low: Tensor, high: Tensor, blur: float) -> Plate:
+    """Cut the box from `low` to `high` (2,) px out of a picture (H, W, 3), blur it by `blur` px, and shrink it."""
+    extent = float((high - low).max())
+    height, width = image.shape[:2]
+    left, top = (int(max(0.0, float(x) - _MARGIN * extent)) for x in low)
+    right, bottom = (int(min(s, float(x) + _MARGIN * extent)) for x, s in zip(high, (width, height), strict=True))
+    factor = max(1, int(blur / 1.2))
+    cut = image[top:bottom, left:right].mean(2)[None, None]
+    grey = avg_pool2d((cut + _DARK).log(), factor) if factor > 1 else (cut + _DARK).log()
+    # Shrinking is a blur of its own, by a box.
+    rest = math.sqrt(max(blur**2 - (factor**2 - 1) / 12, 0.09)) / factor
+    reach = max(1, math.ceil(3 * rest))
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1, device=grey.device).to(grey) ** 2) / (2 * rest**2))
+    kernel = kernel / kernel.sum()
+    grey = pad(grey, (reach, reach, reach, reach), mode="replicate")
+    grey = conv2d(conv2d(grey, kernel[None, None, None, :]), kernel[None, None, :, None])
+    slopes = pad(grey, (1, 1, 1, 1), mode="replicate")
+    by_x = (slopes[..., 1:-1, 2:] - slopes[..., 1:-1, :-2]) / (2 * factor)
+    by_y = (slopes[..., 2:, 1:-1] - slopes[..., :-2, 1:-1]) / (2 * factor)
+    origin = torch.tensor([left, top]).to(grey)
+    return Plate(torch.cat([grey, by_x, by_y], 1)[0], origin, factor)
+
+
+@dataclass(frozen=True, eq=False)
+class Disagreement:
+    """How much N pictures disagree on M samples, to second order in the pixels (x, y) where they see them.
+
+    loss: scalar. force: (M, N, 2) half the first derivative, metric: (M, N, 2, N, 2) half the second.
+    """
+
+    loss: float
+    force: Tensor | None = None
+    metric: Tensor | None = None
+
+
+class Agreement:
+    """The comparison of N pictures on the surface, at one size of grid.
+
+    images: N of (H, W, 3). pixels: N boxes (2, 2), the lowest and the highest pixel of the face. spacing: mm between
+    the points of a grid.
+    """
+
+    def __init__(self, images: Sequence[Tensor], boxes: Sequence[Tensor], sizes: Tensor, spacing: float) -> None:
+        self.plates = [
+            plate(image, box[0], box[1], _BLUR * spacing * float(size))
+            for image, box, size in zip(images, boxes, sizes, strict=True)
+        ]
+        steps = spacing * (torch.arange(SIDE) - (SIDE - 1) / 2)
+        a, b = (x.flatten() for x in torch.meshgrid(steps, steps, indexing="ij"))
+        bowls = torch.stack([torch.ones_like(a), a, b, a * a, a * b, b * b], 1)
+        bowls = torch.linalg.qr(bowls / bowls.norm(dim=0))[0]  # orthonormal (K, 6)
+        device = images[0].device
+        self.grid, self.bowls = torch.stack([a, b], 1).to(device), bowls.to(device)
+
+    def measure(
+        self, points: Tensor, normals: Tensor, cameras: CameraState, trust: Tensor, derivatives: bool = True
+    ) -> Disagreement:
+        """Compare samples at `points` (M, 3) mm with unit `normals` (M, 3); trust: (M, N), 0 for what is not seen."""
+        up = points.new_tensor([0.0, 1.0, 0.0]).expand_as(normals)
+        side = normalize(torch.linalg.cross(up, normals), dim=1)
+        above = torch.linalg.cross(normals, side)
+        grid = points[:, None] + self.grid[:, :1] * side[:, None] + self.grid[:, 1:] * above[:, None]  # (M, K, 3)
+        count, views = trust.shape
+        values = points.new_zeros(count, views, len(self.grid), 3)
+        for n, plate_ in enumerate(self.plates):
+            seen = trust[:, n] > 0
+            pixels = cameras.project(grid[seen], n)
+            values[seen, n] = _look_up(plate_, pixels, derivatives)
+        values = values - torch.einsum("mnkc,ki,li->mnlc", values, self.bowls, self.bowls)
+        size = (values[..., 0].square().mean(2) + _FAINT**2).sqrt()
+        values = values / (size[..., None, None] * SIDE)  # sums over a grid become means
+        rows, slopes = values[..., 0], values[..., 1:]  # (M, N, K), (M, N, K, 2)
+        weight = trust
+        for _ in range(3):
+            weight, apart, away = self._believe(rows, trust, weight)
+        cut = _ALIKE**2
+        loss = float((trust * cut * away / (cut + away)).sum(dtype=torch.float64))
+        if not derivatives:
+            return Disagreement(loss)
+        # The common row answers to every change of a picture's own: half the second derivative is
+        # a_n J_n' J_n on the diagonal, less a_n a_m / sum(a) J_n' J_m everywhere.
+        flat = (weight[..., None, None] * slopes).transpose(2, 3).flatten(1, 2)  # (M, 2 N, K)
+        total = weight.sum(1).clamp_min(1e-6)[:, None, None]
+        metric = -(flat @ flat.mT) / total
+        metric = metric.unflatten(2, (views, 2)).unflatten(1, (views, 2))
+        own = (weight[..., None, None] * slopes.mT) @ slopes  # (M, N, 2, 2)
+        each = torch.arange(views, device=points.device)
+        metric[:, each, :, each] += own.transpose(0, 1)
+        force = weight[..., None] * (slopes.mT @ apart[..., None])[..., 0]
+        return Disagreement(loss, force, metric)
+
+    @staticmethod
+    def _believe(rows: Tensor, trust: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """How much pictures are believed (M, N), and how far from the common row: (M, N, K), squared (M, N)."""
+        common = (weight[..., None] * rows).sum(1, keepdim=True) / weight.sum(1).clamp_min(1e-6)[:, None, None]
+        apart = rows - common
+        away = apart.square().sum(2)
+        return trust / (1 + away / _ALIKE**2).square(), apart, away
+
+
+def _look_up(plate_: Plate, pixels: Tensor, derivatives: bool) -> Tensor:
+    """Value and slopes (m, K, 3) of a plate at pixels (m, K, 2) of the photograph; slopes 0 if not asked for."""
+    layers = plate_.layers if derivatives else plate_.layers[:1]
+    size = pixels.new_tensor([layers.shape[2], layers.shape[1]])
+    where = 2 * (pixels - plate_.origin) / (plate_.factor * size) - 1
+    found = grid_sample(layers[None], where[None], align_corners=False, padding_mode="border")[0]
+    found = found.permute(1, 2, 0)
+    return found if derivatives else pad(found, (0, 2))

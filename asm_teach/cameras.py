@@ -1,0 +1,106 @@
+"""N unknown cameras as numbers that hardly depend on each other, and how pixels follow them. Derived in lesson 8.
+
+Each turns about a pivot in the face. Its numbers are a turn (3), where the pivot is seen, x / z and y / z (2), how
+large the face is seen, log(focal / depth) (1), which a picture shows well, and log focal (1), which it shows badly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import roma
+import torch
+from torch import Tensor
+
+from asm_teach.camera import Camera
+
+NUMBERS = 7  # of a camera
+
+
+@dataclass(frozen=True, eq=False)
+class CameraState:
+    """N cameras about a pivot.
+
+    rotation: (N, 3, 3) world to camera. shift: (N, 2). log_size: (N,) of pixels a mm at the pivot. log_focal: (N,) of
+    pixels. principal: (N, 2) pixels. pivot: (3,) mm. sizes: of the pictures.
+    """
+
+    rotation: Tensor
+    shift: Tensor
+    log_size: Tensor
+    log_focal: Tensor
+    principal: Tensor
+    pivot: Tensor
+    sizes: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, cameras: Sequence[Camera], pivot: Tensor) -> CameraState:
+        """Of cameras, turning about `pivot` (3,) mm."""
+        rotation = roma.rotvec_to_rotmat(torch.stack([c.rotation for c in cameras]))
+        seen = rotation @ pivot + torch.stack([c.translation for c in cameras])
+        focal = torch.stack([c.focal for c in cameras])
+        return cls(
+            rotation,
+            seen[:, :2] / seen[:, 2:],
+            (focal / seen[:, 2]).log(),
+            focal.log(),
+            torch.stack([c.principal for c in cameras]),
+            pivot.clone(),
+            tuple(c.size for c in cameras),
+        )
+
+    def __len__(self) -> int:
+        return len(self.rotation)
+
+    @property
+    def depth(self) -> Tensor:
+        """(N,) mm, of the pivot."""
+        return (self.log_focal - self.log_size).exp()
+
+    def cameras(self) -> tuple[Camera, ...]:
+        """As `Camera` objects."""
+        seen = torch.cat([self.shift, torch.ones_like(self.depth)[:, None]], 1) * self.depth[:, None]
+        translation = seen - self.rotation @ self.pivot
+        rotation, focal = roma.rotmat_to_rotvec(self.rotation), self.log_focal.exp()
+        return tuple(
+            Camera(focal[n], self.principal[n], rotation[n], translation[n], size) for n, size in enumerate(self.sizes)
+        )
+
+    def moved(self, step: Tensor) -> CameraState:
+        """After a step (N, 7); the turn comes after the one there is."""
+        return CameraState(
+            roma.rotvec_to_rotmat(step[:, :3]) @ self.rotation,
+            self.shift + step[:, 3:5],
+            self.log_size + step[:, 5],
+            self.log_focal + step[:, 6],
+            self.principal,
+            self.pivot,
+            self.sizes,
+        )
+
+    def seen(self, points: Tensor, n: int) -> Tensor:
+        """Points (..., 3) mm in the axes of camera n."""
+        ahead = torch.cat([self.shift[n], torch.ones_like(self.depth[n : n + 1])]) * self.depth[n]
+        return (points - self.pivot) @ self.rotation[n].mT + ahead
+
+    def project(self, points: Tensor, n: int) -> Tensor:
+        """(..., 3) mm to pixels (..., 2) of camera n."""
+        seen = self.seen(points, n)
+        return self.log_focal[n].exp() * seen[..., :2] / seen[..., 2:] + self.principal[n]
+
+    def slopes(self, points: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        """How the pixels of points (m, 3) follow the points, (m, 2, 3), and a step of camera n, (m, 2, 7)."""
+        seen, focal, depth = self.seen(points, n), self.log_focal[n].exp(), self.depth[n]
+        x, y, z = seen.unbind(1)
+        zero = torch.zeros_like(z)
+        flat = torch.stack([focal / z, zero, -focal * x / z**2, zero, focal / z, -focal * y / z**2], 1)
+        flat = flat.view(-1, 2, 3)  # by the point in the camera's axes
+        about = (points - self.pivot) @ self.rotation[n].mT
+        turns = torch.linalg.cross(torch.eye(3).to(points)[None], about[:, None]).mT  # (m, 3, 3): columns e x about
+        ahead = torch.cat([self.shift[n], torch.ones_like(depth)[None]]) * depth
+        shifts = depth * torch.eye(3, 2).to(points)
+        moves = torch.cat([turns, torch.cat([shifts, -ahead[:, None], ahead[:, None]], 1).expand(len(points), 3, 4)], 2)
+        by_camera = flat @ moves
+        by_camera[:, :, 6] += focal * seen[:, :2] / seen[:, 2:]
+        return flat @ self.rotation[n], by_camera

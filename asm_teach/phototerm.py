@@ -1,0 +1,115 @@
+"""What the pictures themselves ask of a face: that the skin they share looks the same in all of them. Lesson 8."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from asm_teach.agreement import SIDE, Agreement
+from asm_teach.bundle import Demand, Face, demand
+from asm_teach.camera import Camera
+from asm_teach.cameras import CameraState
+from asm_teach.mesh import vertex_normals
+from asm_teach.raster import rasterise
+from asm_teach.surfacefit import exposed
+
+_DETAIL = 200  # pixels across the face in which it is found out what a picture sees
+_GRAZING, _SQUARE = 0.3, 0.7  # cosines of normal and line of sight: none, and all of the trust
+_BEHIND = (1.5, 0.4)  # mm, and shares of the spacing: how far a grid may be from what the picture sees there
+_WHOLE = (0.6, 0.9)  # shares of a grid that is seen: none, and all of the trust
+_OPEN = 0.5  # of `exposed`: skin inside lips and nostrils takes no part
+
+
+class PhotoTerm:
+    """The disagreement of pictures on the skin of a face. weight: of one grid that is fully seen, in units of noise.
+
+    `look` must be called first, and again when face and cameras have moved.
+    """
+
+    def __init__(self, images: Sequence[Tensor], face: Face, weight: float) -> None:
+        mesh = face.mesh
+        self.images = [image.to(mesh.vertices) for image in images]
+        self.faces, self.weight = mesh.faces, weight
+        every = torch.arange(len(mesh.vertices), device=self.faces.device)
+        rows = mesh.part_vertices("face") if "face" in mesh.parts else every
+        self.rows = rows[exposed(mesh.vertices, self.faces)[rows] > _OPEN]
+        self.places = face.places(self.rows)
+        self.trust = self.rows.new_zeros(len(self.rows), len(images), dtype=torch.float32)
+
+    @torch.no_grad()
+    def look(self, vertices: Tensor, cameras: CameraState, spacing: float) -> None:
+        """Find out which picture sees which samples; grids of `spacing` mm from now on. vertices: (V, 3)."""
+        self.normals = vertex_normals(vertices, self.faces)[self.rows]
+        points = vertices[self.rows]
+        grid = corners(points, self.normals, spacing)
+        boxes = []
+        for n, camera in enumerate(cameras.cameras()):
+            pixels = camera.project(points)
+            low, high = pixels.amin(0), pixels.amax(0)
+            boxes.append(torch.stack([low, high]))
+            self.trust[:, n] = _seen(vertices, self.faces, camera, points, self.normals, grid, (low, high), spacing)
+        self._agreement = Agreement(self.images, boxes, cameras.log_size.exp(), spacing)
+
+    def covered(self) -> Tensor:
+        """(M,) from 0 to 1: how well the second best picture sees each sample; below two, nothing can be compared."""
+        if self.trust.shape[1] < 2:
+            return torch.zeros_like(self.trust[:, 0])
+        return self.trust.topk(2, dim=1).values[:, 1].clamp_max(1)
+
+    def measure(self, samples: Tensor, cameras: CameraState) -> float:
+        """The loss."""
+        found = self._agreement.measure(samples, self.normals, cameras, self.trust, derivatives=False)
+        return self.weight * found.loss
+
+    def demand(self, samples: Tensor, cameras: CameraState, scale: Tensor) -> Demand:
+        """The loss and its derivatives."""
+        found = self._agreement.measure(samples, self.normals, cameras, self.trust)
+        w = self.weight
+        return demand(w * found.loss, w * found.force, w * found.metric, samples, cameras, scale)
+
+
+def corners(points: Tensor, normals: Tensor, spacing: float) -> Tensor:
+    """Middle, corners and middles of the sides of the grids round points (M, 3), (M, 9, 3) mm."""
+    up = points.new_tensor([0.0, 1.0, 0.0]).expand_as(normals)
+    side = normalize(torch.linalg.cross(up, normals), dim=1)
+    above = torch.linalg.cross(normals, side)
+    ends = spacing * (SIDE // 2) * points.new_tensor([-1.0, 0.0, 1.0])
+    a, b = (x.flatten()[:, None] for x in torch.meshgrid(ends, ends, indexing="ij"))
+    return points[:, None] + a * side[:, None] + b * above[:, None]
+
+
+def _seen(
+    vertices: Tensor,
+    faces: Tensor,
+    camera: Camera,
+    points: Tensor,
+    normals: Tensor,
+    grid: Tensor,
+    box: tuple[Tensor, Tensor],
+    spacing: float,
+) -> Tensor:
+    """(M,) from 0 to 1: how far a camera can be trusted on the grids round points (M, 3)."""
+    low, high = box
+    scale = _DETAIL / float((high - low).max().clamp_min(1e-3))
+    width, height = (max(1, int(x)) for x in ((high - low) * scale).ceil())
+    cut = Camera(
+        camera.focal * scale, (camera.principal - low) * scale, camera.rotation, camera.translation, (width, height)
+    )
+    depth = rasterise(vertices, faces, cut).depth
+    column, row = cut.project(grid).floor().long().unbind(-1)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    there = depth[row.clamp(0, height - 1), column.clamp(0, width - 1)]
+    near = (cut.depth(grid) - there).abs() < _BEHIND[0] + _BEHIND[1] * spacing
+    whole = (near & inside).float().mean(1)
+    towards = normalize(camera.centre() - points, dim=1)
+    cosine = (normals * towards).sum(1)
+    pixels = camera.project(points)
+    shown = ((pixels > 2) & (pixels < pixels.new_tensor(camera.size) - 2)).all(1)
+    return _ramp(whole, *_WHOLE) * _ramp(cosine, _GRAZING, _SQUARE) * shown
+
+
+def _ramp(x: Tensor, none: float, all_: float) -> Tensor:
+    return ((x - none) / (all_ - none)).clamp(0, 1)

@@ -1,0 +1,184 @@
+"""Faces that a fit to pictures can move: one of bones, and one of modes. Derived in lesson 8."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from asm_teach.bundle import Demand
+from asm_teach.gaussnewton import Points, equations
+from asm_teach.jointfit import FREE, JointFit
+from asm_teach.mesh import Mesh
+from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.morphable import LinearMorphableModel
+from asm_teach.priors import MIRROR, Prior, mirror_pairs
+from asm_teach.pull import Bend, Patch, Pull, patches_of
+
+_LEAST = 0.02  # of a share: with wide Gaussians, most of the second derivatives are of what hardly acts
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Points of a skinned face, ready for normal equations, and which of them lie together on the chart."""
+
+    points: Points
+    patches: list[Tensor]
+
+
+class SkinnedFace:
+    """A model's motions and Gaussians, with the prior on them, as unknowns of a `Bundle`.
+
+    The model as it is gives the start. It is not changed before `finish`. adapts: whether the Gaussians may move yet.
+    """
+
+    def __init__(self, model: SkinnedModel, prior: Prior) -> None:
+        self.model, self.mesh, self.adapts = model, model.mesh, False
+        free = FREE if isinstance(model, AdaptiveSkinningModel) else ("motion",)
+        self._joint = JointFit(model, free, prior, rooted=True)
+        every = torch.arange(len(model.vertices), device=model.vertices.device)
+        self._every = Points(model, every)
+        self._bends = None
+        if prior.bending is not None:
+            rest = model.vertices.detach().float()
+            # The sum stands for 1,000 vertices, as that of `Bending` does.
+            bend = Bend.of(model.mesh.to(dtype=torch.float32), (1000 / len(rest)) ** 0.5 / prior.bending)
+            self._bends = Pull(_chart(model), every, rest, torch.zeros_like(rest[:, 0]), bend, rest)
+        self._mirror = None if prior.asymmetry is None else _mirror(model, prior.asymmetry)
+
+    def places(self, rows: Tensor, barycentric: Tensor | None = None) -> Samples:
+        """Samples at vertices (n,), or inside triangles with corners (n, 3) and barycentric coordinates (n, 3)."""
+        first = rows if rows.ndim == 1 else rows[:, 0]
+        inside = patches_of(_chart(self.model)[first], torch.arange(len(rows), device=rows.device))
+        return Samples(Points(self.model, rows, barycentric), inside)
+
+    def samples(self, places: Samples) -> Tensor:
+        """Where they are now, (n, 3) mm."""
+        return self._joint.pose(places.points).vertices
+
+    def vertices(self) -> Tensor:
+        """All vertices as they are now, (V, 3) mm."""
+        return self._joint.pose(self._every).vertices
+
+    def cost(self) -> float:
+        """What the priors cost now."""
+        away = self._joint.deviations()
+        cost = away.square().sum()
+        if self._mirror is not None:
+            cost = cost + (self._mirror @ away.float()).square().sum()
+        bent = 0.0 if self._bends is None else self._bends.cost(self.vertices())
+        return float(cost) + bent
+
+    def system(self, demands: Sequence[tuple[Samples, Demand]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Half the derivatives by the unknowns (u,), (u, u), and by them and the cameras (u, m); priors included."""
+        joint, adapts = self._joint, self.adapts
+        first = second = beside = 0
+        for places, asked in demands:
+            patches = [Patch(rows, asked.metric[rows]) for rows in places.patches]
+            found = equations(joint.pose(places.points), asked.force, patches, adapts, asked.beside, _LEAST)
+            by, twice, mixed = joint.reduce(found, places.points.unit, adapts)
+            first, second, beside = first + by, second + twice, beside + mixed
+        if self._bends is not None:
+            posed = joint.pose(self._every)
+            slope = self._bends.gradient(posed.vertices)
+            found = equations(posed, slope, self._bends.patches(), adapts, None, _LEAST)
+            by, twice, _ = joint.reduce(found, self._every.unit, adapts)
+            first, second = first + by, second + twice
+        away = joint.deviations()[: len(first)]
+        first = first + away
+        second.diagonal().add_(1.0)
+        if self._mirror is not None:
+            mirror = self._mirror[:, : len(first)]
+            first = first + (mirror.T @ (mirror @ away.float())).double()
+            second += mirror.T @ mirror
+        return first, second, beside
+
+    def moved(self, step: Tensor) -> SkinnedFace:
+        """The face after a step (u,)."""
+        face = copy.copy(self)
+        face._joint = self._joint.after(step, self.adapts)
+        return face
+
+    def finish(self) -> SkinnedModel:
+        """The model with these motions and Gaussians."""
+        self._joint.finish()
+        return self.model
+
+
+@dataclass(frozen=True, eq=False)
+class LinearFace:
+    """The coefficients (M,) of a linear model as unknowns of a `Bundle`; their prior is the model's own."""
+
+    model: LinearMorphableModel
+    coefficients: Tensor
+    adapts: bool = True
+
+    @classmethod
+    def of(cls, model: LinearMorphableModel) -> LinearFace:
+        """The mean face."""
+        return cls(model, model.mean.new_zeros(len(model)))
+
+    @property
+    def mesh(self) -> Mesh:
+        """The template."""
+        return self.model.mesh
+
+    def places(self, rows: Tensor, barycentric: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean (n, 3) and modes (n, 3, M) at vertices (n,), or inside triangles with corners (n, 3)."""
+        model = self.model
+        modes = (model.modes * model.deviations[:, None, None]).permute(1, 2, 0)
+        if barycentric is None:
+            return model.mean[rows], modes[rows]
+        mean = (barycentric[..., None] * model.mean[rows]).sum(1)
+        return mean, torch.einsum("nc,ncxm->nxm", barycentric, modes[rows])
+
+    def samples(self, places: tuple[Tensor, Tensor]) -> Tensor:
+        """Where they are now, (n, 3) mm."""
+        return places[0] + places[1] @ self.coefficients
+
+    def vertices(self) -> Tensor:
+        """All vertices as they are now, (V, 3) mm."""
+        return self.model(self.coefficients)
+
+    def cost(self) -> float:
+        """What the prior costs now."""
+        return float(self.coefficients.square().sum())
+
+    def system(self, demands: Sequence[tuple[tuple[Tensor, Tensor], Demand]]) -> tuple[Tensor, Tensor, Tensor]:
+        """As that of `SkinnedFace`."""
+        first, second, beside = self.coefficients.double(), torch.eye(len(self.coefficients)).to(self.coefficients), 0
+        for (_, modes), asked in demands:
+            first = first + (asked.force.flatten() @ modes.flatten(0, 1)).double()
+            second = second + modes.flatten(0, 1).T @ (asked.metric @ modes).flatten(0, 1)
+            beside = beside + modes.flatten(0, 1).T @ asked.beside.flatten(0, 1)
+        return first, second, beside
+
+    def moved(self, step: Tensor) -> LinearFace:
+        """The face after a step (M,)."""
+        return replace(self, coefficients=self.coefficients + step.to(self.coefficients))
+
+
+def _chart(model: SkinnedModel) -> Tensor:
+    """(V, 2) where vertices that lie together have near numbers."""
+    return model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
+
+
+def _mirror(model: SkinnedModel, asymmetry: float) -> Tensor:
+    """(r, u): the differences between bones and their mirror images, by the unknowns, both in deviations."""
+    bones, (left, right) = len(model.rig), mirror_pairs(model.rig)
+    signs = torch.tensor([*MIRROR["translation"], *MIRROR["rotation"], *MIRROR["log_scale"]])
+    places = torch.arange(9 * bones).view(bones, 9)
+    blocks, total = [(places[left], places[right], signs)], 9 * bones
+    if isinstance(model, AdaptiveSkinningModel):
+        places = total + torch.arange(6 * bones * model.components).view(bones, model.components, 6)[..., 2:5]
+        blocks.append((places[left], places[right], torch.tensor(MIRROR["mixture_factor"])))
+        total += 6 * bones * model.components
+    one, other = (torch.cat([block[k].flatten() for block in blocks]) for k in (0, 1))
+    sign = torch.cat([signs.expand_as(a).flatten() for a, _, signs in blocks])
+    each, rows = torch.arange(len(one)), torch.zeros(len(one), total)
+    rows[each, one] += 1 / asymmetry
+    rows[each, other] -= sign / asymmetry
+    return rows[rows.any(1)].to(model.vertices.device)
