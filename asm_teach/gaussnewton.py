@@ -112,7 +112,7 @@ def equations(
     patches: list[Patch],
     gaussians: bool,
     beside: Tensor | None = None,
-    least: float = 1e-3,
+    least: float | None = None,
 ) -> Equations:
     """The normal equations at a pose, where the vertices feel `gradient` (n, 3) and the metric of the patches.
 
@@ -145,7 +145,7 @@ def equations(
     for rows, metric in patches:
         shares = posed.shares[rows]
         most = shares.amax(0)
-        present = (most > least).nonzero()[:, 0]
+        present = (most > (_LEAST_SHARE if least is None else least)).nonzero()[:, 0]
         acting = (most.view(components, bones).amax(0) > _LEAST_SHARE).nonzero()[:, 0]
         owner = torch.searchsorted(acting, present % bones)
         design = _design(posed, rows, acting)

@@ -142,8 +142,8 @@ def fit_views(
     `photometric=False` leaves that out. `Fit.notes` say what is odd about the views and how far to trust the result.
 
     The first minimises the landmarks' reprojection error, divided by `noise` (mm on the face; beyond `outlier` times
-    that a point counts less and less), with `prior` on the person and, on each focal length, the normal prior `focal_prior` of
-    log(focal / image diagonal): median and standard deviation. `terms` adds further losses: functions of the
+    that a point counts less and less), with `prior` on the person and, on each focal length, the normal prior
+    `focal_prior` of log(focal / image diagonal): median and standard deviation. `terms` adds further losses: functions of the
     model and the cameras as they are then, such as photometric agreement. The bones start at rest, or with `warm_start`
     where the model has them; weights and binding start as the model has them. The given model is not changed; the
     result stays on the device of the fit.
