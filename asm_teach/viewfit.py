@@ -143,8 +143,8 @@ def fit_views(
 
     The first minimises the landmarks' reprojection error, divided by `noise` (mm on the face; beyond `outlier` times
     that a point counts less and less), with `prior` on the person and, on each focal length, the normal prior
-    `focal_prior` of log(focal / image diagonal): median and standard deviation. `terms` adds further losses: functions of the
-    model and the cameras as they are then, such as photometric agreement. The bones start at rest, or with `warm_start`
+    `focal_prior` of log(focal / image diagonal): median and standard deviation. `terms` adds further losses to it:
+    functions of the model and the cameras as they are then. The bones start at rest, or with `warm_start`
     where the model has them; weights and binding start as the model has them. The given model is not changed; the
     result stays on the device of the fit.
 
