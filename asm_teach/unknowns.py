@@ -108,7 +108,7 @@ class SkinnedFace:
         return self.model
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class LinearFace:
     """The coefficients (M,) of a linear model as unknowns of a `Bundle`; their prior is the model's own."""
 
