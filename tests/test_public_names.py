@@ -45,7 +45,7 @@ FLOORS = [
     "priors", "fitting", "motion", "affine", "pull", "gaussnewton", "jointfit", "surfacefit", "scanfit",
     "morphable", "morphfit", "views", "facepoints", "photos", "viewchecks", "cameras", "bundle", "unknowns",
     "agreement", "phototerm", "pointterm", "photofit", "viewfit", "data", "scans",
-    "rigging", "cropping", "topology", "budget", "contenders", "subjects", "tables", "capacity", "newheads", "demo",
+    "rigging", "cropping", "topology", "budget", "contenders", "subjects", "tables", "capacity", "newheads", "demo", "viewsets",
     "zbuffer", "plots", "figures", "widgets", "cli_fits", "cli",
 ]  # fmt: skip
 CORE = ["mesh", "transforms", "skinning", "mixture", "binding", "camera", "metrics", "landmarks", "model", "storage"]

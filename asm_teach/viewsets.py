@@ -1,0 +1,171 @@
+"""Pictures of faces whose shape is known, taken by cameras that a fit is not told: cases to measure a fit on.
+
+A mesh with a texture is drawn by the renderer of lesson 7, from all sides of the face, each time by another lens, from
+another distance, in other light and with another exposure, and stored in 8 bits as a camera would. What is known of
+landmarks is what a detector would tell: where points of the face are in the picture, some pixels off, and nothing of
+points that face away. Used in lessons 8 and 9.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asm_teach.assets import data_dir
+from asm_teach.camera import Camera, look_at
+from asm_teach.closest import closest_points
+from asm_teach.data import Head, load_head
+from asm_teach.demo import Case
+from asm_teach.edges import mesh_edges
+from asm_teach.mesh import Mesh, face_normals
+from asm_teach.npz import load_npz
+from asm_teach.renderer import render
+from asm_teach.scans import load_scan
+from asm_teach.shading import lamp
+from asm_teach.subjects import real_face
+from asm_teach.views import View
+
+GAMMA = 2.2  # of a screen: a stored colour is the light to the power of 1 / GAMMA
+SENSOR = 1.5  # of 255: standard deviation of a pixel's noise
+SIDE = math.pi / 3  # the outermost cameras stand this far to the side
+EYES = 62.0  # mm between the middles of the eyes of a scan that has no unit of its own, as most grown-up people have
+FRAME = 320.0  # mm at the face that a picture shows from edge to edge, before the lens is varied
+BEHIND = 30.0  # mm behind the landmarks' mean lies what the cameras look at
+_DARK = 0.01  # light of the room behind
+
+
+def rendered_case(
+    mesh: Mesh,
+    points: Tensor,
+    landmarks: Tensor,
+    region: Tensor,
+    *,
+    views: int = 8,
+    seed: int = 0,
+    size: int = 512,
+    noise: float = 1.5,
+    name: str = "rendered",
+    licence: str = "",
+) -> Case:
+    """Pictures of a textured mesh by `views` cameras, which with light and noise follow from `seed`.
+
+    Args:
+        mesh: the person, mm, with texture and uv.
+        points: (68, 3) or (468, 3) on it, mm: the landmarks that the pictures come with.
+        landmarks: (68, 3) on it, from which a measurement is aligned.
+        region: its vertices (n,) that are measured.
+        views: how many; seen from yaw -60 to 60 degrees, from the front if there is one only.
+        size: of the pictures, which are square, in pixels.
+        noise: standard deviation of the landmarks, in pixels in each direction.
+        name, licence: of the case.
+
+    Raises:
+        ValueError: fewer than one view, a picture smaller than 32 pixels, noise below zero, a mesh without texture,
+            another number of points.
+    """
+    if views < 1:
+        raise ValueError(f"views: found {views}; give one or more")
+    if size < 32:
+        raise ValueError(f"size: a picture of {size} pixels shows no face; give 32 or more")
+    if not noise >= 0:
+        raise ValueError(f"noise: found {noise}; give pixels, 0 or more")
+    if mesh.texture is None or mesh.uv is None:
+        raise ValueError("mesh: it has no texture or no uv; a face of one colour has nothing that pictures could share")
+    if len(points) not in (68, 468):
+        raise ValueError(f"points: found {len(points)}; give the 68 or 468 that heads of this package know")
+    generator = np.random.default_rng([seed, views])
+    normals = face_normals(mesh.vertices, mesh.faces[closest_points(points, mesh.vertices, mesh.faces)[2]])
+    target = points.mean(0) - points.new_tensor([0.0, 0.0, BEHIND])
+    albedo, edges = mesh.texture**GAMMA, mesh_edges(mesh.faces, mesh.vertices)
+    dark = albedo.new_full((3,), _DARK)
+    taken, focal = [], []
+    for camera in spread_cameras(generator, views, target, size):
+        light = random_light(generator)
+        seen = render(mesh, camera, texture=albedo, light=light, background=dark, samples=2, edges=edges)
+        grain = torch.from_numpy(generator.normal(0, SENSOR, (size, size, 3))).to(seen)
+        stored = (255 * seen[..., :3].clamp(0, 1) ** (1 / GAMMA) + grain).round().clamp(0, 255) / 255
+        pixels = camera.project(points)
+        pixels = pixels + torch.from_numpy(generator.normal(0, noise, pixels.shape)).to(pixels)
+        away = (normals * (camera.centre() - points)).sum(1) <= 0
+        taken.append(View(stored, torch.where(away[:, None], torch.nan, pixels)))
+        focal.append(float(camera.focal))
+    about = f"{views} pictures of {size} x {size}, {len(points)} landmarks with {noise:g} px of noise"
+    return Case(name, about, tuple(taken), mesh, region, landmarks, tuple(focal), licence)
+
+
+def scan_case(
+    name: str = "lee-perry-smith",
+    views: int = 8,
+    seed: int = 0,
+    size: int = 512,
+    noise: float = 1.5,
+    points: int = 68,
+    progress: bool = True,
+) -> Case:
+    """Pictures of a real head, scanned with its colours; brought to `EYES` mm between the eyes where it has no unit.
+
+    points: 68 or 468, the landmarks that the pictures come with. Raises ValueError for a scan whose landmarks are not
+    known and as `rendered_case`; AssetUnavailable where the scan is neither here nor to be had.
+    """
+    file = data_dir() / f"{name}468.npz"
+    if not file.is_file():
+        known = ", ".join(sorted(path.name.removesuffix("468.npz") for path in data_dir().glob("*468.npz")))
+        raise ValueError(f"name: the landmarks of a scan {name!r} are not known; those of {known} are")
+    scan, dense = load_scan(name, progress), torch.from_numpy(load_npz(file)["points"])
+    ibug = dense[ibug_of_dense()]
+    area = real_face(load_head(), name, progress).area
+    if not scan.metric:
+        middles = ibug[36:42].mean(0) - ibug[42:48].mean(0)
+        grow = EYES / float(torch.linalg.vector_norm(middles))
+        scan = replace(scan, mesh=scan.mesh.with_vertices(grow * scan.mesh.vertices))
+        dense, ibug = grow * dense, grow * ibug
+    return rendered_case(
+        scan.mesh, ibug if points == 68 else dense[:points], ibug, area,
+        views=views, seed=seed, size=size, noise=noise, name=name, licence=scan.licence,
+    )  # fmt: skip
+
+
+def embedded_pictures(
+    head: Head, seed: int = 0, views: int = 8, size: int = 512, noise: float = 1.5, points: int = 68
+) -> Case:
+    """Pictures of a person sampled from a head (`Head.sample(seed)`) with the head's own skin.
+
+    Raises ValueError for a head without texture and as `rendered_case`.
+    """
+    person = head.sample(seed)
+    ibug = head.landmarks.points(person.vertices, person.faces)
+    dense = head.dense_landmarks.points(person.vertices, person.faces)
+    return rendered_case(
+        person, ibug if points == 68 else dense[:points], ibug, person.part_vertices("face"),
+        views=views, seed=seed, size=size, noise=noise, name=f"embedded person {seed}", licence=head.licence,
+    )  # fmt: skip
+
+
+def spread_cameras(generator: np.random.Generator, count: int, target: Tensor, size: int) -> Iterator[Camera]:
+    """Cameras that look at `target` (3,) mm from all sides, 450 to 1,200 mm away, each with a lens of its own."""
+    for yaw in np.linspace(-SIDE, SIDE, count) if count > 1 else [0.0]:
+        yaw, pitch = yaw + generator.normal(0, 0.05), generator.normal(0, math.radians(8))
+        distance = generator.uniform(450, 1200)
+        focal = size * generator.uniform(0.9, 1.3) * distance / FRAME
+        towards = target.new_tensor([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
+        yield look_at(target + distance * towards, target, float(focal), (size, size))
+
+
+def random_light(generator: np.random.Generator) -> Tensor:
+    """(9, 3): two lamps before the face over some even light, and an exposure; see `shading`."""
+    lamps = torch.zeros(9, 3)
+    for _ in range(2):
+        side, up = generator.uniform(-1.2, 1.2), generator.uniform(0, 0.9)
+        towards = torch.tensor([np.sin(side) * np.cos(up), np.sin(up), np.cos(side) * np.cos(up)]).float()
+        lamps = lamps + lamp(towards, strength=generator.uniform(0.3, 0.7), ambient=generator.uniform(0.15, 0.25))
+    return generator.uniform(0.7, 1.1) * lamps
+
+
+def ibug_of_dense() -> Tensor:
+    """(68,) which of MediaPipe's face-mesh points stands for each of iBUG's."""
+    return torch.from_numpy(load_npz(data_dir() / "makehuman.npz")["landmark68"]).long()
