@@ -21,6 +21,8 @@ from torch import Tensor
 from asm_teach.checks import check_polygons
 from asm_teach.raster import Raster, unroll
 
+_LEAST = 0.01  # of the trust in a direction; below, it is not followed
+
 
 class Edges(NamedTuple):
     """The edges of a mesh: ends (E, 2), the vertices of each; across (E, 2), the third corners of its two faces.
@@ -79,13 +81,16 @@ def antialias(picture: Tensor, raster: Raster, edges: Edges) -> Tensor:
         )
     start, end = _outlines(raster.points, edges)
     depth = raster.depth.detach().view(-1)
+    # Along rows an outline moves steadily when it is steep, along columns when it is flat. Both count, the better one
+    # far more: a sharp choice would jump from edge to edge where an outline of many short edges turns.
+    steepness = (end - start)[:, :2].square().square()
+    steepness = steepness / steepness.sum(1, keepdim=True)
     parts = []
     for steep, (wide, tall) in ((True, (width, height)), (False, (height, width))):
-        # Steep outlines are followed from row to row and cross pairs of pixels side by side; flat ones the other way.
-        along = (end - start)[:, :2].abs()
-        chosen = (along[:, 1] >= along[:, 0]) == steep
+        trust = steepness[:, 1 if steep else 0]
+        chosen = (trust > _LEAST).nonzero().squeeze(1)
         axes = [0, 1, 2] if steep else [1, 0, 2]
-        line, own, other, crossing, nearness = _crossings(
+        line, own, other, crossing, nearness, owner = _crossings(
             start[chosen][:, axes], end[chosen][:, axes], steep, wide, tall
         )
         # The outline is seen where its own surface shows on the one side and something farther off on the other.
@@ -93,21 +98,21 @@ def antialias(picture: Tensor, raster: Raster, edges: Edges) -> Tensor:
         at, behind = 1 / nearness.detach(), depth[beyond]
         seen = (behind > at) & ((depth[pixel] - at).abs() < behind - at)
         pair = 2 * torch.minimum(pixel, beyond) + steep
-        parts.append([values[seen] for values in (pixel, beyond, pair, at, (crossing - own).abs())])
-    pixel, beyond, pair, at, share = (torch.cat(values) for values in zip(*parts, strict=True))
+        share = (crossing - own).abs()
+        parts.append([values[seen] for values in (pixel, beyond, pair, at, share, trust[chosen][owner])])
+    pixel, beyond, pair, at, share, trust = (torch.cat(values) for values in zip(*parts, strict=True))
     nearest = _nearest_of_each(pair, at, 2 * height * width)
-    return _mix(picture.reshape(height * width, -1), pixel[nearest], beyond[nearest], share[nearest]).view(
-        picture.shape
-    )
+    mixed = _mix(picture.reshape(height * width, -1), *(x[nearest] for x in (pixel, beyond, share, trust)))
+    return mixed.view(picture.shape)
 
 
-def _mix(colours: Tensor, pixel: Tensor, beyond: Tensor, share: Tensor) -> Tensor:
+def _mix(colours: Tensor, pixel: Tensor, beyond: Tensor, share: Tensor, trust: Tensor) -> Tensor:
     """Colours (H W, C) with outlines between n pixels and those beyond them, at a share (n,) of the way."""
     spills = share > 0.5
     target, source = torch.where(spills, beyond, pixel), torch.where(spills, pixel, beyond)
     difference = colours.index_select(0, source) - colours.index_select(0, target)
     part = torch.where(spills, share - 0.5, 0.5 - share)  # not abs, whose derivative at zero is none
-    return colours.index_add(0, target, part[:, None] * difference)
+    return colours.index_add(0, target, (trust * part)[:, None] * difference)
 
 
 def _nearest_of_each(pair: Tensor, at: Tensor, count: int) -> Tensor:
@@ -138,9 +143,9 @@ def _outlines(points: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
 
 def _crossings(
     start: Tensor, end: Tensor, steep: bool, width: int, height: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Where outlines (S, 3) cross the rows of pixel centres: row, the pixel on their face's side and the one beyond,
-    the column of the crossing (a pixel's centre being whole) and 1 / depth there; (n,) each.
+    the column of the crossing (a pixel's centre being whole), 1 / depth there, and which outline it is; (n,) each.
     """
     with torch.no_grad():
         low, high = torch.minimum(start[:, 1], end[:, 1]), torch.maximum(start[:, 1], end[:, 1])
@@ -155,4 +160,4 @@ def _crossings(
     left = column.detach().floor()
     kept = ((left >= 0) & (left < width - 1)).nonzero().squeeze(1)
     left, to_right = left[kept].long(), ((a[:, 1] > b[:, 1]) == steep)[kept].long()
-    return row[kept], left + to_right, left + 1 - to_right, column[kept], nearness[kept]
+    return row[kept], left + to_right, left + 1 - to_right, column[kept], nearness[kept], owner[kept]
