@@ -97,12 +97,23 @@ class Term(Protocol):
 
 
 class Bundle:
-    """A face and its cameras on their way. focal_prior: (median, deviation of the logarithm) of focal / diagonal."""
+    """A face and its cameras on their way.
 
-    def __init__(self, face: Face, cameras: CameraState, focal_prior: tuple[float, float]) -> None:
+    focal_prior: (median, deviation of the logarithm) of focal / diagonal. one_lens: the pictures were taken with one
+    focal length, whatever it is: all change theirs by the same factor.
+    """
+
+    def __init__(
+        self, face: Face, cameras: CameraState, focal_prior: tuple[float, float], one_lens: bool = False
+    ) -> None:
         self.face, self.cameras, self.damping = face, cameras, 1e-3
         diagonal = torch.tensor([math.hypot(*size) for size in cameras.sizes]).to(cameras.log_focal)
         self._expected, self._spread = diagonal.log() + math.log(focal_prior[0]), focal_prior[1]
+        free = torch.eye(NUMBERS * len(cameras)).to(cameras.log_focal)
+        if one_lens:
+            focals = torch.arange(len(free), device=free.device) % NUMBERS == NUMBERS - 1
+            free = torch.cat([free[:, ~focals], free[:, focals].sum(1, keepdim=True)], 1)
+        self._free = free  # (7 N, n): the numbers of the cameras by those that may be chosen
         self._scale = cameras.log_focal.new_tensor([0.1] * 3 + [0.02] * 2 + [0.05, 0.5])
 
     def loss(self, terms: Sequence[Term]) -> float:
@@ -130,6 +141,8 @@ class Bundle:
         pull = self._scale[-1] / self._spread
         mine[focals] += pull * self._away(cameras)
         metric[focals, focals] += float(pull) ** 2
+        free = self._free
+        mine, metric, beside = free.T.double() @ mine, free.T @ metric @ free, beside @ free
         first = torch.cat([first, mine])
         second = torch.cat([torch.cat([second, beside], 1), torch.cat([beside.mT, metric], 1)])
         scale = (second.diagonal() + 1e-9).rsqrt()
@@ -140,7 +153,7 @@ class Bundle:
             lower, failed = torch.linalg.cholesky_ex(second)
             if not failed:
                 step = -(scale * torch.cholesky_solve((first * scale).float()[:, None], lower)[:, 0]).double()
-                turn = step[-len(mine) :].view(-1, NUMBERS).to(self._scale) * self._scale
+                turn = (free @ step[-len(mine) :].to(free)).view(-1, NUMBERS) * self._scale
                 trial = face.moved(step[: -len(mine)]), cameras.moved(turn)
                 after = self._loss(*trial, terms)
                 if after < before:

@@ -44,7 +44,7 @@ FLOORS = [
     "sight", "relief", "facesearch", "scanclean", "placing", "registering", "manifold", "unwrap", "carry", "marks",
     "priors", "fitting", "motion", "affine", "pull", "gaussnewton", "jointfit", "surfacefit", "scanfit",
     "morphable", "morphfit", "views", "facepoints", "photos", "viewchecks", "cameras", "bundle", "unknowns",
-    "agreement", "phototerm", "pointterm", "photofit", "viewfit", "data", "scans",
+    "agreement", "phototerm", "pointterm", "photofit", "reprojection", "viewfit", "data", "scans",
     "rigging", "cropping", "topology", "budget", "contenders", "subjects", "tables", "capacity", "newheads", "demo", "viewsets",
     "zbuffer", "plots", "figures", "widgets", "cli_fits", "cli",
 ]  # fmt: skip

@@ -340,7 +340,7 @@ def test_the_focal_length_hardly_changes_the_size_of_the_face():
     points = DENSE.points(HEAD.mesh.vertices, HEAD.mesh.faces)
     before = [camera.project(points) for camera in module.cameras()]
     with torch.no_grad():
-        module.log_focal += 0.2  # by 22 %, at the same focal / depth
+        module.focal_number += 0.2  # by 22 %, at the same focal / depth
     for old, camera in zip(before, module.cameras(), strict=True):
         sizes = [float(pixels.std(0).norm()) for pixels in (old, camera.project(points))]
         assert sizes[1] == pytest.approx(sizes[0], rel=0.04)
