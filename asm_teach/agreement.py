@@ -40,12 +40,20 @@ class Plate(NamedTuple):
 
 
 def plate(image: Tensor, low: Tensor, high: Tensor, blur: float) -> Plate:
-    """Cut the box from `low` to `high` (2,) px out of a picture (H, W, 3), blur it by `blur` px, and shrink it."""
+    """Cut the box from `low` to `high` (2,) px out of a picture (H, W, 3), blur it by `blur` px, and shrink it.
+
+    Of a box that lies beyond the picture what is nearest to it is kept: a plate is never empty.
+    """
     extent = float((high - low).max())
     height, width = image.shape[:2]
-    left, top = (int(max(0.0, float(x) - _MARGIN * extent)) for x in low)
-    right, bottom = (int(min(s, float(x) + _MARGIN * extent)) for x, s in zip(high, (width, height), strict=True))
-    factor = max(1, int(blur / 1.2))
+    left, top = (
+        int(min(max(0.0, float(x) - _MARGIN * extent), s - 1)) for x, s in zip(low, (width, height), strict=True)
+    )
+    right, bottom = (
+        int(max(first + 1, min(s, float(x) + _MARGIN * extent)))
+        for x, first, s in zip(high, (left, top), (width, height), strict=True)
+    )
+    factor = min(max(1, int(blur / 1.2)), right - left, bottom - top)
     cut = image[top:bottom, left:right].mean(2)[None, None]
     grey = avg_pool2d((cut + _DARK).log(), factor) if factor > 1 else (cut + _DARK).log()
     # Shrinking is a blur of its own, by a box.
@@ -77,26 +85,29 @@ class Disagreement:
 class Agreement:
     """The comparison of N pictures on the surface, at one size of grid.
 
-    images: N of (H, W, 3). pixels: N boxes (2, 2), the lowest and the highest pixel of the face. spacing: mm between
-    the points of a grid.
+    images: N of (H, W, 3), or None where there is no picture. boxes: N of (2, 2), the lowest and the highest pixel of
+    the face. sizes: (N,) pixels of a mm. spacing: mm between the points of a grid.
     """
 
-    def __init__(self, images: Sequence[Tensor], boxes: Sequence[Tensor], sizes: Tensor, spacing: float) -> None:
+    def __init__(self, images: Sequence[Tensor | None], boxes: Sequence[Tensor], sizes: Tensor, spacing: float) -> None:
         self.plates = [
-            plate(image, box[0], box[1], _BLUR * spacing * float(size))
+            None if image is None else plate(image, box[0], box[1], _BLUR * spacing * float(size))
             for image, box, size in zip(images, boxes, sizes, strict=True)
         ]
-        steps = spacing * (torch.arange(SIDE) - (SIDE - 1) / 2)
+        steps = spacing * (torch.arange(SIDE, dtype=torch.float64) - (SIDE - 1) / 2)
         a, b = (x.flatten() for x in torch.meshgrid(steps, steps, indexing="ij"))
         bowls = torch.stack([torch.ones_like(a), a, b, a * a, a * b, b * b], 1)
         bowls = torch.linalg.qr(bowls / bowls.norm(dim=0))[0]  # orthonormal (K, 6)
-        device = images[0].device
-        self.grid, self.bowls = torch.stack([a, b], 1).to(device), bowls.to(device)
+        like = next(image for image in images if image is not None)
+        self.grid, self.bowls = torch.stack([a, b], 1).to(like), bowls.to(like)
 
     def measure(
         self, points: Tensor, normals: Tensor, cameras: CameraState, trust: Tensor, derivatives: bool = True
     ) -> Disagreement:
-        """Compare samples at `points` (M, 3) mm with unit `normals` (M, 3); trust: (M, N), 0 for what is not seen."""
+        """Compare samples at `points` (M, 3) mm with unit `normals` (M, 3); trust: (M, N), 0 for what is not seen.
+
+        Where a view has no picture its trust must be 0.
+        """
         up = points.new_tensor([0.0, 1.0, 0.0]).expand_as(normals)
         side = normalize(torch.linalg.cross(up, normals), dim=1)
         above = torch.linalg.cross(normals, side)
@@ -104,6 +115,8 @@ class Agreement:
         count, views = trust.shape
         values = points.new_zeros(count, views, len(self.grid), 3)
         for n, plate_ in enumerate(self.plates):
+            if plate_ is None:
+                continue
             seen = trust[:, n] > 0
             pixels = cameras.project(grid[seen], n)
             values[seen, n] = _look_up(plate_, pixels, derivatives)

@@ -23,7 +23,7 @@ _FINEST = 1.1  # pixels between the points of a grid, at least
 
 def agree(
     bundle: Bundle,
-    images: Sequence[Tensor],
+    images: Sequence[Tensor | None],
     sights: Sequence[Sight],
     *,
     noise: float = 1.0,
@@ -35,11 +35,17 @@ def agree(
     """Move face and cameras of a bundle until the pictures agree on the skin that they share.
 
     Grids of skin go from coarse to fine, as fine as the pixels allow. Before each size it is found out anew what each
-    picture sees. Returns the history and whether it was interrupted: what the bundle has reached by then stands.
+    picture sees. A view without a picture (None) is held by its landmarks alone. Returns the history and whether it was
+    interrupted: what the bundle has reached by then stands.
+
+    Raises ValueError for fewer than two pictures.
     """
+    pictured = [n for n, image in enumerate(images) if image is not None]
+    if len(pictured) < 2:
+        raise ValueError(f"images: pictures are compared with each other; found {len(pictured)}, give two or more")
     with torch.no_grad():
         landmarks, photos = PointTerm(bundle.face, sights, noise, outlier), PhotoTerm(images, bundle.face, weight)
-        finest = _FINEST / float(bundle.cameras.log_size.exp().median())
+        finest = _FINEST / float(bundle.cameras.log_size[pictured].exp().median())
         # A size that no picture can show is not tried twice.
         sizes = [max(spacing, finest) for spacing in SPACINGS]
         course = [size for size, steps in zip(sizes, STEPS, strict=True) for _ in range(steps)]

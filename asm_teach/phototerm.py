@@ -26,18 +26,19 @@ _OPEN = 0.5  # of `exposed`: skin inside lips and nostrils takes no part
 class PhotoTerm:
     """The disagreement of pictures on the skin of a face. weight: of one grid that is fully seen, in units of noise.
 
+    images: N of (H, W, 3), one for each camera; None for a view without a picture, which takes no part.
     `look` must be called first, and again when face and cameras have moved.
     """
 
-    def __init__(self, images: Sequence[Tensor], face: Face, weight: float) -> None:
+    def __init__(self, images: Sequence[Tensor | None], face: Face, weight: float) -> None:
         mesh = face.mesh
-        self.images = [image.to(mesh.vertices) for image in images]
+        self.images = [None if image is None else image.to(mesh.vertices) for image in images]
         self.faces, self.weight = mesh.faces, weight
         every = torch.arange(len(mesh.vertices), device=self.faces.device)
         rows = mesh.part_vertices("face") if "face" in mesh.parts else every
         self.rows = rows[exposed(mesh.vertices, self.faces)[rows] > _OPEN]
         self.places = face.places(self.rows)
-        self.trust = self.rows.new_zeros(len(self.rows), len(images), dtype=torch.float32)
+        self.trust = mesh.vertices.new_zeros(len(self.rows), len(images))
 
     @torch.no_grad()
     def look(self, vertices: Tensor, cameras: CameraState, spacing: float) -> None:
@@ -50,6 +51,8 @@ class PhotoTerm:
             pixels = camera.project(points)
             low, high = pixels.amin(0), pixels.amax(0)
             boxes.append(torch.stack([low, high]))
+            if self.images[n] is None:
+                continue
             self.trust[:, n] = _seen(vertices, self.faces, camera, points, self.normals, grid, (low, high), spacing)
         self._agreement = Agreement(self.images, boxes, cameras.log_size.exp(), spacing)
 

@@ -27,7 +27,7 @@ class PointTerm:
         self.corners = face.mesh.faces[unique[:, 0].long()]
         self.places = face.places(self.corners, unique[:, 1:].to(face.mesh.vertices))
         self.numbers = number.split([len(s.pixels) for s in sights])
-        self.pixels = [s.pixels for s in sights]
+        self.pixels = [s.pixels.to(face.mesh.vertices) for s in sights]
         self.weights = [torch.ones_like(p[:, 0]) for p in self.pixels]
         self.units = [1.0] * len(sights)
 

@@ -33,10 +33,11 @@ class SkinnedFace:
     """A model's motions and Gaussians, with the prior on them, as unknowns of a `Bundle`.
 
     The model as it is gives the start. It is not changed before `finish`. adapts: whether the Gaussians may move yet.
+    Samples are float32, whatever the model is, as the mesh is that others see.
     """
 
     def __init__(self, model: SkinnedModel, prior: Prior) -> None:
-        self.model, self.mesh, self.adapts = model, model.mesh, False
+        self.model, self.mesh, self.adapts = model, model.mesh.to(dtype=torch.float32), False
         free = FREE if isinstance(model, AdaptiveSkinningModel) else ("motion",)
         self._joint = JointFit(model, free, prior, rooted=True)
         every = torch.arange(len(model.vertices), device=model.vertices.device)
@@ -45,7 +46,7 @@ class SkinnedFace:
         if prior.bending is not None:
             rest = model.vertices.detach().float()
             # The sum stands for 1,000 vertices, as that of `Bending` does.
-            bend = Bend.of(model.mesh.to(dtype=torch.float32), (1000 / len(rest)) ** 0.5 / prior.bending)
+            bend = Bend.of(self.mesh, (1000 / len(rest)) ** 0.5 / prior.bending)
             self._bends = Pull(_chart(model), every, rest, torch.zeros_like(rest[:, 0]), bend, rest)
         self._mirror = None if prior.asymmetry is None else _mirror(model, prior.asymmetry)
 
