@@ -106,6 +106,7 @@ class Bundle:
     def __init__(
         self, face: Face, cameras: CameraState, focal_prior: tuple[float, float], one_lens: bool = False
     ) -> None:
+        cameras = cameras.to(face.mesh.vertices)
         self.face, self.cameras, self.damping = face, cameras, 1e-3
         diagonal = torch.tensor([math.hypot(*size) for size in cameras.sizes]).to(cameras.log_focal)
         self._expected, self._spread = diagonal.log() + math.log(focal_prior[0]), focal_prior[1]
@@ -130,9 +131,7 @@ class Bundle:
     def step(self, terms: Sequence[Term]) -> float:
         """One step on everything, taken only if it makes the loss smaller; returns the loss."""
         face, cameras = self.face, self.cameras
-        demands = [
-            (term.places, term.demand(face.samples(term.places), cameras, self._scale.float())) for term in terms
-        ]
+        demands = [(term.places, term.demand(face.samples(term.places), cameras, self._scale)) for term in terms]
         before = sum(d.loss for _, d in demands) + face.cost() + float(self._away(cameras).square().sum())
         first, second, beside = face.system(demands)
         mine = sum(d.cameras for _, d in demands).double()
@@ -152,7 +151,7 @@ class Bundle:
             second.diagonal().copy_(own * (1 + self.damping) + 1e-6)
             lower, failed = torch.linalg.cholesky_ex(second)
             if not failed:
-                step = -(scale * torch.cholesky_solve((first * scale).float()[:, None], lower)[:, 0]).double()
+                step = -(scale * torch.cholesky_solve((first * scale).to(lower)[:, None], lower)[:, 0]).double()
                 turn = (free @ step[-len(mine) :].to(free)).view(-1, NUMBERS) * self._scale
                 trial = face.moved(step[: -len(mine)]), cameras.moved(turn)
                 after = self._loss(*trial, terms)

@@ -51,7 +51,13 @@ class CameraState:
         )
 
     def __len__(self) -> int:
+        """N."""
         return len(self.rotation)
+
+    def to(self, like: Tensor) -> CameraState:
+        """The same in the precision and on the device of a tensor."""
+        parts = (self.rotation, self.shift, self.log_size, self.log_focal, self.principal, self.pivot)
+        return CameraState(*(part.to(like) for part in parts), self.sizes)
 
     @property
     def depth(self) -> Tensor:

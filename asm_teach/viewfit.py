@@ -146,7 +146,7 @@ def fit_views(
         )  # fmt: skip
         history += tuple(_later(record, history) for record in more)
         bundle.face.finish()
-        seen = bundle.cameras.cameras()
+        seen = tuple(camera.to(dtype=fitted.vertices.dtype) for camera in bundle.cameras.cameras())
     with torch.no_grad():
         vertices = fitted()
     return Fit(fitted, vertices, seen, history, interrupted, notes=tuple(notes))
