@@ -1,0 +1,144 @@
+"""Cameras as numbers: the same pictures as `Camera`, and slopes that are those of autograd."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from asm_teach.camera import Camera, look_at
+from asm_teach.cameras import NUMBERS, CameraState
+
+PIVOT = torch.tensor([3.0, -5.0, 90.0], dtype=torch.float64)
+
+
+def noise(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def shots(seed: int = 0, count: int = 3) -> list[Camera]:
+    """Cameras round a face, each with its own distance, lens, principal point, tilt and picture size."""
+    found = []
+    for n in range(count):
+        yaw, pitch, tilt, away, lens, *off = noise(7, seed=100 * seed + n).tolist()
+        distance = 700 * math.exp(0.3 * away)
+        direction = PIVOT.new_tensor([math.sin(0.6 * yaw), 0.3 * pitch, math.cos(0.6 * yaw)])
+        size = (640 + 100 * n, 480)
+        one = look_at(PIVOT + distance * direction, PIVOT + 10 * tilt, 900 * math.exp(0.3 * lens), size)
+        principal = one.principal + 20 * one.principal.new_tensor(off)
+        found.append(Camera(one.focal, principal, one.rotation, one.translation, size))
+    return found
+
+
+def points(count: int = 6, seed: int = 50) -> Tensor:
+    """Round the pivot, as far as a face reaches."""
+    return PIVOT + 70 * noise(count, 3, seed=seed)
+
+
+@given(st.integers(0, 1000))
+def test_cameras_come_back_as_they_went_in(seed):
+    given_ = shots(seed)
+    state = CameraState.of(given_, PIVOT)
+    assert len(state) == 3
+    for found, camera in zip(state.cameras(), given_, strict=True):
+        assert found.size == camera.size
+        for name in ("focal", "principal", "translation"):
+            torch.testing.assert_close(getattr(found, name), getattr(camera, name), rtol=1e-9, atol=1e-9)
+        # as matrices: of a half turn there are two rotation vectors
+        torch.testing.assert_close(found.world_to_camera(), camera.world_to_camera(), rtol=1e-9, atol=1e-8)
+
+
+@given(st.integers(0, 1000))
+def test_points_are_seen_where_the_camera_sees_them(seed):
+    given_ = shots(seed)
+    state = CameraState.of(given_, PIVOT)
+    grid = points(12).view(3, 4, 3)  # samples, and the points of a grid round each
+    for n, camera in enumerate(given_):
+        torch.testing.assert_close(state.project(grid, n), camera.project(grid), rtol=1e-9, atol=1e-7)
+        torch.testing.assert_close(state.seen(grid, n)[..., 2], camera.depth(grid), rtol=1e-9, atol=1e-7)
+        torch.testing.assert_close(state.depth[n], camera.depth(PIVOT), rtol=1e-9, atol=1e-7)
+
+
+@given(st.integers(0, 1000))
+def test_slopes_are_those_of_autograd(seed):
+    """By the points, and by a step of each of the seven numbers from where the cameras stand."""
+    state, where = CameraState.of(shots(seed), PIVOT), points(seed=seed)
+    for n in range(len(state)):
+
+        def pixels(step: Tensor, n: int = n) -> Tensor:
+            whole = torch.cat([step[None] if k == n else torch.zeros_like(step)[None] for k in range(len(state))])
+            return state.moved(whole).project(where, n)
+
+        by_point, by_camera = state.slopes(where, n)
+        each = torch.autograd.functional.jacobian(lambda x, n=n: state.project(x, n), where)  # (m, 2, m, 3)
+        rows = torch.arange(len(where))
+        torch.testing.assert_close(by_point, each[rows, :, rows], rtol=1e-8, atol=1e-8)
+        assert each.transpose(1, 2)[~torch.eye(len(where), dtype=torch.bool)].abs().max() == 0
+        torch.testing.assert_close(by_camera, central(pixels, NUMBERS), rtol=1e-6, atol=1e-4)
+
+
+def central(function, count: int) -> Tensor:
+    """(..., count): central differences at 0; the slope of a turn of none is one where autograd of roma has a 0 / 0."""
+    ways = 1e-5 * torch.eye(count, dtype=torch.float64)
+    return torch.stack([(function(way) - function(-way)) / 2e-5 for way in ways], -1)
+
+
+def test_each_number_does_what_its_name_says():
+    """Of the pivot: turns leave it where it is, a shift moves it, the size and the focal length leave it."""
+    state = CameraState.of(shots(), PIVOT)
+    before = torch.stack([state.project(PIVOT, n) for n in range(3)])
+
+    def moved(number: int, by: float) -> CameraState:
+        step = torch.zeros(3, NUMBERS, dtype=torch.float64)
+        step[:, number] = by
+        return state.moved(step)
+
+    for number in (0, 1, 2, 5, 6):
+        after = torch.stack([moved(number, 0.1).project(PIVOT, n) for n in range(3)])
+        if number < 6:
+            torch.testing.assert_close(after, before)
+        else:  # further from the middle of the picture by the focal length, where the pivot is not in it
+            torch.testing.assert_close(after - state.principal, math.exp(0.1) * (before - state.principal))
+    by = torch.stack([moved(3, 0.01).project(PIVOT, n) for n in range(3)]) - before
+    torch.testing.assert_close(by, torch.stack([0.01 * state.log_focal.exp(), torch.zeros(3).double()], 1))
+    torch.testing.assert_close(moved(5, 0.1).depth, state.depth * math.exp(-0.1))  # nearer: larger
+    torch.testing.assert_close(moved(6, 0.1).depth, state.depth * math.exp(0.1))  # a longer lens from further away
+    # and the face keeps its size: what is 10 mm beside the pivot is as many pixels from it
+    beside = PIVOT + state.rotation[0].mT @ PIVOT.new_tensor([10.0, 0, 0])
+    spans = [float((s.project(beside, 0) - s.project(PIVOT, 0)).norm()) for s in (state, moved(6, 0.1), moved(5, 0.1))]
+    assert spans[1] == pytest.approx(spans[0], rel=1e-9)
+    assert spans[2] == pytest.approx(spans[0] * math.exp(0.1), rel=1e-9)
+
+
+def test_no_step_is_no_step():
+    state = CameraState.of(shots(), PIVOT)
+    same = state.moved(torch.zeros(3, NUMBERS, dtype=torch.float64))
+    for n in range(3):
+        assert torch.equal(same.project(points(), n), state.project(points(), n))
+    assert same.sizes == state.sizes
+
+
+def test_turns_stay_turns():
+    """A hundred steps in float32: rounding must not make the matrices stretch the face."""
+    state = CameraState.of([c.to(dtype=torch.float32) for c in shots()], PIVOT.float())
+    for seed in range(100):
+        step = torch.zeros(3, NUMBERS)
+        step[:, :3] = 0.1 * noise(3, 3, seed=seed).float()
+        state = state.moved(step)
+    torch.testing.assert_close(state.rotation @ state.rotation.mT, torch.eye(3).expand(3, 3, 3), atol=2e-5, rtol=0)
+
+
+def test_another_precision_and_device(device):
+    state = CameraState.of(shots(), PIVOT)
+    there = state.to(torch.zeros((), dtype=torch.float32, device=device))
+    assert there.depth.dtype == torch.float32 and there.depth.device.type == device.type
+    where = points().to(there.pivot)
+    for n in range(3):  # thousands of pixels in float32
+        seen = there.project(where, n).cpu().double()
+        torch.testing.assert_close(seen, state.project(points(), n), rtol=0, atol=2e-2)
+        assert all(part.dtype == torch.float32 for part in there.slopes(where, n))
+    assert there.cameras()[0].focal.device.type == device.type
