@@ -45,8 +45,9 @@ FLOORS = [
     "priors", "fitting", "motion", "affine", "pull", "gaussnewton", "jointfit", "surfacefit", "scanfit",
     "morphable", "morphfit", "views", "facepoints", "photos", "viewchecks", "cameras", "bundle", "unknowns",
     "agreement", "phototerm", "pointterm", "photofit", "reprojection", "viewfit", "data", "scans",
-    "rigging", "cropping", "topology", "budget", "contenders", "subjects", "tables", "capacity", "newheads", "demo", "viewsets",
-    "zbuffer", "plots", "figures", "widgets", "cli_fits", "cli",
+    "rigging", "cropping", "topology", "budget", "contenders", "subjects", "tables", "capacity", "newheads", "demo",
+    "viewsets", "viewmodels", "viewcapacity", "zoomset",
+    "zbuffer", "plots", "figures", "widgets", "cli_fits", "cli_views", "cli",
 ]  # fmt: skip
 CORE = ["mesh", "transforms", "skinning", "mixture", "binding", "camera", "metrics", "landmarks", "model", "storage"]
 # An import inside a function that goes upwards: writing a mesh needs the file formats, having one does not.

@@ -1,0 +1,56 @@
+"""The commands of lesson 9: models compared on pictures, and four photographs from four distances."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+class Numbers(click.ParamType):
+    """Whole numbers with commas between them."""
+
+    name = "N,N,..."
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The numbers of a text such as 1,2,4."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no list of whole numbers such as 1,2,4", param, ctx)
+
+
+@click.command("views")
+@click.option("--views", type=Numbers(), default="1,2,4,8,16", show_default=True, help="How many pictures.")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Of cameras, and of people.")
+@click.option("--subject", "subjects", multiple=True, help="lee-perry-smith, james, 'embedded people'; default: all.")
+@click.option("--model", "models", multiple=True, help="One of the models, by the name in the table; default: all.")
+@click.option("--size", type=click.IntRange(min=64), default=512, show_default=True, help="Of the pictures, pixels.")
+@click.option("--noise", type=float, default=1.5, show_default=True, help="Of the landmarks, pixels.")
+@click.option("--points", type=click.Choice(["68", "468"]), default="68", show_default=True, help="Landmarks.")
+@click.option("--recompute", is_flag=True, help="Fit again what is in the cache.")
+@click.option("--zoom", is_flag=True, help="Instead: the distances of four photographs from 15 to 60 cm.")
+@click.option("--save", type=click.Path(path_type=Path), help="Write the results to this JSON file too.")
+def views_command(
+    views: tuple[int, ...], seeds: int, subjects: tuple[str, ...], models: tuple[str, ...], size: int, noise: float,
+    points: str, recompute: bool, zoom: bool, save: Path | None,
+) -> None:  # fmt: skip
+    """Fit every model to pictures of known faces by unknown cameras, and print how far off each is.
+
+    The whole table takes about an hour of one core. What was computed once is kept in the user's cache, until the code
+    of the fit changes; Ctrl-C prints what there is.
+    """
+    if zoom:
+        from asm_teach.data import load_head
+        from asm_teach.zoomset import compare_distances
+
+        click.echo(compare_distances(load_head()).text())
+        return
+    from asm_teach.viewcapacity import SUBJECTS, run_views
+
+    run_views(
+        subjects or SUBJECTS, views, seeds, models or None, size=size, noise=noise, points=int(points),
+        recompute=recompute, output=save, say=click.echo,
+    )  # fmt: skip

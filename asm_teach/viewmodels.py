@@ -1,0 +1,153 @@
+"""The models that are compared on pictures in lesson 9, and how each of them is fitted: all through the same stages.
+
+First the landmarks, then the agreement of the pictures on the skin (`photofit`), with the same losses, the same start
+of the cameras and the same prior on their lenses. What differs is the face: bones, or modes; and with it its prior.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from asm_teach.bundle import Bundle
+from asm_teach.camera import Camera, pose_from_landmarks
+from asm_teach.cameras import CameraState
+from asm_teach.contenders import POPULATION, sampled_shapes
+from asm_teach.data import Head
+from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.morphable import LinearMorphableModel
+from asm_teach.photofit import agree, settle
+from asm_teach.transforms import Rig
+from asm_teach.unknowns import LinearFace
+from asm_teach.viewfit import LOOSE, fit_views
+from asm_teach.views import View, sight
+
+FOCAL_PRIOR = (1.2, 0.7)  # of `fit_views`: median and deviation of the logarithm of focal / image diagonal
+ENOUGH = 3  # pictures that are compared with each other, as in `fit_views`
+GIVEN_MODES = 80  # leading modes of a large population, those that the maker of the head would give
+FEW_PEOPLE = 200  # whose modes are all taken
+# How far the coefficients may go, in the deviations of the people the modes were learned from: each linear model's own
+# best. `asm-teach views --tune` tries the strengths on pictures that are in no table.
+REACH = {"given": 1.0, "learned": 1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class PictureFit:
+    """What a model made of pictures: its head (V, 3) mm, the cameras, and the CPU seconds of the fit."""
+
+    vertices: Tensor
+    cameras: tuple[Camera, ...]
+    seconds: float
+
+
+Fitter: TypeAlias = Callable[[Sequence[View], bool], PictureFit]
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """A model that is tried on pictures. numbers: what a fit may change of the face. fit: (views, progress) -> fit."""
+
+    name: str
+    numbers: int
+    fit: Fitter
+
+
+def view_contenders(head: Head, names: Sequence[str] | None = None) -> list[Contender]:
+    """The models of lesson 9 on a head; with `names` those alone, in that order.
+
+    Raises ValueError for a name that is not there.
+    """
+    makers = {
+        "mean template": lambda: Contender("mean template", 0, lambda views, progress: _template(head)),
+        "linear, 80 modes": lambda: _linear("linear, 80 modes", GIVEN_MODES, lambda: given_modes(head), REACH["given"]),
+        "linear, 199 modes": lambda: _linear(
+            "linear, 199 modes", FEW_PEOPLE - 1, lambda: learned_modes(head), REACH["learned"]
+        ),
+        "static, painted": lambda: _skinned(
+            "static, painted", StaticSkinningModel(head.mesh, head.hand_rig, head.hand_weights), 9
+        ),
+        "static, 84 bones": lambda: _skinned("static, 84 bones", _held(head), 9),
+        "adaptive": lambda: _skinned("adaptive", AdaptiveSkinningModel(head.mesh, head.rig, 2), 9 + 6 * 2 + 2),
+    }
+    for name in names or ():
+        if name not in makers:
+            raise ValueError(f"models: there is no {name!r}; choose from {', '.join(makers)}")
+    return [makers[name]() for name in names or makers]
+
+
+def given_modes(head: Head) -> LinearMorphableModel:
+    """The leading modes of `POPULATION` people sampled from the head, as in lesson 5."""
+    return LinearMorphableModel.from_samples(head.mesh, sampled_shapes(head, POPULATION), GIVEN_MODES)
+
+
+def learned_modes(head: Head) -> LinearMorphableModel:
+    """All modes of `FEW_PEOPLE` people sampled from the head."""
+    return LinearMorphableModel.from_samples(head.mesh, sampled_shapes(head, FEW_PEOPLE))
+
+
+def fit_linear(
+    model: LinearMorphableModel, views: Sequence[View], reach: float = 1.0, progress: bool = True
+) -> tuple[Tensor, tuple[Camera, ...]]:
+    """Fit a linear model to pictures by the stages of `fit_views`; its vertices (V, 3) mm and the cameras.
+
+    Its prior is that of its people: coefficients are normal with their deviations, times `reach`. As in
+    `fit_views`, three pictures or more are compared; with fewer, landmarks are all.
+
+    Raises ValueError for a reach that is not above zero.
+    """
+    if not reach > 0:
+        raise ValueError(f"reach: found {reach}; give a number above 0, 1 for the deviations of the model's people")
+    face = LinearFace.of(replace(model, deviations=reach * model.deviations))
+    with torch.no_grad():
+        # Where landmarks lie on a mesh does not depend on how it moves.
+        bone = Rig(("face",), torch.tensor([-1]), positions=torch.zeros(1, 3))
+        still = StaticSkinningModel(model.mesh, bone, model.mean.new_ones(len(model.mean), 1))
+        sights = [sight(view, still) for view in views]
+        points = [s.embedding.points(model.mean, model.mesh.faces) for s in sights]
+        loose = [LOOSE * float(torch.linalg.vector_norm(s.pixels.amax(0) - s.pixels.amin(0))) for s in sights]
+        first = [
+            pose_from_landmarks(p, s.pixels, s.size, focal_prior=FOCAL_PRIOR, robust=r)
+            for p, s, r in zip(points, sights, loose, strict=True)
+        ]
+        bundle = Bundle(face, CameraState.of(first, torch.cat(points).mean(0)), FOCAL_PRIOR)
+        settle(bundle, sights)
+        if sum(view.image is not None for view in views) >= ENOUGH:
+            agree(bundle, [view.image for view in views], sights, progress=progress)
+        return bundle.face.vertices(), bundle.cameras.cameras()
+
+
+def _linear(name: str, modes: int, learn: Callable[[], LinearMorphableModel], reach: float) -> Contender:
+    learned = cache(learn)  # takes a while, and is not needed where the result is known already
+
+    def fit(views: Sequence[View], progress: bool) -> PictureFit:
+        model = learned()
+        start = time.process_time()
+        vertices, cameras = fit_linear(model, views, reach, progress)
+        return PictureFit(vertices, cameras, time.process_time() - start)
+
+    return Contender(name, modes, fit)
+
+
+def _skinned(name: str, model: SkinnedModel, each: int) -> Contender:
+    def fit(views: Sequence[View], progress: bool) -> PictureFit:
+        start = time.process_time()
+        found = fit_views(model, views, focal_prior=FOCAL_PRIOR, progress=progress, device="cpu")
+        return PictureFit(found.vertices, found.cameras, time.process_time() - start)
+
+    return Contender(name, each * len(model.rig), fit)
+
+
+def _held(head: Head) -> StaticSkinningModel:
+    """The adaptive model's bones with the weights that it starts from, held as they are."""
+    with torch.no_grad():
+        return StaticSkinningModel(head.mesh, head.rig, AdaptiveSkinningModel(head.mesh, head.rig, 2).weights())
+
+
+def _template(head: Head) -> PictureFit:
+    return PictureFit(head.mesh.vertices, (), 0.0)

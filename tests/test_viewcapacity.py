@@ -1,0 +1,177 @@
+"""The table of lesson 9: which pictures, what is kept of them, and what is made of several seeds."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from asm_teach import viewcapacity
+from asm_teach.assets import AssetUnavailable
+from asm_teach.cli import main
+from asm_teach.data import load_head
+from asm_teach.viewcapacity import (
+    JAMES,
+    PEOPLE,
+    SCAN,
+    Result,
+    Setting,
+    code_version,
+    format_views,
+    read_results,
+    recall,
+    run_views,
+    settings,
+    summary,
+    view_evidence,
+    write_results,
+)
+from asm_teach.viewmodels import Contender, PictureFit
+
+HEAD = load_head()
+SMALL = {"size": 64}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASM_TEACH_CACHE", str(tmp_path / "cache"))
+
+
+class Puffed:
+    """A model that knows the template only, a little larger each time it is asked, and counts how often that is."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, views, progress):
+        self.calls += 1
+        wave = self.calls * torch.sin(HEAD.mesh.vertices[:, :1] / 10)
+        return PictureFit(HEAD.mesh.vertices + wave, (), 2.0)
+
+
+def test_settings_are_every_seed_and_number_of_pictures():
+    found = settings([SCAN, JAMES, PEOPLE], views=(1, 4), seeds=2, size=256, noise=1.0)
+    assert len(found) == 2 * 2 + 1 + 2 * 2 and len(set(found)) == len(found)
+    assert {(s.views, s.seed) for s in found if s.subject == SCAN} == {(1, 0), (4, 0), (1, 1), (4, 1)}
+    (james,) = [s for s in found if s.subject == JAMES]
+    assert james.views == 2
+    assert all(s.size == 256 and s.noise == 1.0 for s in found if s is not james)
+
+
+@pytest.mark.parametrize(
+    ("given", "word"), [({"subjects": ["nobody"]}, "subjects"), ({"seeds": 0}, "seeds"), ({"views": (0,)}, "views")]
+)
+def test_settings_refuse_what_cannot_be(given, word):
+    with pytest.raises(ValueError, match=f"^{word}:"):
+        settings(**given)
+
+
+def test_what_was_computed_is_not_computed_again_unless_asked():
+    puffed, wanted = Puffed(), settings([PEOPLE], views=(1,), seeds=2, **SMALL)
+    model = Contender("puffed", 1, puffed)
+    once = view_evidence(HEAD, [model], wanted, progress=False)
+    assert puffed.calls == 2 and [r.setting for r in once] == wanted
+    assert view_evidence(HEAD, [model], wanted, progress=False) == once and puffed.calls == 2
+    again = view_evidence(HEAD, [model], wanted, recompute=True, progress=False)
+    assert puffed.calls == 4 and again[0].rmse != once[0].rmse
+    assert view_evidence(HEAD, [model], wanted, progress=False) == again and puffed.calls == 4
+
+
+def test_other_settings_another_code_and_broken_files_are_computed(monkeypatch):
+    puffed, wanted = Puffed(), settings([PEOPLE], views=(1,), seeds=1, **SMALL)
+    model = Contender("puffed", 1, puffed)
+    view_evidence(HEAD, [model], wanted, progress=False)
+    view_evidence(HEAD, [model], settings([PEOPLE], views=(1,), seeds=1, noise=2.0, **SMALL), progress=False)
+    view_evidence(HEAD, [Contender("other", 1, puffed)], wanted, progress=False)
+    assert puffed.calls == 3
+    (file,) = [f for f in viewcapacity.cache_folder().iterdir() if '"other"' in f.read_text()]
+    file.write_text(file.read_text()[:40])
+    assert recall(wanted[0], "other") is None and recall(wanted[0], "puffed") is not None
+    monkeypatch.setattr(viewcapacity, "code_version", lambda: "another")
+    assert recall(wanted[0], "puffed") is None
+
+
+def test_the_code_version_follows_data_and_modules(monkeypatch):
+    viewcapacity.code_version.cache_clear()
+    whole = code_version()
+    monkeypatch.setattr(viewcapacity, "DATA", viewcapacity.DATA[:1])
+    viewcapacity.code_version.cache_clear()
+    less = code_version()
+    monkeypatch.setattr(viewcapacity, "ROOTS", ("viewsets",))
+    viewcapacity.code_version.cache_clear()
+    assert len({whole, less, code_version()}) == 3
+    viewcapacity.code_version.cache_clear()
+
+
+def test_a_scan_that_is_not_here_is_left_out_and_interruption_keeps_what_is_done(monkeypatch):
+    def pictures(head, setting, progress):
+        if setting.subject == SCAN:
+            raise AssetUnavailable("no scan here")
+        if setting.seed == 1:
+            raise KeyboardInterrupt
+        return original(head, setting, progress)
+
+    original, said = viewcapacity.pictures, []
+    monkeypatch.setattr(viewcapacity, "pictures", pictures)
+    wanted = settings([SCAN, PEOPLE], views=(1,), seeds=3, **SMALL)
+    found = view_evidence(HEAD, [Contender("puffed", 1, Puffed())], wanted, progress=False, say=said.append)
+    assert [(r.setting.subject, r.setting.seed) for r in found] == [(PEOPLE, 0)]
+    assert said == ["lee-perry-smith is left out: no scan here"]
+
+
+def result(subject, views, seed, model, rmse, seconds=1.0):
+    return Result(Setting(subject, views, seed), model, 1, rmse / 2, rmse / 4, rmse, 2 * rmse, seconds)
+
+
+def test_the_table_is_of_means_over_seeds_in_order():
+    results = [
+        result(PEOPLE, 2, 0, "a", 4.0), result(SCAN, 4, 0, "a", 1.0, 10.0), result(SCAN, 2, 0, "b", 9.0),
+        result(SCAN, 4, 1, "a", 3.0, 30.0), result(SCAN, 2, 0, "a", 8.0),
+    ]  # fmt: skip
+    rows = summary(results)
+    assert [(r.subject, r.views, r.model) for r in rows] == [
+        (SCAN, 2, "a"), (SCAN, 2, "b"), (SCAN, 4, "a"), (PEOPLE, 2, "a"),
+    ]  # fmt: skip
+    four = rows[2]
+    assert (four.seeds, four.mean, four.median, four.rmse, four.low, four.high, four.seconds) == (
+        2,
+        1,
+        0.5,
+        2,
+        1,
+        3,
+        20,
+    )
+    text = format_views(rows)
+    assert "lee-perry-smith, 4 pictures, 2 seeds" in text and "1.00 to 3.00" in text
+
+
+def test_results_go_to_a_file_and_come_back(tmp_path):
+    results = [result(SCAN, 2, 0, "a", 1.5), result(PEOPLE, 4, 1, "b", 0.25)]
+    write_results(results, tmp_path / "views.json")
+    assert read_results(tmp_path / "views.json") == results
+    assert json.loads((tmp_path / "views.json").read_text())["about"]["code"] == code_version()
+    (tmp_path / "other.json").write_text('{"rows": []}')
+    with pytest.raises(ValueError, match=r"other\.json holds no results"):
+        read_results(tmp_path / "other.json")
+    with pytest.raises(ValueError, match="^output: there is no folder"):
+        run_views(output=tmp_path / "nowhere" / "views.json")
+
+
+def test_the_command_prints_a_table_and_writes_it(tmp_path):
+    file = tmp_path / "views.json"
+    options = ["--subject", PEOPLE, "--views", "1,2", "--seeds", "1", "--size", "64", "--model", "mean template"]
+    done = CliRunner().invoke(main, ["views", *options, "--save", str(file)])
+    assert done.exit_code == 0, done.output
+    assert "embedded people, 1 picture" in done.output and "mean template" in done.output
+    assert {r.setting.views for r in read_results(file)} == {1, 2}
+    # The template does not depend on the pictures.
+    assert len({r.rmse for r in read_results(file)}) == 1
+
+
+def test_the_command_says_what_is_wrong():
+    for options, word in ((["--views", "two"], "no list of whole numbers"), (["--subject", "x"], "subjects")):
+        done = CliRunner().invoke(main, ["views", *options])
+        assert done.exit_code == 2 and word in done.output
