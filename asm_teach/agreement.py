@@ -124,6 +124,8 @@ class Agreement:
         size = (values[..., 0].square().mean(2) + _FAINT**2).sqrt()
         values = values / (size[..., None, None] * SIDE)  # sums over a grid become means
         rows, slopes = values[..., 0], values[..., 1:]  # (M, N, K), (M, N, K, 2)
+        # A row keeps its size: what would only stretch it is no change.
+        slopes = slopes - rows[..., None] * (rows[..., None, :] @ slopes)
         weight = trust
         for _ in range(3):
             weight, apart, away = self._believe(rows, trust, weight)
