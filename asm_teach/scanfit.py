@@ -28,7 +28,8 @@ DENSE = Prior(
 )  # fmt: skip
 """The prior of a fit to a scan, where every vertex is seen: little is left for a prior to say."""
 
-REGISTERED_STEPS, RAW_STEPS = 36, 50
+REGISTERED_STEPS, RAW_STEPS = (36, 50), 50  # a registered mesh of many vertices shows more, and is given more
+_MANY = 6000
 _EARLY, _LATE = 10.0, 0.2  # noise in mm: how much the prior is listened to, at first and after a third of the steps
 _NARROW, _WIDER = 0.7, 1.4  # the Gaussians of a fit begin narrower than those of a new model, each wider than the last
 _UNITY = (1.0, 1e4)  # mm^2: how strongly the shares of a bone are drawn to sum to 1, at first and in the end
@@ -70,7 +71,8 @@ def fit_scan(
             Gaussians), "binding" (the bones' places; their Gaussians go with them). A static model has only motion.
         degrees: numbers a bone. 12 gives each a free matrix and no parent (`AffineSkinningModel`): for comparison.
         prior: standard deviations about the start; its `asymmetry` is not used here.
-        steps: number of iterations; 36 for a registered mesh and 50 for a raw one where none is given.
+        steps: number of iterations; for a registered mesh 36, or 50 beyond 6,000 vertices, and 50 for a raw
+            one where none is given.
         watch: called after each iteration with its `Record` and the model; may raise KeyboardInterrupt.
 
     Raises:
@@ -102,7 +104,8 @@ def fit_scan(
         target, weight = placed.target.to(fitted.vertices), placed.weight.to(fitted.vertices.device)
         if not warm_start:
             move_roots(fitted, target)
-        levels, steps = _levels(fitted, target.float(), weight), steps or REGISTERED_STEPS
+        levels = _levels(fitted, target.float(), weight)
+        steps = steps or REGISTERED_STEPS[len(target) > _MANY]
     else:
         rotation, shift = placed.rotation.to(fitted.vertices), placed.shift.to(fitted.vertices)
         if not warm_start:
