@@ -68,14 +68,14 @@ def zoom_views(progress: bool = True) -> list[View]:
 
 
 def compare_distances(head: Head, views: Sequence[View] | None = None, progress: bool = True) -> Zoom:
-    """Fit the adaptive model to each photograph alone and to all of them together.
+    """Fit the adaptive model to each photograph alone and to all of them together, taken with one lens.
 
     views: from near to far; None for the photographs of `zoom`. Raises AssetUnavailable where they are not here.
     """
     views = zoom_views(progress) if views is None else views
     model = AdaptiveSkinningModel(head.mesh, head.rig, 2)
     fits = tuple(fit_views(model, [view], progress=progress, device="cpu") for view in views)
-    together = fit_views(model, views, progress=progress, device="cpu")
+    together = fit_views(model, views, one_lens=True, progress=progress, device="cpu")
     return Zoom(
         names=tuple(view.name for view in views),
         alone=torch.tensor([_from_nose(head, fit, fit.cameras[0]) for fit in fits]),
