@@ -108,7 +108,7 @@ class Bundle:
     ) -> None:
         cameras = cameras.to(face.mesh.vertices)
         self.face, self.cameras, self.damping = face, cameras, 1e-3
-        diagonal = torch.tensor([math.hypot(*size) for size in cameras.sizes]).to(cameras.log_focal)
+        diagonal = cameras.log_focal.new_tensor([math.hypot(*size) for size in cameras.sizes])
         self._expected, self._spread = diagonal.log() + math.log(focal_prior[0]), focal_prior[1]
         free = torch.eye(NUMBERS * len(cameras)).to(cameras.log_focal)
         if one_lens:
