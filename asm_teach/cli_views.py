@@ -29,7 +29,7 @@ class Numbers(click.ParamType):
 @click.option("--model", "models", multiple=True, help="One of the models, by the name in the table; default: all.")
 @click.option("--size", type=click.IntRange(min=64), default=512, show_default=True, help="Of the pictures, pixels.")
 @click.option("--noise", type=float, default=1.5, show_default=True, help="Of the landmarks, pixels.")
-@click.option("--points", type=click.Choice(["68", "468"]), default="68", show_default=True, help="Landmarks.")
+@click.option("--points", type=click.Choice(["68", "468"]), default="468", show_default=True, help="Landmarks.")
 @click.option("--recompute", is_flag=True, help="Fit again what is in the cache.")
 @click.option("--zoom", is_flag=True, help="Instead: the distances of four photographs from 15 to 60 cm.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the results to this JSON file too.")

@@ -46,7 +46,7 @@ class Setting:
     seed: int
     size: int = 512
     noise: float = 1.5
-    points: int = 68
+    points: int = 468
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def settings(
     seeds: int = 3,
     size: int = 512,
     noise: float = 1.5,
-    points: int = 68,
+    points: int = 468,
     first: int = 0,
 ) -> list[Setting]:
     """All pictures of a table; `james` has two photographs, whatever else is asked for.
@@ -279,7 +279,7 @@ def run_views(
     models: Sequence[str] | None = None,
     size: int = 512,
     noise: float = 1.5,
-    points: int = 68,
+    points: int = 468,
     recompute: bool = False,
     output: Path | None = None,
     progress: bool = True,

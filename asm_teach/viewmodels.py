@@ -32,9 +32,9 @@ FOCAL_PRIOR = (1.2, 0.7)  # of `fit_views`: median and deviation of the logarith
 ENOUGH = 3  # pictures that are compared with each other, as in `fit_views`
 GIVEN_MODES = 80  # leading modes of a large population, those that the maker of the head would give
 FEW_PEOPLE = 200  # whose modes are all taken
-# How far the coefficients may go, in the deviations of the people the modes were learned from: the best for the scan
-# among powers of two, on pictures with a seed that is in no table (100; 4 and 8 of them). A stranger needs far more than
-# one deviation of some modes; that is what a model's own prior does not know.
+# How far the coefficients may go, in the deviations of the people the modes were learned from: the best for the
+# scan among powers of two, on pictures with a seed that is in no table (100; 4 and 8 of them). A stranger needs far
+# more than one deviation of some modes.
 REACH = {"given": 8.0, "learned": 64.0}
 
 
