@@ -90,12 +90,28 @@ class SkinnedFace:
             first, second = first + by, second + twice
         away = joint.deviations()[: len(first)]
         first = first + away
+        if adapts and joint.gaussians is not None:
+            first, beside = self._summed(first), self._summed(beside)
+            second = self._summed(self._summed(second).mT)
         second.diagonal().add_(1.0)
         if self._mirror is not None:
             mirror = self._mirror[:, : len(first)]
             first = first + (mirror.T @ (mirror @ away.float())).double()
             second += mirror.T @ mirror
         return first, second, beside
+
+    def _summed(self, by: Tensor) -> Tensor:
+        """Derivatives (u, ...) by the unknowns, where each bone's shares pi are made to sum to 1 after a step.
+
+        Of log pi_k then arrives x_k - sum_l pi_l x_l: what would make a bone stronger as a whole is taken back.
+        """
+        shares = self._joint.gaussians[..., 5].softmax(1)  # (J, K)
+        count = 6 * shares.numel()
+        place = len(by) - count + torch.arange(5, count, 6, device=by.device).view_as(shares)
+        by = by.clone()
+        part = by[place]
+        by[place] = part - shares.to(by).view(*shares.shape, *[1] * (by.ndim - 1)) * part.sum(1, keepdim=True)
+        return by
 
     def moved(self, step: Tensor) -> SkinnedFace:
         """The face after a step (u,)."""
