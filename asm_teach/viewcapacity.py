@@ -106,7 +106,7 @@ def pictures(head: Head, setting: Setting, progress: bool = True) -> Case:
 
 def take_on(head: Head, contender: Contender, case: Case, setting: Setting, progress: bool = False) -> Result:
     """Fit a model to pictures and measure it."""
-    fit = contender.fit(case.views, progress)
+    fit = contender.fit(case.views, setting.subject != PEOPLE, progress)
     figures = summarise(measure(case, head, fit.vertices).distances)
     four = (round(figures[name], 5) for name in ("mean", "median", "rmse", "p95"))
     return Result(setting, contender.name, contender.numbers, *four, round(fit.seconds, 2))

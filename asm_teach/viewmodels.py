@@ -32,10 +32,10 @@ FOCAL_PRIOR = (1.2, 0.7)  # of `fit_views`: median and deviation of the logarith
 ENOUGH = 3  # pictures that are compared with each other, as in `fit_views`
 GIVEN_MODES = 80  # leading modes of a large population, those that the maker of the head would give
 FEW_PEOPLE = 200  # whose modes are all taken
-# How far the coefficients may go, in the deviations of the people the modes were learned from: the best for the
-# scan among powers of two, on pictures with a seed that is in no table (100; 4 and 8 of them). A stranger needs far
-# more than one deviation of some modes.
-REACH = {"given": 8.0, "learned": 64.0}
+# How far the coefficients may go, in the deviations of the people the modes were learned from: for scans and for people
+# of the head itself, the best among powers of two, on pictures with a seed that is in no table (100; 4 and 8 of them).
+# A stranger needs far more than one deviation of some modes.
+REACH = {"linear, 80 modes": (8.0, 1.0), "linear, 199 modes": (64.0, 2.0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +47,16 @@ class PictureFit:
     seconds: float
 
 
-Fitter: TypeAlias = Callable[[Sequence[View], bool], PictureFit]
+Fitter: TypeAlias = Callable[[Sequence[View], bool, bool], PictureFit]
 
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """A model that is tried on pictures. numbers: what a fit may change of the face. fit: (views, progress) -> fit."""
+    """A model that is tried on pictures.
+
+    numbers: what a fit may change of the face. fit: (views, stranger, progress) -> fit; stranger: whether it is told
+    that the person is none of those that the head can make.
+    """
 
     name: str
     numbers: int
@@ -65,11 +69,9 @@ def view_contenders(head: Head, names: Sequence[str] | None = None) -> list[Cont
     Raises ValueError for a name that is not there.
     """
     makers = {
-        "mean template": lambda: Contender("mean template", 0, lambda views, progress: _template(head)),
-        "linear, 80 modes": lambda: _linear("linear, 80 modes", GIVEN_MODES, lambda: given_modes(head), REACH["given"]),
-        "linear, 199 modes": lambda: _linear(
-            "linear, 199 modes", FEW_PEOPLE - 1, lambda: learned_modes(head), REACH["learned"]
-        ),
+        "mean template": lambda: Contender("mean template", 0, lambda views, stranger, progress: _template(head)),
+        "linear, 80 modes": lambda: _linear("linear, 80 modes", GIVEN_MODES, lambda: given_modes(head)),
+        "linear, 199 modes": lambda: _linear("linear, 199 modes", FEW_PEOPLE - 1, lambda: learned_modes(head)),
         "static, painted": lambda: _skinned(
             "static, painted", StaticSkinningModel(head.mesh, head.hand_rig, head.hand_weights), 9
         ),
@@ -123,11 +125,11 @@ def fit_linear(
         return bundle.face.vertices(), bundle.cameras.cameras()
 
 
-def _linear(name: str, modes: int, learn: Callable[[], LinearMorphableModel], reach: float) -> Contender:
+def _linear(name: str, modes: int, learn: Callable[[], LinearMorphableModel]) -> Contender:
     learned = cache(learn)  # takes a while, and is not needed where the result is known already
 
-    def fit(views: Sequence[View], progress: bool) -> PictureFit:
-        model = learned()
+    def fit(views: Sequence[View], stranger: bool, progress: bool) -> PictureFit:
+        model, reach = learned(), REACH[name][0 if stranger else 1]
         start = time.process_time()
         vertices, cameras = fit_linear(model, views, reach, progress)
         return PictureFit(vertices, cameras, time.process_time() - start)
@@ -136,7 +138,7 @@ def _linear(name: str, modes: int, learn: Callable[[], LinearMorphableModel], re
 
 
 def _skinned(name: str, model: SkinnedModel, each: int) -> Contender:
-    def fit(views: Sequence[View], progress: bool) -> PictureFit:
+    def fit(views: Sequence[View], stranger: bool, progress: bool) -> PictureFit:
         start = time.process_time()
         found = fit_views(model, views, focal_prior=FOCAL_PRIOR, progress=progress, device="cpu")
         return PictureFit(found.vertices, found.cameras, time.process_time() - start)

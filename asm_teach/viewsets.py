@@ -27,7 +27,7 @@ from asm_teach.npz import load_npz
 from asm_teach.renderer import render
 from asm_teach.scans import load_scan
 from asm_teach.shading import lamp
-from asm_teach.subjects import real_face
+from asm_teach.subjects import real_face, scanned_face
 from asm_teach.views import View
 
 GAMMA = 2.2  # of a screen: a stored colour is the light to the power of 1 / GAMMA
@@ -135,13 +135,16 @@ def embedded_pictures(
 ) -> Case:
     """Pictures of a person sampled from a head (`Head.sample(seed)`) with the head's own skin.
 
+    Measured is the same area as on a scan (`scanned_face`); the head's part `face` reaches under the chin, where no
+    picture looks.
+
     Raises ValueError for a head without texture and as `rendered_case`.
     """
     person = head.sample(seed)
     ibug = head.landmarks.points(person.vertices, person.faces)
     dense = head.dense_landmarks.points(person.vertices, person.faces)
     return rendered_case(
-        person, ibug if points == 68 else dense[:points], ibug, person.part_vertices("face"),
+        person, ibug if points == 68 else dense[:points], ibug, scanned_face(head, "", person, ibug).area,
         views=views, seed=seed, size=size, noise=noise, name=f"embedded person {seed}", licence=head.licence,
     )  # fmt: skip
 

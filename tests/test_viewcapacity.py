@@ -45,7 +45,7 @@ class Puffed:
     def __init__(self):
         self.calls = 0
 
-    def __call__(self, views, progress):
+    def __call__(self, views, stranger, progress):
         self.calls += 1
         wave = self.calls * torch.sin(HEAD.mesh.vertices[:, :1] / 10)
         return PictureFit(HEAD.mesh.vertices + wave, (), 2.0)
