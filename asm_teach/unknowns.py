@@ -32,7 +32,8 @@ class Samples:
 class SkinnedFace:
     """A model's motions and Gaussians, with the prior on them, as unknowns of a `Bundle`.
 
-    The model as it is gives the start. It is not changed before `finish`. adapts: whether the Gaussians may move yet.
+    The model as it is gives the start. It is not changed before `finish`. adapts: whether the Gaussians may move yet;
+    a static model has none, and whatever it is told moves its bones alone.
     Samples are float32, whatever the model is, as the mesh is that others see.
     """
 
@@ -49,6 +50,10 @@ class SkinnedFace:
             bend = Bend.of(self.mesh, (1000 / len(rest)) ** 0.5 / prior.bending)
             self._bends = Pull(_chart(model), every, rest, torch.zeros_like(rest[:, 0]), bend, rest)
         self._mirror = None if prior.asymmetry is None else _mirror(model, prior.asymmetry)
+
+    @property
+    def _adapting(self) -> bool:
+        return self.adapts and isinstance(self.model, AdaptiveSkinningModel)
 
     def places(self, rows: Tensor, barycentric: Tensor | None = None) -> Samples:
         """Samples at vertices (n,), or inside triangles with corners (n, 3) and barycentric coordinates (n, 3)."""
@@ -75,7 +80,7 @@ class SkinnedFace:
 
     def system(self, demands: Sequence[tuple[Samples, Demand]]) -> tuple[Tensor, Tensor, Tensor]:
         """Half the derivatives by the unknowns (u,), (u, u), and by them and the cameras (u, m); priors included."""
-        joint, adapts = self._joint, self.adapts
+        joint, adapts = self._joint, self._adapting
         first = second = beside = 0
         for places, asked in demands:
             patches = [Patch(rows, asked.metric[rows]) for rows in places.patches]
@@ -90,7 +95,7 @@ class SkinnedFace:
             first, second = first + by, second + twice
         away = joint.deviations()[: len(first)]
         first = first + away
-        if adapts and joint.gaussians is not None:
+        if adapts:
             first, beside = self._summed(first), self._summed(beside)
             second = self._summed(self._summed(second).mT)
         second.diagonal().add_(1.0)
@@ -116,7 +121,7 @@ class SkinnedFace:
     def moved(self, step: Tensor) -> SkinnedFace:
         """The face after a step (u,)."""
         face = copy.copy(self)
-        face._joint = self._joint.after(step, self.adapts)
+        face._joint = self._joint.after(step, self._adapting)
         return face
 
     def finish(self) -> SkinnedModel:

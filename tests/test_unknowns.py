@@ -260,6 +260,17 @@ def test_a_step_leaves_the_face_it_started_from(name):
     torch.testing.assert_close(model().detach(), other.vertices(), atol=5e-4, rtol=0)
 
 
+def test_a_static_face_that_is_told_to_adapt_moves_its_bones():
+    """A bundle tells every face so."""
+    face = SkinnedFace(static(), PRIOR)
+    before = face.system(demands_of(face))
+    face.adapts = True
+    for found, expected in zip(face.system(demands_of(face)), before, strict=True):
+        assert torch.equal(found, expected)
+    step = 0.1 * noise(9 * BONES, seed=1)
+    assert not torch.equal(face.moved(step).vertices(), face.vertices())
+
+
 def test_shares_sum_to_one_after_every_step():
     face = SkinnedFace(adaptive(), PRIOR)
     face.adapts = True
