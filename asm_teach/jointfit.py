@@ -96,9 +96,9 @@ class JointFit:
 
     def after(self, step: Tensor, adapts: bool) -> JointFit:
         """The fit after a step (u,) of its unknowns; the shares of each bone are made to sum to 1."""
-        fit = copy.copy(self)
+        fit, adapts = copy.copy(self), adapts and self._adapts
         fit.motion, fit.gaussians = self._moved(step, adapts)
-        if adapts and fit.gaussians is not None:
+        if adapts:
             fit.gaussians = fit.gaussians.clone()
             fit.gaussians[..., 5] -= fit.gaussians[..., 5].logsumexp(1, keepdim=True)
         return fit

@@ -17,7 +17,7 @@ from asm_teach.mesh import Mesh
 from asm_teach.mixture import mixture_weights_reference
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.motion import Motion
-from asm_teach.pull import Bend, Pull
+from asm_teach.pull import Bend, Patch, Pull
 from asm_teach.skinning import linear_blend_skinning
 from asm_teach.transforms import Rig
 
@@ -289,3 +289,80 @@ def test_equations_change_neither_model_nor_pose():
     assert torch.equal(posed.vertices, vertices)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), before.parameters(), strict=True))
     assert all(p.grad is None for p in model.parameters())
+
+
+# --- directions that differ, points inside triangles, others beside
+
+
+def shuffled(seed: int = 20, size: int = 40) -> tuple[list[Patch], Tensor, Tensor]:
+    """A metric (V, 3, 3) for every vertex, in patches; and further unknowns (V, 3, 4) beside."""
+    root = noise(COUNT, 3, 3, seed=seed)
+    metric = root @ root.mT
+    order = torch.randperm(COUNT, generator=torch.Generator().manual_seed(seed))
+    return [Patch(rows, metric[rows].float()) for rows in order.split(size)], metric, noise(COUNT, 3, 4, seed=seed + 1)
+
+
+@pytest.mark.parametrize("gaussians", [True, False])
+def test_a_metric_of_each_vertex_mixes_the_rows_of_the_matrices(monkeypatch, gaussians):
+    """Against the dense Jacobian, with the part that other unknowns share."""
+    monkeypatch.setattr(gaussnewton, "_LEAST_SHARE", 0.0)
+    model = adaptive()
+    posed, (patches, metric, beside) = pose(model), shuffled()
+    by_matrices, by_gaussians = dense(model)
+    force = noise(COUNT, 3, seed=30)
+    found = equations(posed, force.float(), patches, gaussians, beside.float())
+    close(found.gram, torch.einsum("vxre,vxy,vysf->resf", by_matrices, metric, by_matrices), 2e-5)
+    close(found.by_matrices, torch.einsum("vxre,vx->re", by_matrices, force), 2e-5)
+    close(found.beside_matrices, torch.einsum("vxre,vxm->rem", by_matrices, beside), 2e-5)
+    if not gaussians:
+        assert found.mixed is found.curvature is found.beside_gaussians is None
+        return
+    close(found.mixed, torch.einsum("vxre,vxy,vyg->reg", by_matrices, metric, by_gaussians), 2e-5)
+    close(found.curvature, torch.einsum("vxg,vxy,vyh->gh", by_gaussians, metric, by_gaussians), 2e-5)
+    close(found.beside_gaussians, torch.einsum("vxg,vxm->gm", by_gaussians, beside), 2e-5)
+
+
+def test_the_same_weight_in_all_directions_is_a_weight():
+    """Weights (n,) and metrics (n, 3, 3) that are these weights times 1 give the same equations."""
+    model = adaptive()
+    posed, weight, force = pose(model), noise(COUNT, seed=3).abs().float(), noise(COUNT, 3, seed=4).float()
+    rows = torch.arange(COUNT).split(50)
+    plain = equations(posed, force, [Patch(r, weight[r]) for r in rows], True)
+    full = equations(posed, force, [Patch(r, weight[r, None, None] * torch.eye(3)) for r in rows], True)
+    for axis in range(3):
+        close(full.gram[axis, :, axis], plain.gram.double(), 1e-6)
+    assert full.gram[0, :, 1].abs().max() == 0
+    for name in ("mixed", "curvature", "by_gaussians", "by_matrices"):
+        close(getattr(full, name), getattr(plain, name).double(), 1e-6)
+
+
+def test_a_least_share_of_ones_own_leaves_the_slopes():
+    model = adaptive()
+    posed, (patches, _, _) = pose(model), shuffled()
+    force = noise(COUNT, 3, seed=30).float()
+    usual, rough = (equations(posed, force, patches, True, None, least) for least in (None, 0.3))
+    assert torch.equal(usual.by_gaussians, rough.by_gaussians) and torch.equal(usual.gram, rough.gram)
+    assert not torch.allclose(usual.curvature, rough.curvature, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", [adaptive, static])
+def test_points_inside_triangles_are_vertices_of_their_own(kind):
+    """At a corner they are that vertex; between, they have the weights of their own place on the chart."""
+    model = kind()
+    corners = MESH.faces[::20]
+    matrices = Motion.of(model).matrices(model.bind_points().detach().double(), model.rig)
+    gaussians = gaussians_of(model) if kind is adaptive else None
+    first = torch.tensor([[1.0, 0, 0]]).expand(len(corners), 3)
+    at = Posed(Points(model, corners, first), matrices, gaussians).vertices
+    torch.testing.assert_close(at, model()[corners[:, 0]].detach(), atol=2e-4, rtol=0)
+    inside = torch.tensor([[0.5, 0.2, 0.3]]).expand(len(corners), 3)
+    posed = Posed(Points(model, corners, inside), matrices, gaussians)
+    rest = torch.einsum("nc,ncx->nx", inside, MESH.vertices[corners]).double()
+    if kind is adaptive:
+        uv = torch.einsum("nc,ncx->nx", inside, model.uv[corners]).double()
+        parts = (model.bone_uv, model.mixture_logits, model.mixture_mean, model.mixture_factor)
+        weights = mixture_weights_reference(uv, *(part.detach().double() for part in parts))
+    else:
+        weights = torch.einsum("nc,ncj->nj", inside, model.weights()[corners]).double()
+    expected = linear_blend_skinning(rest, weights, matrices)
+    torch.testing.assert_close(posed.vertices.double(), expected, atol=2e-4, rtol=0)

@@ -383,3 +383,44 @@ def test_a_fit_on_any_device(device):
     joint.finish()
     assert energies[-1] < energies[0] and model().device.type == device.type
     torch.testing.assert_close(model().detach(), joint.pose(points).vertices, atol=5e-4, rtol=0)
+
+
+# --- as unknowns of something else
+
+
+def test_a_root_is_believed_in_where_cameras_move():
+    """Where the head is no prior knows; where cameras may move about it, it costs as any bone does."""
+    model = static()
+    with torch.no_grad():
+        model.translation[0, 0], model.rotation[0, 1] = 5.0, 0.1
+    free, rooted = (JointFit(model, ("motion",), DENSE, rooted=held).deviations() for held in (False, True))
+    assert not free.any()
+    expected = torch.zeros(len(RIG), 9).double()
+    expected[0, 0], expected[0, 4] = 5.0 / DENSE.translation, 0.1 / DENSE.rotation
+    torch.testing.assert_close(rooted.view(len(RIG), 9), expected, atol=1e-7, rtol=1e-6)
+
+
+@pytest.mark.parametrize("free", [("motion",), ("motion", "weights"), FREE], ids="-".join)
+def test_deviations_follow_a_step(free):
+    """Of a number by the step itself, in the prior's deviations; the shares but for their sum, which stays 1."""
+    joint = JointFit(adaptive(), free, DENSE, rooted=True)
+    size = len(joint.deviations())
+    assert not joint.deviations().any()
+    step = 0.05 * torch.randn(size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    other = joint.after(step, adapts=True)
+    moved, motions = other.deviations(), 9 * len(RIG)
+    torch.testing.assert_close(moved[:motions], step[:motions], atol=1e-9, rtol=1e-6)
+    if free == FREE:
+        apart = (moved - step)[motions:].view(len(RIG), 2, 6)
+        torch.testing.assert_close(apart[..., :5], torch.zeros_like(apart[..., :5]), atol=1e-9, rtol=0)
+        torch.testing.assert_close(apart[:, 0, 5], apart[:, 1, 5])  # one shift for all of a bone's
+        sums = other.gaussians[..., 5].exp().sum(1)
+        torch.testing.assert_close(sums, torch.ones_like(sums))
+    assert not joint.deviations().any() and other.model is joint.model
+
+
+def test_gaussians_wait_in_such_a_step_too():
+    joint = JointFit(adaptive(), FREE, DENSE, rooted=True)
+    other = joint.after(0.1 * torch.ones(9 * len(RIG)).double(), adapts=False)
+    assert torch.equal(other.gaussians, joint.gaussians)
+    assert other.motion.numbers().abs().min() > 0

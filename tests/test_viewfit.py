@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,14 +11,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from asm_teach import photofit
 from asm_teach.camera import Camera, look_at
 from asm_teach.data import load_head
 from asm_teach.fitting import Fit, Record, snapshot
 from asm_teach.landmarks import LandmarkSet
-from asm_teach.mesh import Mesh
+from asm_teach.mesh import Mesh, face_normals
 from asm_teach.metrics import scan_error
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.priors import Prior
+from asm_teach.renderer import render
 from asm_teach.viewfit import Cameras, View, fit_views, sight
 
 HEAD = load_head()
@@ -394,3 +397,103 @@ def test_landmarks_of_a_larger_picture_are_refused():
     view = photographs(PERSON)[0]
     with pytest.raises(ValueError, match="lie outside the picture of 480 x 480"):
         View(torch.zeros(480, 480, 3), view.landmarks)
+
+
+# --- the pictures themselves
+
+
+@functools.cache
+def pictures() -> tuple[View, ...]:
+    """The person in 160 x 200 pixels, each view in its own exposure, with the landmarks that it shows."""
+    points, views = DENSE.points(PERSON.vertices, PERSON.faces), []
+    normals = face_normals(PERSON.vertices, PERSON.faces[DENSE.faces])
+    for n, camera in enumerate(cameras(size=(160, 200))):
+        camera = replace(camera, focal=camera.focal / 4)
+        hidden = (normals * (camera.centre() - points)).sum(1) <= 0
+        image = (0.7 + 0.15 * n) * render(PERSON, camera, texture=HEAD.mesh.texture)[..., :3]
+        views.append(View(image, camera.project(points).where(~hidden[:, None], torch.nan)))
+    return tuple(views)
+
+
+@pytest.fixture
+def brief(monkeypatch) -> None:
+    """Two steps on one size of grid."""
+    monkeypatch.setattr(photofit, "SPACINGS", (2.5,))
+    monkeypatch.setattr(photofit, "STEPS", (2,))
+
+
+def test_pictures_have_their_say_after_the_landmarks(brief):
+    """The history goes on, the model and its watcher are at what was reached, and the lenses move."""
+    seen: list[Record] = []
+
+    def watch(record: Record, model: SkinnedModel) -> None:
+        seen.append(record)
+        assert isinstance(model, AdaptiveSkinningModel)
+
+    without, fit = (quick(adaptive(), pictures(), steps=20, photometric=p, watch=watch) for p in (False, None))
+    assert len(without.history) == 20 and len(fit.history) == 22 and seen == [*without.history, *fit.history]
+    assert [record.iteration for record in fit.history] == list(range(22))
+    seconds = [record.seconds for record in fit.history]
+    assert seconds == sorted(seconds)
+    assert math.isnan(fit.history[19].error) and 0 < fit.history[21].error < 5
+    assert fit.history[21].loss <= fit.history[20].loss
+    assert not torch.equal(fit.vertices, without.vertices)
+    assert torch.equal(fit.vertices, fit.model().detach()) and not fit.vertices.requires_grad
+    assert all(not torch.equal(a.focal, b.focal) for a, b in zip(fit.cameras, without.cameras, strict=True))
+
+
+def test_two_pictures_speak_only_when_they_are_asked(brief):
+    """A view without a picture does not count as one."""
+    views = [*pictures()[:2], View(None, pictures()[2].landmarks, size=(160, 200))]
+    assert len(quick(adaptive(), views, steps=3).history) == 3
+    fit = quick(adaptive(), views, steps=3, photometric=True)
+    assert len(fit.history) == 5 and len(fit.cameras) == 3
+    assert all(camera.focal.isfinite() for camera in fit.cameras)
+
+
+@pytest.mark.parametrize("given", [0, 1])
+def test_one_picture_cannot_agree_with_itself(given):
+    views = [
+        view if n < given else View(None, view.landmarks, size=(160, 200)) for n, view in enumerate(pictures())
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match=f"photometric: pictures are compared .* found {given}, give two"):
+        fit_views(adaptive(), views, photometric=True)
+
+
+def test_pictures_of_any_model_and_precision(brief):
+    model = static().double()
+    fit = quick(model, pictures(), steps=3)
+    assert fit.vertices.dtype == torch.float64 and len(fit.history) == 5
+    assert all(c.focal.dtype == c.rotation.dtype == torch.float64 for c in fit.cameras)
+    assert torch.equal(fit.model.weights(), model.weights())
+
+
+def test_stopped_among_the_pictures_a_fit_keeps_what_they_said(brief):
+    def stop(record: Record, model: SkinnedModel) -> None:
+        if record.iteration == 4:
+            raise KeyboardInterrupt
+
+    fit = quick(adaptive(), pictures(), steps=4, watch=stop)
+    assert fit.interrupted and len(fit.history) == 5 and not math.isnan(fit.history[4].error)
+    assert torch.equal(fit.vertices, fit.model().detach())
+    early = quick(adaptive(), pictures(), steps=6, watch=stop)
+    assert early.interrupted and len(early.history) == 5  # stopped among the landmarks: the pictures are not begun
+
+
+def test_mirrored_landmarks_are_refused_with_pictures_too():
+    views = list(pictures())
+    flipped = views[1].landmarks.clone()
+    flipped[:, 0] = 160 - flipped[:, 0]
+    views[1] = replace(views[1], landmarks=flipped)
+    with pytest.raises(ValueError, match="view 2: landmarks: they are those of a mirrored face"):
+        fit_views(adaptive(), views)
+
+
+def test_one_lens_is_one_share_of_each_pictures_diagonal(brief):
+    """Through both halves of a fit, with pictures of two sizes."""
+    views = list(pictures())
+    small = torch.nn.functional.avg_pool2d(views[0].image.permute(2, 0, 1), 2).permute(1, 2, 0)
+    views[0] = View(small, views[0].landmarks / 2)
+    fit = quick(adaptive(), views, steps=5, one_lens=True)
+    shares = torch.stack([c.focal / math.hypot(*c.size) for c in fit.cameras])
+    torch.testing.assert_close(shares, shares[:1].expand(3), rtol=1e-4, atol=0)
