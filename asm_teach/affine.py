@@ -76,9 +76,7 @@ class AffineMotion:
 
     def moved(self, step: Tensor) -> AffineMotion:
         """The motion after a step (J, 12)."""
-        return AffineMotion(
-            self.translation + step[:, :3], self.linear + step[:, 3:].unflatten(1, (3, 3)), self.placed
-        )
+        return AffineMotion(self.translation + step[:, :3], self.linear + step[:, 3:].unflatten(1, (3, 3)), self.placed)
 
     def matrices(self, points: Tensor, rig: Rig) -> Tensor:
         """The matrices S, (J, 3, 4)."""
@@ -101,9 +99,7 @@ class AffineMotion:
     def about(self, old: Tensor, new: Tensor) -> AffineMotion:
         """The motion that does the same with the bones bound at points `new` (J, 3) instead of `old`."""
         away = old - new
-        return AffineMotion(
-            self.translation + away - (self.linear @ away[..., None])[..., 0], self.linear, self.placed
-        )
+        return AffineMotion(self.translation + away - (self.linear @ away[..., None])[..., 0], self.linear, self.placed)
 
     @torch.no_grad()
     def give_to(self, model: AffineSkinningModel) -> None:

@@ -61,16 +61,13 @@ class Mesh:
         check_points(self.vertices, "vertices", 3)
         check_polygons(self.faces, "faces", 3, len(self.vertices), "vertices")
         if len(self.faces) == 0:
-            raise ValueError(
-                "faces is empty: a mesh needs at least one triangle; a point cloud is not a mesh"
-            )
+            raise ValueError("faces is empty: a mesh needs at least one triangle; a point cloud is not a mesh")
         if self.quads is not None:
             check_polygons(self.quads, "quads", 4, len(self.vertices), "vertices")
         self._check_uv()
         if self.texture is not None and (self.texture.ndim != 3 or self.texture.shape[-1] != 3):
             raise ValueError(
-                f"texture has shape {tuple(self.texture.shape)}: give (H, W, 3), a picture with "
-                "values from 0 to 1"
+                f"texture has shape {tuple(self.texture.shape)}: give (H, W, 3), a picture with values from 0 to 1"
             )
         for name, indices in self.parts.items():
             check_indices(indices, f"parts[{name!r}]", len(self.faces), "faces")

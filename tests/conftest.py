@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -47,6 +49,16 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def fake_mediapipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A stand-in for MediaPipe, as `import mediapipe` finds it; also checks that every detector was closed."""
+    from .fake_mediapipe import Detector, module
+
+    monkeypatch.setitem(sys.modules, "mediapipe", module())
+    yield sys.modules[Detector.__module__]
+    assert Detector.opened == 0
 
 
 # Every run ends with a list of what was skipped and why. With ASM_TEACH_STRICT_SKIPS=1, as in .ci/run, a skip

@@ -7,13 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from asm_teach import cli
 
-
-def _run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.main, list(arguments))
+from .command import one_line, run
 
 
 @pytest.fixture
@@ -24,17 +21,8 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def _one_line(result: Result) -> str:
-    """The message of a failed command, which is one line on stderr, with exit code 2 and no traceback."""
-    assert result.exit_code == 2, result.output
-    assert isinstance(result.exception, SystemExit)
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: ")
-    return line
-
-
 def test_help_names_every_command() -> None:
-    result = _run("--help")
+    result = run("--help")
     assert result.exit_code == 0
     for name in ("lab", "demo", "data", "fit-scan", "fit-views"):
         assert f"\n  {name} " in result.output
@@ -42,7 +30,7 @@ def test_help_names_every_command() -> None:
 
 @pytest.mark.parametrize("name", ["lab", "demo", "data", "fit-scan", "fit-views"])
 def test_every_command_explains_itself(name: str) -> None:
-    result = _run(name, "--help")
+    result = run(name, "--help")
     assert result.exit_code == 0
     assert result.output.startswith(f"Usage: main {name}")
 
@@ -53,12 +41,12 @@ def test_help_does_not_wait_for_torch() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, FileNotFoundError, ConnectionError])
-def test_an_error_of_the_package_is_one_line(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_package_isone_line(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise error("the scan has no faces:\n   give a mesh")
 
     monkeypatch.setattr("asm_teach.assets.list_assets", broken)
-    assert _one_line(_run("data")) == "Error: the scan has no faces: give a mesh"
+    assert one_line(run("data")) == "Error: the scan has no faces: give a mesh"
 
 
 def test_a_mistake_in_the_code_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +54,7 @@ def test_a_mistake_in_the_code_is_not_hidden(monkeypatch: pytest.MonkeyPatch) ->
         raise KeyError("a bug")
 
     monkeypatch.setattr("asm_teach.assets.list_assets", broken)
-    assert isinstance(_run("data").exception, KeyError)
+    assert isinstance(run("data").exception, KeyError)
 
 
 # ---- lab
@@ -114,23 +102,23 @@ def test_lab_without_a_display_prints_the_address(monkeypatch: pytest.MonkeyPatc
     started: list[list[str]] = []
     monkeypatch.setattr(cli, "_run_to_its_end", lambda command: started.append(list(command)) or 0)
     monkeypatch.setattr(cli, "has_display", lambda: False)
-    result = _run("lab", "--port=8890")
+    result = run("lab", "--port=8890")
     assert result.exit_code == 0, result.output
     assert "Open the address" in result.output
     assert "--no-browser" in started[0]
     assert started[0][-1] == "--port=8890"
-    _run("lab", "--browser")
+    run("lab", "--browser")
     assert "--no-browser" not in started[1]
 
 
 def test_lab_hands_on_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "lab_command", lambda *_, **__: [sys.executable, "-c", "raise SystemExit(3)"])
-    assert _run("lab").exit_code == 3
+    assert run("lab").exit_code == 3
 
 
 def test_lab_without_the_notebooks_says_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "START", Path("notebooks/no_such.ipynb"))
-    assert "clone it and type `make lab` there" in _one_line(_run("lab"))
+    assert "clone it and type `make lab` there" in one_line(run("lab"))
 
 
 # ---- data
@@ -139,7 +127,7 @@ def test_lab_without_the_notebooks_says_where_they_are(monkeypatch: pytest.Monke
 def test_data_lists_every_asset_with_licence_size_and_place(empty_cache: Path) -> None:
     from asm_teach.assets import list_assets
 
-    result = _run("data")
+    result = run("data")
     assert result.exit_code == 0
     rows = list_assets()
     assert len(rows) > 1
@@ -153,7 +141,7 @@ def test_data_lists_every_asset_with_licence_size_and_place(empty_cache: Path) -
 def test_data_fetches_what_is_named(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched: list[str] = []
     monkeypatch.setattr("asm_teach.assets.fetch", lambda name: fetched.append(name) or empty_cache / name)
-    result = _run("data", "james", "london")
+    result = run("data", "james", "london")
     assert result.exit_code == 0
     assert fetched == ["james", "london"]
     assert f"james: {empty_cache / 'james'}" in result.output
@@ -168,11 +156,11 @@ def test_data_refuses_a_file_with_another_checksum(tmp_path: Path, monkeypatch: 
     for file in _sources()["assets"]["mediapipe-canonical"]["files"]:
         (folder / file["name"]).write_text("another file")
     monkeypatch.setenv("ASM_TEACH_MIRROR", str(tmp_path))
-    assert "checksum" in _one_line(_run("data", "mediapipe-canonical"))
+    assert "checksum" in one_line(run("data", "mediapipe-canonical"))
 
 
 def test_data_of_an_unknown_name_lists_the_names(empty_cache: Path) -> None:
-    assert "james" in _one_line(_run("data", "jane"))
+    assert "james" in one_line(run("data", "jane"))
 
 
 # ---- tables
@@ -181,7 +169,7 @@ def test_data_of_an_unknown_name_lists_the_names(empty_cache: Path) -> None:
 def test_capacity_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, object]] = []
     monkeypatch.setattr("asm_teach.capacity.run_capacity", lambda **options: calls.append(options))
-    assert _run("capacity", "--people", "2", "--scan", "james", "--quick").exit_code == 0
+    assert run("capacity", "--people", "2", "--scan", "james", "--quick").exit_code == 0
     assert (calls[0]["people"], calls[0]["scans"], calls[0]["quick"]) == (2, ("james",), True)
 
 
@@ -191,7 +179,7 @@ def test_capacity_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_demo_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, object]] = []
     monkeypatch.setattr("asm_teach.demo.run_demo", lambda **options: calls.append(options))
-    assert _run("demo").exit_code == 0
-    assert _run("demo", "--only", "a", "--device", "cpu", "--seed", "7").exit_code == 0
+    assert run("demo").exit_code == 0
+    assert run("demo", "--only", "a", "--device", "cpu", "--seed", "7").exit_code == 0
     assert calls == [{"only": None, "device": "auto", "seed": 0}, {"only": "a", "device": "cpu", "seed": 7}]
-    assert _run("demo", "--only", "c").exit_code == 2
+    assert run("demo", "--only", "c").exit_code == 2

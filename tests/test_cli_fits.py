@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from asm_teach import cli, scanfit, viewfit
+from asm_teach import scanfit, viewfit
 from asm_teach.assets import data_dir
 from asm_teach.camera import look_at
 from asm_teach.data import load_head
@@ -26,19 +25,7 @@ from asm_teach.npz import load_npz
 from asm_teach.scans import load_photographs, load_scan
 from asm_teach.storage import load_model
 
-
-def _run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
-
-
-def _one_line(result: Result) -> str:
-    """The message of a failed command, which is one line on stderr, with exit code 2 and no traceback."""
-    assert result.exit_code == 2, result.output
-    assert isinstance(result.exception, SystemExit)
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: ")
-    return line
-
+from .command import one_line, run
 
 # ---- photographs
 
@@ -79,7 +66,7 @@ def spied(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
 
 def test_fit_views_writes_a_mesh_of_the_template(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:
     output = tmp_path / "fit.ply"
-    result = _run("fit-views", *photographs, "-o", output, "--device", "cpu")
+    result = run("fit-views", *photographs, "-o", output, "--device", "cpu")
     assert result.exit_code == 0, result.output
     for photograph in photographs:
         assert f"{photograph.name}: focal length" in result.output
@@ -93,11 +80,11 @@ def test_fit_views_writes_a_mesh_of_the_template(photographs: list[Path], tmp_pa
 
 def test_fit_views_can_be_saved_and_gone_on_with(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:
     saved = tmp_path / "person.npz"
-    first = _run("fit-views", *photographs, "--save", saved, "-o", tmp_path / "a.obj", "--steps", 15, "--device", "cpu")
+    first = run("fit-views", *photographs, "--save", saved, "-o", tmp_path / "a.obj", "--steps", 15, "--device", "cpu")
     assert first.exit_code == 0, first.output
     assert f"wrote {saved}; --resume {saved} goes on from there" in first.output
     assert spied[0]["steps"] == 15
-    second = _run("fit-views", *photographs, "--resume", saved, "-o", tmp_path / "b.obj", "--device", "cpu")
+    second = run("fit-views", *photographs, "--resume", saved, "-o", tmp_path / "b.obj", "--device", "cpu")
     assert second.exit_code == 0, second.output
     assert spied[1]["warm_start"] is True
     begun = load_model(saved)
@@ -108,15 +95,15 @@ def test_fit_views_can_be_saved_and_gone_on_with(photographs: list[Path], tmp_pa
 def test_fit_views_takes_a_model_of_ones_own(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:
     """Of a prepared head; it starts at rest, whatever motion the file holds."""
     saved = tmp_path / "m.npz"
-    _run("fit-views", *photographs, "--save", saved, "-o", tmp_path / "a.obj", "--head", "soma", "--device", "cpu")
-    result = _run("fit-views", *photographs, "--model", saved, "-o", tmp_path / "b.obj", "--device", "cpu")
+    run("fit-views", *photographs, "--save", saved, "-o", tmp_path / "a.obj", "--head", "soma", "--device", "cpu")
+    result = run("fit-views", *photographs, "--model", saved, "-o", tmp_path / "b.obj", "--device", "cpu")
     assert result.exit_code == 0, result.output
     assert spied[1]["warm_start"] is False
     assert len(read_mesh(tmp_path / "b.obj").vertices) == len(load_head("soma").mesh.vertices)
-    line = _one_line(_run("fit-views", *photographs, "--model", saved, "--resume", saved))
+    line = one_line(run("fit-views", *photographs, "--model", saved, "--resume", saved))
     assert "--model and --resume both name the model to begin with" in line
     scan = photographs[0].with_suffix(".npz")  # arrays, but no model
-    assert "holds arrays, but no asm_teach model" in _one_line(_run("fit-views", *photographs, "--resume", scan))
+    assert "holds arrays, but no asm_teach model" in one_line(run("fit-views", *photographs, "--resume", scan))
 
 
 def test_fit_views_takes_a_set_of_ones_own(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:
@@ -127,7 +114,7 @@ def test_fit_views_takes_a_set_of_ones_own(photographs: list[Path], tmp_path: Pa
         np.savez(path.with_suffix(".npz"), landmarks=points[[8, 27, 30, 33, 36, 39, 42, 45, 48, 51, 54, 57]])
     own = tmp_path / "set.npz"
     np.savez(own, faces=chosen.faces.numpy(), barycentric=chosen.barycentric.numpy())
-    result = _run("fit-views", *photographs, "--embedding", own, "-o", tmp_path / "a.obj", "--device", "cpu")
+    result = run("fit-views", *photographs, "--embedding", own, "-o", tmp_path / "a.obj", "--device", "cpu")
     assert result.exit_code == 0, result.output
     assert all(torch.equal(view.embedding.faces, chosen.faces) for view in spied[0]["views"])
 
@@ -145,7 +132,7 @@ def test_fit_views_says_what_is_to_be_said_once(
         return Fit(model, model(), (camera,), interrupted=True, notes=(*before(model, views), "And this."))
 
     monkeypatch.setattr(viewfit, "fit_views", fit)
-    result = _run("fit-views", photographs[0], "-o", tmp_path / "a.obj")
+    result = run("fit-views", photographs[0], "-o", tmp_path / "a.obj")
     assert result.exit_code == 0, result.output
     assert result.output.count(one) == 1 and result.output.count("And this.") == 1
     assert result.output.index(one) < result.output.index("focal length") < result.output.index("And this.")
@@ -156,45 +143,37 @@ def test_fit_views_of_swapped_landmarks_names_the_picture(photographs: list[Path
     beside = photographs[1].with_suffix(".npz")
     points = load_npz(beside)["landmarks"]
     np.savez(beside, landmarks=np.stack([400 - points[:, 0], points[:, 1]], 1))
-    line = _one_line(_run("fit-views", *photographs))
+    line = one_line(run("fit-views", *photographs))
     assert "view1.png: landmarks: they are those of a mirrored face: left and right are swapped" in line
 
 
 def test_fit_views_without_landmarks_says_what_is_missing(photographs: list[Path]) -> None:
     photographs[1].with_suffix(".npz").unlink()
-    line = _one_line(_run("fit-views", *photographs))
+    line = one_line(run("fit-views", *photographs))
     assert "view1.png: to find its landmarks MediaPipe 0.10.14 is needed" in line
     assert "pip install 'asm_teach[photos]'" in line and "into a file beside the picture" in line
 
 
-@pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = importlib.util.spec_from_file_location("fake_mediapipe", Path(__file__).with_name("fake_mediapipe.py"))
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    monkeypatch.setitem(sys.modules, "mediapipe", made.module())
-
-
-def test_fit_views_of_a_picture_without_a_face_names_it(photographs: list[Path], stand_in: None) -> None:
+def test_fit_views_of_a_picture_without_a_face_names_it(photographs: list[Path], fake_mediapipe: ModuleType) -> None:
     photographs[1].with_suffix(".npz").unlink()
-    assert "view1.png: no face was found in it; give a picture" in _one_line(_run("fit-views", *photographs))
-    line = _one_line(_run("fit-views", "--find", *photographs))  # the files that stand there are not read
+    assert "view1.png: no face was found in it; give a picture" in one_line(run("fit-views", *photographs))
+    line = one_line(run("fit-views", "--find", *photographs))  # the files that stand there are not read
     assert "view0.png: no face was found in it" in line
 
 
 def test_fit_views_needs_the_array_by_its_name(photographs: list[Path]) -> None:
     np.savez(photographs[0].with_suffix(".npz"), points=np.zeros((68, 2)))
-    assert "view0.npz: no array `landmarks` in it, but points" in _one_line(_run("fit-views", photographs[0]))
+    assert "view0.npz: no array `landmarks` in it, but points" in one_line(run("fit-views", photographs[0]))
 
 
 def test_fit_views_of_a_text_file_called_npz(photographs: list[Path]) -> None:
     photographs[0].with_suffix(".npz").write_text("68 points\n")
-    assert "this is not a whole .npz file" in _one_line(_run("fit-views", photographs[0]))
+    assert "this is not a whole .npz file" in one_line(run("fit-views", photographs[0]))
 
 
 def test_fit_views_of_a_file_that_is_no_picture(photographs: list[Path]) -> None:
     photographs[0].write_text("not a picture")
-    assert "cannot be read as a picture" in _one_line(_run("fit-views", photographs[0]))
+    assert "cannot be read as a picture" in one_line(run("fit-views", photographs[0]))
 
 
 def _as_files(folder: Path, name: str) -> list[Path]:
@@ -226,7 +205,7 @@ def test_fit_views_of_real_photographs(
 ) -> None:
     paths = _as_files(tmp_path, name)
     assert len(paths) == count
-    result = _run("fit-views", *paths, "-o", tmp_path / "fit.glb", "--device", "cpu")
+    result = run("fit-views", *paths, "-o", tmp_path / "fit.glb", "--device", "cpu")
     assert result.exit_code == 0, result.output
     assert [view.name for view in spied[0]["views"]] == [path.name for path in paths]
     if note is None:
@@ -251,7 +230,7 @@ def test_fit_scan_prints_errors_and_writes_the_mesh(tmp_path: Path, monkeypatch:
     scan, output = tmp_path / "scan.obj", tmp_path / "fit.obj"
     person = load_head("makehuman").sample(5)
     person.with_vertices(person.vertices / 1000).write(scan)
-    result = _run("fit-scan", str(scan), "-o", str(output), "--device", "cpu")
+    result = run("fit-scan", str(scan), "-o", str(output), "--device", "cpu")
     assert result.exit_code == 0, result.output
     first, last = _distances(result.output)
     assert last < first / 2 and "taken to be in metres" in result.output
@@ -265,11 +244,11 @@ def test_a_new_head_is_prepared_and_fitted_to_a_raw_scan(tmp_path: Path, monkeyp
     replace(soma.mesh, uv=None).write(mesh)
     corners = soma.landmarks.nearest_vertices(soma.mesh.faces).tolist()
     marks.write_text(json.dumps({str(k): corners[k] for k in (8, 27, 30, 33, 36, 39, 42, 45, 48, 51, 54, 57)}))
-    result = _run("prepare", str(mesh), str(marks), "-o", str(model))
+    result = run("prepare", str(mesh), str(marks), "-o", str(model))
     assert result.exit_code == 0, result.output
     assert "84 bones" in result.output and model.is_file()
     load_head("makehuman").sample(5).write(scan)
-    result = _run("fit-scan", str(scan), "--model", str(model), "-o", str(tmp_path / "fit.ply"), "--device", "cpu")
+    result = run("fit-scan", str(scan), "--model", str(model), "-o", str(tmp_path / "fit.ply"), "--device", "cpu")
     assert result.exit_code == 0, result.output
     first, last = _distances(result.output)
     assert last < first
@@ -278,10 +257,10 @@ def test_a_new_head_is_prepared_and_fitted_to_a_raw_scan(tmp_path: Path, monkeyp
 def test_fit_scan_of_a_truncated_file(tmp_path: Path) -> None:
     scan = tmp_path / "scan.obj"
     scan.write_text("v 0 0 0\nv 1 0 0\nf 1 2 3\n")
-    _one_line(_run("fit-scan", str(scan)))
+    one_line(run("fit-scan", str(scan)))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    result = _run("fit-scan", str(tmp_path / "none.obj"))
+    result = run("fit-scan", str(tmp_path / "none.obj"))
     assert result.exit_code == 2
     assert "does not exist" in result.stderr

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -12,17 +10,6 @@ import pytest
 import torch
 
 from asm_teach.facepoints import find_landmarks
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The stand-in, as `import mediapipe` finds it; also checks that every detector was closed."""
-    spec = importlib.util.spec_from_file_location("fake_mediapipe", Path(__file__).with_name("fake_mediapipe.py"))
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    monkeypatch.setitem(sys.modules, "mediapipe", made.module())
-    yield made
-    assert made.Detector.opened == 0
 
 
 def grey(height: int = 400, width: int = 600) -> np.ndarray:
@@ -33,48 +20,48 @@ def quiet(note: str) -> None:
     raise AssertionError(f"nothing was to be said, but: {note}")
 
 
-def test_points_are_pixels_of_the_picture_whatever_the_framing(fake: ModuleType) -> None:
+def test_points_are_pixels_of_the_picture_whatever_the_framing(fake_mediapipe: ModuleType) -> None:
     """One framing of the seven is 20 pixels off, as can happen: the median passes over it."""
     picture = grey()
-    expected = fake.paint(picture, 250, 90, 140, 190)
+    expected = fake_mediapipe.paint(picture, 250, 90, 140, 190)
     found = find_landmarks(torch.from_numpy(picture), say=quiet)
     assert found.shape == (478, 2) and found.dtype == torch.float32
     assert np.abs(found.numpy() - expected).max() < 1e-3
 
 
-def test_a_face_at_the_edge_and_one_that_fills_the_picture(fake: ModuleType) -> None:
+def test_a_face_at_the_edge_and_one_that_fills_the_picture(fake_mediapipe: ModuleType) -> None:
     picture = grey()
-    expected = fake.paint(picture, 0, 240, 120, 160)
+    expected = fake_mediapipe.paint(picture, 0, 240, 120, 160)
     assert np.abs(find_landmarks(torch.from_numpy(picture), say=quiet).numpy() - expected).max() < 1e-3
     picture = grey(200, 160)
-    expected = fake.paint(picture, 0, 0, 160, 200)
+    expected = fake_mediapipe.paint(picture, 0, 0, 160, 200)
     assert np.abs(find_landmarks(torch.from_numpy(picture), say=quiet).numpy() - expected).max() < 1e-3
 
 
-def test_of_several_faces_the_largest_is_taken_and_that_is_said(fake: ModuleType) -> None:
+def test_of_several_faces_the_largest_is_taken_and_that_is_said(fake_mediapipe: ModuleType) -> None:
     picture, said = grey(), []
-    fake.paint(picture, 40, 100, 100, 120)
-    expected = fake.paint(picture, 200, 100, 130, 150, colour=1)
-    fake.paint(picture, 400, 100, 100, 120, colour=2)
+    fake_mediapipe.paint(picture, 40, 100, 100, 120)
+    expected = fake_mediapipe.paint(picture, 200, 100, 130, 150, colour=1)
+    fake_mediapipe.paint(picture, 400, 100, 100, 120, colour=2)
     found = find_landmarks(torch.from_numpy(picture), "party.jpg", said.append)
     assert said == ["party.jpg: 3 faces were found; the largest is used"]
     assert np.abs(found.numpy() - expected).max() < 1e-3
 
 
-def test_a_small_face_is_looked_for_too(fake: ModuleType) -> None:
+def test_a_small_face_is_looked_for_too(fake_mediapipe: ModuleType) -> None:
     """Too small for the face mesh in the whole picture; the detector of distant faces tells it where to look."""
     picture = grey(800, 1200)
-    expected = fake.paint(picture, 700, 300, 90, 110)
+    expected = fake_mediapipe.paint(picture, 700, 300, 90, 110)
     assert np.abs(find_landmarks(torch.from_numpy(picture), say=quiet).numpy() - expected).max() < 1e-3
 
 
-def test_no_face_is_an_error_that_names_the_picture(fake: ModuleType) -> None:
+def test_no_face_is_an_error_that_names_the_picture(fake_mediapipe: ModuleType) -> None:
     with pytest.raises(ValueError, match="^wall.jpg: no face was found in it; give a picture in which one face is"):
         find_landmarks(torch.from_numpy(grey()), "wall.jpg")
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4, 3)), torch.zeros(4, 4), torch.zeros(4, 4, 3, dtype=torch.uint8)])
-def test_what_is_no_picture_is_refused(fake: ModuleType, image: object) -> None:
+def test_what_is_no_picture_is_refused(fake_mediapipe: ModuleType, image: object) -> None:
     with pytest.raises(ValueError, match=r"image: expected a float tensor \(H, W, 3\)"):
         find_landmarks(image)
 
