@@ -75,9 +75,7 @@ class SkinnedModel(nn.Module):
 
         Raises ValueError for a bone that is not there, wrong shapes, NaN, and scales that are not positive.
         """
-        j = self.rig.index(bone) if isinstance(bone, str) else bone
-        if not 0 <= j < len(self.rig):
-            raise ValueError(f"bone: there is no bone {bone}; this rig has 0 to {len(self.rig) - 1}")
+        j = self.rig.index(bone)
         parts = {"translation": translation, "rotation": rotation, "scale": scale}
         new = {k: torch.as_tensor(v).to(self.vertices) for k, v in parts.items() if v is not None}
         for name, value in new.items():

@@ -6,6 +6,7 @@ An affine map is a (3, 4) matrix ``[A | t]`` that acts on column vectors: ``x ->
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -73,15 +74,13 @@ class Rig:
     def __len__(self) -> int:
         return len(self.names)
 
-    def index(self, name: str) -> int:
-        """The index of the bone called `name`.
+    def index(self, bone: int | str) -> int:
+        """The index of a bone given by name or by index.
 
         Raises:
             ValueError: there is no such bone.
         """
-        if name not in self.names:
-            raise ValueError(f"name: the rig has no bone called {name!r}; it has {', '.join(self.names)}")
-        return self.names.index(name)
+        return bone_index(self.names, bone)
 
     @cached_property
     def levels(self) -> tuple[Tensor, ...]:
@@ -100,6 +99,21 @@ class Rig:
 
         parents = self.parents.to(device)
         return replace(self, parents=parents, uv=move(self.uv), positions=move(self.positions))
+
+
+def bone_index(names: Sequence[str], bone: int | str) -> int:
+    """The index of the bone, given by name or by index, among names.
+
+    Raises:
+        ValueError: there is no such bone.
+    """
+    if isinstance(bone, str):
+        if bone not in names:
+            raise ValueError(f"bone: the rig has no bone called {bone!r}; it has {', '.join(names)}")
+        return list(names).index(bone)
+    if not 0 <= bone < len(names):
+        raise ValueError(f"bone: there is no bone {bone}; this rig has 0 to {len(names) - 1}")
+    return int(bone)
 
 
 def _find_cycle(parents: list[int]) -> list[int]:
