@@ -1,0 +1,330 @@
+// The face chart: triangles in colour, and on them ellipses and points that a pointer or the keyboard can move.
+//
+// The kernel owns the state. What a person drags is drawn at once from `local` and sent as the trait `edit`, once a
+// frame; ipywidgets keeps one message under way and merges the later ones, and an edit carries every item still
+// unanswered, so the last value always arrives. The kernel answers with `done`, the number of the edit it has applied.
+
+const SVG = "http://www.w3.org/2000/svg";
+const GREY = 0xff9e9e9e; // a value that is no number
+const REACH = 26; // pixels: no handle comes nearer to its centre, however small the ellipse
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const MOVE = "Arrow keys move, Shift with arrows stretches, Alt with arrows turns.";
+
+function add(parent, tag, attributes = {}, text = "") {
+  const node = document.createElementNS(tag === "div" || tag === "button" || tag === "canvas" ? "http://www.w3.org/1999/xhtml" : SVG, tag);
+  set(node, attributes).textContent = text;
+  return parent.appendChild(node);
+}
+
+function set(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
+const bytes = (view, Kind) => new Kind(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
+
+class Chart {
+  constructor(model, root) {
+    this.model = model;
+    this.size = model.get("size");
+    this.window = { u: 0.5, v: 0.5, span: 1.04 }; // what part of the chart is seen
+    this.local = {}; // item -> values not yet answered by the kernel
+    this.sent = model.get("done");
+    this.frame = 0;
+    this.uv = bytes(model.get("uv"), Float32Array);
+    this.faces = bytes(model.get("faces"), Uint32Array);
+    root.classList.add("asm-chart");
+    root.setAttribute("data-lm-suppress-shortcuts", "true"); // else JupyterLab takes the arrow keys
+    const bar = add(root, "div", { class: "asm-chart-bar", role: "group", "aria-label": "part of the chart that is seen" });
+    const button = (text, name, act) => add(bar, "button", { type: "button", "aria-label": name, title: name }, text).addEventListener("click", act);
+    button("−", "show more of the chart", () => this.zoom(1.5));
+    button("+", "show less of the chart, larger", () => this.zoom(1 / 1.5));
+    button("Whole chart", "show the whole chart", () => this.zoom(Infinity));
+    const stage = add(root, "div", { class: "asm-chart-stage", style: `width:${this.size}px;height:${this.size}px` });
+    const pixels = Math.round(this.size * Math.min(window.devicePixelRatio || 1, 2));
+    this.canvases = ["colours", "lines"].map((name) => add(stage, "canvas", { class: `asm-chart-${name}`, width: pixels, height: pixels, "aria-hidden": "true" }));
+    this.svg = add(stage, "svg", { viewBox: `0 0 ${this.size} ${this.size}`, role: "group", "aria-label": model.get("label") });
+    this.svg.addEventListener("pointermove", (e) => e.buttons === 0 && this.hover(this.place(e)));
+    this.svg.addEventListener("pointerleave", () => this.hover([]));
+    this.svg.addEventListener("click", (e) => this.click(e));
+    for (const name of ["ellipses", "points", "dots", "selected", "chosen", "triangle", "segment", "label"]) {
+      model.on(`change:${name}`, () => this.soon("draw"));
+    }
+    model.on("change:values", () => this.soon("paint"));
+    model.on("change:done", () => this.answered());
+    this.zoom(1);
+  }
+
+  // -- places --------------------------------------------------------------------------------------------
+
+  x(u) { return ((u - this.window.u) / this.window.span + 0.5) * this.size; }
+  y(v) { return (0.5 - (v - this.window.v) / this.window.span) * this.size; }
+
+  place(e) { // of a pointer, on the chart
+    const box = this.svg.getBoundingClientRect();
+    const [right, up] = [(e.clientX - box.left) / box.width - 0.5, 0.5 - (e.clientY - box.top) / box.height];
+    return [this.window.u + right * this.window.span, this.window.v + up * this.window.span];
+  }
+
+  zoom(factor) {
+    const item = this.item(`e${this.model.get("selected")}`) || this.item(this.model.get("moves_on_click")) || this.window;
+    const span = clamp(this.window.span * factor, 0.03, 1.04);
+    const half = Math.max(0, (1.04 - span) / 2);
+    if (factor !== 1) this.window = { u: clamp(item.u, 0.5 - half, 0.5 + half), v: clamp(item.v, 0.5 - half, 0.5 + half), span };
+    this.xy = this.uv.map((value, i) => (i % 2 ? this.y(value) : this.x(value)));
+    this.strokes();
+    this.paint();
+    this.draw();
+  }
+
+  // -- the triangles -------------------------------------------------------------------------------------
+
+  paint() { // the colours of `values`, blended across each triangle as the graphics card does on the face
+    const canvas = this.canvases[0], n = canvas.width, scale = n / this.size;
+    const { xy, faces } = this, values = bytes(this.model.get("values"), Uint8Array);
+    const palette = this.model.get("palette").map(([r, g, b]) => (0xff000000 | (b << 16) | (g << 8) | r) >>> 0);
+    const picture = new ImageData(n, n), out = new Uint32Array(picture.data.buffer);
+    for (let f = 0; f < faces.length; f += 3) {
+      const a = faces[f], b = faces[f + 1], c = faces[f + 2];
+      const ax = xy[2 * a] * scale, ay = xy[2 * a + 1] * scale;
+      const bx = xy[2 * b] * scale - ax, by = xy[2 * b + 1] * scale - ay;
+      const cx = xy[2 * c] * scale - ax, cy = xy[2 * c + 1] * scale - ay;
+      const area = bx * cy - cx * by;
+      const va = values[a], vb = values[b] - va, vc = values[c] - va;
+      const grey = va === 255 || values[b] === 255 || values[c] === 255;
+      const right = Math.min(n - 1, Math.ceil(ax + Math.max(0, bx, cx))), low = Math.min(n - 1, Math.ceil(ay + Math.max(0, by, cy)));
+      for (let y = Math.max(0, Math.floor(ay + Math.min(0, by, cy))); y <= low; y++) {
+        for (let x = Math.max(0, Math.floor(ax + Math.min(0, bx, cx))); x <= right; x++) {
+          const px = x + 0.5 - ax, py = y + 0.5 - ay;
+          const wb = (px * cy - cx * py) / area, wc = (bx * py - px * by) / area;
+          if (wb >= -1e-6 && wc >= -1e-6 && wb + wc <= 1 + 1e-6) {
+            out[y * n + x] = grey ? GREY : palette[clamp(Math.round(va + vb * wb + vc * wc), 0, 254)];
+          }
+        }
+      }
+    }
+    canvas.getContext("2d").putImageData(picture, 0, 0);
+    this.painted = (this.painted || 0) + 1;
+  }
+
+  strokes() {
+    const canvas = this.canvases[1], pen = canvas.getContext("2d"), { xy, faces } = this;
+    pen.setTransform(canvas.width / this.size, 0, 0, canvas.width / this.size, 0, 0);
+    pen.clearRect(0, 0, this.size, this.size);
+    pen.beginPath();
+    for (let i = 0; i < faces.length; i++) { // every inner edge occurs twice, in opposite directions: draw it once
+      const a = faces[i], b = faces[i % 3 === 2 ? i - 2 : i + 1];
+      if (a < b) { pen.moveTo(xy[2 * a], xy[2 * a + 1]); pen.lineTo(xy[2 * b], xy[2 * b + 1]); }
+    }
+    pen.strokeStyle = this.window.span > 0.5 ? "rgba(25,35,50,0.22)" : "rgba(25,35,50,0.4)";
+    pen.lineWidth = 0.5;
+    pen.stroke();
+  }
+
+  // -- what lies on them ---------------------------------------------------------------------------------
+
+  item(id) { // an ellipse "e0" or a point, as it stands now
+    if (this.local[id]) return this.local[id];
+    const points = this.model.get("points");
+    return /^e\d+$/.test(id) ? this.model.get("ellipses")[+id.slice(1)] : points.find((one) => one.id === id);
+  }
+
+  draw() {
+    const ellipses = this.model.get("ellipses"), points = this.model.get("points"), dots = this.model.get("dots");
+    const shape = JSON.stringify([ellipses.length, points.map((one) => one.id), dots.length]);
+    if (shape !== this.shape) this.build(ellipses, points, dots); // else the nodes stay, and with them the focus
+    this.shape = shape;
+    set(this.svg, { "aria-label": this.model.get("label") });
+    const path = (places) => places.map(([u, v], i) => `${i ? "L" : "M"}${this.x(u)} ${this.y(v)}`).join("");
+    set(this.nodes.triangle, { d: path(this.model.get("triangle")) + "Z" });
+    set(this.nodes.segment, { d: path(this.model.get("segment")) });
+    dots.forEach(([u, v], i) => set(this.nodes[`dot${i}`], { cx: this.x(u), cy: this.y(v), class: `asm-dot${i === this.model.get("chosen") ? " asm-on" : ""}` }));
+    [0.1, 0.3, 0.5, 0.7, 0.9].forEach((at, i) => {
+      const { u, v, span } = this.window, digits = span > 0.5 ? 1 : 3;
+      this.nodes[`u${i}`].textContent = `${i ? "" : "u "}${(u + (at - 0.5) * span).toFixed(digits)}`;
+      this.nodes[`v${i}`].textContent = `${i ? "" : "v "}${(v + (at - 0.5) * span).toFixed(digits)}`;
+    });
+    ellipses.forEach((_, k) => this.drawEllipse(k));
+    points.forEach(({ id }) => this.drawPoint(id));
+  }
+
+  drawEllipse(k) {
+    const e = this.item(`e${k}`), on = k === this.model.get("selected"), n = this.nodes, pixels = this.size / this.window.span;
+    const [x, y, degrees] = [this.x(e.u), this.y(e.v), (e.angle * 180) / Math.PI];
+    set(n[`g${k}`], { class: `asm-ellipse${on ? " asm-on" : ""}` });
+    set(n[`turned${k}`], { transform: `translate(${x} ${y}) rotate(${-degrees})` });
+    for (const [name, times] of [["hit", 1], ["halo", 1], ["line", 1], ["twice", 2]]) set(n[name + k], { rx: times * e.s1 * pixels, ry: times * e.s2 * pixels });
+    const at = (along, across) => [x + along * Math.cos(e.angle) - across * Math.sin(e.angle), y - along * Math.sin(e.angle) - across * Math.cos(e.angle)];
+    const reach1 = Math.max(REACH, e.s1 * pixels), reach2 = Math.max(REACH, e.s2 * pixels);
+    const parts = { centre: [x, y], along: at(reach1, 0), across: at(0, reach2), turn: at(reach1 + REACH, 0) };
+    set(n[`leads${k}`], { d: `M${parts.turn}L${x} ${y}L${parts.across}` });
+    const number = (value) => value.toFixed(4);
+    const says = {
+      centre: `u ${number(e.u)}, v ${number(e.v)}`, along: `sigma 1 is ${number(e.s1)}`,
+      across: `sigma 2 is ${number(e.s2)}`, turn: `${degrees.toFixed(0)} degrees`,
+    };
+    const now = { centre: e.u, along: e.s1, across: e.s2, turn: degrees };
+    for (const [part, [px, py]] of Object.entries(parts)) {
+      // an ellipse that is not selected keeps only its centre, which selects it
+      set(n[`e${k}:${part}`], { transform: `translate(${px} ${py})`, "aria-valuetext": says[part], "aria-valuenow": number(now[part]), tabindex: on || part === "centre" ? 0 : -1 });
+    }
+    // of centres on the same spot the numbers stand apart, to the lower left
+    set(n[`name${k}`], { x: on ? 0 : -13 - 13 * k, y: on ? 4 : 26 });
+  }
+
+  drawPoint(id) {
+    const point = this.item(id), [x, y] = [this.x(point.u), this.y(point.v)];
+    const e = this.item(`e${this.model.get("selected")}`);
+    // a pin is held away from the handles of the selected ellipse
+    const away = point.pin && e ? e.angle + 1.25 * Math.PI : 0;
+    const [gx, gy] = point.pin ? [x + 34 * Math.cos(away), y - 34 * Math.sin(away)] : [x, y];
+    set(this.nodes[`lead-${id}`], { d: `M${x} ${y}L${gx} ${gy}` });
+    set(this.nodes[id], { transform: `translate(${gx} ${gy})`, "aria-valuetext": `u ${point.u.toFixed(4)}, v ${point.v.toFixed(4)}`, "aria-valuenow": point.u.toFixed(4) });
+  }
+
+  build(ellipses, points, dots) {
+    this.svg.textContent = "";
+    const n = (this.nodes = {});
+    n.triangle = add(this.svg, "path", { class: "asm-triangle" });
+    n.segment = add(this.svg, "path", { class: "asm-segment" });
+    dots.forEach(([, , name], i) => {
+      n[`dot${i}`] = add(this.svg, "circle", { r: 3 });
+      add(n[`dot${i}`], "title", {}, name);
+      n[`dot${i}`].addEventListener("click", (event) => { event.stopPropagation(); this.save({ chosen: i }); });
+    });
+    const place = (i) => this.size * [0.1, 0.3, 0.5, 0.7, 0.9][i];
+    for (let i = 0; i < 5; i++) {
+      n[`u${i}`] = add(this.svg, "text", { class: "asm-tick", x: place(i), y: this.size - 5, "text-anchor": "middle" });
+      n[`v${i}`] = add(this.svg, "text", { class: "asm-tick", x: 4, y: this.size - place(i) + 4 });
+    }
+    ellipses.forEach((_, k) => {
+      const group = (n[`g${k}`] = add(this.svg, "g"));
+      const turned = (n[`turned${k}`] = add(group, "g"));
+      for (const name of ["twice", "halo", "line", "hit"]) n[name + k] = add(turned, "ellipse", { class: `asm-${name}` });
+      n[`hit${k}`].addEventListener("click", (event) => { event.stopPropagation(); this.save({ selected: k }); });
+      n[`leads${k}`] = add(group, "path", { class: "asm-lead" });
+      const marks = { turn: "↻", across: "↕", along: "↔", centre: "" };
+      const what = { centre: "centre", along: "width along, sigma 1", across: "width across, sigma 2", turn: "angle" };
+      const most = { centre: [-1, 2], along: [0, 1], across: [0, 1], turn: [-180, 180] };
+      for (const part of ["turn", "across", "along", "centre"]) {
+        const handle = this.handle(group, `e${k}:${part}`, `Gaussian ${k + 1}, ${what[part]}. ${MOVE}`, most[part]);
+        add(handle, "circle", { class: "asm-grip", r: part === "centre" ? 9 : 7 });
+        if (part === "centre") n[`name${k}`] = add(handle, "text", { class: "asm-number", "text-anchor": "middle" }, `${k + 1}`);
+        else add(handle, "path", { class: "asm-mark", d: part === "turn" ? "M-3 -2A3.5 3.5 0 1 1 -2 3M-5 -1L-3 -4L-1 -1" : "M-3.5 0H3.5M0 -3.5V3.5" });
+      }
+    });
+    points.forEach(({ id, name, pin }) => {
+      n[`lead-${id}`] = add(this.svg, "path", { class: "asm-lead" });
+      const handle = this.handle(this.svg, id, `${name}. Arrow keys move it.`, [-1, 2]);
+      if (pin) add(handle, "path", { class: "asm-pin", d: "M0 -8L8 0L0 8L-8 0Z" });
+      else for (const kind of ["asm-cross-halo", "asm-cross"]) add(handle, "path", { class: kind, d: "M-11 0H-4M4 0H11M0 -11V-4M0 4V11" });
+    });
+  }
+
+  handle(parent, id, name, [low, high]) {
+    const node = (this.nodes[id] = add(parent, "g", { class: `asm-handle asm-part-${id.split(":")[1] || "point"}`, role: "slider", tabindex: 0, "aria-label": name, "aria-valuemin": low, "aria-valuemax": high, "data-id": id }));
+    add(node, "circle", { class: "asm-touch", r: 13 });
+    const [item, part] = id.split(":");
+    node.addEventListener("pointerdown", (e) => {
+      if (e.button) return;
+      e.preventDefault();
+      node.focus();
+      node.setPointerCapture(e.pointerId);
+      this.held = { item, part, first: { ...this.item(item) }, from: this.place(e) };
+      this.choose(item);
+    });
+    node.addEventListener("pointermove", (e) => this.held && this.drag(this.place(e)));
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) node.addEventListener(end, () => { this.held = null; this.answered(); });
+    node.addEventListener("click", (e) => e.stopPropagation());
+    node.addEventListener("keydown", (e) => this.key(e, item, part));
+    node.addEventListener("focus", () => this.choose(item));
+    return node;
+  }
+
+  // -- what a person does --------------------------------------------------------------------------------
+
+  drag([u, v]) {
+    const { item, part, first, from: [u0, v0] } = this.held;
+    const [cos, sin] = [Math.cos(first.angle), Math.sin(first.angle)];
+    const along = (a, b) => (a - first.u) * cos + (b - first.v) * sin, across = (a, b) => (b - first.v) * cos - (a - first.u) * sin;
+    const angle = (a, b) => Math.atan2(b - first.v, a - first.u);
+    if (part === "along") this.edit(item, { s1: (first.s1 * along(u, v)) / along(u0, v0) });
+    else if (part === "across") this.edit(item, { s2: (first.s2 * across(u, v)) / across(u0, v0) });
+    else if (part === "turn") this.edit(item, { angle: first.angle + angle(u, v) - angle(u0, v0) });
+    else this.edit(item, { u: first.u + u - u0, v: first.v + v - v0 });
+  }
+
+  key(e, item, part) {
+    const arrow = ARROWS[e.key];
+    if (!arrow || e.ctrlKey || e.metaKey) return;
+    e.preventDefault();
+    e.stopPropagation();
+    const now = this.item(item), step = this.model.get("step"), sign = arrow[0] + arrow[1], grow = Math.exp(0.05 * sign);
+    const ellipse = now.s1 !== undefined;
+    if (ellipse && (e.altKey || part === "turn")) this.edit(item, { angle: now.angle + (sign * Math.PI) / 60 });
+    else if (ellipse && (part === "along" || (e.shiftKey && part === "centre" && arrow[0]))) this.edit(item, { s1: now.s1 * grow });
+    else if (ellipse && (part === "across" || e.shiftKey)) this.edit(item, { s2: now.s2 * grow });
+    else this.edit(item, { u: now.u + arrow[0] * step, v: now.v + arrow[1] * step });
+  }
+
+  click(e) {
+    const id = this.model.get("moves_on_click"), [u, v] = this.place(e);
+    if (id) this.edit(id, { u, v });
+  }
+
+  choose(item) {
+    const k = /^e(\d+)$/.exec(item);
+    if (k && +k[1] !== this.model.get("selected")) this.save({ selected: +k[1] });
+  }
+
+  hover(place) {
+    this.pointer = place;
+    this.soon("point");
+  }
+
+  point() { this.save({ hover: this.pointer }); }
+
+  // -- to the kernel and back ----------------------------------------------------------------------------
+
+  edit(id, change) {
+    const next = { ...this.item(id), ...change };
+    for (const [name, low, high] of [["u", -0.2, 1.2], ["v", -0.2, 1.2], ["s1", 0.002, 1], ["s2", 0.002, 1]]) {
+      if (name in next) next[name] = clamp(next[name], low, high);
+    }
+    if ("angle" in next) next.angle -= 2 * Math.PI * Math.round(next.angle / (2 * Math.PI));
+    this.local[id] = next;
+    this.sent = Math.max(this.sent, this.model.get("done")) + 1;
+    this.soon("send");
+    this.soon("draw");
+  }
+
+  send() { this.save({ edit: { n: this.sent, items: { ...this.local } } }); }
+
+  answered() {
+    if (this.model.get("done") !== this.sent || this.held) return; // an older state: a newer one is under way
+    this.local = {};
+    this.soon("draw");
+  }
+
+  save(changes) {
+    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  soon(what) { // each kind of work at most once a frame
+    (this.due ||= new Set()).add(what);
+    this.frame ||= requestAnimationFrame(() => {
+      const due = this.due;
+      [this.frame, this.due] = [0, new Set()];
+      for (const name of ["send", "point", "paint", "draw"]) if (due.has(name)) this[name]();
+    });
+  }
+}
+
+export default {
+  render({ model, el }) {
+    const chart = new Chart(model, el);
+    return () => cancelAnimationFrame(chart.frame);
+  },
+};

@@ -1,0 +1,97 @@
+"""What the two explorers share around their chart: looks, sliders, buttons, and the picture for a page at rest."""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from collections.abc import Callable
+from io import BytesIO
+
+import ipywidgets
+from PIL import Image
+
+from asm_teach import plots
+from asm_teach.widgets.chart import ChartView
+from asm_teach.widgets.viewer import Viewer
+
+STYLE = """<style>
+.asm-explorer { max-width: 100%; }
+.asm-explorer-views { gap: 16px; flex-flow: row wrap; align-items: flex-start; }
+.asm-explorer .asm-row { gap: 6px 10px; flex-flow: row wrap; align-items: center; }
+.asm-explorer .asm-row > *, .asm-explorer .asm-sliders > * { margin: 0; }
+.asm-explorer .asm-sliders { gap: 2px 16px; flex-flow: row wrap; margin: 6px 0; }
+.asm-explorer button { border-radius: 6px; }
+.asm-explorer .widget-toggle-buttons button { padding: 0; margin: 0 4px 0 0; }
+.asm-place { display: flex; flex-flow: row wrap; gap: 4px 20px; align-items: center; min-height: 108px;
+  color: var(--jp-ui-font-color1, #333); }
+.asm-place .asm-said { flex: 1 1 300px; }
+.asm-top { display: grid; grid-template-columns: 130px 46px 164px; font-size: 12px; line-height: 18px;
+  min-width: 340px; }
+.asm-top b { font-variant-numeric: tabular-nums; }
+.asm-top i { background: #0072b2; border-radius: 3px; height: 10px; align-self: center; }
+.asm-plot { color: var(--jp-ui-font-color1, #333); }
+.asm-plot text { fill: currentColor; font-size: 11px; font-variant-numeric: tabular-nums; }
+</style>"""
+
+
+def slider(
+    name: str, tooltip: str, low: float, high: float, step: float, log: bool = False, form: str = ".3f"
+) -> ipywidgets.FloatSlider | ipywidgets.FloatLogSlider:
+    """A slider whose name carries its unit; a logarithmic one moves by the factor 10^step."""
+    options = {
+        "description": name,
+        "tooltip": tooltip,
+        "step": step,
+        "readout_format": form,
+        "layout": {"width": "290px"},
+        "style": {"description_width": "78px"},
+    }
+    if log:
+        return ipywidgets.FloatLogSlider(value=low, min=math.log10(low), max=math.log10(high), **options)
+    return ipywidgets.FloatSlider(value=min(max(0.0, low), high), min=low, max=high, **options)
+
+
+def gaussian_sliders() -> dict[str, ipywidgets.FloatSlider | ipywidgets.FloatLogSlider]:
+    """Sliders for a bone's place and for one of its Gaussians, in the letters of eq. (2)."""
+    return {
+        "zeta u": slider("ζ u, chart", "the bone's place along u, chart units", 0, 1, 0.001),
+        "zeta v": slider("ζ v, chart", "the bone's place along v, chart units", 0, 1, 0.001),
+        "mean u": slider("μ u, chart", "offset from the bone along u, chart units", -0.5, 0.5, 0.001),
+        "mean v": slider("μ v, chart", "offset from the bone along v, chart units", -0.5, 0.5, 0.001),
+        "s1": slider("σ₁, chart", "width along its direction, chart units", 0.002, 1, 0.02, log=True),
+        "s2": slider("σ₂, chart", "width across its direction, chart units", 0.002, 1, 0.02, log=True),
+        "angle": slider("angle, °", "direction, degrees from the u axis", -180, 180, 1, form=".0f"),
+        "share": slider("π, share", "share of the bone, 0 to 1", 0.01, 0.99, 0.01),
+    }
+
+
+def button(text: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
+    """A button as wide as its words."""
+    one = ipywidgets.Button(description=text, tooltip=tooltip, layout={"width": "auto"})
+    one.on_click(lambda _: action())
+    return one
+
+
+def read_out(words: str, trouble: str = "") -> str:
+    """HTML of words that a screen reader says when they change; trouble comes first and stands out."""
+    kind = "asm-trouble" if trouble else "asm-said"
+    return f'<div class="{kind}" role="status" aria-live="polite">{html.escape(f"{trouble} {words}".strip())}</div>'
+
+
+def still(chart: ChartView, viewer: Viewer) -> str:
+    """Chart and face side by side as one PNG in base64, for a page without a kernel."""
+    figure, axes = plots.new_figure(1, (440, 440))
+    chart.draw(axes[0, 0])
+    pictures = []
+    for one in (figure, viewer.picture()):
+        buffer = BytesIO()
+        one.savefig(buffer, format="png")
+        pictures.append(Image.open(buffer).convert("RGB"))
+    size = (sum(one.width for one in pictures), max(one.height for one in pictures))
+    both = Image.new("RGB", size, pictures[1].getpixel((0, 0)))
+    both.paste(pictures[0], (0, 0))
+    both.paste(pictures[1], (pictures[0].width, 0))
+    buffer = BytesIO()
+    both.save(buffer, "png", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()
