@@ -115,8 +115,10 @@ def sum_words(weights: Tensor, naive: Tensor, bone: int) -> str:
     count, J = weights.shape
     mine, off = weights[:, bone], float((weights.double().sum(1) - 1).abs().max())
     held, lost = int((mine > 0.01).sum()), int((naive.sum(1) == 0).sum())
-    words = f"The bone holds {held:,} of {count:,} vertices by more than 0.01, at most {float(mine.max()):.3f}. "
+    words = (
+        f"The bone holds {held:,} of {count:,} vertices by more than 0.01, at most {float(mine.max()):.3f}. "
         f"At every vertex the weights of all {J} bones add up to 1 (off by {off:.0e} at most). "
+    )
     if lost:
         return words + (
             f"Plain float32 exponentials are all 0 at {lost:,} vertices, which gives 0 / 0 (grey in those colours); "
