@@ -1,8 +1,19 @@
-"""Interactive views for the notebooks. Not imported by `import asm_teach`: the core runs without a browser."""
+"""Interactive views for the notebooks. Not imported by `import asm_teach`: the core runs without a browser.
+
+Each is loaded when it is first used: the page of the playground needs no widgets to be written.
+"""
 
 from __future__ import annotations
 
-from asm_teach.widgets.bone_panel import BonePanel
-from asm_teach.widgets.viewer import Viewer
+from importlib import import_module
+from typing import Any
 
-__all__ = ["BonePanel", "Viewer"]
+_HOMES = {"BonePanel": "bone_panel", "Playground": "playground", "Viewer": "viewer"}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'asm_teach.widgets' has no attribute {name!r}")
+    return getattr(import_module(f"asm_teach.widgets.{_HOMES[name]}"), name)

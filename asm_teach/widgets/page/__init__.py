@@ -1,0 +1,112 @@
+"""The playground: an adaptive model as one HTML file that needs no kernel and no network.
+
+What runs in the page lies beside this file: `face.js` evaluates eqs. (1) to (3) on the graphics card, `bones.js` keeps
+the parameters, `page.js` joins them to the controls. Here they are put together with a model's numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from importlib.resources import files
+from typing import Any
+
+import matplotlib
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from asm_teach import zbuffer
+from asm_teach.data import load_head
+from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.widgets.colours import SCALAR_MAPS
+from asm_teach.widgets.page.people import EXPRESSIONS, new_model, solve_shapes
+from asm_teach.widgets.page.pose import PARAMETERS
+from asm_teach.widgets.page.sliders import mirror_images, sliders_for
+
+BLOCK = 1024  # four-vectors: the 16 kB that a uniform buffer has on every device
+SCRIPTS = ("bones.js", "face.js", "page.js")
+
+
+def check_model(model: SkinnedModel) -> None:
+    """Raise ValueError for a model that the page cannot show: a static one, or one with too many bones or Gaussians."""
+    if not isinstance(model, AdaptiveSkinningModel):
+        raise ValueError(f"model: the page shows an adaptive model, found a {type(model).__name__}")
+    J, K = len(model.rig), model.components
+    if 6 * J > BLOCK or 2 * J * K > BLOCK:
+        raise ValueError(
+            f"model: {J} bones with {K} Gaussians each do not fit into the 16 kB of a uniform buffer; "
+            f"there is room for {BLOCK // 6} bones and for {BLOCK // 2} Gaussians in all"
+        )
+    if len(model.vertices) > 65535:
+        raise ValueError(f"model: {len(model.vertices)} vertices; the page has room for 65,535")
+
+
+def write_page(model: SkinnedModel | None = None, title: str = "The adaptive model: a playground") -> str:
+    """The page as a text: HTML with all that it needs in it, about 700 kB for the embedded head.
+
+    model: an adaptive model, by default the embedded head at rest. Takes some ten seconds, in which the motions of
+    other people and of expressions are solved for. Raises ValueError for a model that the page cannot show.
+    """
+    if model is None:
+        model = new_model(load_head())
+    check_model(model)
+    parts = {name: files(__package__).joinpath(name).read_text("utf-8") for name in ("page.html", "page.css", *SCRIPTS)}
+    # "</" would end the script that carries the data, whatever stands in a bone's name
+    data = json.dumps(page_data(model), allow_nan=False).replace("</", "<\\/")
+    page = parts["page.html"].replace("{{title}}", title).replace("{{style}}", parts["page.css"])
+    return page.replace("{{scripts}}", "\n".join(parts[n] for n in SCRIPTS)).replace("{{data}}", data)
+
+
+def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
+    """All numbers of the page, the long ones in base64: vertices and chart, parameters, people, colours, lights."""
+    mean, directions, expressions = solve_shapes(model)
+    mesh, key, fill = model.mesh, zbuffer.KEY, zbuffer.FILL
+    ramp = matplotlib.colormaps[SCALAR_MAPS["weights"]](np.linspace(0, 1, 16))[:, :3]
+    return {
+        "bones": list(model.rig.names),
+        "parents": model.rig.parents.tolist(),
+        "images": mirror_images(model.rig),
+        "components": model.components,
+        "vertices": pack(model.vertices),
+        "uv": pack(model.uv),
+        "faces": pack(mesh.faces, "<u2"),
+        "start": {name: pack(getattr(model, name)) for name in PARAMETERS},
+        "sliders": sliders_for(model.rig),
+        "people": {"mean": pack(mean), "directions": pack(directions), "count": len(directions)},
+        "expressions": [
+            {"label": label, "motion": pack(motion)} for label, motion in zip(EXPRESSIONS, expressions, strict=False)
+        ],
+        "views": {name: list(angles) for name, angles in zbuffer.VIEWS.items()},
+        "fov": zbuffer.FIELD_OF_VIEW,
+        "margin": zbuffer.MARGIN,
+        "skin": texture(model),
+        "light": {
+            "KEY": (key / np.linalg.norm(key)).tolist(),
+            "FILL": (fill / np.linalg.norm(fill)).tolist(),
+            "WRAP": zbuffer.WRAP.tolist(),
+            "CLAY": list(zbuffer.SKIN),
+            "POWERS": [zbuffer.KEY_POWER, zbuffer.FILL_POWER, zbuffer.SKY_POWER, zbuffer.GROUND_POWER],
+            "GLOSS": [zbuffer.GLOSS, zbuffer.SHINE, zbuffer.GAMMA],
+        },
+        "ramp": ramp.round(4).tolist(),
+    }
+
+
+def pack(values: Tensor, kind: str = "<f4") -> str:
+    """An array as base64: little-endian, C order."""
+    return base64.b64encode(values.detach().cpu().numpy().astype(kind).tobytes()).decode()
+
+
+def texture(model: AdaptiveSkinningModel) -> str | None:
+    """The skin as a JPEG in base64: the mesh's own, or the embedded head's for a model on its chart; None for others."""
+    picture, head = model.mesh.texture, load_head()
+    if picture is None and head.mesh.vertex_uv().shape == model.uv.shape:
+        picture = head.mesh.texture if (head.mesh.vertex_uv() - model.uv.cpu()).abs().max() < 1e-4 else None
+    if picture is None:
+        return None
+    file = io.BytesIO()
+    pixels = (255 * picture).round().clamp(0, 255).byte().cpu().numpy()
+    Image.fromarray(pixels).save(file, "JPEG", quality=85, optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
