@@ -5,13 +5,14 @@
 // unanswered, so the last value always arrives. The kernel answers with `done`, the number of the edit it has applied.
 
 const SVG = "http://www.w3.org/2000/svg";
-const GREY = 0xff9e9e9e; // a value that is no number
 const REACH = 26; // pixels: no handle comes nearer to its centre, however small the ellipse
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const STRETCH = "M-4.5 0H4.5M-2.5 -2L-4.5 0L-2.5 2M2.5 -2L4.5 0L2.5 2";
+const TURN = "M-3 2.5A3.8 3.8 0 1 0 -2.5 -3M-2.5 -5.5V-2.5H-5.5";
 const MOVE = "Arrow keys move, Shift with arrows stretches, Alt with arrows turns.";
 
 function add(parent, tag, attributes = {}, text = "") {
-  const node = document.createElementNS(tag === "div" || tag === "button" || tag === "canvas" ? "http://www.w3.org/1999/xhtml" : SVG, tag);
+  const node = ["div", "button", "canvas"].includes(tag) ? document.createElement(tag) : document.createElementNS(SVG, tag);
   set(node, attributes).textContent = text;
   return parent.appendChild(node);
 }
@@ -20,9 +21,6 @@ function set(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   return node;
 }
-
-const bytes = (view, Kind) => new Kind(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 
 class Chart {
   constructor(model, root) {
@@ -34,6 +32,7 @@ class Chart {
     this.frame = 0;
     this.uv = bytes(model.get("uv"), Float32Array);
     this.faces = bytes(model.get("faces"), Uint32Array);
+    this.palette = Uint32Array.from(model.get("palette"), ([r, g, b]) => (0xff000000 | (b << 16) | (g << 8) | r) >>> 0);
     root.classList.add("asm-chart");
     root.setAttribute("data-lm-suppress-shortcuts", "true"); // else JupyterLab takes the arrow keys
     const bar = add(root, "div", { class: "asm-chart-bar", role: "group", "aria-label": "part of the chart that is seen" });
@@ -73,54 +72,12 @@ class Chart {
     const half = Math.max(0, (1.04 - span) / 2);
     if (factor !== 1) this.window = { u: clamp(item.u, 0.5 - half, 0.5 + half), v: clamp(item.v, 0.5 - half, 0.5 + half), span };
     this.xy = this.uv.map((value, i) => (i % 2 ? this.y(value) : this.x(value)));
-    this.strokes();
+    drawEdges(this.canvases[1], this.size, this.xy, this.faces, this.window.span > 0.5 ? 0.22 : 0.4);
     this.paint();
     this.draw();
   }
 
-  // -- the triangles -------------------------------------------------------------------------------------
-
-  paint() { // the colours of `values`, blended across each triangle as the graphics card does on the face
-    const canvas = this.canvases[0], n = canvas.width, scale = n / this.size;
-    const { xy, faces } = this, values = bytes(this.model.get("values"), Uint8Array);
-    const palette = this.model.get("palette").map(([r, g, b]) => (0xff000000 | (b << 16) | (g << 8) | r) >>> 0);
-    const picture = new ImageData(n, n), out = new Uint32Array(picture.data.buffer);
-    for (let f = 0; f < faces.length; f += 3) {
-      const a = faces[f], b = faces[f + 1], c = faces[f + 2];
-      const ax = xy[2 * a] * scale, ay = xy[2 * a + 1] * scale;
-      const bx = xy[2 * b] * scale - ax, by = xy[2 * b + 1] * scale - ay;
-      const cx = xy[2 * c] * scale - ax, cy = xy[2 * c + 1] * scale - ay;
-      const area = bx * cy - cx * by;
-      const va = values[a], vb = values[b] - va, vc = values[c] - va;
-      const grey = va === 255 || values[b] === 255 || values[c] === 255;
-      const right = Math.min(n - 1, Math.ceil(ax + Math.max(0, bx, cx))), low = Math.min(n - 1, Math.ceil(ay + Math.max(0, by, cy)));
-      for (let y = Math.max(0, Math.floor(ay + Math.min(0, by, cy))); y <= low; y++) {
-        for (let x = Math.max(0, Math.floor(ax + Math.min(0, bx, cx))); x <= right; x++) {
-          const px = x + 0.5 - ax, py = y + 0.5 - ay;
-          const wb = (px * cy - cx * py) / area, wc = (bx * py - px * by) / area;
-          if (wb >= -1e-6 && wc >= -1e-6 && wb + wc <= 1 + 1e-6) {
-            out[y * n + x] = grey ? GREY : palette[clamp(Math.round(va + vb * wb + vc * wc), 0, 254)];
-          }
-        }
-      }
-    }
-    canvas.getContext("2d").putImageData(picture, 0, 0);
-    this.painted = (this.painted || 0) + 1;
-  }
-
-  strokes() {
-    const canvas = this.canvases[1], pen = canvas.getContext("2d"), { xy, faces } = this;
-    pen.setTransform(canvas.width / this.size, 0, 0, canvas.width / this.size, 0, 0);
-    pen.clearRect(0, 0, this.size, this.size);
-    pen.beginPath();
-    for (let i = 0; i < faces.length; i++) { // every inner edge occurs twice, in opposite directions: draw it once
-      const a = faces[i], b = faces[i % 3 === 2 ? i - 2 : i + 1];
-      if (a < b) { pen.moveTo(xy[2 * a], xy[2 * a + 1]); pen.lineTo(xy[2 * b], xy[2 * b + 1]); }
-    }
-    pen.strokeStyle = this.window.span > 0.5 ? "rgba(25,35,50,0.22)" : "rgba(25,35,50,0.4)";
-    pen.lineWidth = 0.5;
-    pen.stroke();
-  }
+  paint() { fillTriangles(this.canvases[0], this.size, this.xy, this.faces, bytes(this.model.get("values"), Uint8Array), this.palette); }
 
   // -- what lies on them ---------------------------------------------------------------------------------
 
@@ -137,7 +94,7 @@ class Chart {
     this.shape = shape;
     set(this.svg, { "aria-label": this.model.get("label") });
     const path = (places) => places.map(([u, v], i) => `${i ? "L" : "M"}${this.x(u)} ${this.y(v)}`).join("");
-    set(this.nodes.triangle, { d: path(this.model.get("triangle")) + "Z" });
+    set(this.nodes.triangle, { d: path(this.model.get("triangle")) });
     set(this.nodes.segment, { d: path(this.model.get("segment")) });
     dots.forEach(([u, v], i) => set(this.nodes[`dot${i}`], { cx: this.x(u), cy: this.y(v), class: `asm-dot${i === this.model.get("chosen") ? " asm-on" : ""}` }));
     [0.1, 0.3, 0.5, 0.7, 0.9].forEach((at, i) => {
@@ -169,6 +126,8 @@ class Chart {
       // an ellipse that is not selected keeps only its centre, which selects it
       set(n[`e${k}:${part}`], { transform: `translate(${px} ${py})`, "aria-valuetext": says[part], "aria-valuenow": number(now[part]), tabindex: on || part === "centre" ? 0 : -1 });
     }
+    set(n[`mark${k}along`], { transform: `rotate(${-degrees})` });
+    set(n[`mark${k}across`], { transform: `rotate(${90 - degrees})` });
     // of centres on the same spot the numbers stand apart, to the lower left
     set(n[`name${k}`], { x: on ? 0 : -13 - 13 * k, y: on ? 4 : 26 });
   }
@@ -204,14 +163,13 @@ class Chart {
       for (const name of ["twice", "halo", "line", "hit"]) n[name + k] = add(turned, "ellipse", { class: `asm-${name}` });
       n[`hit${k}`].addEventListener("click", (event) => { event.stopPropagation(); this.save({ selected: k }); });
       n[`leads${k}`] = add(group, "path", { class: "asm-lead" });
-      const marks = { turn: "↻", across: "↕", along: "↔", centre: "" };
       const what = { centre: "centre", along: "width along, sigma 1", across: "width across, sigma 2", turn: "angle" };
       const most = { centre: [-1, 2], along: [0, 1], across: [0, 1], turn: [-180, 180] };
       for (const part of ["turn", "across", "along", "centre"]) {
         const handle = this.handle(group, `e${k}:${part}`, `Gaussian ${k + 1}, ${what[part]}. ${MOVE}`, most[part]);
         add(handle, "circle", { class: "asm-grip", r: part === "centre" ? 9 : 7 });
         if (part === "centre") n[`name${k}`] = add(handle, "text", { class: "asm-number", "text-anchor": "middle" }, `${k + 1}`);
-        else add(handle, "path", { class: "asm-mark", d: part === "turn" ? "M-3 -2A3.5 3.5 0 1 1 -2 3M-5 -1L-3 -4L-1 -1" : "M-3.5 0H3.5M0 -3.5V3.5" });
+        else n[`mark${k}${part}`] = add(handle, "path", { class: "asm-mark", d: part === "turn" ? TURN : STRETCH });
       }
     });
     points.forEach(({ id, name, pin }) => {

@@ -1,12 +1,12 @@
 """The face chart as an interactive picture: colours on its triangles, and ellipses and points that can be moved.
 
-What the browser does is in `chart.js`. It runs from text that travels with the widget, so nothing is fetched.
+What the browser does is in `chart_paint.js` and `chart.js`. They travel with the widget as text: nothing is fetched.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ NARROWEST, WIDEST = 0.002, 1.0  # the widths that an ellipse may be dragged to, 
 Item = dict[str, float]  # u, v of a point; for an ellipse also s1, s2 in chart units and angle in radians
 
 
+def _text(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
 class ChartView(anywidget.AnyWidget):
     """The triangles of a chart, coloured by one number a vertex, under ellipses and points.
 
@@ -44,8 +48,8 @@ class ChartView(anywidget.AnyWidget):
     `chosen` are the ellipse and the dot picked by a person, `hover` is the place under the pointer.
     """
 
-    _esm = Path(__file__).with_name("chart.js")
-    _css = Path(__file__).with_name("chart.css")
+    _esm = _text("chart_paint.js") + _text("chart.js")
+    _css = _text("chart.css")
 
     size = traitlets.Int(420).tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
@@ -147,21 +151,6 @@ def require_adaptive(model: SkinnedModel, who: str) -> AdaptiveSkinningModel:
     if bad:
         raise ValueError(f"model: {', '.join(bad)} holds numbers that are not finite (NaN); make the model anew")
     return model
-
-
-def require_bone(names: Sequence[str], bone: int | str) -> int:
-    """The index of a bone given by index or name.
-
-    Raises:
-        ValueError: no such bone.
-    """
-    if isinstance(bone, str):
-        if bone not in names:
-            raise ValueError(f"bone is {bone!r}: the rig has no bone of this name; it has {', '.join(names)}")
-        return list(names).index(bone)
-    if not 0 <= bone < len(names):
-        raise ValueError(f"bone is {bone}: the rig has bones 0 to {len(names) - 1}")
-    return int(bone)
 
 
 def places(uv: ArrayLike) -> list[list[float]]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.widgets import colours
-from asm_teach.widgets.chart import ChartView, Item, places, require_adaptive, require_bone
+from asm_teach.widgets.chart import ChartView, Item, places, require_adaptive
 from asm_teach.widgets.chart_ellipse import Ellipse
 from asm_teach.widgets.chart_style import STYLE, button, gaussian_sliders, read_out, still
 from asm_teach.widgets.viewer import Viewer
@@ -52,7 +52,7 @@ class WeightExplorer(ipywidgets.VBox):
     def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 940) -> None:
         self.model = require_adaptive(model, "WeightExplorer")
         self.names = tuple(model.rig.names)
-        start = require_bone(self.names, bone)
+        start = model.rig.index(bone)
         if model.components > MOST_COMPONENTS:
             raise ValueError(f"model has K = {model.components}: the explorer takes up to {MOST_COMPONENTS} a bone")
         self.mixture = BoneMixture(model, start)
@@ -61,8 +61,10 @@ class WeightExplorer(ipywidgets.VBox):
         side = max(280, (int(width) - 20) // 2)
         self.chart = ChartView(model.chart, size=side, label="", on_edit=self._edited)
         self.chart.moves_on_click = "probe"
-        self._probe = tuple(model.bone_uv[start].tolist())
+        u, v = self.mixture.zeta
+        self._probe = (u, v + (0.09 if v < 0.5 else -0.09))  # beside the bone, clear of its grips
         self.viewer = Viewer(model.mesh, width=side, height=side, bone_names=self.names, bones=self._pivots())
+        self.viewer.layout.width = f"{side}px"
         self._make_controls(start)
         left = ipywidgets.VBox([self.chart, self._scale])
         super().__init__(
@@ -92,7 +94,7 @@ class WeightExplorer(ipywidgets.VBox):
             ValueError: a bone that is not there, or an explorer that was closed.
         """
         self._require_open()
-        self.chooser.value = require_bone(self.names, bone)
+        self.chooser.value = self.model.rig.index(bone)
 
     def set_gaussian(
         self,

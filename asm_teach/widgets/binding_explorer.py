@@ -1,0 +1,238 @@
+"""A bone's place on the chart and on the face: which triangle binds it, and how the derivative jumps at its edges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets
+import torch
+
+from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.widgets.binding_explorer_facts import (
+    Jump,
+    Line,
+    Place,
+    along_line,
+    chart_edges,
+    crossing_words,
+    find_place,
+    jump_words,
+    nearest_jump,
+    place_words,
+)
+from asm_teach.widgets.binding_explorer_pick import pick_uv
+from asm_teach.widgets.binding_explorer_plot import line_plot
+from asm_teach.widgets.chart import HIGHEST, LOWEST, ChartView, Item, places, require_adaptive
+from asm_teach.widgets.chart_style import STYLE, button, read_out, slider, still
+from asm_teach.widgets.viewer import Viewer
+
+
+class BindingExplorer(ipywidgets.VBox):
+    """Place a bone by a click on the chart or on the face; see what eq. (3) makes of it. Derived in lesson 3.
+
+    Shown are the triangle, the barycentrics (as colours of its corners), the pivot, and d pivot / dt along a line
+    through the place, which jumps wherever the line crosses an edge. The cross on the chart follows the arrow keys
+    too, in steps that a slider sets. The model itself is changed: its `bone_uv` is the place that is drawn.
+
+        explorer = BindingExplorer(asm.AdaptiveSkinningModel(head.mesh, head.rig), bone="nose_tip")
+        explorer
+
+    Args:
+        model: an adaptive model, whose mesh has an injective UV chart.
+        bone: index or name of the bone to start with.
+        width: of the whole widget, pixels.
+
+    Raises:
+        ValueError: a model without a chart, NaN in its parameters, a bone that is not there.
+    """
+
+    def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 940) -> None:
+        self.model = require_adaptive(model, "BindingExplorer")
+        self.names, start = tuple(model.rig.names), model.rig.index(bone)
+        self._first = model.bone_uv.detach().clone()
+        self._edges = chart_edges(model.chart)
+        self._loading, self._closed, self._trouble, self._crossed = False, False, "", ""
+        self._width, side = int(width), max(280, (int(width) - 20) // 2)
+        self.chart = ChartView(model.chart, size=side, label="UV chart of the face", on_edit=self._edited)
+        self.chart.moves_on_click, self.chart.selected = "bone", -1
+        with torch.no_grad():
+            points = model.bind_points()
+        self.viewer = Viewer(model.mesh, width=side, height=side, bone_names=self.names, bones=points)
+        self.viewer.layout.width = f"{side}px"
+        pick_uv(self.viewer, model.chart, lambda uv: None if self._closed else self.set_uv(uv))
+        self._make_controls(start)
+        super().__init__(
+            children=[
+                self._style,
+                ipywidgets.HBox([self.chart, self.viewer]).add_class("asm-explorer-views"),
+                self._status,
+                self._plot,
+                self._controls,
+            ]
+        )
+        self.add_class("asm-explorer")
+        self.update()
+
+    # -- from outside --------------------------------------------------------------------------------------
+
+    @property
+    def bone(self) -> int:
+        """Index of the bone that is placed."""
+        return self.chooser.value
+
+    def select_bone(self, bone: int | str) -> None:
+        """Place another bone.
+
+        Raises:
+            ValueError: a bone that is not there, or an explorer that was closed.
+        """
+        self._require_open()
+        self.chooser.value = self.model.rig.index(bone)
+
+    def set_uv(self, uv: tuple[float, float]) -> None:
+        """Put the bone at a place of the chart; one off the chart is bound to the nearest of it, and said to be.
+
+        Raises:
+            ValueError: not two finite numbers, or an explorer that was closed.
+        """
+        self._require_open()
+        if len(uv) != 2 or not all(map(math.isfinite, uv)):
+            raise ValueError(f"uv is {uv}: give two finite numbers, u and v")
+        with torch.no_grad():
+            self.model.bone_uv[self.bone] = self.model.uv.new_tensor(uv)
+        self._draw(moved=True)
+
+    def step(self, triangles: int) -> None:
+        """Go along the line into the middle of the next piece (1), or of the one before (-1)."""
+        self._require_open()
+        piece = min(max(self.line.here + triangles, 0), len(self.line.faces) - 1)
+        t, angle = self.line.middle(piece), math.radians(self.angle.value)
+        u, v = self.place.uv.tolist()
+        self.set_uv((u + t * math.cos(angle), v + t * math.sin(angle)))
+
+    def reset(self) -> None:
+        """Bring the bone back to where it was when the explorer was made."""
+        self.set_uv(tuple(self._first[self.bone].tolist()))
+
+    def update(self) -> None:
+        """Read the model anew: call it after changing the model elsewhere.
+
+        A place that is not finite is told in words, and the last good picture stays.
+
+        Raises:
+            ValueError: an explorer that was closed.
+        """
+        self._require_open()
+        self._trouble = ""
+        if not self.model.bone_uv.isfinite().all():
+            self._trouble = "bone_uv holds numbers that are not finite (NaN): this is the last good picture."
+            self._status.value = read_out("", self._trouble)
+            return
+        self._draw(moved=False)
+
+    @property
+    def place(self) -> Place:
+        """What eq. (3) makes of the bone's place."""
+        return self._place
+
+    @property
+    def line(self) -> Line:
+        """The derivative along the line that is drawn."""
+        return self._line
+
+    @property
+    def jump(self) -> Jump | None:
+        """The jump of the derivative at the nearest edge of the line."""
+        angle = math.radians(self.angle.value)
+        return nearest_jump(self.model.chart, self._line, self._place.uv, angle, self.model.vertices)
+
+    @property
+    def text(self) -> str:
+        """What is shown, in words."""
+        return " ".join(filter(None, [self._trouble, self._words]))
+
+    def close(self) -> None:
+        """Take the explorer off the page and free what it holds in the browser."""
+        self._closed = True
+        if hasattr(self, "viewer"):  # one that was refused while it was made has no parts yet
+            self.viewer.close()
+            self.chart.close()
+        super().close()
+
+    # -- how it is put together ----------------------------------------------------------------------------
+
+    def _make_controls(self, start: int) -> None:
+        self.chooser = ipywidgets.Dropdown(
+            options=[(name, j) for j, name in enumerate(self.names)], value=start, description="bone"
+        )
+        self.u = slider("ζ u, chart", "the bone's place along u, chart units", 0, 1, 0.001, form=".4f")
+        self.v = slider("ζ v, chart", "the bone's place along v, chart units", 0, 1, 0.001, form=".4f")
+        self.angle = slider("line, °", "direction of the line, degrees from the u axis", 0, 180, 1, form=".0f")
+        self.half = slider("reach, chart", "length of the line on both sides, chart units", 0.005, 0.5, 0.05, log=True)
+        self.stride = slider("step, chart", "of one arrow key, chart units", 0.0001, 0.05, 0.05, log=True, form=".4f")
+        self.angle.value, self.half.value, self.stride.value = 0.0, 0.04, 0.002
+        buttons = [
+            button("◀ Triangle before", "go along the line into the triangle before", lambda: self.step(-1)),
+            button("Next triangle ▶", "go along the line into the next triangle", lambda: self.step(1)),
+            button("Reset bone", "bring the bone back", self.reset),
+        ]
+        top = ipywidgets.HBox([self.chooser, *buttons]).add_class("asm-row")
+        sliders = (self.u, self.v, self.angle, self.half, self.stride)
+        self._controls = ipywidgets.VBox([top, ipywidgets.HBox(sliders).add_class("asm-sliders")])
+        self._style = ipywidgets.HTML(STYLE, layout={"display": "none"})
+        self._status, self._plot = ipywidgets.HTML().add_class("asm-status"), ipywidgets.HTML()
+        self.chooser.observe(lambda _: self._closed or self.update(), "value")
+        for one in (self.u, self.v):
+            one.observe(lambda _: self._loading or self.set_uv((self.u.value, self.v.value)), "value")
+        for one in (self.angle, self.half, self.stride):
+            one.observe(lambda _: self._draw(moved=False), "value")
+        self.chart.observe(lambda c: setattr(self.chooser, "value", c["new"]), "chosen")
+
+    def _edited(self, items: Mapping[str, Item]) -> None:
+        if "bone" in items and not self._closed:
+            self.set_uv((items["bone"]["u"], items["bone"]["v"]))
+
+    @torch.no_grad()
+    def _draw(self, moved: bool) -> None:
+        """Bring the pictures, the plot, the sliders and the words in line with the model."""
+        model, chart, j = self.model, self.model.chart, self.bone
+        place = find_place(chart, model.bone_uv[j].detach().clone(), model.vertices)
+        self._crossed = crossing_words(self._place, place) if moved else ""
+        self._place = place
+        angle, half = math.radians(self.angle.value), self.half.value
+        self._line = along_line(chart, self._edges, place.uv, angle, half, model.vertices)
+        (u, v), shift = place.uv.tolist(), (half * math.cos(angle), half * math.sin(angle))
+        shares = torch.zeros(len(model.uv)).to(model.uv)
+        shares[place.corners] = place.barycentric.to(shares)
+        self.chart.colour(shares)
+        with self.chart.hold_sync():
+            self.chart.step, self.chart.chosen = self.stride.value, j
+            self.chart.label = f"UV chart of the face with bone {self.names[j]}"
+            self.chart.points = [{"id": "bone", "name": f"bone {self.names[j]}", "u": u, "v": v}]
+            self.chart.dots = [[*at, name] for at, name in zip(places(model.bone_uv), self.names, strict=True)]
+            self.chart.triangle = places(chart.uv[place.corners + place.corners[:1]])
+            self.chart.segment = [[u - shift[0], v - shift[1]], [u + shift[0], v + shift[1]]]
+        self.viewer.colour_by("weights", shares, (0.0, 1.0), label="barycentric at")
+        self.viewer.show_bones(model.bind_points())
+        self.viewer.select_bone(j)
+        self._plot.value = line_plot(self._line, max(self._width, 560))
+        self._load(u, v)
+        self._words = " ".join(filter(None, [place_words(place, self.names[j]), self._crossed, jump_words(self.jump)]))
+        self._status.value = read_out(self._words, self._trouble)
+
+    def _load(self, u: float, v: float) -> None:
+        was, self._loading = self._loading, True
+        for one, value in ((self.u, u), (self.v, v)):
+            one.min, one.max = max(LOWEST, min(one.min, value)), min(HIGHEST, max(one.max, value))
+            one.value = value
+        self._loading = was
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ValueError("this explorer was closed: run its cell again to make a new one")
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return {**bundle, "text/plain": self.text, "image/png": still(self.chart, self.viewer)}
