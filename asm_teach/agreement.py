@@ -22,7 +22,8 @@ from asm_teach.cameras import CameraState
 
 SIDE = 5  # points along a side of a piece of skin
 _DARK = 0.03  # added to grey values before the logarithm: below it a camera sees noise
-_FAINT = 0.02  # of a logarithm: contrast below which a piece of skin counts as blank
+_FAINT = 0.02  # of a logarithm: contrast at which a piece of skin counts half of what it would with much
+_NOTHING = 1e-4  # of a logarithm: rows of this contrast have half the length of others; none of a camera is so even
 _ALIKE = 0.45  # root of the mean squared difference between two rows beyond which a picture is believed less and less
 _BLUR = 0.5  # of the grid's spacing: what is finer than the grid would only be noise to it
 _MARGIN = 0.25  # of the extent of the face: how much of the picture round it is kept
@@ -101,34 +102,38 @@ class Agreement:
         like = next(image for image in images if image is not None)
         self.grid, self.bowls = torch.stack([a, b], 1).to(like), bowls.to(like)
 
+    def worth(self, points: Tensor, normals: Tensor, cameras: CameraState, seen: Tensor) -> Tensor:
+        """(M, N) from 0 to 1: how much there is to compare, by the contrast of each grid; 0 where not `seen` (M, N).
+
+        To be found out once and held while the face moves: else a face gains by moving to where there is nothing.
+        """
+        contrast = self._read(points, normals, cameras, seen, False)[..., 0].square().mean(2)
+        return contrast / (contrast + _FAINT**2)
+
     def measure(
-        self, points: Tensor, normals: Tensor, cameras: CameraState, trust: Tensor, derivatives: bool = True
+        self,
+        points: Tensor,
+        normals: Tensor,
+        cameras: CameraState,
+        trust: Tensor,
+        worth: Tensor | None = None,
+        derivatives: bool = True,
     ) -> Disagreement:
         """Compare samples at `points` (M, 3) mm with unit `normals` (M, 3); trust: (M, N), 0 for what is not seen.
 
-        Where a view has no picture its trust must be 0.
+        Where a view has no picture its trust must be 0. worth: (M, N) from 0 to 1, as `worth` finds it; 1 if None. It
+        is the inverse of a variance: rows of little worth count less, and may differ more before they are disbelieved.
         """
-        up = points.new_tensor([0.0, 1.0, 0.0]).expand_as(normals)
-        side = normalize(torch.linalg.cross(up, normals), dim=1)
-        above = torch.linalg.cross(normals, side)
-        grid = points[:, None] + self.grid[:, :1] * side[:, None] + self.grid[:, 1:] * above[:, None]  # (M, K, 3)
-        count, views = trust.shape
-        values = points.new_zeros(count, views, len(self.grid), 3)
-        for n, plate_ in enumerate(self.plates):
-            if plate_ is None:
-                continue
-            seen = trust[:, n] > 0
-            pixels = cameras.project(grid[seen], n)
-            values[seen, n] = _look_up(plate_, pixels, derivatives)
-        values = values - torch.einsum("mnkc,ki,li->mnlc", values, self.bowls, self.bowls)
-        size = (values[..., 0].square().mean(2) + _FAINT**2).sqrt()
+        worth = torch.ones_like(trust) if worth is None else worth
+        values = self._read(points, normals, cameras, trust > 0, derivatives)
+        size = (values[..., 0].square().mean(2) + _NOTHING**2).sqrt()
         values = values / (size[..., None, None] * SIDE)  # sums over a grid become means
         rows, slopes = values[..., 0], values[..., 1:]  # (M, N, K), (M, N, K, 2)
         # A row keeps its size: what would only stretch it is no change.
         slopes = slopes - rows[..., None] * (rows[..., None, :] @ slopes)
-        weight = trust
+        weight = trust * worth
         for _ in range(3):
-            weight, apart, away = self._believe(rows, trust, weight)
+            weight, apart, away = self._believe(rows, trust, worth, weight)
         cut = _ALIKE**2
         loss = float((trust * cut * away / (cut + away)).sum(dtype=torch.float64))
         if not derivatives:
@@ -138,6 +143,7 @@ class Agreement:
         flat = (weight[..., None, None] * slopes).transpose(2, 3).flatten(1, 2)  # (M, 2 N, K)
         total = weight.sum(1).clamp_min(1e-6)[:, None, None]
         metric = -(flat @ flat.mT) / total
+        views = trust.shape[1]
         metric = metric.unflatten(2, (views, 2)).unflatten(1, (views, 2))
         own = (weight[..., None, None] * slopes.mT) @ slopes  # (M, N, 2, 2)
         each = torch.arange(views, device=points.device)
@@ -145,13 +151,26 @@ class Agreement:
         force = weight[..., None] * (slopes.mT @ apart[..., None])[..., 0]
         return Disagreement(loss, force, metric)
 
+    def _read(self, points: Tensor, normals: Tensor, cameras: CameraState, seen: Tensor, derivatives: bool) -> Tensor:
+        """Grey values and slopes (M, N, K, 3) of the grids, without their bowls; 0 where not `seen` (M, N)."""
+        up = points.new_tensor([0.0, 1.0, 0.0]).expand_as(normals)
+        side = normalize(torch.linalg.cross(up, normals), dim=1)
+        above = torch.linalg.cross(normals, side)
+        grid = points[:, None] + self.grid[:, :1] * side[:, None] + self.grid[:, 1:] * above[:, None]  # (M, K, 3)
+        values = points.new_zeros(*seen.shape, len(self.grid), 3)
+        for n, plate_ in enumerate(self.plates):
+            if plate_ is not None:
+                visible = seen[:, n]
+                values[visible, n] = _look_up(plate_, cameras.project(grid[visible], n), derivatives)
+        return values - torch.einsum("mnkc,ki,li->mnlc", values, self.bowls, self.bowls)
+
     @staticmethod
-    def _believe(rows: Tensor, trust: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _believe(rows: Tensor, trust: Tensor, worth: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """How much pictures are believed (M, N), and how far from the common row: (M, N, K), squared (M, N)."""
         common = (weight[..., None] * rows).sum(1, keepdim=True) / weight.sum(1).clamp_min(1e-6)[:, None, None]
         apart = rows - common
-        away = apart.square().sum(2)
-        return trust / (1 + away / _ALIKE**2).square(), apart, away
+        away = worth * apart.square().sum(2)
+        return trust * worth / (1 + away / _ALIKE**2).square(), apart, away
 
 
 def _look_up(plate_: Plate, pixels: Tensor, derivatives: bool) -> Tensor:

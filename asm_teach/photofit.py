@@ -16,7 +16,7 @@ from asm_teach.views import Sight
 SPACINGS = (2.0, 1.2, 0.8)  # mm between the points of a grid, coarse to fine
 STEPS = (6, 6, 6)  # at each
 WEIGHT = 10.0  # of one grid against one landmark that is off by its noise
-_LESS = 0.25  # how much a landmark counts where two pictures show the skin round it
+_SPOKEN = 120  # landmarks that count in full where two pictures show the skin round them; those of a denser set share
 _NEAR = 8.0  # mm
 _FINEST = 1.1  # pixels between the points of a grid, at least
 
@@ -45,6 +45,8 @@ def agree(
         raise ValueError(f"images: pictures are compared with each other; found {len(pictured)}, give two or more")
     with torch.no_grad():
         landmarks, photos = PointTerm(bundle.face, sights, noise, outlier), PhotoTerm(images, bundle.face, weight)
+        # Points of a dense set come from one guess and err together: they are not that many opinions.
+        less = min(1.0, _SPOKEN / max(len(s.pixels) for s in sights))
         finest = _FINEST / float(bundle.cameras.log_size[pictured].exp().median())
         # A size that no picture can show is not tried twice.
         sizes = [max(spacing, finest) for spacing in SPACINGS]
@@ -58,7 +60,7 @@ def agree(
                 near = torch.cdist(bundle.face.samples(landmarks.places), vertices[photos.rows])
                 distance, nearest = near.topk(min(3, near.shape[1]), largest=False)
                 covered = photos.covered()[nearest].mean(1) * (distance[:, 0] < _NEAR)
-                landmarks.look(vertices, bundle.cameras, (2 * covered).clamp_max(1), _LESS)
+                landmarks.look(vertices, bundle.cameras, (2 * covered).clamp_max(1), less)
                 bundle.damping = 1e-3
             bundle.face.adapts = True
             return bundle.step([landmarks, photos]), miss(bundle, landmarks)

@@ -55,6 +55,7 @@ class PhotoTerm:
                 continue
             self.trust[:, n] = _seen(vertices, self.faces, camera, points, self.normals, grid, (low, high), spacing)
         self._agreement = Agreement(self.images, boxes, cameras.log_size.exp(), spacing)
+        self.worth = self._agreement.worth(points, self.normals, cameras, self.trust > 0)
 
     def covered(self) -> Tensor:
         """(M,) from 0 to 1: how well the second best picture sees each sample; below two, nothing can be compared."""
@@ -64,12 +65,12 @@ class PhotoTerm:
 
     def measure(self, samples: Tensor, cameras: CameraState) -> float:
         """The loss."""
-        found = self._agreement.measure(samples, self.normals, cameras, self.trust, derivatives=False)
+        found = self._agreement.measure(samples, self.normals, cameras, self.trust, self.worth, derivatives=False)
         return self.weight * found.loss
 
     def demand(self, samples: Tensor, cameras: CameraState, scale: Tensor) -> Demand:
         """The loss and its derivatives."""
-        found = self._agreement.measure(samples, self.normals, cameras, self.trust)
+        found = self._agreement.measure(samples, self.normals, cameras, self.trust, self.worth)
         w = self.weight
         return demand(w * found.loss, w * found.force, w * found.metric, samples, cameras, scale)
 

@@ -65,8 +65,14 @@ POINTS, NORMALS = samples()
 TRUST = torch.ones(len(POINTS), 3, dtype=torch.float64)
 
 
-def loss(compared: Agreement, points: Tensor = POINTS, state: CameraState = STATE, trust: Tensor = TRUST) -> float:
-    return compared.measure(points, NORMALS, state, trust, derivatives=False).loss
+def loss(
+    compared: Agreement,
+    points: Tensor = POINTS,
+    state: CameraState = STATE,
+    trust: Tensor = TRUST,
+    worth: Tensor | None = None,
+) -> float:
+    return compared.measure(points, NORMALS, state, trust, worth, derivatives=False).loss
 
 
 def turned(by: float = 0.02) -> CameraState:
@@ -181,7 +187,7 @@ def test_exposure_and_light_that_falls_off_do_not_matter(monkeypatch):
 
     compared = agreement_of(IMAGES)
     compared.plates = [0, 1, 2]
-    monkeypatch.setattr(agreement, "_FAINT", 0.0)  # below it contrast does matter
+    monkeypatch.setattr(agreement, "_NOTHING", 0.0)  # near it contrast does matter
     rows = [values(light) for light in (False, True)]
     assert rows[0] > 1
     assert rows[1] == pytest.approx(rows[0], rel=1e-9)
@@ -199,6 +205,42 @@ def test_a_blank_wall_asks_for_nothing():
     blank = [torch.full_like(image, 0.5) for image in IMAGES]
     found = agreement_of(blank).measure(POINTS, NORMALS, STATE, TRUST)
     assert found.loss < 1e-12 and found.force.abs().max() < 1e-9 and found.metric.abs().max() < 1e-9
+
+
+def test_worth_is_contrast_against_its_faintest():
+    """A half where the contrast is `_FAINT`, nothing on a blank wall and where a picture does not see."""
+    compared = agreement_of(IMAGES)
+    seen = TRUST > 0
+    seen[2, 1] = False
+    worth = compared.worth(POINTS, NORMALS, STATE, seen)
+    assert worth.shape == TRUST.shape and worth[2, 1] == 0
+    assert (worth[seen] > 0.3).all() and (worth < 1).all()
+    faded = [0.5 + 0.1 * (image - 0.5) for image in IMAGES]  # nearly a tenth of the contrast
+    odds = agreement_of(faded).worth(POINTS, NORMALS, STATE, seen)
+    ratio = (odds / (1 - odds) / (worth / (1 - worth)))[seen]
+    assert ((ratio > 0.003) & (ratio < 0.03)).all()
+    blank = agreement_of([torch.full_like(image, 0.5) for image in IMAGES])
+    assert blank.worth(POINTS, NORMALS, STATE, seen).max() < 1e-12
+
+
+def test_a_place_with_nothing_to_see_is_no_better_than_another_that_is_wrong():
+    """The wall fades out to the right, and has the grain of a camera: samples that are moved there gain nothing."""
+    generator = torch.Generator().manual_seed(3)
+    images = []
+    for n, image in enumerate(IMAGES):
+        grain = 0.004 * torch.randn(image.shape[:2], generator=generator, dtype=torch.float64)
+        fade = torch.ones(SIZE[0]).double()
+        fade[130 + 5 * n :] = 0
+        images.append(0.5 + (image - 0.5) * fade[:, None] + grain[..., None])
+    compared = agreement_of(images)
+    points = POINTS.clone()
+    points[:, 0] = -20 + 0.5 * points[:, 0]
+    worth = compared.worth(points, NORMALS, STATE, TRUST > 0)
+    here = loss(compared, points, worth=worth)
+    lost = points + double(80, 0, 0)
+    assert compared.worth(lost, NORMALS, STATE, TRUST > 0).mean() < 0.3 * worth.mean()
+    assert loss(compared, lost, worth=worth) > 3 * here
+    assert loss(compared, lost, worth=worth) > 0.8 * loss(compared, points + double(0, 0, 15), worth=worth)
 
 
 # --- the loop
@@ -245,16 +287,16 @@ def grids(spacing: float) -> Tensor:
 def row_of(sample: int, n: int, shift: Tensor) -> Tensor:
     """Row (K,) of one sample in view n, whose pixels are all moved by `shift` (2,)."""
     left = bowl_free(smooth(n, STATE.project(grids(1.5)[sample], n) + shift))
-    return left / (SIDE * (left.square().mean() + agreement._FAINT**2).sqrt())
+    return left / (SIDE * (left.square().mean() + agreement._NOTHING**2).sqrt())
 
 
-def believed(rows: list[Tensor], trust: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def believed(rows: list[Tensor], trust: Tensor, worth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Weights (n,), common row (K,) and squared distances (n,) of rows, believed less the further they are off."""
-    weight, cut = trust.clone(), agreement._ALIKE**2
+    weight, cut = trust * worth, agreement._ALIKE**2
     for _ in range(3):
         common = sum(w * row for w, row in zip(weight, rows, strict=True)) / weight.sum()
-        away = torch.stack([(row - common).square().sum() for row in rows])
-        weight = trust * (cut / (cut + away)) ** 2
+        away = torch.stack([w * (row - common).square().sum() for w, row in zip(worth, rows, strict=True)])
+        weight = trust * worth * (cut / (cut + away)) ** 2
     return weight, common, away
 
 
@@ -266,29 +308,35 @@ def some_trust() -> Tensor:
     return trust
 
 
+def some_worth() -> Tensor:
+    return 0.1 + 0.9 * torch.rand(TRUST.shape, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+
+
 def test_the_loss_is_that_of_a_loop(continuous):
-    trust, expected, cut = some_trust(), 0.0, agreement._ALIKE**2
+    trust, worth, expected, cut = some_trust(), some_worth(), 0.0, agreement._ALIKE**2
     for sample in range(len(POINTS)):
         seen = trust[sample].nonzero()[:, 0].tolist()
         if seen:
-            away = believed([row_of(sample, n, double(0, 0)) for n in seen], trust[sample, seen])[2]
+            rows = [row_of(sample, n, double(0, 0)) for n in seen]
+            away = believed(rows, trust[sample, seen], worth[sample, seen])[2]
             expected += float((trust[sample, seen] * cut * away / (cut + away)).sum())
     assert expected > 1
-    assert loss(continuous, trust=trust) == pytest.approx(expected, rel=1e-9)
+    assert loss(continuous, trust=trust, worth=worth) == pytest.approx(expected, rel=1e-9)
 
 
 def test_force_and_metric_are_those_of_the_loop(continuous):
     """By central differences of its rows: half the first derivative while the common row is held, which is nearly where
     it would be least; and half the second of the sum of squares with the weights held, as Gauss and Newton have it."""
-    trust = some_trust()
-    found = continuous.measure(POINTS, NORMALS, STATE, trust)
+    trust, worth = some_trust(), some_worth()
+    found = continuous.measure(POINTS, NORMALS, STATE, trust, worth)
     assert found.force.shape == (len(POINTS), 3, 2) and found.metric.shape == (len(POINTS), 3, 2, 3, 2)
     small, cut = 1e-5, agreement._ALIKE**2
     for sample in range(len(POINTS)):
         seen = trust[sample].nonzero()[:, 0].tolist()
         force, metric = torch.zeros(3, 2).double(), torch.zeros(3, 2, 3, 2).double()
         if seen:
-            weight, common, _ = believed([row_of(sample, n, double(0, 0)) for n in seen], trust[sample, seen])
+            rows = [row_of(sample, n, double(0, 0)) for n in seen]
+            weight, common, _ = believed(rows, trust[sample, seen], worth[sample, seen])
             slopes = {}  # (n, axis): (K,)
             for n in seen:
                 for axis in range(2):
