@@ -345,7 +345,7 @@ def test_force_and_metric_are_those_of_the_loop(continuous):
                     slopes[n, axis] = (ahead - back) / (2 * small)
                     costs = [
                         float(trust[sample, n] * cut * away / (cut + away))
-                        for away in ((ahead - common).square().sum(), (back - common).square().sum())
+                        for away in (worth[sample, n] * (row - common).square().sum() for row in (ahead, back))
                     ]
                     force[n, axis] = (costs[0] - costs[1]) / (2 * small) / 2
             share = dict(zip(seen, weight.tolist(), strict=True))
