@@ -16,6 +16,7 @@ import click
 
 from asm_teach import __version__
 from asm_teach.cli_fits import DEVICE, fit_scan_command, fit_views_command, prepare
+from asm_teach.cli_playground import playground_command
 from asm_teach.cli_views import views_command
 
 START = Path("notebooks/00_start_here.ipynb")
@@ -46,7 +47,7 @@ def main() -> None:
     """The adaptive skinning model for 3D faces."""
 
 
-for _command in (fit_scan_command, prepare, fit_views_command, views_command):
+for _command in (fit_scan_command, prepare, fit_views_command, views_command, playground_command):
     main.add_command(_command)
 
 

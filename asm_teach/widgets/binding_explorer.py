@@ -10,6 +10,7 @@ import ipywidgets
 import torch
 
 from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.widgets import live
 from asm_teach.widgets.binding_explorer_facts import (
     Jump,
     Line,
@@ -24,8 +25,9 @@ from asm_teach.widgets.binding_explorer_facts import (
 )
 from asm_teach.widgets.binding_explorer_pick import pick_uv
 from asm_teach.widgets.binding_explorer_plot import line_plot
-from asm_teach.widgets.chart import HIGHEST, LOWEST, ChartView, Item, places, require_adaptive
-from asm_teach.widgets.chart_style import STYLE, button, read_out, slider, still
+from asm_teach.widgets.chart import ChartView, Item, places, require_adaptive
+from asm_teach.widgets.chart_dial import Dial
+from asm_teach.widgets.chart_style import STYLE, button, read_out, still
 from asm_teach.widgets.viewer import Viewer
 
 
@@ -53,10 +55,10 @@ class BindingExplorer(ipywidgets.VBox):
         self.names, start = tuple(model.rig.names), model.rig.index(bone)
         self._first = model.bone_uv.detach().clone()
         self._edges = chart_edges(model.chart)
-        self._loading, self._closed, self._trouble, self._crossed = False, False, "", ""
+        self._closed, self._trouble, self._crossed = False, "", ""
         self._width, side = int(width), max(280, (int(width) - 20) // 2)
         self.chart = ChartView(model.chart, size=side, label="UV chart of the face", on_edit=self._edited)
-        self.chart.moves_on_click, self.chart.selected = "bone", -1
+        self.chart.moves_on_click, self.chart.selected, self.chart.span = "bone", -1, 0.3
         with torch.no_grad():
             points = model.bind_points()
         self.viewer = Viewer(model.mesh, width=side, height=side, bone_names=self.names, bones=points)
@@ -156,10 +158,8 @@ class BindingExplorer(ipywidgets.VBox):
     def close(self) -> None:
         """Take the explorer off the page and free what it holds in the browser."""
         self._closed = True
-        if hasattr(self, "viewer"):  # one that was refused while it was made has no parts yet
-            self.viewer.close()
-            self.chart.close()
         super().close()
+        live.close_tree(list(self.children))
 
     # -- how it is put together ----------------------------------------------------------------------------
 
@@ -167,27 +167,29 @@ class BindingExplorer(ipywidgets.VBox):
         self.chooser = ipywidgets.Dropdown(
             options=[(name, j) for j, name in enumerate(self.names)], value=start, description="bone"
         )
-        self.u = slider("ζ u, chart", "the bone's place along u, chart units", 0, 1, 0.001, form=".4f")
-        self.v = slider("ζ v, chart", "the bone's place along v, chart units", 0, 1, 0.001, form=".4f")
-        self.angle = slider("line, °", "direction of the line, degrees from the u axis", 0, 180, 1, form=".0f")
-        self.half = slider("reach, chart", "length of the line on both sides, chart units", 0.005, 0.5, 0.05, log=True)
-        self.stride = slider("step, chart", "of one arrow key, chart units", 0.0001, 0.05, 0.05, log=True, form=".4f")
-        self.angle.value, self.half.value, self.stride.value = 0.0, 0.04, 0.002
+        place, redraw = "the bone's place, chart units", lambda _: self._draw(moved=False)
+        self.u = Dial("ζ u, chart", place, 0, 1, 0.001, lambda u: self.set_uv((u, self._v)), form=".4f")
+        self.v = Dial("ζ v, chart", place, 0, 1, 0.001, lambda v: self.set_uv((self._u, v)), form=".4f")
+        self.angle = Dial("line, °", "direction of the line, degrees from the u axis", 0, 180, 1, redraw, form=".0f")
+        self.half = Dial(
+            "reach, chart", "length of the line to each side, chart units", 0.005, 0.5, 0.05, redraw, log=True
+        )
+        self.stride = Dial(
+            "step, chart", "of one arrow key, chart units", 1e-4, 0.05, 0.05, redraw, log=True, form=".4f"
+        )
+        self.half.load(0.04)
+        self.stride.load(0.002)
         buttons = [
             button("◀ Triangle before", "go along the line into the triangle before", lambda: self.step(-1)),
             button("Next triangle ▶", "go along the line into the next triangle", lambda: self.step(1)),
             button("Reset bone", "bring the bone back", self.reset),
         ]
         top = ipywidgets.HBox([self.chooser, *buttons]).add_class("asm-row")
-        sliders = (self.u, self.v, self.angle, self.half, self.stride)
+        sliders = [dial.widget for dial in (self.u, self.v, self.stride, self.angle, self.half)]
         self._controls = ipywidgets.VBox([top, ipywidgets.HBox(sliders).add_class("asm-sliders")])
         self._style = ipywidgets.HTML(STYLE, layout={"display": "none"})
         self._status, self._plot = ipywidgets.HTML().add_class("asm-status"), ipywidgets.HTML()
         self.chooser.observe(lambda _: self._closed or self.update(), "value")
-        for one in (self.u, self.v):
-            one.observe(lambda _: self._loading or self.set_uv((self.u.value, self.v.value)), "value")
-        for one in (self.angle, self.half, self.stride):
-            one.observe(lambda _: self._draw(moved=False), "value")
         self.chart.observe(lambda c: setattr(self.chooser, "value", c["new"]), "chosen")
 
     def _edited(self, items: Mapping[str, Item]) -> None:
@@ -214,20 +216,15 @@ class BindingExplorer(ipywidgets.VBox):
             self.chart.dots = [[*at, name] for at, name in zip(places(model.bone_uv), self.names, strict=True)]
             self.chart.triangle = places(chart.uv[place.corners + place.corners[:1]])
             self.chart.segment = [[u - shift[0], v - shift[1]], [u + shift[0], v + shift[1]]]
-        self.viewer.colour_by("weights", shares, (0.0, 1.0), label="barycentric at")
+        self.viewer.colour_by("weights", shares, (0.0, 1.0), label="barycentric β")
         self.viewer.show_bones(model.bind_points())
         self.viewer.select_bone(j)
         self._plot.value = line_plot(self._line, max(self._width, 560))
-        self._load(u, v)
+        self._u, self._v = u, v
+        self.u.load(u)
+        self.v.load(v)
         self._words = " ".join(filter(None, [place_words(place, self.names[j]), self._crossed, jump_words(self.jump)]))
         self._status.value = read_out(self._words, self._trouble)
-
-    def _load(self, u: float, v: float) -> None:
-        was, self._loading = self._loading, True
-        for one, value in ((self.u, u), (self.v, v)):
-            one.min, one.max = max(LOWEST, min(one.min, value)), min(HIGHEST, max(one.max, value))
-            one.value = value
-        self._loading = was
 
     def _require_open(self) -> None:
         if self._closed:

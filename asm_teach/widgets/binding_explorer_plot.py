@@ -36,8 +36,9 @@ def line_plot(line: Line, width: int) -> str:
         parts.append(f'<text x="{_LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
     for t in ends[1:-1]:
         parts.append(_rule(x(t), x(t), _TOP, _HEIGHT - _BOTTOM, 0.3))
-    for t in np.linspace(ends[0], ends[-1], 5):
-        parts.append(f'<text x="{x(t):.1f}" y="{_HEIGHT - 22}" text-anchor="middle">{t:+.3g}</text>')
+    for t in MaxNLocator(nbins=8, steps=[1, 2, 5, 10]).tick_values(ends[0], ends[-1]):
+        if ends[0] <= t <= ends[-1]:
+            parts.append(f'<text x="{x(t):.1f}" y="{_HEIGHT - 22}" text-anchor="middle">{t:.4g}</text>')
     parts.append(f'<text x="{width - _RIGHT}" y="{_HEIGHT - 6}" text-anchor="end">t along the line, chart units</text>')
     here = slopes[line.here]
     names = _apart([y(value) for value in slopes[-1] if math.isfinite(value)])
@@ -56,9 +57,10 @@ def line_plot(line: Line, width: int) -> str:
             parts.append(
                 f'<line x1="{width - _RIGHT + 8}" x2="{width - _RIGHT + 30}" y1="{at - 4:.1f}" y2="{at - 4:.1f}" '
                 f'stroke="{colour}" stroke-width="2.2" stroke-dasharray="{dashes}"/>'
-                f'<text x="{width - _RIGHT + 35}" y="{at:.1f}">{name} {slopes[-1, c]:.0f}</text>'
+                f'<text x="{width - _RIGHT + 35}" y="{at:.1f}">{name} {here[c]:.0f}</text>'
             )
     parts.append(_rule(x(0), x(0), _TOP, _HEIGHT - _BOTTOM, 0.9))
+    parts.append(f'<text x="{width - _RIGHT + 8}" y="14">at t = 0</text>')
     words = f"derivative of the pivot along the line, {len(ends) - 2} edges; the words above give the nearest jump"
     size = f'viewBox="0 0 {width} {_HEIGHT}" width="{width}" height="{_HEIGHT}"'
     return f'<div class="asm-plot"><svg role="img" aria-label="{words}" {size}>{"".join(parts)}</svg></div>'

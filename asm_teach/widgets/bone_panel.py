@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from asm_teach.model import SkinnedModel
+from asm_teach.widgets.bone_sliders import BoneSliders
+from asm_teach.widgets.later import Later
+from asm_teach.widgets.motion_state import Mover, Undo
+from asm_teach.widgets.posejson import pose_from_json, pose_to_json
 from asm_teach.widgets.viewer import Viewer
 
-_AXES = "xyz"
+_STROKE = 1.0  # seconds: moves of one slider that follow each other faster are undone together
+_WIDTH = {"width": "296px"}
+_POSE = "This rig's bones that are not at rest: millimetres, rotation vectors in radians, factors."
 
 
 class BonePanel(ipywidgets.HBox):
     """Choose a bone, move its nine sliders, and watch `viewer` follow `model`.
 
-    The sliders speak millimetres, degrees and factors; the model gets millimetres, radians and factors.
+    A bone is chosen by its name, or by a click on the face: the one with the largest weight there. The sliders speak
+    millimetres, degrees and factors; the model, and the pose as JSON, get millimetres, radians and factors.
 
     Args:
         model: an adaptive or static skinning model.
@@ -32,53 +41,50 @@ class BonePanel(ipywidgets.HBox):
     def __init__(self, model: SkinnedModel, viewer: Viewer, *, bone: int | str = 0) -> None:
         self.model, self.viewer = model, viewer
         self.names = tuple(model.rig.names)
-        self._loading = False
+        self._mover, self._undo, self._later = Mover(model), Undo(model), Later()
+        self._stroke: tuple[object, ...] = ()
+        self._stroke_at = 0.0
         self.chooser = ipywidgets.Dropdown(
             options=[(name, index) for index, name in enumerate(self.names)],
-            value=self._index(bone),
+            value=model.rig.index(bone),
             description="bone",
-            layout={"width": "296px"},
+            layout=_WIDTH,
             style={"description_width": "84px"},
         )
-        self.translation = _sliders("move", "mm", 0.0, 30.0, 0.5, ".1f")
-        self.rotation = _sliders("turn", "°", 0.0, 60.0, 1.0, ".0f")
-        self.scale = _sliders("scale", "×", 1.0, 0.5, 0.01, ".2f")
-        self._sliders = (*self.translation, *self.rotation, *self.scale)
-        self.mirror = ipywidgets.Checkbox(
-            value=False, description="mirror to the other side", indent=False, layout={"width": "296px"}
+        self._sliders = BoneSliders(self._moved)
+        self.translation, self.rotation, self.scale = (
+            self._sliders.translation,
+            self._sliders.rotation,
+            self._sliders.scale,
         )
-        self.dots = ipywidgets.Checkbox(
-            value=True, description="show the bones as dots", indent=False, layout={"width": "296px"}
+        self.mirror = _checkbox("mirror to the other side", False)
+        self.dots = _checkbox("show the bones as dots", True)
+        self.undo = _button("Undo", "take back the last change", self.take_back)
+        self.undo.disabled = True
+        self.reset_bone = _button("Reset bone", "put this bone back to rest", lambda: self.reset(self.bone))
+        self.reset_all = _button("Reset all", "put all bones back to rest", self.reset)
+        self.pose = ipywidgets.Textarea(
+            description="pose as JSON",
+            tooltip=_POSE,
+            continuous_update=False,
+            layout={"width": "296px", "height": "74px"},
+            style={"description_width": "84px"},
         )
-        reset_bone = ipywidgets.Button(description="Reset bone", tooltip="put this bone back to rest")
-        reset_all = ipywidgets.Button(description="Reset all", tooltip="put all bones back to rest")
-        reset_bone.on_click(lambda _: self.reset(self.bone))
-        reset_all.on_click(lambda _: self.reset())
-        self.buttons = (reset_bone, reset_all)
-
-        self.chooser.observe(self._chosen, "value")
-        self.mirror.observe(lambda _: self._mirror_allowed() and self._moved({}), "value")
-        self.dots.observe(lambda _: self._show(), "value")
-        for slider in self._sliders:
-            slider.observe(self._moved, "value")
+        self.apply = _button("Apply pose", "move the bones as the JSON in the box says", self.apply_pose)
+        hint = ipywidgets.HTML('<div class="asm-hint">or click the face</div>')
+        units = ipywidgets.HTML(f'<div class="asm-hint">{_POSE}</div>')
+        buttons = ipywidgets.HBox([self.undo, self.reset_bone, self.reset_all])
         controls = ipywidgets.VBox(
-            [
-                self.chooser,
-                _heading("Move, in millimetres"),
-                *self.translation,
-                _heading("Turn, in degrees"),
-                *self.rotation,
-                _heading("Scale, as a factor"),
-                *self.scale,
-                self.mirror,
-                self.dots,
-                ipywidgets.HBox(self.buttons),
-            ]
+            [self.chooser, hint, self._sliders.box, self.mirror, self.dots, buttons, self.pose, units, self.apply]
         ).add_class("asm-controls")
         super().__init__(children=[viewer, controls])
         self.add_class("asm-panel")
-        self._show()
-        self._chosen({})
+        self.chooser.observe(lambda _: self._chosen(), "value")
+        self.mirror.observe(self._mirrored, "value")
+        self.dots.observe(lambda _: self._show(), "value")
+        if len(viewer.vertices) == len(model.vertices) and viewer.single:
+            viewer.on_pick(self._picked)
+        self._chosen()
 
     @property
     def bone(self) -> int:
@@ -87,6 +93,7 @@ class BonePanel(ipywidgets.HBox):
 
     def reset(self, bone: int | None = None) -> None:
         """Put one bone, or all of them, back to rest."""
+        self._keep()
         if bone is None:
             self.model.reset_motion()
         else:
@@ -95,74 +102,101 @@ class BonePanel(ipywidgets.HBox):
         self._load()
         self._show("")
 
+    def take_back(self) -> None:
+        """Undo the last change: one stroke of a slider, a reset, or a pose that was applied."""
+        done = self._undo.back()
+        self._stroke = ()
+        self._load()
+        self._show("the last change is taken back" if done else "nothing to take back")
+
+    def apply_pose(self) -> None:
+        """Move the bones as the JSON in the box says; what is wrong with it is told in the read-out."""
+        try:
+            translation, rotation, scale = pose_from_json(self.pose.value, self.names)
+        except ValueError as error:
+            self.viewer.warn(str(error))
+            return
+        self._keep()
+        with torch.no_grad():
+            self.model.translation.copy_(translation)
+            self.model.rotation.copy_(rotation)
+            self.model.log_scale.copy_(scale.log())
+        self._load()
+        self._show("the pose is applied")
+
     # -- from the sliders to the model and back ------------------------------------------------------------
 
-    def _moved(self, change: Mapping[str, Any]) -> None:
-        if self._loading:
+    def _moved(self, slider: ipywidgets.FloatSlider | None) -> None:
+        try:
+            move, turn, scale = self._sliders.motion()
+        except ValueError as error:
+            self._load()
+            self.viewer.warn(str(error))
             return
-        move = torch.tensor([slider.value for slider in self.translation])
-        turn = torch.tensor([math.radians(slider.value) for slider in self.rotation])
-        scale = torch.tensor([slider.value for slider in self.scale])
+        self._keep(slider, self.bone)
         self.model.set_motion(self.bone, translation=move, rotation=turn, scale=scale)
         # The mirror image across x = 0: a shift flips its x, a rotation vector its y and z, a scale nothing.
         flip = torch.tensor([-1.0, 1.0, 1.0])
         for other in self._partners(self.bone):
             self.model.set_motion(other, translation=move * flip, rotation=-turn * flip, scale=scale)
-        slider, note = change.get("owner"), ""
-        if slider in self._sliders:
-            what, unit = slider.description.split(", ")
-            note = f"{what} {slider.value:g} {unit}"
+        self._show(self._sliders.words(slider) if slider is not None else "")
+
+    def _mirrored(self, _: Mapping[str, Any]) -> None:
+        if self.mirror.value and self._mirror_allowed():
+            self._moved(None)
+
+    def _keep(self, *stroke: object) -> None:
+        """Remember the motion of now, unless the change to come goes on with a stroke that is remembered."""
+        now = time.monotonic()
+        if not stroke or stroke != self._stroke or now - self._stroke_at > _STROKE:
+            self._undo.keep()
+        self._stroke, self._stroke_at = stroke, now
+
+    def _picked(self, face: int, shares: NDArray[np.float64]) -> None:
+        """Choose the bone with the largest weight where the face was clicked."""
+        corners = self.model.mesh.faces[face].to(self.model.vertices.device)
+        with torch.no_grad():
+            weights = torch.from_numpy(shares).to(self.model.vertices) @ self.model.weights(corners)
+        bone = int(weights.argmax())
+        note = f"clicked where {self.names[bone]} has the largest weight, {weights[bone]:.2f}"
+        self.chooser.value = bone
         self._show(note)
 
-    def _chosen(self, _: Mapping[str, Any]) -> None:
+    def _chosen(self) -> None:
         self._mirror_allowed()
         self._load()
-        self.viewer.select_bone(self.bone)
         self._show("")
+        self.viewer.select_bone(self.bone)
 
+    @torch.no_grad()
     def _load(self) -> None:
         """Set the sliders to the bone's motion in the model."""
-        self._loading = True
-        with torch.no_grad():
-            values = torch.cat(
-                [
-                    self.model.translation[self.bone],
-                    torch.rad2deg(self.model.rotation[self.bone]),
-                    self.model.log_scale[self.bone].exp(),
-                ]
-            )
-        for slider, value in zip(self._sliders, values.tolist(), strict=True):
-            # a fitted bone may stand beyond the slider's end: the slider grows rather than cut it off
-            slider.min, slider.max = min(slider.min, value), max(slider.max, value)
-            slider.value = value
-        self._loading = False
+        model, bone = self.model, self.bone
+        self._sliders.load(model.translation[bone].cpu(), model.rotation[bone].cpu(), model.log_scale[bone].exp().cpu())
 
     def _show(self, note: str | None = None) -> None:
-        with torch.no_grad():
-            self.viewer.update(self.model(), note=note)
-            if self.dots.value:
-                # a pivot goes where its bone's matrix G_j B_j^-1 takes it
-                pivots = torch.nn.functional.pad(self.model.bind_points(), (0, 1), value=1.0)
-                self.viewer.show_bones(torch.einsum("jab,jb->ja", self.model.transforms(), pivots), self.names)
-            else:
-                self.viewer.show_bones(None)
+        self.undo.disabled = not len(self._undo)
+        vertices, pivots = self._mover()
+        self.viewer.update(vertices, note=note)
+        self.viewer.show_bones(pivots if self.dots.value else None, self.names)
+        self._later.call("pose", 0.25, self._write_pose)
+
+    @torch.no_grad()
+    def _write_pose(self) -> None:
+        model = self.model
+        try:
+            self.pose.value = pose_to_json(self.names, model.translation, model.rotation, model.log_scale.exp())
+        except ValueError as error:  # a model whose motion is not finite has no pose to copy
+            self.pose.value = ""
+            self.viewer.warn(str(error))
 
     # -- which bones ---------------------------------------------------------------------------------------
-
-    def _index(self, bone: int | str) -> int:
-        if isinstance(bone, str):
-            if bone not in self.names:
-                raise ValueError(f"bone is {bone!r}: the rig has no bone of this name; it has {', '.join(self.names)}")
-            return self.names.index(bone)
-        if not 0 <= bone < len(self.names):
-            raise ValueError(f"bone is {bone}: the rig has bones 0 to {len(self.names) - 1}")
-        return int(bone)
 
     def _other_side(self) -> int | None:
         name = self.names[self.bone]
         for one, other in (("_L", "_R"), ("_R", "_L")):
             if name.endswith(one) and name[:-2] + other in self.names:
-                return self.names.index(name[:-2] + other)
+                return self.model.rig.index(name[:-2] + other)
         return None
 
     def _partners(self, bone: int) -> list[int]:
@@ -174,31 +208,16 @@ class BonePanel(ipywidgets.HBox):
         return not self.mirror.disabled
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs)
+        bundle = super()._repr_mimebundle_(**kwargs) or {}
         still = self.viewer._repr_mimebundle_()
         return {**bundle, "text/plain": still["text/plain"], "image/png": still["image/png"]}
 
 
-def _sliders(
-    verb: str, unit: str, rest: float, reach: float, step: float, form: str
-) -> tuple[ipywidgets.FloatSlider, ...]:
-    """Three sliders, for x, y and z."""
-    return tuple(
-        ipywidgets.FloatSlider(
-            value=rest,
-            min=rest - reach,
-            max=rest + reach,
-            step=step,
-            description=f"{verb} {axis}, {unit}",
-            tooltip=f"{verb} the bone, {axis} axis, {unit}",
-            readout_format=form,
-            continuous_update=True,
-            layout={"width": "296px"},
-            style={"description_width": "84px"},
-        )
-        for axis in _AXES
-    )
+def _checkbox(words: str, on: bool) -> ipywidgets.Checkbox:
+    return ipywidgets.Checkbox(value=on, description=words, indent=False, layout=_WIDTH)
 
 
-def _heading(words: str) -> ipywidgets.HTML:
-    return ipywidgets.HTML(f'<div class="asm-group">{words}</div>')
+def _button(words: str, tooltip: str, action: Any) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=words, tooltip=tooltip, layout={"width": "auto"})
+    button.on_click(lambda _: action())
+    return button

@@ -26,7 +26,7 @@ class Chart {
   constructor(model, root) {
     this.model = model;
     this.size = model.get("size");
-    this.window = { u: 0.5, v: 0.5, span: 1.04 }; // what part of the chart is seen
+    this.window = { u: 0.5, v: 0.5, span: model.get("span") }; // what part of the chart is seen
     this.local = {}; // item -> values not yet answered by the kernel
     this.sent = model.get("done");
     this.frame = 0;
@@ -44,7 +44,7 @@ class Chart {
     const pixels = Math.round(this.size * Math.min(window.devicePixelRatio || 1, 2));
     this.canvases = ["colours", "lines"].map((name) => add(stage, "canvas", { class: `asm-chart-${name}`, width: pixels, height: pixels, "aria-hidden": "true" }));
     this.svg = add(stage, "svg", { viewBox: `0 0 ${this.size} ${this.size}`, role: "group", "aria-label": model.get("label") });
-    this.svg.addEventListener("pointermove", (e) => e.buttons === 0 && this.hover(this.place(e)));
+    this.svg.addEventListener("pointermove", (e) => e.buttons || this.hover(this.place(e)));
     this.svg.addEventListener("pointerleave", () => this.hover([]));
     this.svg.addEventListener("click", (e) => this.click(e));
     for (const name of ["ellipses", "points", "dots", "selected", "chosen", "triangle", "segment", "label"]) {
@@ -66,11 +66,11 @@ class Chart {
     return [this.window.u + right * this.window.span, this.window.v + up * this.window.span];
   }
 
-  zoom(factor) {
-    const item = this.item(`e${this.model.get("selected")}`) || this.item(this.model.get("moves_on_click")) || this.window;
+  zoom(factor, about) {
+    const item = about || this.item(`e${this.model.get("selected")}`) || this.item(this.model.get("moves_on_click")) || this.window;
     const span = clamp(this.window.span * factor, 0.03, 1.04);
     const half = Math.max(0, (1.04 - span) / 2);
-    if (factor !== 1) this.window = { u: clamp(item.u, 0.5 - half, 0.5 + half), v: clamp(item.v, 0.5 - half, 0.5 + half), span };
+    this.window = { u: clamp(item.u, 0.5 - half, 0.5 + half), v: clamp(item.v, 0.5 - half, 0.5 + half), span };
     this.xy = this.uv.map((value, i) => (i % 2 ? this.y(value) : this.x(value)));
     drawEdges(this.canvases[1], this.size, this.xy, this.faces, this.window.span > 0.5 ? 0.22 : 0.4);
     this.paint();
@@ -88,6 +88,14 @@ class Chart {
   }
 
   draw() {
+    const bone = this.item("bone"), out = (pixels) => pixels < 0 || pixels > this.size;
+    const follow = bone && !this.held && this.window.span < 1 && !this.turning;
+    if (follow && (out(this.x(bone.u)) || out(this.y(bone.v)))) { // once: a bone far off the chart stays out of sight
+      this.turning = true;
+      this.zoom(1, bone);
+      this.turning = false;
+      return;
+    }
     const ellipses = this.model.get("ellipses"), points = this.model.get("points"), dots = this.model.get("dots");
     const shape = JSON.stringify([ellipses.length, points.map((one) => one.id), dots.length]);
     if (shape !== this.shape) this.build(ellipses, points, dots); // else the nodes stay, and with them the focus
@@ -238,7 +246,7 @@ class Chart {
 
   hover(place) {
     this.pointer = place;
-    this.soon("point");
+    if (this.model.get("hovers")) this.soon("point");
   }
 
   point() { this.save({ hover: this.pointer }); }
@@ -247,7 +255,7 @@ class Chart {
 
   edit(id, change) {
     const next = { ...this.item(id), ...change };
-    for (const [name, low, high] of [["u", -0.2, 1.2], ["v", -0.2, 1.2], ["s1", 0.002, 1], ["s2", 0.002, 1]]) {
+    for (const [name, low, high] of [["u", -0.02, 1.02], ["v", -0.02, 1.02], ["s1", 0.002, 1], ["s2", 0.002, 1]]) {
       if (name in next) next[name] = clamp(next[name], low, high);
     }
     if ("angle" in next) next.angle -= 2 * Math.PI * Math.round(next.angle / (2 * Math.PI));

@@ -24,7 +24,7 @@ from asm_teach.widgets import colours
 from asm_teach.zbuffer import to_numpy
 
 NONE = 255  # the byte of a value that is no number; 0 to 254 run along the colour map
-LOWEST, HIGHEST = -0.2, 1.2  # how far off the chart a point may be dragged
+LOWEST, HIGHEST = -0.02, 1.02  # where a point may be dragged: what the whole chart shows
 NARROWEST, WIDEST = 0.002, 1.0  # the widths that an ellipse may be dragged to, in chart units
 
 Item = dict[str, float]  # u, v of a point; for an ellipse also s1, s2 in chart units and angle in radians
@@ -66,6 +66,8 @@ class ChartView(anywidget.AnyWidget):
     chosen = traitlets.Int(-1).tag(sync=True)
     moves_on_click = traitlets.Unicode().tag(sync=True)  # id of the point that goes where a person clicks
     step = traitlets.Float(0.005).tag(sync=True)  # of one arrow key, chart units
+    span = traitlets.Float(1.04).tag(sync=True)  # of the chart that is seen at first, chart units
+    hovers = traitlets.Bool(False).tag(sync=True)  # whether `hover` is wanted
     hover = traitlets.List().tag(sync=True)
     edit = traitlets.Dict().tag(sync=True)
     done = traitlets.Int(0).tag(sync=True)

@@ -1,10 +1,9 @@
-"""What the two explorers share around their chart: looks, sliders, buttons, and the picture for a page at rest."""
+"""What the two explorers share around their chart: looks, buttons, words, and the picture for a page at rest."""
 
 from __future__ import annotations
 
 import base64
 import html
-import math
 from collections.abc import Callable
 from io import BytesIO
 
@@ -33,37 +32,6 @@ STYLE = """<style>
 .asm-plot { color: var(--jp-ui-font-color1, #333); }
 .asm-plot text { fill: currentColor; font-size: 11px; font-variant-numeric: tabular-nums; }
 </style>"""
-
-
-def slider(
-    name: str, tooltip: str, low: float, high: float, step: float, log: bool = False, form: str = ".3f"
-) -> ipywidgets.FloatSlider | ipywidgets.FloatLogSlider:
-    """A slider whose name carries its unit; a logarithmic one moves by the factor 10^step."""
-    options = {
-        "description": name,
-        "tooltip": tooltip,
-        "step": step,
-        "readout_format": form,
-        "layout": {"width": "290px"},
-        "style": {"description_width": "78px"},
-    }
-    if log:
-        return ipywidgets.FloatLogSlider(value=low, min=math.log10(low), max=math.log10(high), **options)
-    return ipywidgets.FloatSlider(value=min(max(0.0, low), high), min=low, max=high, **options)
-
-
-def gaussian_sliders() -> dict[str, ipywidgets.FloatSlider | ipywidgets.FloatLogSlider]:
-    """Sliders for a bone's place and for one of its Gaussians, in the letters of eq. (2)."""
-    return {
-        "zeta u": slider("ζ u, chart", "the bone's place along u, chart units", 0, 1, 0.001),
-        "zeta v": slider("ζ v, chart", "the bone's place along v, chart units", 0, 1, 0.001),
-        "mean u": slider("μ u, chart", "offset from the bone along u, chart units", -0.5, 0.5, 0.001),
-        "mean v": slider("μ v, chart", "offset from the bone along v, chart units", -0.5, 0.5, 0.001),
-        "s1": slider("σ₁, chart", "width along its direction, chart units", 0.002, 1, 0.02, log=True),
-        "s2": slider("σ₂, chart", "width across its direction, chart units", 0.002, 1, 0.02, log=True),
-        "angle": slider("angle, °", "direction, degrees from the u axis", -180, 180, 1, form=".0f"),
-        "share": slider("π, share", "share of the bone, 0 to 1", 0.01, 0.99, 0.01),
-    }
 
 
 def button(text: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:

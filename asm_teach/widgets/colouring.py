@@ -11,8 +11,9 @@ from asm_teach import zbuffer
 from asm_teach.mesh import Mesh
 from asm_teach.widgets import colours
 
-MODES = ("plain", "texture", "uv", "weights", "error")
+MODES = ("plain", "texture", "uv", "weights", "bones", "error")
 _MISSING = {
+    "bones": "no weights (V, J) yet: pass them as weights= to the viewer, or colour_by('weights', values=...) first",
     "texture": "the mesh has no texture with UV: read it from a file that has one",
     "uv": "the mesh has no UV: read it from a file that has one",
 }
@@ -25,8 +26,14 @@ _PARTS = {
 }
 
 
+_OVER = ((0.25, 0.52, 0.83), (0.20, 0.60, 0.42), (0.62, 0.35, 0.66))  # plain tones of meshes that lie over the first
+
+
 class Colouring:
     """The colour mode of some meshes, name -> `Mesh`, and the values given for each mode.
+
+    Where the meshes lie one over the other (`overlay`), plain means skin for the first and a tone of its own for each
+    of the others.
 
     Attributes:
         mode: one of `MODES`.
@@ -34,12 +41,14 @@ class Colouring:
         bone_names: J names, or nothing.
     """
 
-    def __init__(self, meshes: Mapping[str, Mesh]) -> None:
+    def __init__(self, meshes: Mapping[str, Mesh], overlay: bool = False) -> None:
         self.mode = "plain"
         self.bone: int | None = None
         self.bone_names: tuple[str, ...] = ()
         self._meshes = dict(meshes)
         self._skin = {name: skin_colours(mesh) for name, mesh in meshes.items()}
+        for i, name in enumerate(list(meshes)[1:] if overlay else []):
+            self._skin[name] = np.broadcast_to(np.array(_OVER[i % len(_OVER)]), self._skin[name].shape)
         self._values: dict[str, dict[str, NDArray[np.float64]]] = {}
         self._limits: dict[str, tuple[float, float]] = {}
         self._labels = {"weights": "weight", "error": "error, mm"}
@@ -50,6 +59,7 @@ class Colouring:
         uv = all(mesh.uv is not None for mesh in self._meshes.values())
         texture = uv and all(mesh.texture is not None for mesh in self._meshes.values())
         there = {"plain": True, "uv": uv, "texture": texture, **dict.fromkeys(self._values, True)}
+        there["bones"] = all(one.ndim == 2 for one in self._values.get("weights", {"": np.zeros(0)}).values())
         return tuple(mode for mode in MODES if there.get(mode))
 
     def choose(
@@ -114,11 +124,15 @@ class Colouring:
 
     def vertex_colours(self, name: str) -> NDArray[np.float64]:
         """(V, 3) in [0, 1]."""
-        if self.mode not in self._values:
-            return self._skin[name]
         if self.scalar:
             return colours.scalar_colours(self._numbers(name), self.limits, colours.SCALAR_MAPS[self.mode])
-        return colours.bone_colours(self._values[self.mode][name])
+        if self.mode in ("weights", "bones"):
+            return colours.bone_colours(self._values["weights"][name])
+        return self._skin[name]
+
+    def tone(self, index: int) -> NDArray[np.float64]:
+        """(3,) what a key shows for mesh number `index` in plain colours."""
+        return np.array(_OVER[(index - 1) % len(_OVER)] if index else zbuffer.SKIN)
 
     def texture(self, name: str) -> ArrayLike:
         """(H, W, 3) in [0, 1], row 0 at v = 1."""
@@ -161,6 +175,8 @@ class Colouring:
         """The colours in words."""
         if self.mode == "weights":
             return f"weights of bone {self.bone_name}" if self.scalar else "weights of all bones"
+        if self.mode == "bones":
+            return "each bone in a colour of its own, mixed by the weights"
         if self.mode != "error":
             return {"plain": "plain colours", "texture": "texture", "uv": "UV colours"}[self.mode]
         numbers = np.concatenate([self._numbers(name) for name in self._meshes])

@@ -75,9 +75,11 @@ def bone_palette(weights: ArrayLike) -> NDArray[np.float64]:
 
 
 def bone_colours(weights: ArrayLike) -> NDArray[np.float64]:
-    """(V, J) weights -> (V, 3): every vertex wears its bones' colours, mixed by its weights."""
+    """(V, J) weights -> (V, 3): every vertex wears its bones' colours, mixed by its weights; grey without numbers."""
     table = to_numpy(weights)
-    return table @ bone_palette(table)
+    there = np.isfinite(table).all(axis=1, keepdims=True)
+    table = np.where(there, table, 0.0)
+    return np.where(there, table @ bone_palette(table), NO_VALUE)
 
 
 def uv_picture(size: int = 512, lines: int = 10) -> NDArray[np.float64]:

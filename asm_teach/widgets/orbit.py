@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,12 +29,14 @@ class Orbit:
     Attributes:
         camera: the three.js camera.
         controls: the three.js mouse controls.
+        turned_at: when the mouse last turned the camera, seconds of `time.monotonic`.
     """
 
     def __init__(self, points: ArrayLike, size: tuple[int, int], columns: int, on_turn: Callable[[], None]) -> None:
         self._view = "front view"
         self.column = (size[0] // columns, size[1])
         self._on_turn, self._own_move = on_turn, False
+        self.turned_at = -math.inf
         self._centre, self._first = zbuffer.framing(points, self.column[0] / self.column[1])
         self.camera = three.PerspectiveCamera(
             fov=zbuffer.FIELD_OF_VIEW, aspect=size[0] / size[1], near=self._first / 50, far=self._first * 10
@@ -100,6 +104,7 @@ class Orbit:
 
     def _turned(self, _: Mapping[str, Any]) -> None:
         if not self._own_move:
+            self.turned_at = time.monotonic()
             self._view = f"turned by hand, seen from {_direction(*self.angles())}"
             self._on_turn()
 

@@ -1,4 +1,4 @@
-"""What the viewer puts into three.js: a surface and a set of dots. Only this and `orbit` know pythreejs' ways."""
+"""A surface as three.js holds it. This module, `markers`, `labels` and `orbit` know pythreejs' ways; no other does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from asm_teach.mesh import Mesh, vertex_normals
-from asm_teach.widgets.shaders import DOTS_FRAGMENT, DOTS_VERTEX, SURFACE_FRAGMENT, SURFACE_VERTEX
+from asm_teach.widgets.shaders import EDGES_FRAGMENT, EDGES_VERTEX, SURFACE_FRAGMENT, SURFACE_VERTEX
 from asm_teach.zbuffer import to_numpy
 
 STREAMED_NORMALS = 8000  # up to here new normals are sent with new positions; above, facets are shaded instead
@@ -19,8 +19,22 @@ def float32(values: object) -> NDArray[np.float32]:
     return np.array(to_numpy(values), dtype=np.float32, order="C")
 
 
-def _attribute(values: object) -> three.BufferAttribute:
+def attribute(values: object) -> three.BufferAttribute:
+    """Numbers for each vertex, on the graphics card."""
     return three.BufferAttribute(float32(values), normalized=False)
+
+
+def pack_normals(normals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Unit vectors (n, 3) as one number each, (n,), exact to 0.05 degrees: see `shaders.SURFACE_VERTEX`."""
+    size = np.abs(normals).sum(axis=1, keepdims=True)
+    folded = normals / np.maximum(size, 1e-12)
+    x, y = folded[:, 0], folded[:, 1]
+    below = folded[:, 2] < 0
+    square = np.stack(
+        [np.where(below, np.copysign(1 - np.abs(y), x), x), np.where(below, np.copysign(1 - np.abs(x), y), y)]
+    )
+    x, y = np.rint((square + 1) * 2047.5)
+    return (4096 * x + y).astype(np.float32)
 
 
 def split_at_seams(
@@ -61,13 +75,20 @@ def texture_widget(picture: object) -> three.DataTexture:
 class Surface:
     """One mesh in the scene.
 
+    Args:
+        mesh: what to show.
+        column: its place among `columns` that stand side by side.
+        columns: how many share the view.
+        flat: show facets.
+        opacity: below 1 the surface is seen through: only its nearest layer is drawn, over what lies behind.
+
     Attributes:
         vertices: (V, 3) float32, mm, as shown now.
         faces: (F, 3) int64.
-        object: the three.js mesh.
+        objects: the three.js meshes: the surface, its edges, and what else it needs.
     """
 
-    def __init__(self, mesh: Mesh, column: int, columns: int, flat: bool) -> None:
+    def __init__(self, mesh: Mesh, column: int, columns: int, flat: bool, opacity: float = 1.0) -> None:
         self.faces = to_numpy(mesh.faces).astype(np.int64)
         self.vertices = float32(mesh.vertices)
         self.uv = None if mesh.uv is None else to_numpy(mesh.uv)
@@ -78,56 +99,98 @@ class Surface:
         if self.uv_faces is None:
             self._copy_of, place = np.arange(len(self.vertices)), np.arange(len(self.vertices))
         uv = np.zeros((len(self._copy_of), 2)) if self.uv is None else self.uv[place]
-        self._uniforms = {"shift": (2 * column + 1) / columns - 1, "columns": float(columns), "contrast": 1.0}
-        self._flat = float(flat)
-        self._uniforms |= {"facets": self._flat, "textured": 0.0, "map": None}
-        self._position = _attribute(self.vertices[self._copy_of])
-        self._normal = _attribute(self._normals())
-        self._tint = _attribute(np.ones((len(self._copy_of), 3)))
-        self._material = three.ShaderMaterial(
-            vertexShader=SURFACE_VERTEX,
-            fragmentShader=SURFACE_FRAGMENT,
-            uniforms=self._wrapped(),
-            extensions={"derivatives": True},
-            side="DoubleSide",
-        )
-        geometry = three.BufferGeometry(
+        across = {"shift": (2 * column + 1) / columns - 1, "columns": float(columns)}
+        self._flat, self.opacity = bool(flat), opacity
+        self._uniforms: dict[str, object] = {**across, "contrast": 1.0, "opacity": opacity}
+        self._uniforms |= {"facets": float(flat), "textured": 0.0, "map": None}
+        self._codes = pack_normals(self._normals())
+        self._whole = attribute(self._packed())
+        self._tint = attribute(np.ones((len(self._copy_of), 3)))
+        self._geometry = three.BufferGeometry(
             attributes={
-                "position": self._position,
-                "normal": self._normal,
+                # one buffer under two names: three.js counts and picks by `position`, the shader reads all of it
+                "position": self._whole,
+                "pointAndNormal": self._whole,
                 "tint": self._tint,
-                "uv": _attribute(uv),
+                "uv": attribute(uv),
                 "index": three.BufferAttribute(split.astype(np.uint32).ravel(), normalized=False),
             }
         )
-        self.object = three.Mesh(geometry, self._material, frustumCulled=False)
+        shared = {"vertexShader": SURFACE_VERTEX, "fragmentShader": SURFACE_FRAGMENT, "side": "DoubleSide"}
+        shared |= {"uniforms": self._wrapped(), "extensions": {"derivatives": True}}
+        clear = opacity < 1
+        self._material = three.ShaderMaterial(transparent=clear, **shared)
+        self.object = three.Mesh(self._geometry, self._material, frustumCulled=False, renderOrder=2 if clear else 0)
+        lines = three.ShaderMaterial(
+            vertexShader=EDGES_VERTEX,
+            fragmentShader=EDGES_FRAGMENT,
+            uniforms={name: {"value": value} for name, value in across.items()},
+            wireframe=True,
+            transparent=True,
+        )
+        self._edges = three.Mesh(self._geometry, lines, frustumCulled=False, visible=False, renderOrder=3)
+        self.objects = [self.object, self._edges]
+        if clear:
+            # first its depth alone, after what is opaque: then of several layers only the nearest is blended
+            depth = three.ShaderMaterial(colorWrite=False, **shared)
+            self.objects.append(three.Mesh(self._geometry, depth, frustumCulled=False, renderOrder=1))
 
     def _wrapped(self) -> dict[str, dict[str, object]]:
         return {name: {"value": value} for name, value in self._uniforms.items()}
 
     def _normals(self) -> NDArray[np.float32]:
-        return vertex_normals(torch.from_numpy(self.vertices), self._triangles).numpy()[self._copy_of]
+        return vertex_normals(torch.from_numpy(self.vertices), self._triangles).numpy()
+
+    def _packed(self) -> NDArray[np.float32]:
+        """(R, 4): what the graphics card gets for each copy of a vertex."""
+        packed = np.empty((len(self._copy_of), 4), dtype=np.float32)
+        packed[:, :3] = self.vertices[self._copy_of]
+        packed[:, 3] = self._codes[self._copy_of]
+        return packed
 
     def _set(self, **uniforms: object) -> None:
         if any(self._uniforms[name] != value for name, value in uniforms.items()):
             self._uniforms.update(uniforms)
             self._material.uniforms = self._wrapped()
 
-    def move(self, vertices: NDArray[np.float32]) -> bool:
-        """Show new positions (V, 3); True when the normals went along, False when `smooth` must follow."""
-        self.vertices = vertices
-        small = len(self._copy_of) <= STREAMED_NORMALS
+    @property
+    def sent(self) -> int:
+        """How many vertices travel to the browser for each new shape, copies at seams included."""
+        return len(self._copy_of)
+
+    def send(self) -> bool:
+        """Show the vertices of now; True when new normals went along, False when `smooth` must follow."""
+        small = self.sent <= STREAMED_NORMALS
         if small:
-            self._normal.array = self._normals()
+            self._codes = pack_normals(self._normals())
         else:
             self._set(facets=1.0)
-        self._position.array = vertices[self._copy_of]
+        self._whole.array = self._packed()
         return small
 
     def smooth(self) -> None:
         """Shade the shape of now by its own normals."""
-        self._normal.array = self._normals()
-        self._set(facets=self._flat)
+        self._codes = pack_normals(self._normals())
+        self._whole.array = self._packed()
+        self._set(facets=float(self._flat))
+
+    def facets(self, on: bool) -> None:
+        """Show facets instead of a smooth surface."""
+        self._flat = on
+        self._set(facets=float(on))
+
+    @property
+    def wired(self) -> bool:
+        """Whether the edges are drawn."""
+        return self._edges.visible
+
+    def wire(self, on: bool) -> None:
+        """Draw the edges of the triangles over the surface."""
+        self._edges.visible = on
+
+    def refresh_bounds(self) -> None:
+        """Tell the browser that the shape has changed: else a click beside the first shape meets nothing."""
+        self._geometry.exec_three_obj_method("computeBoundingSphere")
 
     def paint(self, colours: NDArray[np.float64], contrast: float) -> None:
         """Colour the vertices: (V, 3) in [0, 1]."""
@@ -137,36 +200,3 @@ class Surface:
     def wrap(self, texture: three.DataTexture, contrast: float) -> None:
         """Dress the surface in a texture, by its UV."""
         self._set(map=texture, textured=1.0, contrast=contrast)
-
-
-class Dots:
-    """Round markers that are seen through the surface, such as the bones of a rig."""
-
-    def __init__(self, points: NDArray[np.float64], column: int, columns: int) -> None:
-        self.points = np.asarray(points, dtype=np.float64)
-        self._position = _attribute(self.points)
-        self._tint = _attribute(np.zeros((len(points), 3)))
-        self._size = three.BufferAttribute(np.ones(len(points), dtype=np.float32), normalized=False)
-        shift = (2 * column + 1) / columns - 1
-        material = three.ShaderMaterial(
-            vertexShader=DOTS_VERTEX,
-            fragmentShader=DOTS_FRAGMENT,
-            uniforms={"shift": {"value": shift}, "columns": {"value": float(columns)}},
-            depthTest=False,
-            transparent=True,
-        )
-        geometry = three.BufferGeometry(attributes={"position": self._position, "tint": self._tint, "size": self._size})
-        self.object = three.Points(geometry, material, frustumCulled=False, renderOrder=1)
-        self.mark(None)
-
-    def move(self, points: NDArray[np.float64]) -> None:
-        """Show the markers at new places (n, 3), mm."""
-        if not np.array_equal(points, self.points):
-            self.points = np.asarray(points, dtype=np.float64)
-            self._position.array = float32(self.points)
-
-    def mark(self, selected: int | None) -> None:
-        """Make one marker a large orange ring, the others small and dark."""
-        chosen = np.arange(len(self.points)) == selected
-        self._tint.array = float32(np.where(chosen[:, None], (0.90, 0.38, 0.0), (0.15, 0.25, 0.36)))
-        self._size.array = np.where(chosen, 17, 8).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The two small programs that the graphics card runs: one for lit surfaces, one for dots.
+"""The small programs that the graphics card runs: for lit surfaces and their edges, for dots, and for labels.
 
 Own shaders rather than three.js's materials and lights, for two reasons. Several heads can turn side by side,
 each about itself, because the shift sideways comes after the perspective; and the light is, formula by formula,
@@ -31,8 +31,11 @@ vec4 place(vec4 seen) {
 }
 """
 
+# A vertex and its normal travel as four numbers, so that one message moves a surface: `scene.pack_normals` writes the
+# fourth, 4096 x + y, where x and y are the normal's place on an octahedron that is unfolded onto a square.
 SURFACE_VERTEX = (
     """
+attribute vec4 pointAndNormal;
 attribute vec3 tint;
 varying vec3 vTint;
 varying vec3 vNormal;
@@ -41,11 +44,20 @@ varying vec2 vUv;
 """
     + _SHIFT
     + """
+vec3 unfolded(float code) {
+  float x = floor(code / 4096.0);
+  vec2 square = vec2(x, code - 4096.0 * x) / 2047.5 - 1.0;
+  vec3 n = vec3(square, 1.0 - abs(square.x) - abs(square.y));
+  float below = max(-n.z, 0.0);
+  n.x -= n.x >= 0.0 ? below : -below;
+  n.y -= n.y >= 0.0 ? below : -below;
+  return normalize(n);
+}
 void main() {
-  vec4 seen = modelViewMatrix * vec4(position, 1.0);
+  vec4 seen = modelViewMatrix * vec4(pointAndNormal.xyz, 1.0);
   vTint = tint;
   vUv = uv;
-  vNormal = normalMatrix * normal;
+  vNormal = normalMatrix * unfolded(pointAndNormal.w);
   vSeen = seen.xyz;
   gl_Position = place(seen);
 }
@@ -57,6 +69,7 @@ uniform sampler2D map;
 uniform float textured;
 uniform float facets;
 uniform float contrast;
+uniform float opacity;
 varying vec3 vTint;
 varying vec3 vNormal;
 varying vec3 vSeen;
@@ -76,8 +89,26 @@ void main() {{
   light = 1.0 + contrast * (light - 1.0);
   float gloss = {GLOSS:.5f} * contrast * pow(max(dot(n, normalize(key + vec3(0.0, 0.0, 1.0))), 0.0), {SHINE:.5f});
   vec3 lit = pow(albedo, vec3({GAMMA:.5f})) * light + gloss;
-  gl_FragColor = vec4(pow(clamp(lit, 0.0, 1.0), vec3({1 / GAMMA:.5f})), 1.0);
+  gl_FragColor = vec4(pow(clamp(lit, 0.0, 1.0), vec3({1 / GAMMA:.5f})), opacity);
 }}
+"""
+
+EDGES_VERTEX = (
+    _SHIFT
+    + """
+void main() {
+  gl_Position = place(modelViewMatrix * vec4(position, 1.0));
+  gl_Position.z -= 0.0004 * gl_Position.w;  // a little nearer than the surface that they lie on
+}
+"""
+)
+
+EDGES_FRAGMENT = """
+varying float vAcross;
+void main() {
+  if (abs(vAcross) > 1.0) discard;
+  gl_FragColor = vec4(0.07, 0.13, 0.20, 0.5);
+}
 """
 
 DOTS_VERTEX = (
@@ -108,5 +139,33 @@ void main() {
   if (r > 1.0 || abs(vAcross) > 1.0 || (vSize > 10.0 && r < 0.42)) discard;
   float rim = max(step(0.8, r), vSize > 10.0 ? 1.0 - step(0.54, r) : 0.0);
   gl_FragColor = vec4(mix(vTint, vec3(1.0), rim), 1.0);
+}
+"""
+
+LABELS_VERTEX = (
+    """
+attribute vec2 corner;  // pixels from the bone: x to the right, y up
+uniform float pixelAcross;  // what a pixel is in [-1, 1]
+uniform float pixelUp;
+varying vec2 vUv;
+"""
+    + _SHIFT
+    + """
+void main() {
+  vUv = uv;
+  gl_Position = place(modelViewMatrix * vec4(position, 1.0));
+  gl_Position.xy += corner * vec2(pixelAcross, pixelUp) * gl_Position.w;
+}
+"""
+)
+
+LABELS_FRAGMENT = """
+uniform sampler2D map;
+varying vec2 vUv;
+varying float vAcross;
+void main() {
+  vec4 drawn = texture2D(map, vUv);
+  if (abs(vAcross) > 1.0 || drawn.a < 0.1) discard;
+  gl_FragColor = drawn;
 }
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 STYLE = """<style>
 .asm-viewer { width: max-content; max-width: 100%; }
-.asm-stage { position: relative; overflow: hidden; border-radius: 10px; padding: 0;
+.asm-stage { position: relative; overflow: visible; border-radius: 10px; padding: 0;
   background: radial-gradient(ellipse at 50% 38%, #f7f8fa 0%, #e9ecf0 55%, #d3d8df 100%); }
 .asm-stage canvas { display: block; }
 .asm-stage > * { margin: 0; }
@@ -14,6 +14,7 @@ STYLE = """<style>
 .asm-bar .widget-dropdown { flex: 1 1 130px; max-width: 190px; margin-left: auto; }
 .asm-overlay { position: absolute; top: 12px; right: 12px; margin: 0; pointer-events: none; }
 .asm-names { display: flex; }
+.asm-swatch { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin: 0 5px -1px 0; }
 .asm-names span { flex: 1; text-align: center; font-weight: 600; color: var(--jp-ui-font-color1, #333); }
 .asm-scale { border-radius: 8px; padding: 6px 8px; width: max-content; font-size: 12px; line-height: 1.35; }
 .asm-overlay .asm-scale { background: rgba(255, 255, 255, 0.78); color: #2a3440; max-width: 104px; }
@@ -31,5 +32,6 @@ STYLE = """<style>
 .asm-trouble { border-left: 4px solid #c2410c; padding-left: 8px; }
 .asm-panel { gap: 16px; flex-flow: row wrap; align-items: flex-start; }
 .asm-controls { width: 304px; }
+.asm-hint { font-size: 12px; line-height: 1.35; opacity: 0.75; margin: -4px 0 2px 88px; white-space: normal; }
 .asm-group { font-weight: 600; margin: 6px 0 0; color: var(--jp-ui-font-color1, #333); }
 </style>"""

@@ -124,7 +124,10 @@ def sum_words(weights: Tensor, naive: Tensor, bone: int) -> str:
             f"Plain float32 exponentials are all 0 at {lost:,} vertices, which gives 0 / 0 (grey in those colours); "
             "log space still tells the bones apart there."
         )
-    return words + "Plain float32 exponentials do not vanish everywhere at any vertex: halve all widths a few times."
+    return (
+        words
+        + "Plain float32 exponentials keep a sum above 0 at every vertex; halve all widths a few times, and they fail."
+    )
 
 
 @torch.no_grad()

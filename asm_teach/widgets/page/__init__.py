@@ -88,7 +88,7 @@ def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
             "WRAP": zbuffer.WRAP.tolist(),
             "CLAY": list(zbuffer.SKIN),
             "POWERS": [zbuffer.KEY_POWER, zbuffer.FILL_POWER, zbuffer.SKY_POWER, zbuffer.GROUND_POWER],
-            "GLOSS": [zbuffer.GLOSS, zbuffer.SHINE, zbuffer.GAMMA],
+            "GLOSS": zbuffer.GLOSS,
         },
         "ramp": ramp.round(4).tolist(),
     }

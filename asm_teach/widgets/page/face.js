@@ -44,19 +44,18 @@ float exponent(int i) {  // log(pi N(uv; zeta + mu, L L^T)), up to a constant
   vec2 d = uv - a.xy, y = vec2(b.x * d.x, b.y * d.x + b.z * d.y);
   return a.z - 0.5 * dot(y, y);
 }
+// Far from every bone all g underflow, only their ratios count: g is kept in units of exp(top), the largest so far.
+float share_of(float e) { return exp(max(e, -60.0)); }
 void main() {
-  float top = -1e30, sum = 0.0, share = 0.0;
-  for (int i = 0; i < ${J * K}; i++) top = max(top, exponent(i));
+  float top = -1e30, sum = 0.0, share = 0.0, e[${K}];
   vec4 x = vec4(0.0), y = vec4(0.0), z = vec4(0.0);
-  for (int i = 0, j = 0; j < ${J}; j++) {
-    float g = 0.0;
-    for (int k = 0; k < ${K}; k++, i++) {
-      float e = exponent(i) - top;  // far from every bone all g underflow: only their ratios count
-      if (e > -30.0) g += exp(e);
-    }
-    if (g == 0.0) continue;
-    sum += g; x += g * S[4 * j]; y += g * S[4 * j + 1]; z += g * S[4 * j + 2];
-    if (j == chosen) share = g;
+  for (int j = 0; j < ${J}; j++) {
+    float before = top, g = 0.0;
+    for (int k = 0; k < ${K}; k++) { e[k] = exponent(${K} * j + k); top = max(top, e[k]); }
+    for (int k = 0; k < ${K}; k++) g += share_of(e[k] - top);
+    float c = share_of(before - top);
+    sum = c * sum + g; share = c * share + (j == chosen ? g : 0.0);
+    x = c * x + g * S[4 * j]; y = c * y + g * S[4 * j + 1]; z = c * z + g * S[4 * j + 2];
   }
   vec4 v = vec4(rest, 1.0);
   placed = vec4(rest + vec3(dot(x, v), dot(y, v), dot(z, v)) / sum, share / sum);
@@ -109,10 +108,10 @@ void main() {
   vec3 light = ${num(light.POWERS[0])} * max((dot(n, ${vec3(light.KEY)}) + ${vec3(light.WRAP)}) / (1.0 + ${vec3(light.WRAP)}), 0.0)
     + ${num(light.POWERS[1])} * max(dot(n, ${vec3(light.FILL)}), 0.0) + mix(${num(light.POWERS[3])}, ${num(light.POWERS[2])}, 0.5 + 0.5 * n.y);
   light = 1.0 + contrast * (light - 1.0);
-  float gloss = ${num(light.GLOSS[0])} * contrast
-    * pow(max(dot(n, normalize(${vec3(light.KEY)} + vec3(0.0, 0.0, 1.0))), 0.0), ${num(light.GLOSS[1])});
-  vec3 lit = pow(albedo, vec3(${num(light.GLOSS[2])})) * light + gloss;
-  colour = vec4(pow(clamp(lit, 0.0, 1.0), vec3(1.0 / ${num(light.GLOSS[2])})), 1.0);
+  float shine = max(dot(n, normalize(${vec3(light.KEY)} + vec3(0.0, 0.0, 1.0))), 0.0);
+  shine *= shine; shine *= shine; shine *= shine;  // to the power of 24, and a gamma of 2: pow is slow without a card
+  vec3 lit = albedo * albedo * light + ${num(light.GLOSS)} * contrast * shine * shine * shine;
+  colour = vec4(sqrt(clamp(lit, 0.0, 1.0)), 1.0);
 }`;
 
 // Nets and dots share the picture's vertex program; dots are large points, the chosen bone's a ring.
@@ -131,7 +130,7 @@ void main() {
 
 class Face {
   constructor(canvas, data, bones) {
-    const gl = this.gl = canvas.getContext('webgl2', {antialias: true, alpha: true, preserveDrawingBuffer: false});
+    const gl = this.gl = canvas.getContext('webgl2', {antialias: false});
     if (!gl) throw Error('This browser does not offer WebGL 2, which draws the face. A current Firefox, Chrome, Edge or Safari does.');
     Object.assign(this, {canvas, V: bones.vertices.length / 3, J: bones.names.length});
     const {V, J} = this, rows = Math.ceil(V / 256), nothing = `${HEAD} out vec4 c; void main() { c = vec4(0.0); }`;
@@ -230,7 +229,7 @@ class Face {
     gl.bindTexture(gl.TEXTURE_2D, this.skin);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, picture);
     gl.generateMipmap(gl.TEXTURE_2D);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_NEAREST);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.LINEAR);
   }
 
@@ -285,7 +284,7 @@ class Face {
       gl.uniformMatrix3fv(at.view, true, camera.rows.flat());
       gl.uniform3fv(at.target, camera.target);
       gl.uniform4f(at.lens, camera.distance, camera.focal * canvas.height / canvas.width, camera.focal, forward);
-      gl.uniform1f(at.pixel, window.devicePixelRatio || 1);
+      gl.uniform1f(at.pixel, canvas.width / canvas.clientWidth);
       for (const [key, number] of Object.entries({look, skin: 0, chosen, dots: +(input === 'dots')})) gl.uniform1i(at[key], number);
       gl.bindVertexArray(this.inputs[input]);
       draw();

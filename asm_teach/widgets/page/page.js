@@ -23,6 +23,36 @@ function goal() {
   return theta;
 }
 
+// Fast devices draw two pixels for each of the screen's, each way, which makes edges smooth. Slow ones draw fewer while
+// something moves, and the fine picture when it rests.
+const sharp = {fine: 2, quick: 2};
+let resting = 0;
+
+function size(sharpness) {
+  const {canvas} = face, wanted = [canvas.clientWidth, canvas.clientHeight].map((x) => Math.max(1, Math.round(sharpness * x)));
+  if (canvas.width !== wanted[0] || canvas.height !== wanted[1]) [canvas.width, canvas.height] = wanted;
+}
+
+function measure() {  // how long a picture takes, and so how fine it may be while something moves
+  const {gl} = face, pixel = new Uint8Array(4);
+  sharp.fine = Math.min(3, Math.max(2, 1.5 * devicePixelRatio));
+  for (sharp.quick of [sharp.fine, 1, 0.75, 0.5]) {
+    const times = [0, 1, 2].map(() => {
+      const begin = performance.now();
+      draw(sharp.quick);
+      gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+      return performance.now() - begin;
+    });
+    if (Math.min(...times) < 6) return;
+  }
+}
+
+function paint() {
+  draw(sharp.quick);
+  clearTimeout(resting);
+  if (sharp.quick < sharp.fine) resting = setTimeout(() => draw(sharp.fine), 250);
+}
+
 function show(theta) {
   drawn = theta;
   face.pose(bones.blocks(theta), chosen);
@@ -44,7 +74,8 @@ function change(smoothly = false) {  // the state was changed: draw it, at once 
   describe();
 }
 
-function paint() {
+function draw(sharpness) {
+  size(sharpness);
   const az = camera.azimuth * Math.PI / 180, el = camera.elevation * Math.PI / 180;
   const towards = [Math.sin(az) * Math.cos(el), Math.sin(el), Math.cos(az) * Math.cos(el)];
   const right = [Math.cos(az), 0, -Math.sin(az)];
@@ -329,12 +360,7 @@ function buildCamera() {
   for (const end of ['pointerup', 'pointercancel']) canvas.addEventListener(end, (event) => touching.delete(event.pointerId));
   canvas.addEventListener('wheel', (event) => { event.preventDefault(); turn(0, 0, Math.exp(-0.0015 * event.deltaY)); }, {passive: false});
   canvas.addEventListener('webglcontextlost', () => trouble('The graphics card was lost to another program. Load this page again.'));
-  new ResizeObserver(() => {
-    const sharp = Math.min(2, devicePixelRatio || 1), {clientWidth, clientHeight} = canvas;
-    if (!clientWidth) return;
-    [canvas.width, canvas.height] = [clientWidth, clientHeight].map((x) => Math.round(sharp * x));
-    paint();
-  }).observe(canvas);
+  new ResizeObserver(() => { if (canvas.clientWidth) draw(sharp.fine); }).observe(canvas);
 }
 
 function trouble(words) { $('trouble').hidden = false; $('trouble').textContent = words; }
@@ -359,8 +385,9 @@ async function begin() {
   buildSliders(); buildBone(); buildButtons(); buildCamera();
   face.pose(bones.blocks(bones.start), chosen);
   first = before = face.positions();
+  measure();
   fill(); change();
   // for tests, and for whoever likes to try things in the browser's console
-  window.playground = {bones, face, camera, goal, show, state: () => state, ready: true};
+  window.playground = {bones, face, camera, sharp, goal, show, state: () => state, ready: true};
 }
 begin();
