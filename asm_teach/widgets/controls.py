@@ -1,0 +1,85 @@
+"""The row of buttons and choices above a 3D view. Each has a name, a tab stop and works by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import ipywidgets
+
+from asm_teach import zbuffer
+
+_NAMES = {"uv": "UV", "bones": "all bones"}
+
+
+class Controlled(Protocol):
+    """What the bar asks of a view."""
+
+    def view(self, preset: str) -> None: ...
+    def zoom(self, factor: float) -> None: ...
+    def colour_by(self, mode: str) -> None: ...
+    def facets(self, on: bool) -> None: ...
+    def wireframe(self, on: bool) -> None: ...
+    def name_bones(self, which: str) -> None: ...
+
+
+class ControlBar:
+    """Buttons for the camera, switches for the surface and the names, and the choice of colours.
+
+    Attributes:
+        box: the widget.
+        colours: the choice of colours.
+        flat, wire, names: the switches.
+    """
+
+    def __init__(self, view: Controlled, *, flat: bool) -> None:
+        buttons = [_button(name.capitalize(), f"{name} view", lambda n=name: view.view(n)) for name in zbuffer.VIEWS]
+        buttons += [
+            _button("−", "zoom out", lambda: view.zoom(1 / 1.25)),
+            _button("+", "zoom in", lambda: view.zoom(1.25)),
+            _button("Reset", "front view in its first size", lambda: view.view("reset")),
+        ]
+        self._offering = False
+        self.flat = self._switch("Facets", "show each triangle flat", view.facets, flat)
+        self.wire = self._switch("Edges", "draw the edges of the triangles", view.wireframe, False)
+        self.names = self._switch(
+            "Names", "name all bones that find room", lambda on: view.name_bones("all" if on else "selected"), False
+        )
+        self.names.layout.display = "none"
+        self.colours = ipywidgets.Dropdown(
+            description="colours", layout={"width": "auto"}, style={"description_width": "52px"}
+        )
+        self.colours.observe(lambda change: self._chosen(change, view.colour_by), "value")
+        self.box = ipywidgets.HBox([*buttons, self.flat, self.wire, self.names, self.colours]).add_class("asm-bar")
+
+    def offer(self, modes: Sequence[str], mode: str) -> None:
+        """List these colours, with `mode` chosen."""
+        self._offering = True
+        self.colours.options = [(_NAMES.get(one, one), one) for one in modes]
+        self.colours.value = mode
+        self._offering = False
+
+    def offer_names(self, there: bool) -> None:
+        """Show the switch for names only where bones have any."""
+        self.names.layout.display = "" if there else "none"
+
+    def set(self, switch: ipywidgets.ToggleButton, on: bool) -> None:
+        """Let a switch show what code has chosen."""
+        self._offering = True
+        switch.value = bool(on)
+        self._offering = False
+
+    def _switch(self, text: str, tooltip: str, action: Callable[[bool], None], on: bool) -> ipywidgets.ToggleButton:
+        switch = ipywidgets.ToggleButton(value=on, description=text, tooltip=tooltip, layout={"width": "auto"})
+        switch.observe(lambda change: self._chosen(change, action), "value")
+        return switch
+
+    def _chosen(self, change: Mapping[str, Any], action: Callable[[Any], None]) -> None:
+        if not self._offering and change["new"] is not None:
+            action(change["new"])
+
+
+def _button(text: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=text, tooltip=tooltip, layout={"width": "auto"})
+    button.on_click(lambda _: action())
+    return button
