@@ -15,7 +15,7 @@ from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.widgets.chart_ellipse import Ellipse
 from asm_teach.widgets.weight_explorer_state import BoneMixture
 
-TOP = 5  # bones listed at a place
+TOP, LEAST = 5, 0.0005  # bones listed at a place, and the smallest weight that is worth a line
 
 
 @torch.no_grad()
@@ -42,7 +42,7 @@ class PlaceFacts(NamedTuple):
 
     Attributes:
         inside: whether a triangle lies there.
-        bones: the bones with the largest weights, largest first; those that hold nothing are left out.
+        bones: the bones with the largest weights, largest first; those that hold next to nothing are left out.
         weights: their weights.
         total: the sum of all J weights.
         log_total: log sum_j g_j.
@@ -63,7 +63,8 @@ def place_facts(model: AdaptiveSkinningModel, place: tuple[float, float]) -> Pla
     uv = model.uv.new_tensor([place])
     weights = model.weights_at(uv)[0]
     largest = weights.topk(min(TOP, len(weights)))
-    held = [(j, w) for j, w in zip(largest.indices.tolist(), largest.values.tolist(), strict=True) if w > 0]
+    pairs = list(zip(largest.indices.tolist(), largest.values.tolist(), strict=True))
+    held = pairs[:1] + [(j, w) for j, w in pairs[1:] if w >= LEAST]
     return PlaceFacts(
         bool(model.chart.locate(uv).inside[0]),
         [j for j, _ in held],
@@ -90,7 +91,7 @@ def place_table(facts: PlaceFacts, names: tuple[str, ...]) -> str:
     """HTML: the top bones as bars with their numbers; the words beside it say the same."""
     rows = list(zip([names[j] for j in facts.bones], facts.weights, strict=True))
     rest = facts.total - sum(facts.weights)
-    rows += [("all others", rest)] if rest > 5e-4 else []
+    rows += [("all others", rest)] if rest >= LEAST else []
     cells = "".join(
         f'<span>{html.escape(name)}</span><b>{w:.3f}</b><i style="width:{160 * min(w, 1):.0f}px"></i>'
         for name, w in rows

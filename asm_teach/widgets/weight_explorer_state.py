@@ -47,7 +47,7 @@ class BoneMixture:
 
     def share(self, k: int) -> float:
         """pi of a Gaussian."""
-        return float(self.model.mixture_logits[self.bone].softmax(-1)[k])
+        return float(self.model.mixture_logits[self.bone].detach().softmax(-1)[k])
 
     def items(self) -> list[Item]:
         """The Gaussians as ellipses of the chart."""
