@@ -57,7 +57,10 @@ class Fit:
 
 
 Watcher = Callable[[Record, SkinnedModel], None]
-"""Called after every iteration with the record and the model as it is then; it may raise KeyboardInterrupt."""
+"""Called after every iteration with the record and the model as it is then; it may raise KeyboardInterrupt.
+
+A watcher of a fit to a scan that has a method `begin(scan)` is given the scan as it is used, before the first step.
+"""
 
 
 def descend(

@@ -94,6 +94,8 @@ def fit_scan(
     if registered and landmarks is not None:
         raise ValueError("landmarks: this scan is registered to the template, vertex by vertex; leave them out")
     placed = register(model.mesh, scan, mask) if registered else place_scan(model.mesh, scan, landmarks, mask)
+    if hasattr(watch, "begin"):
+        watch.begin(placed.mesh)
     fitted = copy.deepcopy(model).to(pick_device(device))
     prior = prior or DENSE
     if not warm_start:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 
 import ipywidgets
 import numpy as np
@@ -13,7 +14,7 @@ from ipywidgets.widgets.widget import _instances as open_widgets
 
 from asm_teach.mesh import Mesh, vertex_normals
 from asm_teach.widgets import Viewer, live, stage
-from asm_teach.widgets.scene import STREAMED_NORMALS, split_at_seams
+from asm_teach.widgets.scene import STREAMED_NORMALS, pack_normals, split_at_seams
 
 from .widget_parts import ball, close_widgets, sent_normals, sent_positions, three_bones  # noqa: F401
 
@@ -157,3 +158,85 @@ def test_the_package_itself_imports_no_widgets() -> None:
 
     code = "import asm_teach, asm_teach.model, sys; sys.exit('pythreejs' in sys.modules or 'ipywidgets' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_a_huge_mesh_is_sent_only_so_often_and_its_last_shape_arrives() -> None:
+    mesh = ball(subdivisions=7)
+    assert len(mesh.vertices) > stage.HUGE
+    view = Viewer(mesh, width=120, height=90)
+    assert "while it moves it is drawn as facets and at most every 0.3 s" in view.text
+    (surface,) = view._surfaces.values()
+    sent: list[float] = []
+    send = surface.send
+    surface.send = lambda: (sent.append(time.monotonic()), send())[1]
+
+    async def drag() -> None:
+        end = time.monotonic() + 0.8
+        factor = 1.0
+        while time.monotonic() < end:
+            factor *= 0.99
+            view.update(mesh.vertices * factor)
+            await asyncio.sleep(0.01)
+        last = mesh.vertices * factor
+        await asyncio.sleep(stage.BREATH + 0.1)
+        np.testing.assert_array_equal(sent_positions(view), last)
+
+    asyncio.run(drag())
+    assert 3 <= len(sent) <= 6 and np.diff(sent).min() > 0.9 * stage.BREATH
+
+
+def test_a_closed_view_answers_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    mesh = ball(uv=True)
+    view = Viewer(mesh, weights=torch.ones(162, 2) / 2, bones=torch.zeros(2, 3))
+    view.close()
+    view.close()
+    calls = [
+        lambda: view.update(2 * mesh.vertices),
+        lambda: view.colour_by("uv"),
+        lambda: view.select_bone(1),
+        lambda: view.show_bones(torch.zeros(2, 3)),
+        lambda: view.view("left"),
+        lambda: view.zoom(2),
+        lambda: view.wireframe(),
+        lambda: view.facets(),
+        lambda: view.name_bones("all"),
+        lambda: view.on_pick(print),
+    ]
+    for call in calls:
+        call()
+        assert capsys.readouterr().out == "This view is closed. Run its cell again to open a new one.\n"
+    assert "closed" in view.text
+    assert view.snapshot().startswith(b"\x89PNG")
+
+
+def test_normals_survive_their_packing() -> None:
+    normals = np.random.default_rng(0).normal(size=(5000, 3)).astype(np.float32)
+    normals = np.concatenate([normals, np.eye(3, dtype=np.float32), -np.eye(3, dtype=np.float32), [[0, 0, 0]]])
+    codes = pack_normals(normals)
+    assert codes.dtype == np.float32 and codes.min() >= 0 and codes.max() < 2**24  # whole numbers in float32
+    square = np.stack([np.floor(codes / 4096), codes % 4096], axis=1).astype(np.float64) / 2047.5 - 1
+    back = np.concatenate([square, 1 - np.abs(square).sum(axis=1, keepdims=True)], axis=1)
+    below = np.maximum(-back[:, 2:], 0)
+    back[:, :2] -= np.where(back[:, :2] >= 0, below, -below)
+    back /= np.linalg.norm(back, axis=1, keepdims=True)
+    unit = normals[:-1] / np.linalg.norm(normals[:-1], axis=1, keepdims=True)
+    angle = np.degrees(np.arccos(np.clip((back[:-1] * unit).sum(axis=1), -1, 1)))
+    assert angle.max() < 0.06  # degrees
+    np.testing.assert_allclose(back[-1], [0, 0, 1], atol=1e-3)  # a vertex of no face
+
+
+def test_a_click_tells_the_face_and_where_on_it_but_the_end_of_a_drag_does_not() -> None:
+    view = Viewer(ball())
+    found: list[tuple[int, np.ndarray]] = []
+    view.on_pick(lambda face, shares: found.append((face, shares)))
+    picker = view._stage._picker
+    corners = view.vertices[view._surfaces["mesh"].faces[11]].astype(float)
+    picker.faceIndex = 11
+    picker.point = tuple(np.array([0.5, 0.3, 0.2]) @ corners)  # as the browser sends it
+    assert found[0][0] == 11
+    np.testing.assert_allclose(found[0][1], [0.5, 0.3, 0.2], atol=1e-4)
+    view._orbit.camera.position = (10.0, 0.0, 400.0)  # a drag ends, and the click that goes with it
+    picker.point = (1.0, 2.0, 3.0)
+    assert len(found) == 1
+    with pytest.raises(ValueError, match="any of 2 meshes"):
+        Viewer.compare({"a": ball(), "b": ball()}).on_pick(print)

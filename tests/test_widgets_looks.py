@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from asm_teach import zbuffer
 from asm_teach.mesh import Mesh
-from asm_teach.widgets import Viewer
+from asm_teach.widgets import Viewer, stills
 from asm_teach.widgets.colouring import skin_colours
 from asm_teach.widgets.colours import PALETTE, bone_colours, bone_palette, nice_limits, scalar_colours, scale_bar
+from asm_teach.widgets.labels import choose_labels
 
 from .widget_parts import ball, close_widgets, sent_normals, sent_positions, three_bones  # noqa: F401
 
@@ -201,3 +203,139 @@ def test_the_picture_of_several_meshes_names_them_and_shows_the_scale() -> None:
     axes = view.picture().axes
     assert [ax.get_title() for ax in axes[:2]] == ["a", "b"]
     assert axes[2].get_ylabel() == "distance, mm"
+
+
+# -- edges, facets, names, overlays ------------------------------------------------------------------------
+
+
+def test_edges_and_facets_are_switched_by_button_and_by_code() -> None:
+    view = Viewer(ball(), width=200, height=160)
+    (surface,) = view._surfaces.values()
+    plain = np.frombuffer(view.snapshot(), np.uint8)
+    view._bar.wire.value = True  # as a person does
+    assert surface._edges.visible and "with edges" in view.text
+    assert surface._edges.geometry is surface.object.geometry  # a moved surface takes its edges along
+    assert len(view.snapshot()) != len(plain)
+    view.wireframe(False)
+    assert not surface._edges.visible and not view._bar.wire.value
+    view._bar.flat.value = True
+    assert surface._material.uniforms["facets"]["value"] == 1
+    view.facets(False)
+    assert surface._material.uniforms["facets"]["value"] == 0 and not view._bar.flat.value
+
+
+def test_the_edges_of_a_picture_are_those_that_are_seen() -> None:
+    view = Viewer(ball(), width=200, height=160)
+    (surface,) = view._surfaces.values()
+    edges = stills._seen_edges(surface, view._orbit.eye())
+    assert surface.vertices[edges].mean(axis=1)[:, 2].min() > -25  # mm: the far half of the ball is hidden
+    assert len(edges) > 0.4 * 480  # the ball has 480
+
+
+def test_one_mesh_over_the_other() -> None:
+    small = ball()
+    large = small.with_vertices(1.2 * small.vertices)
+    view = Viewer.overlay({"fit": small, "scan": large}, width=200, height=160)
+    first, second = view._surfaces.values()
+    assert first.opacity == 1 and second.opacity == 0.5
+    assert [one.renderOrder for one in first.objects] == [0, 3]
+    colour, _, depth = second.objects
+    assert colour.material.transparent and not depth.material.colorWrite and depth.renderOrder < colour.renderOrder
+    assert all(surface._uniforms["shift"] == 0 for surface in (first, second))
+    assert "one over the other" in view.text
+    assert "solid: </i>" not in view._stage.captions.value and "see-through: scan" in view._stage.captions.value
+    # in the picture the middle is half the one and half the other, and the rim is the outer one alone, half there
+    drawn = stills._overlaid(view._stage, view._colouring, view._orbit.eye())
+    alone = {
+        name: zbuffer.draw(s.vertices, s.faces, view._orbit.eye(), view._colouring.vertex_colours(name))
+        for name, s in view._surfaces.items()
+    }
+    middle = (80, 100)
+    expected = (alone["fit"][middle] + alone["scan"][middle]) / 2
+    np.testing.assert_allclose(drawn[middle], expected, atol=1e-6)
+    rim = np.argwhere((alone["fit"][..., 3] == 0) & (alone["scan"][..., 3] == 1))[0]
+    np.testing.assert_allclose(drawn[tuple(rim)], [*alone["scan"][tuple(rim)][:3], 0.5], atol=1e-6)
+
+
+def test_names_are_drawn_where_they_find_room() -> None:
+    eye = zbuffer.look(ball().vertices, "front", (400, 300))
+    points = np.array([[0.0, 0, 80], [1, 1, 79], [-50, 40, 40], [0, 0, -80], [np.nan, 0, 0]])
+    widths = [60.0] * 5
+    # the second would cover the first, the fourth is behind, the fifth is nowhere
+    assert choose_labels(eye, points, widths).tolist() == [0, 2]
+    assert choose_labels(eye, points, widths, first=1).tolist() == [1, 2]
+    assert 3 in choose_labels(eye, points, widths, first=3)
+    # closer by, two that cover each other are far enough apart
+    pair = np.array([[0.0, 0, 80], [0, 6, 79]])
+    for zoom, count in ((1.0, 1), (2.0, 2)):
+        eye = zbuffer.look(ball().vertices, "front", (400, 300), zoom=zoom)
+        assert len(choose_labels(eye, pair, widths)) == count
+
+
+def test_names_of_bones_on_request() -> None:
+    rng = np.random.default_rng(0)
+    points = 80 * rng.normal(size=(40, 3)) / 3
+    names = tuple(f"bone_{i}" for i in range(40))
+    view = Viewer(ball(), bones=points, bone_names=names, width=400, height=300)
+    assert view._marks.shown.tolist() == []
+    view.select_bone("bone_7")
+    assert view._marks._labels.names == ("bone_7",)
+    view._bar.names.value = True
+    assert 1 < len(view._marks.shown) < 40 and 7 in view._marks.shown
+    assert f"{len(view._marks.shown)} of 40 bone names find room: come closer for more" in view.text
+    before = len(view._marks.shown)
+    view.zoom(3)
+    assert len(view._marks.shown) != before
+    view.name_bones("none")
+    assert not view._marks._labels.object.visible and "find room" not in view.text
+    with pytest.raises(ValueError, match="choose one of none, selected, all"):
+        view.name_bones("some")
+    # a mesh without named bones does not offer them
+    assert Viewer(ball())._bar.names.layout.display == "none"
+
+
+def test_a_bone_that_is_nowhere_is_left_out() -> None:
+    points = np.array([[0.0, 0, 80], [np.nan, 0, 0]])
+    view = Viewer(ball(), bones=points, bone_names=("a", "b"), width=200, height=160)
+    view.select_bone("b")
+    assert view._marks._dots._size.array.tolist() == [8, 0]
+    assert np.isfinite(view._marks._dots._position.array).all()
+    view.snapshot()
+    view.show_bones(np.array([[0.0, 0, 80], [0, 0, 70]]))
+    assert view._marks._dots._size.array.tolist() == [8, 17]
+
+
+def test_all_bones_have_colours_of_their_own_even_while_one_is_selected() -> None:
+    weights = torch.zeros(162, 2)
+    weights[:100, 0] = weights[100:, 1] = 1
+    weights[3] = math.nan
+    view = Viewer(ball(), weights=weights, bone_names=("jaw", "nose"), colour="bones")
+    view.select_bone("nose")
+    (surface,) = view._surfaces.values()
+    tint = surface._tint.array
+    np.testing.assert_allclose(tint[3], 0.62, atol=1e-6)  # grey: no number
+    assert len(np.unique(np.delete(tint, 3, axis=0), axis=0)) == 2
+    assert "each bone in a colour of its own" in view.text
+
+
+def test_values_can_be_kept_for_later() -> None:
+    view = Viewer(ball())
+    view.colour_by("error", torch.ones(162), show=False)
+    assert view.colours == "plain" and "error" in view.modes
+    view.colour_by("error")
+    assert view.colours == "error"
+
+
+def test_what_a_mesh_lacks_and_what_a_large_one_needs_is_told() -> None:
+    assert "320 faces, no UV" in Viewer(ball()).text
+    assert "no UV" not in Viewer(ball(uv=True)).text
+
+
+def test_a_snapshot_is_what_the_view_shows(tmp_path) -> None:
+    view = Viewer(ball(uv=True), colour="uv", width=200, height=160)
+    front = view.snapshot(tmp_path / "front.png")
+    assert front.startswith(b"\x89PNG") and (tmp_path / "front.png").read_bytes() == front
+    view.view("left")
+    assert view.snapshot() != front
+    view.view("front")
+    assert view.snapshot() == front

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES = {"BonePanel": "bone_panel", "Playground": "playground", "Viewer": "viewer"}
+_HOMES = {"BonePanel": "bone_panel", "FitWatcher": "fit_watcher", "Playground": "playground", "Viewer": "viewer"}
 
 __all__ = sorted(_HOMES)
 

@@ -55,7 +55,9 @@ class ControlBar:
     def offer(self, modes: Sequence[str], mode: str) -> None:
         """List these colours, with `mode` chosen."""
         self._offering = True
-        self.colours.options = [(_NAMES.get(one, one), one) for one in modes]
+        options = tuple((_NAMES.get(one, one), one) for one in modes)
+        if self.colours.options != options:
+            self.colours.options = options
         self.colours.value = mode
         self._offering = False
 

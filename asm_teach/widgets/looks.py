@@ -35,6 +35,8 @@ class Looks:
         values: ArrayLike | Mapping[str, ArrayLike] | None = None,
         limits: tuple[float, float] | None = None,
         label: str | None = None,
+        *,
+        show: bool = True,
     ) -> None:
         """Choose the colours.
 
@@ -45,13 +47,22 @@ class Looks:
                 for later calls. Entries that are not numbers are drawn grey.
             limits: the numbers at the two ends of the scale.
             label: what the numbers are, with their unit.
+            show: False keeps the values for when these colours are chosen, and leaves the choice as it is.
 
         Raises:
             ValueError: an unknown mode, values of the wrong shape, or a mesh without what the mode shows.
         """
         if not self._gone():
+            before = self._colouring.mode
             self._colouring.choose(mode, values, limits, label)
+            if not show:
+                self._colouring.mode = before
             self._paint()
+
+    @property
+    def colours(self) -> str:
+        """The colours that are chosen."""
+        return self._colouring.mode
 
     def facets(self, on: bool = True) -> None:
         """Show each triangle flat, or the surface smooth."""

@@ -25,7 +25,7 @@ def attribute(values: object) -> three.BufferAttribute:
 
 
 def pack_normals(normals: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Unit vectors (n, 3) as one number each, (n,), exact to 0.05 degrees: see `shaders.SURFACE_VERTEX`."""
+    """Unit vectors (n, 3) as one number each, (n,), exact to 0.06 degrees: see `shaders.SURFACE_VERTEX`."""
     size = np.abs(normals).sum(axis=1, keepdims=True)
     folded = normals / np.maximum(size, 1e-12)
     x, y = folded[:, 0], folded[:, 1]

@@ -33,5 +33,12 @@ STYLE = """<style>
 .asm-panel { gap: 16px; flex-flow: row wrap; align-items: flex-start; }
 .asm-controls { width: 304px; }
 .asm-hint { font-size: 12px; line-height: 1.35; opacity: 0.75; margin: -4px 0 2px 88px; white-space: normal; }
+.asm-fit { width: 336px; gap: 6px; color: var(--jp-ui-font-color1, #333); }
+.asm-curve { font-size: 11px; fill: currentColor; overflow: visible; }
+.asm-curve polyline { fill: none; stroke: #2166ac; stroke-width: 2; stroke-linejoin: round; }
+.asm-curve circle { fill: #2166ac; }
+.asm-curve .asm-grid { stroke: currentColor; opacity: 0.18; }
+.asm-facts { border-spacing: 0; line-height: 1.5; font-variant-numeric: tabular-nums; }
+.asm-facts th { font-weight: 400; text-align: left; opacity: 0.75; padding: 0 14px 0 2px; }
 .asm-group { font-weight: 600; margin: 6px 0 0; color: var(--jp-ui-font-color1, #333); }
 </style>"""

@@ -1,0 +1,251 @@
+"""Watch a fit while it runs: the face, how far it is from the scan, the loss; pause it, or stop it with what it has."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets
+import torch
+
+from asm_teach.alignment import align_points, apply_alignment
+from asm_teach.camera import Camera
+from asm_teach.fitting import Fit
+from asm_teach.model import SkinnedModel
+from asm_teach.widgets.fit_thread import FitThread
+from asm_teach.widgets.loss_curve import loss_curve
+from asm_teach.widgets.viewer import Viewer
+
+_WORDS = {
+    "ready": "Not begun: press Start.",
+    "running": "The fit is running.",
+    "paused": "Paused after the step under way. Resume goes on from here.",
+    "stopping": "Stopping after the step under way.",
+    "done": "The fit is done: watcher.fit holds it.",
+    "stopped": "Stopped: watcher.fit holds the best so far.",
+}
+_ERROR = "distance from the scan, mm"
+
+
+class FitWatcher(ipywidgets.HBox):
+    """Run a fit beside the notebook and show it live.
+
+    The fit runs in a thread, so the notebook stays free; cells below run while it goes on. `fit` is the result once it
+    has ended, or the best so far after Stop; None before. What the fit raises is told in the widget, and kept in
+    `failure`.
+
+    The face is shown turned to where the template looks. With a scan its colours are the distance in mm from the scan
+    as it is used, cleaned and in mm: from vertex to vertex where it is registered, else to its surface. Vertices more
+    than 20 mm from it are grey: there the scan has nothing.
+
+    Args:
+        fit: `fit_scan`, `fit_views`, or a function that takes (model, data, watch=, progress=) like them.
+        model: what is to be fitted; it is not changed.
+        data: the scan, or the views.
+        start: begin at once, without the button.
+        width: of the view, in pixels.
+        height: of the view, in pixels.
+        options: for the fit.
+
+    Raises:
+        ValueError: a `watch` among the options: the watcher itself watches.
+    """
+
+    def __init__(
+        self,
+        fit: Callable[..., Fit],
+        model: SkinnedModel,
+        data: Any,
+        *,
+        start: bool = True,
+        width: int = 480,
+        height: int = 440,
+        **options: Any,
+    ) -> None:
+        if "watch" in options:
+            raise ValueError(
+                "watch: this widget watches the fit itself; leave it out, or call the fit without a widget"
+            )
+        self._template = model.mesh.vertices.detach().cpu()
+        self._run = FitThread(fit, model, data, self._news, **options)
+        self._limits: tuple[float, float] | None = None
+        self._asked = False
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop = None  # no notebook around us, and no page that could be blocked
+        self.viewer = Viewer(model.mesh, width=width, height=height)
+        self.go = _button("Start", "begin the fit", self._go)
+        self.stop_button = _button("Stop", "end the fit and keep the best so far", self.stop)
+        self._state, self._curve, self._facts, self._cameras = (ipywidgets.HTML() for _ in range(4))
+        side = ipywidgets.VBox(
+            [ipywidgets.HBox([self.go, self.stop_button]), self._state, self._curve, self._facts, self._cameras]
+        ).add_class("asm-fit")
+        super().__init__(children=[self.viewer, side])
+        self.add_class("asm-panel")
+        self.refresh()
+        if start:
+            self.start()
+
+    # -- what a person can do ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin the fit."""
+        self._run.start()
+        self.refresh()
+
+    def pause(self) -> None:
+        """Hold after the step that is under way."""
+        self._run.pause()
+        self.refresh()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._run.resume()
+        self.refresh()
+
+    def stop(self) -> None:
+        """End after the step that is under way; `fit` is then the best so far."""
+        self._run.stop()
+        self.refresh()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the end, and show it; False when it did not come in time."""
+        ended = self._run.wait(seconds)
+        self.refresh()
+        return ended
+
+    @property
+    def fit(self) -> Fit | None:
+        """The result, or the best so far after a stop; None while it runs."""
+        return self._run.fit
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What the fit raised, if it did."""
+        return self._run.failure
+
+    @property
+    def state(self) -> str:
+        """One of "ready", "running", "paused", "stopping", "done", "stopped", "failed"."""
+        return self._run.state
+
+    @property
+    def text(self) -> str:
+        """What the widget shows, in words."""
+        words = [self._words(), *(f"{name} {value}" for name, value in self._numbers()), *self._camera_words()]
+        return " · ".join([*words, self.viewer.text])
+
+    def close(self) -> None:
+        """Stop the fit, and take the widget off the page."""
+        if hasattr(self, "viewer"):
+            self._run.stop()
+            self._loop = None
+            self.viewer.close()
+        super().close()
+
+    # -- the picture ---------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Show the fit as it is now."""
+        self._asked = False
+        if self.comm is None:
+            return  # it was closed, and the last news came afterwards
+        state = self._run.state
+        self.go.description, self.go.tooltip = _GO.get(state, ("Pause", "hold the fit"))
+        self.go.disabled = state not in _GO
+        self.stop_button.disabled = state not in ("running", "paused")
+        trouble = "trouble" if state == "failed" else "said"
+        told = f'<div class="asm-{trouble}" role="status" aria-live="polite">{html.escape(self._words())}</div>'
+        if told != self._state.value:
+            self._state.value = told
+        self._curve.value = loss_curve([record.loss for record in list(self._run.history)])
+        rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in self._numbers())
+        self._facts.value = f'<table class="asm-facts">{rows}</table>' if rows else ""
+        self._cameras.value = "".join(f"<div>{html.escape(words)}</div>" for words in self._camera_words())
+        self._draw()
+
+    def _draw(self) -> None:
+        vertices, error = self._run.vertices, self._run.error
+        if vertices is None:
+            return
+        if torch.isfinite(vertices).all():
+            vertices = apply_alignment(vertices, align_points(vertices, self._template.to(vertices)))
+        self.viewer.update(vertices)
+        if error is not None:
+            # one scale for the whole fit: what fades is the error, not the colours
+            first, self._limits = self._limits is None, self._limits or _limits(error)
+            show = first or self.viewer.colours == "error"  # else a person has chosen other colours
+            self.viewer.colour_by("error", error, self._limits, label=_ERROR, show=show)
+
+    def _news(self) -> None:
+        """Something new, told in the fit's thread; it is shown from the notebook's loop."""
+        if self._loop is None:
+            self.refresh()
+        elif not self._asked:
+            self._asked = True
+            self._loop.call_soon_threadsafe(self.refresh)
+
+    def _go(self) -> None:
+        {"ready": self.start, "running": self.pause, "paused": self.resume}.get(self.state, self.refresh)()
+
+    # -- words ---------------------------------------------------------------------------------------------
+
+    def _words(self) -> str:
+        failure = self._run.failure
+        if failure is None:
+            return _WORDS[self._run.state]
+        # a ValueError of this project says in a sentence what is wrong; others need their kind to be understood
+        told = str(failure) if isinstance(failure, ValueError) else f"{type(failure).__name__}: {failure}"
+        return f"The fit could not go on. {told}"
+
+    def _numbers(self) -> list[tuple[str, str]]:
+        if not self._run.history:
+            return []
+        last = self._run.history[-1]
+        rows = [("iteration", f"{last.iteration}"), ("loss", f"{last.loss:.4g}"), ("seconds", f"{last.seconds:.1f}")]
+        if math.isfinite(last.error):
+            rows.insert(2, ("mean distance", f"{last.error:.2f} mm"))
+        return rows
+
+    def _camera_words(self) -> list[str]:
+        fit = self._run.fit
+        return [] if fit is None else camera_words(fit.cameras, fit.vertices.detach().mean(0))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = super()._repr_mimebundle_(**kwargs) or {}
+        return {**bundle, "text/plain": self.text, "image/png": self.viewer._repr_mimebundle_()["image/png"]}
+
+
+def camera_words(cameras: Sequence[Camera], middle: torch.Tensor) -> list[str]:
+    """One line a camera: its focal length in pixels, its distance from the face's middle (3,) in mm, its side."""
+    lines = []
+    for number, camera in enumerate(cameras):
+        x, y, z = (camera.centre().detach().to(middle) - middle).tolist()
+        away = math.hypot(x, y, z)
+        side = "the person's left" if x > 0 else "the person's right"
+        turn, up = math.degrees(math.atan2(abs(x), z)), math.degrees(math.asin(y / max(away, 1e-9)))
+        lines.append(
+            f"view {number + 1}: focal length {float(camera.focal):.0f} px, {away:.0f} mm away, {turn:.0f}° to {side}, "
+            f"{abs(up):.0f}° {'up' if round(up) >= 0 else 'down'}"
+        )
+    return lines
+
+
+_GO = {"ready": ("Start", "begin the fit"), "running": ("Pause", "hold after the step under way")}
+_GO["paused"] = ("Resume", "go on with the fit")
+
+
+def _limits(error: torch.Tensor) -> tuple[float, float]:
+    known = error[torch.isfinite(error)]
+    top = float(known.quantile(0.9)) if len(known) else 1.0
+    return 0.0, next((step for step in (0.5, 1.0, 2.0, 5.0, 10.0) if top <= step), 20.0)
+
+
+def _button(words: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=words, tooltip=tooltip, layout={"width": "auto"})
+    button.on_click(lambda _: action())
+    return button
