@@ -23,9 +23,8 @@ from asm_teach.widgets.binding_explorer_facts import (
     nearest_jump,
     place_words,
 )
-from asm_teach.widgets.binding_explorer_pick import pick_uv
 from asm_teach.widgets.binding_explorer_plot import line_plot
-from asm_teach.widgets.chart import ChartView, Item, places, require_adaptive
+from asm_teach.widgets.chart import ChartView, Item, places, require_adaptive, uv_of
 from asm_teach.widgets.chart_dial import Dial
 from asm_teach.widgets.chart_style import STYLE, button, read_out, still
 from asm_teach.widgets.viewer import Viewer
@@ -63,7 +62,7 @@ class BindingExplorer(ipywidgets.VBox):
             points = model.bind_points()
         self.viewer = Viewer(model.mesh, width=side, height=side, bone_names=self.names, bones=points)
         self.viewer.layout.width = f"{side}px"
-        pick_uv(self.viewer, model.chart, lambda uv: None if self._closed else self.set_uv(uv))
+        self.viewer.on_pick(lambda face, shares: self.set_uv(uv_of(model.chart, face, shares)))
         self._make_controls(start)
         super().__init__(
             children=[

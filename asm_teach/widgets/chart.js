@@ -117,7 +117,7 @@ class Chart {
   drawEllipse(k) {
     const e = this.item(`e${k}`), on = k === this.model.get("selected"), n = this.nodes, pixels = this.size / this.window.span;
     const [x, y, degrees] = [this.x(e.u), this.y(e.v), (e.angle * 180) / Math.PI];
-    set(n[`g${k}`], { class: `asm-ellipse${on ? " asm-on" : ""}` });
+    for (const layer of ["g", "h"]) set(n[layer + k], { class: `asm-ellipse${on ? " asm-on" : ""}` });
     set(n[`turned${k}`], { transform: `translate(${x} ${y}) rotate(${-degrees})` });
     for (const [name, times] of [["hit", 1], ["halo", 1], ["line", 1], ["twice", 2]]) set(n[name + k], { rx: times * e.s1 * pixels, ry: times * e.s2 * pixels });
     const at = (along, across) => [x + along * Math.cos(e.angle) - across * Math.sin(e.angle), y - along * Math.sin(e.angle) - across * Math.cos(e.angle)];
@@ -170,6 +170,9 @@ class Chart {
       const turned = (n[`turned${k}`] = add(group, "g"));
       for (const name of ["twice", "halo", "line", "hit"]) n[name + k] = add(turned, "ellipse", { class: `asm-${name}` });
       n[`hit${k}`].addEventListener("click", (event) => { event.stopPropagation(); this.save({ selected: k }); });
+    });
+    ellipses.forEach((_, k) => { // the grips lie above all outlines
+      const group = (n[`h${k}`] = add(this.svg, "g"));
       n[`leads${k}`] = add(group, "path", { class: "asm-lead" });
       const what = { centre: "centre", along: "width along, sigma 1", across: "width across, sigma 2", turn: "angle" };
       const most = { centre: [-1, 2], along: [0, 1], across: [0, 1], turn: [-180, 180] };

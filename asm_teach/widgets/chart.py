@@ -159,3 +159,9 @@ def places(uv: ArrayLike) -> list[list[float]]:
     """(n, 2) to lists, as traits carry them."""
     table: NDArray[np.float64] = to_numpy(uv)
     return [[float(u), float(v)] for u, v in table]
+
+
+def uv_of(chart: Chart, face: int, shares: ArrayLike) -> tuple[float, float]:
+    """The place of the chart for the shares (3,) of a face's corners, such as a click on the face gives."""
+    u, v = to_numpy(shares) @ to_numpy(chart.uv[chart.faces[face]])
+    return float(u), float(v)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.widgets import colours, live
-from asm_teach.widgets.chart import ChartView, Item, places, require_adaptive
+from asm_teach.widgets.chart import ChartView, Item, places, require_adaptive, uv_of
 from asm_teach.widgets.chart_ellipse import Ellipse
 from asm_teach.widgets.chart_style import STYLE, read_out, still
 from asm_teach.widgets.viewer import Viewer
@@ -68,6 +68,7 @@ class WeightExplorer(ipywidgets.VBox):
         self.chart.observe(lambda change: setattr(self.controls.component, "value", change["new"]), "selected")
         self.chart.observe(lambda change: setattr(self.controls.bone, "value", change["new"]), "chosen")
         self.chart.observe(lambda _: self._say_place(), "hover")
+        self.viewer.on_pick(lambda face, shares: self._ask(uv_of(model.chart, face, shares)))
         left = ipywidgets.VBox([self.chart, self._scale])
         views = ipywidgets.HBox([left, self.viewer]).add_class("asm-explorer-views")
         style = ipywidgets.HTML(STYLE, layout={"display": "none"})
@@ -182,17 +183,20 @@ class WeightExplorer(ipywidgets.VBox):
         """The chart's items were moved: put them into the model."""
         if "bone" in items:
             self.mixture.place((items["bone"]["u"], items["bone"]["v"]))
-        if "probe" in items:
-            self._probe = (items["probe"]["u"], items["probe"]["v"])
         zeta = self.mixture.zeta
         for k in range(self.model.components):
             if e := items.get(f"e{k}"):
                 self.mixture.set(k, (e["u"] - zeta[0], e["v"] - zeta[1]), Ellipse(e["s1"], e["s2"], e["angle"]))
         if items.keys() - {"probe"}:
             self._draw(moved="bone" in items)
-        else:
-            self._place_items()
-            self._say_place()
+        if "probe" in items:
+            self._ask((items["probe"]["u"], items["probe"]["v"]))
+
+    def _ask(self, place: tuple[float, float]) -> None:
+        """Put the cross at a place, and list who holds it."""
+        self._probe = place
+        self._place_items()
+        self._say_place()
 
     # -- what is shown -------------------------------------------------------------------------------------
 
