@@ -100,7 +100,7 @@ def pack(values: Tensor, kind: str = "<f4") -> str:
 
 
 def texture(model: AdaptiveSkinningModel) -> str | None:
-    """The skin as a JPEG in base64: the mesh's own, or the embedded head's for a model on its chart; None for others."""
+    """The skin as a JPEG in base64: the mesh's own, or the embedded head's for a model on its chart; else None."""
     picture, head = model.mesh.texture, load_head()
     if picture is None and head.mesh.vertex_uv().shape == model.uv.shape:
         picture = head.mesh.texture if (head.mesh.vertex_uv() - model.uv.cpu()).abs().max() < 1e-4 else None

@@ -105,6 +105,7 @@ void main() {
   float step = clamp(vWeight, 0.0, 1.0) * 15.0, contrast = look == 3 ? 0.6 : 1.0;
   vec3 albedo = look == 0 ? texture(skin, vUv).rgb : ${vec3(light.CLAY)};
   if (look == 3) albedo = mix(ramp[int(step)], ramp[min(int(step) + 1, 15)], fract(step));
+  if (!gl_FrontFacing) albedo = vec3(0.24, 0.09, 0.08);  // inside the head
   vec3 light = ${num(light.POWERS[0])} * max((dot(n, ${vec3(light.KEY)}) + ${vec3(light.WRAP)}) / (1.0 + ${vec3(light.WRAP)}), 0.0)
     + ${num(light.POWERS[1])} * max(dot(n, ${vec3(light.FILL)}), 0.0) + mix(${num(light.POWERS[3])}, ${num(light.POWERS[2])}, 0.5 + 0.5 * n.y);
   light = 1.0 + contrast * (light - 1.0);

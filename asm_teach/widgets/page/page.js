@@ -62,16 +62,17 @@ function show(theta) {
 function change(smoothly = false) {  // the state was changed: draw it, at once or in a short flight
   cancelAnimationFrame(flight);
   const to = goal(), from = drawn, begin = performance.now();
-  if (!smoothly || calm.matches) show(to);
-  else {
+  if (!smoothly || calm.matches) {
+    show(to);
+    describe();
+  } else {
     const step = (now) => {
       const t = Math.min(1, Math.max(0, now - begin) / 450);
       show(t < 1 ? bones.between(from, to, t * t * (3 - 2 * t)) : to);
-      if (t < 1) flight = requestAnimationFrame(step);
+      if (t < 1) flight = requestAnimationFrame(step); else describe();
     };
     flight = requestAnimationFrame(step);
   }
-  describe();
 }
 
 function draw(sharpness) {
@@ -84,7 +85,7 @@ function draw(sharpness) {
   const [low, high] = box, half = high.map((x, i) => (x - low[i]) / 2);
   const fits = Math.max(half[1], Math.max(half[0], 0.7 * half[2]) / aspect) * focal + half[2];
   face.draw({rows: [right, up, towards], target: high.map((x, i) => (x + low[i]) / 2), focal,
-    distance: data.margin * fits / camera.zoom}, look, chosen, $('dots').checked);
+    distance: 1.07 * data.margin * fits / camera.zoom}, look, chosen, $('dots').checked);
 }
 
 const box = [[0, 1, 2].map((k) => bones.vertices.reduce((m, x, i) => i % 3 === k ? Math.min(m, x) : m, Infinity)),
@@ -118,7 +119,7 @@ function describe(words = '') {
     note = '';
     $('said').textContent = text;
     if (drawn !== null && $('json').open && document.activeElement !== $('text')) $('text').value = bones.text(to);
-  }, calm.matches ? 150 : 500);
+  }, 300);
 }
 
 function weightWords(now) {

@@ -17,12 +17,12 @@ from asm_teach.priors import MIRROR
 from asm_teach.scanfit import narrow
 from asm_teach.widgets.page.sliders import mirror_images
 
-PEOPLE = 40  # sampled from the head's shapes, seeds 0, 1, ...
+PEOPLE = 24  # sampled from the head's shapes, seeds 0, 1, ...
 KINDS = 10  # directions kept of them
 EXPRESSIONS: dict[str, dict[str, float]] = {
     "Smile": {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5},
     "Surprise": {
-        "jawOpen": 0.6, "browInnerUp": 1.0, "browOuterUpLeft": 1.0, "browOuterUpRight": 1.0,
+        "jawOpen": 0.45, "browInnerUp": 1.0, "browOuterUpLeft": 1.0, "browOuterUpRight": 1.0,
         "eyeWideLeft": 0.9, "eyeWideRight": 0.9,
     },
     "Anger": {
@@ -31,7 +31,7 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     },
     "Sadness": {"mouthFrownLeft": 0.9, "mouthFrownRight": 0.9, "browInnerUp": 0.9},
     "Kiss": {"mouthPucker": 1.0},
-    "Jaw open": {"jawOpen": 0.8},
+    "Jaw open": {"jawOpen": 0.6},
     "Wry": {"mouthLeft": 0.5, "mouthSmileLeft": 0.8, "browOuterUpLeft": 1.0},
 }  # fmt: skip
 _PRIOR = (10.0, 0.3, 0.25)  # mm, rad, of a log scale: how far bones are expected to move
@@ -41,7 +41,7 @@ _NOISE = 1.5  # mm: how closely the shape is asked for, against that
 class MotionSolver:
     """Motions of a model's bones that come closest to given vertices, with its weights and binding as they are.
 
-    Roots stay where they are. The face counts 1, the rest a quarter.
+    Roots stay. The scalp counts a quarter; what lies in the mouth counts fully, or it would poke through the lips.
     """
 
     def __init__(self, model: AdaptiveSkinningModel) -> None:
@@ -53,9 +53,8 @@ class MotionSolver:
             homogeneous = torch.cat([vertices, torch.ones_like(vertices[:, :1])], 1)
             self.design = (model.weights().double()[:, :, None] * homogeneous[:, None]).flatten(1)  # (V, 4 J)
         self.counts = vertices.new_ones(len(vertices))
-        if "face" in model.mesh.parts:
-            self.counts[:] = 0.25
-            self.counts[model.mesh.part_vertices("face")] = 1.0
+        if "scalp" in model.mesh.parts:
+            self.counts[model.mesh.part_vertices("scalp")] = 0.25
         self.gram = self.design.T @ (self.design * self.counts[:, None])
         self.precision = vertices.new_tensor(_PRIOR).repeat_interleave(3).pow(-2).repeat(len(self.rig), 1) * _NOISE**2
         self.precision[self.rig.parents < 0] = 1e9

@@ -19,8 +19,8 @@ Move = tuple[str, str, tuple[float, ...]]
 class Slider:
     """A slider, and what one unit of it adds to parameters of bones.
 
-    moves: (bone, parameter, numbers a unit). The parameter is one of the model's, or "reach", which widens all Gaussians
-    of a bone by a factor of 2 a unit. A bone whose name ends in _L brings its mirror image along.
+    moves: (bone, parameter, numbers a unit). The parameter is one of the model's, or "reach", which widens all
+    Gaussians of a bone by a factor of 2 a unit. A bone whose name ends in _L brings its mirror image along.
     """
 
     name: str
@@ -94,7 +94,7 @@ SLIDERS = (
     Slider("eye_size", "Eye size", "Eyes, brows, ears", "%", -20, 25,
            # the bone sits above the eye: what is scaled about it is moved back up
            (("eye_L", "log_scale", (PERCENT,) * 3), *_shift("eye_L", x=0.064, y=0.147, z=0.05)), step=1),
-    Slider("ears", "Ears, how far out", "Eyes, brows, ears", "°", -15, 35, _turn("ear_L", y=-1), step=1),
+    Slider("ears", "Ears, how far out", "Eyes, brows, ears", "°", -12, 25, _turn("ear_L", y=-1), step=1),
     Slider("nose_reach", "Reach of the nose's bones", "Reach and place", "×", -1, 1.5, _reach(_TIP), step=0.1),
     Slider("chin_reach", "Reach of the chin's bones", "Reach and place", "×", -1, 1.5, _reach(_CHIN), step=0.1),
     Slider("brow_place", "Place of the brows' bones", "Reach and place", "% of the chart", -4, 6,
