@@ -194,7 +194,7 @@ def jump_words(jump: Jump | None) -> str:
     words = (
         f"Nearest edge on the line: at t = {jump.t:+.4f}, between triangles {jump.faces[0]} and {jump.faces[1]}. There "
         f"dψ/dt jumps from {numbers(jump.before)} to {numbers(jump.behind)} mm per chart unit: by {jump.size:.0f}, "
-        f"{share:.0f} % of its length; ψ itself is the same from both sides, to {jump.gap:.0e} mm."
+        f"{share:.0f} % of its length; ψ itself has a gap of {jump.gap:.1g} mm."
     )
     if not math.isnan(jump.along_edge):
         words += f" In the direction of the edge it changes by {jump.along_edge:.1g}: both triangles hold that edge."

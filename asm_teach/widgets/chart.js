@@ -5,6 +5,7 @@
 // unanswered, so the last value always arrives. The kernel answers with `done`, the number of the edit it has applied.
 
 const SVG = "http://www.w3.org/2000/svg";
+const TICKS = 9; // numbers along each side, at most
 const REACH = 26; // pixels: no handle comes nearer to its centre, however small the ellipse
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const STRETCH = "M-4.5 0H4.5M-2.5 -2L-4.5 0L-2.5 2M2.5 -2L4.5 0L2.5 2";
@@ -72,7 +73,7 @@ class Chart {
     const half = Math.max(0, (1.04 - span) / 2);
     this.window = { u: clamp(item.u, 0.5 - half, 0.5 + half), v: clamp(item.v, 0.5 - half, 0.5 + half), span };
     this.xy = this.uv.map((value, i) => (i % 2 ? this.y(value) : this.x(value)));
-    drawEdges(this.canvases[1], this.size, this.xy, this.faces, this.window.span > 0.5 ? 0.22 : 0.4);
+    drawEdges(this.canvases[1], this.size, this.xy, this.faces, this.window.span > 0.5 ? 0.12 : 0.22);
     this.paint();
     this.draw();
   }
@@ -105,11 +106,16 @@ class Chart {
     set(this.nodes.triangle, { d: path(this.model.get("triangle")) });
     set(this.nodes.segment, { d: path(this.model.get("segment")) });
     dots.forEach(([u, v], i) => set(this.nodes[`dot${i}`], { cx: this.x(u), cy: this.y(v), class: `asm-dot${i === this.model.get("chosen") ? " asm-on" : ""}` }));
-    [0.1, 0.3, 0.5, 0.7, 0.9].forEach((at, i) => {
-      const { u, v, span } = this.window, digits = span > 0.5 ? 1 : 3;
-      this.nodes[`u${i}`].textContent = `${i ? "" : "u "}${(u + (at - 0.5) * span).toFixed(digits)}`;
-      this.nodes[`v${i}`].textContent = `${i ? "" : "v "}${(v + (at - 0.5) * span).toFixed(digits)}`;
-    });
+    const step = [0.2, 0.1, 0.05, 0.02, 0.01, 0.005].find((one) => this.window.span / one >= 4) || 0.005;
+    for (const axis of ["u", "v"]) {
+      const first = Math.ceil((this.window[axis] - 0.46 * this.window.span) / step);
+      for (let i = 0; i < TICKS; i++) {
+        const at = (first + i) * step, seen = at < this.window[axis] + 0.47 * this.window.span;
+        const place = axis === "u" ? { x: this.x(at) } : { y: this.y(at) + 4 };
+        const text = `${i ? "" : `${axis} `}${at.toFixed(step < 0.01 ? 3 : step < 0.1 ? 2 : 1)}`;
+        set(this.nodes[axis + i], { visibility: seen ? "visible" : "hidden", ...place }).textContent = text;
+      }
+    }
     ellipses.forEach((_, k) => this.drawEllipse(k));
     points.forEach(({ id }) => this.drawPoint(id));
   }
@@ -160,10 +166,9 @@ class Chart {
       add(n[`dot${i}`], "title", {}, name);
       n[`dot${i}`].addEventListener("click", (event) => { event.stopPropagation(); this.save({ chosen: i }); });
     });
-    const place = (i) => this.size * [0.1, 0.3, 0.5, 0.7, 0.9][i];
-    for (let i = 0; i < 5; i++) {
-      n[`u${i}`] = add(this.svg, "text", { class: "asm-tick", x: place(i), y: this.size - 5, "text-anchor": "middle" });
-      n[`v${i}`] = add(this.svg, "text", { class: "asm-tick", x: 4, y: this.size - place(i) + 4 });
+    for (let i = 0; i < TICKS; i++) {
+      n[`u${i}`] = add(this.svg, "text", { class: "asm-tick", y: this.size - 5, "text-anchor": "middle" });
+      n[`v${i}`] = add(this.svg, "text", { class: "asm-tick", x: 4 });
     }
     ellipses.forEach((_, k) => {
       const group = (n[`g${k}`] = add(this.svg, "g"));

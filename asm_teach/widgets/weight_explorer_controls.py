@@ -47,8 +47,8 @@ class Controls(ipywidgets.VBox):
         self.shows = ipywidgets.Dropdown(options=SHOWS, description="colours")
         self.count = ipywidgets.BoundedIntText(min=1, max=MOST_COMPONENTS, description="K, Gaussians a bone")
         self.count.style.description_width, self.count.layout.width = "140px", "200px"
-        self.component = ipywidgets.ToggleButtons(description="Gaussian", layout={"width": "max-content"})
-        self.component.style.button_width, self.component.style.description_width = "36px", "initial"
+        self.component = ipywidgets.ToggleButtons(layout={"width": "max-content"})
+        self.component.style.button_width = "88px"
         self.dials = {
             "zeta u": self._dial("ζ u, chart", "place of the bone along u", (0, 1), self._shift("zeta", 0)),
             "zeta v": self._dial("ζ v, chart", "place of the bone along v", (0, 1), self._shift("zeta", 1)),
@@ -65,9 +65,11 @@ class Controls(ipywidgets.VBox):
             button("All widths × ½", "halve the widths of all bones' Gaussians", lambda: target.scale_widths(0.5)),
             button("All widths × 2", "double the widths of all bones' Gaussians", lambda: target.scale_widths(2.0)),
         )
+        for one in (self.bone, self.shows):
+            one.style.description_width, one.layout.width = "54px", "260px"
         super().__init__(
             children=[
-                ipywidgets.HBox([self.bone, self.component, self.count, self.shows]).add_class("asm-row"),
+                ipywidgets.HBox([self.bone, self.shows, self.count, self.component]).add_class("asm-row"),
                 ipywidgets.HBox([dial.widget for dial in self.dials.values()]).add_class("asm-sliders"),
                 ipywidgets.HBox(self.buttons).add_class("asm-row"),
             ]
@@ -90,7 +92,7 @@ class Controls(ipywidgets.VBox):
         count = len(mixture.shapes)
         if len(self.component.options) != count:
             chosen = self.component.index or 0
-            self.component.options = [(str(k + 1), k) for k in range(count)]
+            self.component.options = [(f"Gaussian {k + 1}", k) for k in range(count)]
             self.component.value = min(chosen, count - 1)
         self.count.value, self.bone.value = count, mixture.bone
         self.dials["share"].widget.disabled = count == 1
