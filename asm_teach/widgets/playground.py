@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import os
 from pathlib import Path
+from typing import Any
 
 import ipywidgets
 
 from asm_teach.files import whole
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.plots import new_figure, render_mesh
 from asm_teach.widgets.page import write_page
 from asm_teach.widgets.page.pose import posed
 
@@ -52,3 +55,13 @@ class Playground(ipywidgets.HTML):
         """Write the page as a file that opens in any browser, without this notebook."""
         with whole(Path(path)) as part:
             part.write_text(self.page, "utf-8")
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = super()._repr_mimebundle_(**kwargs) or {}
+        # A live page prefers the widget; a saved one takes the picture, a terminal the text.
+        figure, axes = new_figure(2, (360, 400))
+        mesh, vertices = self.model.mesh, self.model().detach()
+        for ax, view in zip(axes[0], ("front", "three-quarter"), strict=True):
+            render_mesh(ax, vertices, mesh.faces, view=view, texture=mesh.texture, uv=mesh.uv, uv_faces=mesh.uv_faces)
+        words = f"a playground: {len(vertices)} vertices, {len(self.model.rig)} bones"
+        return {**bundle, "text/plain": words, "image/png": base64.b64encode(figure._repr_png_()).decode()}

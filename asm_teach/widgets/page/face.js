@@ -32,6 +32,7 @@ void main() {
   pivot = vec4(p + X * p + x, 1.0);
 }`;
 
+const of = (K, write) => Array.from({length: K}, (_, k) => write(k));  // each Gaussian of a bone: an array would be slower
 const VERTICES = (J, K) => `${HEAD}
 layout(std140) uniform Moves { vec4 S[${4 * J}]; };
 layout(std140) uniform Gaussians { vec4 gauss[${2 * J * K}]; };
@@ -47,13 +48,12 @@ float exponent(int i) {  // log(pi N(uv; zeta + mu, L L^T)), up to a constant
 // Far from every bone all g underflow, only their ratios count: g is kept in units of exp(top), the largest so far.
 float share_of(float e) { return exp(max(e, -60.0)); }
 void main() {
-  float top = -1e30, sum = 0.0, share = 0.0, e[${K}];
+  float top = -1e30, sum = 0.0, share = 0.0;
   vec4 x = vec4(0.0), y = vec4(0.0), z = vec4(0.0);
   for (int j = 0; j < ${J}; j++) {
-    float before = top, g = 0.0;
-    for (int k = 0; k < ${K}; k++) { e[k] = exponent(${K} * j + k); top = max(top, e[k]); }
-    for (int k = 0; k < ${K}; k++) g += share_of(e[k] - top);
-    float c = share_of(before - top);
+    float ${of(K, (k) => `e${k} = exponent(${K} * j + ${k})`).join(', ')}, before = top;
+    top = ${of(K, (k) => `e${k}`).reduce((most, e) => `max(${most}, ${e})`, 'top')};
+    float g = ${of(K, (k) => `share_of(e${k} - top)`).join(' + ')}, c = share_of(before - top);
     sum = c * sum + g; share = c * share + (j == chosen ? g : 0.0);
     x = c * x + g * S[4 * j]; y = c * y + g * S[4 * j + 1]; z = c * z + g * S[4 * j + 2];
   }

@@ -95,9 +95,9 @@ SLIDERS = (
            # the bone sits above the eye: what is scaled about it is moved back up
            (("eye_L", "log_scale", (PERCENT,) * 3), *_shift("eye_L", x=0.064, y=0.147, z=0.05)), step=1),
     Slider("ears", "Ears, how far out", "Eyes, brows, ears", "°", -12, 25, _turn("ear_L", y=-1), step=1),
-    Slider("nose_reach", "Reach of the nose's bones", "Reach and place", "×", -1, 1.5, _reach(_TIP), step=0.1),
-    Slider("chin_reach", "Reach of the chin's bones", "Reach and place", "×", -1, 1.5, _reach(_CHIN), step=0.1),
-    Slider("brow_place", "Place of the brows' bones", "Reach and place", "% of the chart", -4, 6,
+    Slider("nose_reach", "Reach, nose", "Reach and place", "×", -1, 1.5, _reach(_TIP), step=0.1),
+    Slider("chin_reach", "Reach, chin", "Reach and place", "×", -1, 1.5, _reach(_CHIN), step=0.1),
+    Slider("brow_place", "Place, brows", "Reach and place", "% of the chart", -4, 6,
            tuple((bone, "bone_uv", (0.0, 0.01)) for bone in _BROW.split()), step=0.25),
 )  # fmt: skip
 """Fourteen sliders that move bones, three that change how far bones reach or where they sit."""
