@@ -177,19 +177,20 @@ class JointFit:
 
     def reduce(self, found: Equations, unit: Tensor, adapts: bool) -> tuple[Tensor, Tensor, Tensor | None]:
         """The same by matrices and Gaussians to that by the unknowns, and (m, n) by them and n others, if there are."""
-        parts, rows, beside = [], [], []
+        parts, blocks, beside = [], [], []
         if self._moves:
             follow = self.motion.jacobian(self.bind_points, self.model.rig)  # (J, 3, 4, J, 9)
             follow = torch.einsum("lrajk,ab->rlbjk", follow, unit).flatten(3).flatten(1, 2) * self._width
             parts.append(torch.einsum("re,reu->u", found.by_matrices.double(), follow))
-            follow = follow.float()
+            # A bone's matrix knows the numbers of its ancestors alone: nearly all of `follow` is zero.
+            by_row = [one.T.float().to_sparse() for one in follow]  # 3 of (9 J, 4 J)
+            whole = torch.cat(by_row, 1)
             if found.gram.ndim == 2:
-                rows.append([sum(one.T @ (found.gram @ one) for one in follow)])
+                blocks.append(sum(one @ (one @ found.gram).T.contiguous() for one in by_row))
             else:
-                flat = follow.flatten(0, 1)
-                rows.append([flat.T @ (found.gram.flatten(2).flatten(0, 1) @ flat)])
+                blocks.append(whole @ (whole @ found.gram.flatten(2).flatten(0, 1)).T.contiguous())
             if found.beside_matrices is not None:
-                beside.append(follow.flatten(0, 1).T @ found.beside_matrices.flatten(0, 1))
+                beside.append(whole @ found.beside_matrices.flatten(0, 1))
         if adapts:
             span, spread = self._span.flatten(), self._spread
             by, narrow = found.by_gaussians * span, span.float()
@@ -197,17 +198,15 @@ class JointFit:
             if spread is not None:
                 by, curvature = by @ spread, spread.float().T @ curvature @ spread.float()
             parts.append(by)
-            if self._moves:
-                mixed = sum(one.T @ mix for one, mix in zip(follow, found.mixed, strict=True)) * narrow
-                mixed = mixed if spread is None else mixed @ spread.float()
-                rows[0].append(mixed)
-                rows.append([mixed.T, curvature])
-            else:
-                rows.append([curvature])
+            blocks.append(curvature)
             if found.beside_gaussians is not None:
                 near = found.beside_gaussians * narrow[:, None]
                 beside.append(near if spread is None else spread.float().T @ near)
-        second = torch.cat([torch.cat(row, 1) for row in rows])
+        second = torch.block_diag(*blocks)
+        if self._moves and adapts:
+            mixed = (whole @ found.mixed.flatten(0, 1)) * narrow
+            mixed = mixed if spread is None else mixed @ spread.float()
+            second[: len(mixed), len(mixed) :], second[len(mixed) :, : len(mixed)] = mixed, mixed.T
         return torch.cat(parts), second, torch.cat(beside) if beside else None
 
     def settle(self, points: Points, pull: Pull, noise: float) -> None:
