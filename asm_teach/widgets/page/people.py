@@ -58,19 +58,25 @@ class MotionSolver:
         self.gram = self.design.T @ (self.design * self.counts[:, None])
         self.precision = vertices.new_tensor(_PRIOR).repeat_interleave(3).pow(-2).repeat(len(self.rig), 1) * _NOISE**2
         self.precision[self.rig.parents < 0] = 1e9
+        self.first = self._linear(self.start)
+
+    def _linear(self, motion: Motion) -> tuple[Tensor, Tensor]:
+        """How the matrices S follow the motion, (3, 4 J, 9 J), and the factor of the curvature (9 J, 9 J) there."""
+        jacobian = matrices_jacobian(motion, self.points, self.rig).permute(1, 0, 2, 3, 4)
+        jacobian = jacobian.reshape(3, self.gram.shape[0], -1)
+        curvature = sum(side.T @ (self.gram @ side) for side in jacobian)
+        return jacobian, torch.linalg.cholesky(curvature + self.precision.flatten().diag())
 
     def solve(self, target: Tensor, steps: int = 2) -> Tensor:
         """What to add to the motion, (J, 9), to bring the face to `target` (V, 3) mm; two steps do."""
-        motion, start = self.start, self.start.numbers()
-        for _ in range(steps):
-            jacobian = matrices_jacobian(motion, self.points, self.rig).permute(1, 0, 2, 3, 4)
-            jacobian = jacobian.reshape(3, self.gram.shape[0], -1)
+        motion, start, (jacobian, factor) = self.start, self.start.numbers(), self.first
+        for k in range(steps):
+            if k:
+                jacobian, factor = self._linear(motion)
             matrices = motion.matrices(self.points, self.rig).permute(1, 0, 2).flatten(1)
             force = ((matrices @ self.design.T - target.T.double()) * self.counts) @ self.design
-            curvature = sum(side.T @ (self.gram @ side) for side in jacobian)
             slope = (force[:, None] @ jacobian).sum(0)[0] + ((motion.numbers() - start) * self.precision).flatten()
-            step = torch.linalg.solve(curvature + self.precision.flatten().diag(), slope)
-            motion = motion.moved(-step.view(-1, 9))
+            motion = motion.moved(-torch.cholesky_solve(slope[:, None], factor).view(-1, 9))
         return motion.numbers() - start
 
 
