@@ -6,10 +6,10 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const TICKS = 9; // numbers along each side, at most
-const REACH = 26; // pixels: no handle comes nearer to its centre, however small the ellipse
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const STRETCH = "M-4.5 0H4.5M-2.5 -2L-4.5 0L-2.5 2M2.5 -2L4.5 0L2.5 2";
 const TURN = "M-3 2.5A3.8 3.8 0 1 0 -2.5 -3M-2.5 -5.5V-2.5H-5.5";
+const CROSS = "M-11 0H-4M4 0H11M0 -11V-4M0 4V11";
 const MOVE = "Arrow keys move, Shift with arrows stretches, Alt with arrows turns.";
 
 function add(parent, tag, attributes = {}, text = "") {
@@ -31,20 +31,24 @@ class Chart {
     this.local = {}; // item -> values not yet answered by the kernel
     this.sent = model.get("done");
     this.frame = 0;
+    this.sides = [];
     this.uv = bytes(model.get("uv"), Float32Array);
     this.faces = bytes(model.get("faces"), Uint32Array);
     this.palette = Uint32Array.from(model.get("palette"), ([r, g, b]) => (0xff000000 | (b << 16) | (g << 8) | r) >>> 0);
     root.classList.add("asm-chart");
-    root.setAttribute("data-lm-suppress-shortcuts", "true"); // else JupyterLab takes the arrow keys
+    root.setAttribute("data-lm-suppress-shortcuts", "true"); // else the notebook takes the arrow keys
     const bar = add(root, "div", { class: "asm-chart-bar", role: "group", "aria-label": "part of the chart that is seen" });
-    const button = (text, name, act) => add(bar, "button", { type: "button", "aria-label": name, title: name }, text).addEventListener("click", act);
+    const button = (text, name, act) => {
+      add(bar, "button", { type: "button", "aria-label": name, title: name }, text).addEventListener("click", act);
+    };
     button("−", "show more of the chart", () => this.zoom(1.5));
     button("+", "show less of the chart, larger", () => this.zoom(1 / 1.5));
     button("Whole chart", "show the whole chart", () => this.zoom(Infinity));
     const stage = add(root, "div", { class: "asm-chart-stage", style: `width:${this.size}px;height:${this.size}px` });
     const pixels = Math.round(this.size * Math.min(window.devicePixelRatio || 1, 2));
-    this.canvases = ["colours", "lines"].map((name) => add(stage, "canvas", { class: `asm-chart-${name}`, width: pixels, height: pixels, "aria-hidden": "true" }));
-    this.svg = add(stage, "svg", { viewBox: `0 0 ${this.size} ${this.size}`, role: "group", "aria-label": model.get("label") });
+    const square = { width: pixels, height: pixels, "aria-hidden": "true" };
+    this.canvases = ["colours", "lines"].map((name) => add(stage, "canvas", { class: `asm-chart-${name}`, ...square }));
+    this.svg = add(stage, "svg", { viewBox: `0 0 ${this.size} ${this.size}`, role: "group" });
     this.svg.addEventListener("pointermove", (e) => e.buttons || this.hover(this.place(e)));
     this.svg.addEventListener("pointerleave", () => this.hover([]));
     this.svg.addEventListener("click", (e) => this.click(e));
@@ -68,7 +72,8 @@ class Chart {
   }
 
   zoom(factor, about) {
-    const item = about || this.item(`e${this.model.get("selected")}`) || this.item(this.model.get("moves_on_click")) || this.window;
+    const ids = [`e${this.model.get("selected")}`, "bone"];
+    const item = about || ids.map((id) => this.item(id)).find(Boolean) || this.window;
     const span = clamp(this.window.span * factor, 0.03, 1.04);
     const half = Math.max(0, (1.04 - span) / 2);
     this.window = { u: clamp(item.u, 0.5 - half, 0.5 + half), v: clamp(item.v, 0.5 - half, 0.5 + half), span };
@@ -78,7 +83,10 @@ class Chart {
     this.draw();
   }
 
-  paint() { fillTriangles(this.canvases[0], this.size, this.xy, this.faces, bytes(this.model.get("values"), Uint8Array), this.palette); }
+  paint() {
+    const values = bytes(this.model.get("values"), Uint8Array);
+    fillTriangles(this.canvases[0], this.size, this.xy, this.faces, values, this.palette);
+  }
 
   // -- what lies on them ---------------------------------------------------------------------------------
 
@@ -105,7 +113,10 @@ class Chart {
     const path = (places) => places.map(([u, v], i) => `${i ? "L" : "M"}${this.x(u)} ${this.y(v)}`).join("");
     set(this.nodes.triangle, { d: path(this.model.get("triangle")) });
     set(this.nodes.segment, { d: path(this.model.get("segment")) });
-    dots.forEach(([u, v], i) => set(this.nodes[`dot${i}`], { cx: this.x(u), cy: this.y(v), class: `asm-dot${i === this.model.get("chosen") ? " asm-on" : ""}` }));
+    dots.forEach(([u, v], i) => {
+      const look = i === this.model.get("chosen") ? "asm-dot asm-on" : "asm-dot";
+      set(this.nodes[`dot${i}`], { cx: this.x(u), cy: this.y(v), class: look });
+    });
     const step = [0.2, 0.1, 0.05, 0.02, 0.01, 0.005].find((one) => this.window.span / one >= 4) || 0.005;
     for (const axis of ["u", "v"]) {
       const first = Math.ceil((this.window[axis] - 0.46 * this.window.span) / step);
@@ -121,14 +132,17 @@ class Chart {
   }
 
   drawEllipse(k) {
-    const e = this.item(`e${k}`), on = k === this.model.get("selected"), n = this.nodes, pixels = this.size / this.window.span;
+    const e = this.item(`e${k}`), on = k === this.model.get("selected");
+    const n = this.nodes, pixels = this.size / this.window.span;
     const [x, y, degrees] = [this.x(e.u), this.y(e.v), (e.angle * 180) / Math.PI];
     for (const layer of ["g", "h"]) set(n[layer + k], { class: `asm-ellipse${on ? " asm-on" : ""}` });
     set(n[`turned${k}`], { transform: `translate(${x} ${y}) rotate(${-degrees})` });
-    for (const [name, times] of [["hit", 1], ["halo", 1], ["line", 1], ["twice", 2]]) set(n[name + k], { rx: times * e.s1 * pixels, ry: times * e.s2 * pixels });
-    const at = (along, across) => [x + along * Math.cos(e.angle) - across * Math.sin(e.angle), y - along * Math.sin(e.angle) - across * Math.cos(e.angle)];
-    const reach1 = Math.max(REACH, e.s1 * pixels), reach2 = Math.max(REACH, e.s2 * pixels);
-    const parts = { centre: [x, y], along: at(reach1, 0), across: at(0, reach2), turn: at(reach1 + REACH, 0) };
+    for (const [name, times] of [["hit", 1], ["halo", 1], ["line", 1], ["twice", 2]]) {
+      set(n[name + k], { rx: times * e.s1 * pixels, ry: times * e.s2 * pixels });
+    }
+    // a grip that is held stays on its side
+    const { parts, sides } = gripPlaces(e, [x, y], pixels, this.size, (this.held && this.sides[k]) || []);
+    this.sides[k] = sides;
     set(n[`leads${k}`], { d: `M${parts.turn}L${x} ${y}L${parts.across}` });
     const number = (value) => value.toFixed(4);
     const says = {
@@ -137,8 +151,10 @@ class Chart {
     };
     const now = { centre: e.u, along: e.s1, across: e.s2, turn: degrees };
     for (const [part, [px, py]] of Object.entries(parts)) {
-      // an ellipse that is not selected keeps only its centre, which selects it
-      set(n[`e${k}:${part}`], { transform: `translate(${px} ${py})`, "aria-valuetext": says[part], "aria-valuenow": number(now[part]), tabindex: on || part === "centre" ? 0 : -1 });
+      set(n[`e${k}:${part}`], {
+        transform: `translate(${px} ${py})`, "aria-valuetext": says[part], "aria-valuenow": number(now[part]),
+        tabindex: on || part === "centre" ? 0 : -1, // of an ellipse that is not selected the centre selects it
+      });
     }
     set(n[`mark${k}along`], { transform: `rotate(${-degrees})` });
     set(n[`mark${k}across`], { transform: `rotate(${90 - degrees})` });
@@ -149,11 +165,11 @@ class Chart {
   drawPoint(id) {
     const point = this.item(id), [x, y] = [this.x(point.u), this.y(point.v)];
     const e = this.item(`e${this.model.get("selected")}`);
-    // a pin is held away from the handles of the selected ellipse
-    const away = point.pin && e ? e.angle + 1.25 * Math.PI : 0;
-    const [gx, gy] = point.pin ? [x + 34 * Math.cos(away), y - 34 * Math.sin(away)] : [x, y];
+    const sides = this.sides[this.model.get("selected")] || [1, 1];
+    const [gx, gy] = point.pin && e ? pinPlace([x, y], e, sides, this.size) : [x, y];
     set(this.nodes[`lead-${id}`], { d: `M${x} ${y}L${gx} ${gy}` });
-    set(this.nodes[id], { transform: `translate(${gx} ${gy})`, "aria-valuetext": `u ${point.u.toFixed(4)}, v ${point.v.toFixed(4)}`, "aria-valuenow": point.u.toFixed(4) });
+    const [u, v] = [point.u.toFixed(4), point.v.toFixed(4)];
+    set(this.nodes[id], { transform: `translate(${gx} ${gy})`, "aria-valuetext": `u ${u}, v ${v}`, "aria-valuenow": u });
   }
 
   build(ellipses, points, dots) {
@@ -184,7 +200,8 @@ class Chart {
       for (const part of ["turn", "across", "along", "centre"]) {
         const handle = this.handle(group, `e${k}:${part}`, `Gaussian ${k + 1}, ${what[part]}. ${MOVE}`, most[part]);
         add(handle, "circle", { class: "asm-grip", r: part === "centre" ? 9 : 7 });
-        if (part === "centre") n[`name${k}`] = add(handle, "text", { class: "asm-number", "text-anchor": "middle" }, `${k + 1}`);
+        const number = { class: "asm-number", "text-anchor": "middle" };
+        if (part === "centre") n[`name${k}`] = add(handle, "text", number, `${k + 1}`);
         else n[`mark${k}${part}`] = add(handle, "path", { class: "asm-mark", d: part === "turn" ? TURN : STRETCH });
       }
     });
@@ -192,14 +209,18 @@ class Chart {
       n[`lead-${id}`] = add(this.svg, "path", { class: "asm-lead" });
       const handle = this.handle(this.svg, id, `${name}. Arrow keys move it.`, [-1, 2]);
       if (pin) add(handle, "path", { class: "asm-pin", d: "M0 -8L8 0L0 8L-8 0Z" });
-      else for (const kind of ["asm-cross-halo", "asm-cross"]) add(handle, "path", { class: kind, d: "M-11 0H-4M4 0H11M0 -11V-4M0 4V11" });
+      else for (const kind of ["asm-cross-halo", "asm-cross"]) add(handle, "path", { class: kind, d: CROSS });
     });
   }
 
   handle(parent, id, name, [low, high]) {
-    const node = (this.nodes[id] = add(parent, "g", { class: `asm-handle asm-part-${id.split(":")[1] || "point"}`, role: "slider", tabindex: 0, "aria-label": name, "aria-valuemin": low, "aria-valuemax": high, "data-id": id }));
-    add(node, "circle", { class: "asm-touch", r: 13 });
     const [item, part] = id.split(":");
+    const node = (this.nodes[id] = add(parent, "g", {
+      class: `asm-handle asm-part-${part || "point"}`, role: "slider", tabindex: 0, "data-id": id,
+      "aria-label": name, "aria-valuemin": low, "aria-valuemax": high,
+      "data-lm-suppress-shortcuts": "true", // here too: the notebook looks at the focused element first
+    }));
+    add(node, "circle", { class: "asm-touch", r: 13 });
     node.addEventListener("pointerdown", (e) => {
       if (e.button) return;
       e.preventDefault();
@@ -209,7 +230,9 @@ class Chart {
       this.choose(item);
     });
     node.addEventListener("pointermove", (e) => this.held && this.drag(this.place(e)));
-    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) node.addEventListener(end, () => { this.held = null; this.answered(); });
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+      node.addEventListener(end, () => { this.held = null; this.answered(); });
+    }
     node.addEventListener("click", (e) => e.stopPropagation());
     node.addEventListener("keydown", (e) => this.key(e, item, part));
     node.addEventListener("focus", () => this.choose(item));
@@ -221,7 +244,8 @@ class Chart {
   drag([u, v]) {
     const { item, part, first, from: [u0, v0] } = this.held;
     const [cos, sin] = [Math.cos(first.angle), Math.sin(first.angle)];
-    const along = (a, b) => (a - first.u) * cos + (b - first.v) * sin, across = (a, b) => (b - first.v) * cos - (a - first.u) * sin;
+    const along = (a, b) => (a - first.u) * cos + (b - first.v) * sin;
+    const across = (a, b) => (b - first.v) * cos - (a - first.u) * sin;
     const angle = (a, b) => Math.atan2(b - first.v, a - first.u);
     if (part === "along") this.edit(item, { s1: (first.s1 * along(u, v)) / along(u0, v0) });
     else if (part === "across") this.edit(item, { s2: (first.s2 * across(u, v)) / across(u0, v0) });
@@ -237,8 +261,8 @@ class Chart {
     const now = this.item(item), step = this.model.get("step"), sign = arrow[0] + arrow[1], grow = Math.exp(0.05 * sign);
     const ellipse = now.s1 !== undefined;
     if (ellipse && (e.altKey || part === "turn")) this.edit(item, { angle: now.angle + (sign * Math.PI) / 60 });
-    else if (ellipse && (part === "along" || (e.shiftKey && part === "centre" && arrow[0]))) this.edit(item, { s1: now.s1 * grow });
-    else if (ellipse && (part === "across" || e.shiftKey)) this.edit(item, { s2: now.s2 * grow });
+    else if (part === "along" || (ellipse && e.shiftKey && part === "centre" && arrow[0])) this.edit(item, { s1: now.s1 * grow });
+    else if (part === "across" || (ellipse && e.shiftKey)) this.edit(item, { s2: now.s2 * grow });
     else this.edit(item, { u: now.u + arrow[0] * step, v: now.v + arrow[1] * step });
   }
 
@@ -268,6 +292,7 @@ class Chart {
     }
     if ("angle" in next) next.angle -= 2 * Math.PI * Math.round(next.angle / (2 * Math.PI));
     this.local[id] = next;
+    this.svg.setAttribute("aria-busy", "true"); // until the kernel has answered
     this.sent = Math.max(this.sent, this.model.get("done")) + 1;
     this.soon("send");
     this.soon("draw");
@@ -278,6 +303,7 @@ class Chart {
   answered() {
     if (this.model.get("done") !== this.sent || this.held) return; // an older state: a newer one is under way
     this.local = {};
+    this.svg.setAttribute("aria-busy", "false");
     this.soon("draw");
   }
 

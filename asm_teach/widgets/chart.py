@@ -1,6 +1,7 @@
 """The face chart as an interactive picture: colours on its triangles, and ellipses and points that can be moved.
 
-What the browser does is in `chart_paint.js` and `chart.js`. They travel with the widget as text: nothing is fetched.
+What the browser does is in `chart.js`, `chart_grips.js` and `chart_paint.js`: text that travels with the widget, so
+that nothing is fetched.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class ChartView(anywidget.AnyWidget):
     `chosen` are the ellipse and the dot picked by a person, `hover` is the place under the pointer.
     """
 
-    _esm = _text("chart_paint.js") + _text("chart.js")
+    _esm = "".join(map(_text, ("chart_paint.js", "chart_grips.js", "chart.js")))
     _css = _text("chart.css")
 
     size = traitlets.Int(420).tag(sync=True)
