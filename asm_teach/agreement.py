@@ -119,10 +119,11 @@ class Agreement:
         worth: Tensor | None = None,
         derivatives: bool = True,
     ) -> Disagreement:
-        """Compare samples at `points` (M, 3) mm with unit `normals` (M, 3); trust: (M, N), 0 for what is not seen.
+        """Compare samples at `points` (M, 3) mm with unit `normals` (M, 3) by eq. (8.2), derivatives by eq. (8.3).
 
-        Where a view has no picture its trust must be 0. worth: (M, N) from 0 to 1, as `worth` finds it; 1 if None. It
-        is the inverse of a variance: rows of little worth count less, and may differ more before they are disbelieved.
+        trust: (M, N), 0 for what is not seen and where a view has no picture. worth: (M, N) from 0 to 1, as `worth`
+        finds it; 1 if None. It is the inverse of a variance: rows of little worth count less, and may differ more
+        before they are disbelieved.
         """
         worth = torch.ones_like(trust) if worth is None else worth
         values = self._read(points, normals, cameras, trust > 0, derivatives)

@@ -21,7 +21,7 @@ _TRIAL_POINTS, _TRIAL_STEPS, _TRIAL_STILL = 200, 20, 1e-4  # the same, to choose
 
 
 def align_points(source: Tensor, target: Tensor, scale: bool = False) -> Alignment:
-    """The rigid or similarity transform of least squares (Umeyama's closed form): target ~ s R source + t.
+    """The rigid or similarity transform of least squares (Umeyama's closed form), eq. (9.1): target ~ s R source + t.
 
     Args:
         source: (n, 3) mm, at least three points that are not on one line.

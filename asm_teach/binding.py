@@ -139,7 +139,7 @@ class Chart:
 
 
 def surface_jacobian(chart: Chart, points: Tensor, vertices: Tensor) -> Tensor:
-    """The derivative of eq. (3) by the UV position, [v1-v0, v2-v0] [u1-u0, u2-u0]^-1. Derived in lesson 3.
+    """The derivative of eq. (3) by the UV position, eq. (3.1): [v1-v0, v2-v0] [u1-u0, u2-u0]^-1. Lesson 3.
 
     Args:
         chart: the chart of the surface.

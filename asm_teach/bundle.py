@@ -129,7 +129,7 @@ class Bundle:
         return (cameras.log_focal - self._expected) / self._spread
 
     def step(self, terms: Sequence[Term]) -> float:
-        """One step on everything, taken only if it makes the loss smaller; returns the loss."""
+        """One step on everything, eq. (5.3), taken only if it makes the loss smaller; returns the loss."""
         face, cameras = self.face, self.cameras
         demands = [(term.places, term.demand(face.samples(term.places), cameras, self._scale)) for term in terms]
         before = sum(d.loss for _, d in demands) + face.cost() + float(self._away(cameras).square().sum())

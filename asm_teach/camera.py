@@ -77,7 +77,7 @@ class Camera:
 
 
 def project(points: Tensor, rotation: Tensor, translation: Tensor, focal: Tensor, principal: Tensor) -> Tensor:
-    """Project world points to pixels: principal + focal (x, y) / z in camera axes. Derived in lesson 7.
+    """Project world points to pixels, eq. (7.1): principal + focal (x, y) / z in camera axes. Derived in lesson 7.
 
     Differentiable in every argument. The leading dimensions are those of the cameras (say N views); they
     broadcast, so one face (V, 3) in N cameras gives (N, V, 2).

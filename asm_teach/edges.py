@@ -66,7 +66,7 @@ def mesh_edges(faces: Tensor, vertices: Tensor | None = None) -> Edges:
 
 
 def antialias(picture: Tensor, raster: Raster, edges: Edges) -> Tensor:
-    """A picture (H, W, C) of what a raster shows, with its outlines drawn smoothly: (H, W, C).
+    """A picture (H, W, C) of what a raster shows, with its outlines drawn smoothly, eq. (7.5): (H, W, C).
 
     Differentiable in the picture and, through the outlines, in the vertices and the camera. Outlines that
     reach behind the camera stay as they are.

@@ -116,6 +116,8 @@ def equations(
 ) -> Equations:
     """The normal equations at a pose, where the vertices feel `gradient` (n, 3) and the metric of the patches.
 
+    Without Gaussians those of eq. (5.2); with them the left and right side of eq. (5.3). Derived in lesson 5.
+
     beside: (n, 3, m) second derivatives by the vertices and m further unknowns. least: a Gaussian whose share stays
     below this all over a patch is left out of the second derivatives there; the first ones know them all.
     """
@@ -192,7 +194,7 @@ def _add_gram(gram: Tensor, design: Tensor, metric: Tensor, acting: Tensor) -> N
 
 
 def _slopes(posed: Posed, rows: Tensor, shares: Tensor, present: Tensor, acting: Tensor, owner: Tensor) -> Tensor:
-    """(3, n, 6 c): how the vertices move with the six numbers of the Gaussians that are present."""
+    """(3, n, 6 c): how the vertices move with the six numbers of the Gaussians that are present, eq. (5.4)."""
     bones = len(posed.matrices)
     centre_u, centre_v, a, b, c, _ = posed.leaf.detach().float()[present % bones, present // bones].unbind(1)
     u, v = posed.points.uv[rows].T[..., None]

@@ -4,12 +4,12 @@ In homogeneous pixels p = (column z, row z, z) a pixel's ray is t (column, row, 
 p_1, p_2, p_3 where t d = b_1 p_1 + b_2 p_2 + b_3 p_3 with b_1 + b_2 + b_3 = 1. With the reciprocal corners
 r_i = p_j x p_k / det(p_1, p_2, p_3), for which r_i . p_j is 1 if i = j and else 0, this says
 
-    b_i = t r_i . d,    1 / t = (r_1 + r_2 + r_3) . d                                                (1)
+    b_i = t r_i . d,    1 / t = (r_1 + r_2 + r_3) . d                                                (7.2)
 
 so b are the perspective-correct barycentric coordinates and t the depth. When the corners move, by D = sum b_i dp_i
 where the ray meets the triangle, both sides of t d = sum b_i p_i change, and with n = r_1 + r_2 + r_3
 
-    dt = t n . D,    db_i = b_i n . D - r_i . D                                                      (2)
+    dt = t n . D,    db_i = b_i n . D - r_i . D                                                    (7.3)
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from asm_teach.checks import check_points
 
 
 class _Locate(torch.autograd.Function):
-    """Equation (1), and its derivative by equation (2). Arrays are (3, n), a row for each corner."""
+    """Eq. (7.2), and its derivative by eq. (7.3). Arrays are (3, n), a row for each corner."""
 
     @staticmethod
     def forward(
@@ -63,6 +63,8 @@ def locate(
     points: Tensor, faces: Tensor, corners: Tensor, hits: Tensor, pixels: Tensor, width: int
 ) -> tuple[Tensor, Tensor]:
     """Barycentric coordinates (n, 3) and depth (n,) of the points that n pixels show, differentiable in `points`.
+
+    Eq. (7.2), and eq. (7.3) backwards.
 
     Args:
         points: (V, 3) vertices in homogeneous pixels (column z, row z, z).

@@ -104,7 +104,7 @@ class JointFit:
         return fit
 
     def step(self, points: Points, pull: Pull, noise: float, adapt: bool = True, unity: float = 0.0) -> float:
-        """One step, taken only if it makes the energy smaller; returns the energy of the vertices, mm^2.
+        """One step, eq. (5.3), taken only if it makes the energy smaller; returns the energy of the vertices, mm^2.
 
         noise: mm that weigh as much as one standard deviation of the prior. adapt: whether the Gaussians may move yet.
         unity: mm^2 that it costs if the shares pi of a bone sum to e instead of 1. Held to 1 from the start, a bone's

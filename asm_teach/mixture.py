@@ -17,7 +17,7 @@ _ROWS = 512  # vertices handled at a time, so that their exponents stay in the p
 def mixture_weights(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
     """Skinning weights from Gaussian mixtures around the bones, eq. (2). Derived in lesson 2.
 
-    Eq. (2) is a softmax over all J K components at once, summed over those of a bone. The exponents are one
+    By eq. (2.2) they are a softmax over all J K components at once, summed over those of a bone. The exponents are one
     matrix product, of the powers of u and v with six coefficients for each component. It is done in float64:
     terms of the size of (u / sigma)^2 cancel in it, which in float32 leaves two digits at sigma = 0.005.
 
@@ -48,13 +48,15 @@ def mixture_weights(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, f
 
 
 def chart_powers(uv: Tensor) -> Tensor:
-    """(V, 2) to (V, 6), float64: u^2, uv, v^2, u, v, 1."""
+    """(V, 2) to (V, 6), float64: u^2, uv, v^2, u, v, 1, the powers of eq. (5.1)."""
     u, v = uv.double().unbind(-1)
     return torch.stack([u * u, u * v, v * v, u, v, torch.ones_like(u)], dim=1)
 
 
 def exponent_coefficients(centre: Tensor, log_share: Tensor, factor: Tensor) -> Tensor:
     """(6, K J): the factors of u^2, uv, v^2, u, v, 1 in log(pi N(u; centre, L L^T)), less -log(2 pi).
+
+    The coefficients of eq. (5.1), of Gaussians with the factors of eq. (2.1).
 
     centre: (J, K, 2). log_share: (J, K), log pi. factor: (J, K, 3). The columns are in the order of k, then j.
     """
@@ -70,7 +72,7 @@ def exponent_coefficients(centre: Tensor, log_share: Tensor, factor: Tensor) -> 
 
 
 def mixture_shares(powers: Tensor, coefficients: Tensor, bones: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Every component's share of every vertex, (V, K J), and their sums over K, the weights (V, J)."""
+    """Every component's share of every vertex, (V, K J), and their sums over K, the weights (V, J); eq. (2.2)."""
     shares = powers.new_empty(len(powers), coefficients.shape[1], dtype=dtype)
     weights = powers.new_empty(len(powers), bones, dtype=dtype)
     for rows in _blocks(len(powers)):
@@ -123,7 +125,7 @@ def _blocks(count: int) -> Iterator[slice]:
 
 
 def mixture_weights_reference(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
-    """Eq. (2) as it is written, with all (V, J, K) pairs in memory: the slow form that lesson 2 begins with.
+    """The weights as eq. (2) is written, with all (V, J, K) pairs in memory: the slow form that lesson 2 begins with.
 
     Arguments and result as in `mixture_weights`, but nothing is cut.
     """

@@ -101,7 +101,7 @@ class AdaptiveSkinningModel(SkinnedModel):
 
     mesh: template with an injective UV chart. rig: J bones with UV positions. components: K Gaussians a bone.
     Parameters besides the motion: bone_uv (J, 2), mixture_logits (J, K), mixture_mean (J, K, 2),
-    mixture_factor (J, K, 3), as `mixture_weights` takes them: J (11 + 6 K) numbers a face in all.
+    mixture_factor (J, K, 3), as `mixture_weights` takes them: J (11 + 6 K) numbers a face in all, eq. (4.1).
 
     The start: every bone's first Gaussian reaches towards its neighbours on the chart, the others further
     (`start_widths`).

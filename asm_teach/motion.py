@@ -61,7 +61,7 @@ class Motion:
         return torch.cat([self.rotation * self.log_scale.exp()[:, None, :], self.translation[..., None]], 2)
 
     def matrices(self, points: Tensor, rig: Rig) -> Tensor:
-        """The matrices S = G B^-1 of eq. (1), (J, 3, 4), for bones bound at `points` (J, 3)."""
+        """The matrices S = G B^-1, eq. (1.2), (J, 3, 4), for bones bound at `points` (J, 3)."""
         return skinning_matrices(bind_matrices(points), self.own(), rig)
 
     def jacobian(self, points: Tensor, rig: Rig) -> Tensor:

@@ -14,7 +14,7 @@ from asm_teach.views import Sight
 
 
 class PointTerm:
-    """Reprojection of the landmarks in units of `noise` (mm on the face), robust beyond `outlier` of these.
+    """Reprojection of the landmarks, eq. (8.1), in units of `noise` (mm on the face), robust beyond `outlier` of these.
 
     A point on the far side of the face is a guess of whoever found it: its weight falls with the angle between the
     surface and the line of sight. `look` measures it and must be called first.

@@ -66,7 +66,7 @@ class Raster:
 
 
 def rasterise(vertices: Tensor, faces: Tensor, camera: Camera, size: tuple[int, int] | None = None) -> Raster:
-    """Find what each pixel's central ray meets first, from either side, as a ray cast would.
+    """Find what each pixel's central ray meets first, by eq. (7.2), from either side, as a ray cast would.
 
     Triangles behind the camera, off the picture and without area (edge on too) show nowhere; the part of a
     triangle that lies before the camera shows where it should. Of two surfaces at the same depth to single

@@ -66,7 +66,7 @@ class Cameras(nn.Module):
 
 
 class LandmarkTerm:
-    """Reprojection of the landmarks, in millimetres on the face, with Geman and McClure's robust loss.
+    """Reprojection of the landmarks, eq. (8.1), in millimetres on the face, with Geman and McClure's robust loss.
 
     A point on the far side of the face is a guess of whoever found it: its weight falls with the angle between the
     surface and the line of sight, and is measured anew from time to time.

@@ -17,6 +17,8 @@ _CONSTANT, _LINEAR, _PRODUCT, _POLE, _DIFFERENCE = 0.2820948, 0.4886025, 1.09254
 def harmonics(normals: Tensor) -> Tensor:
     """The nine functions (..., 9) at unit vectors (..., 3): constant, y, z, x, xy, yz, 3z^2 - 1, xz, x^2 - y^2.
 
+    The Y of eq. (7.4). Derived in lesson 7.
+
     Raises:
         ValueError: a last dimension that is not 3.
     """
@@ -40,7 +42,7 @@ def harmonics(normals: Tensor) -> Tensor:
 
 
 def shade(albedo: Tensor, normals: Tensor, light: Tensor) -> Tensor:
-    """Colours (..., 3) of matt points: albedo (..., 3) times what reaches them from a light (9, 3).
+    """Colours (..., 3) of matt points: albedo (..., 3) times what a light (9, 3) sends them, eq. (7.4).
 
     Args:
         albedo: (..., 3) the colour of the surface itself.

@@ -129,12 +129,12 @@ def _find_cycle(parents: list[int]) -> list[int]:
 
 
 def rotation_matrix(rotvec: Tensor) -> Tensor:
-    """Rotation vectors (..., 3), angle in radians times axis, to (..., 3, 3). Derived in lesson 1."""
+    """Rotation vectors (..., 3), angle in radians times axis, to (..., 3, 3), eq. (1.1); lesson 1."""
     return roma.rotvec_to_rotmat(rotvec)
 
 
 def bone_transforms(translation: Tensor, rotation: Tensor, scale: Tensor) -> Tensor:
-    """The bones' own motions T = translate . rotate . scale of eq. (1). Derived in lesson 1.
+    """The bones' own motions T = translate . rotate . scale, eq. (1.1). Derived in lesson 1.
 
     Args:
         translation: (..., J, 3) mm.
@@ -189,7 +189,7 @@ def bind_matrices(points: Tensor, rotations: Tensor | None = None) -> Tensor:
 
 
 def skinning_matrices(bind: Tensor, motion: Tensor, rig: Rig) -> Tensor:
-    """The matrices S_j = G_j B_j^-1 of eq. (1), from rest points to posed points. Derived in lesson 1.
+    """The matrices S_j = G_j B_j^-1, eq. (1.2), from rest points to posed points. Derived in lesson 1.
 
     Put G_j = G_p (B_p^-1 B_j) T_j into S_j and the parent's bind matrix cancels: S_j = S_p (B_j T_j B_j^-1).
     So each bone's own motion, in world coordinates, is handed down the tree, level by level. B_j T_j B_j^-1
@@ -213,7 +213,7 @@ def skinning_matrices(bind: Tensor, motion: Tensor, rig: Rig) -> Tensor:
 
 
 def world_matrices(bind: Tensor, motion: Tensor, rig: Rig) -> Tensor:
-    """The matrices G_j = G_p (B_p^-1 B_j) T_j of eq. (1), bone to world in the pose. Derived in lesson 1.
+    """The matrices G_j = G_p (B_p^-1 B_j) T_j, eq. (1.2), bone to world in the pose. Derived in lesson 1.
 
     Args and shapes as in `skinning_matrices`, of which these are S_j B_j.
     """

@@ -132,7 +132,10 @@ class SkinnedFace:
 
 @dataclass(eq=False)
 class LinearFace:
-    """The coefficients (M,) of a linear model as unknowns of a `Bundle`; their prior is the model's own."""
+    """The coefficients (M,) of a linear model as unknowns of a `Bundle`; their prior is the model's own.
+
+    Their step is eq. (9.2). Derived in lesson 9.
+    """
 
     model: LinearMorphableModel
     coefficients: Tensor

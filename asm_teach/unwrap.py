@@ -99,6 +99,8 @@ def lay_out(
 ) -> tuple[Attempt, ...]:
     """Lay a surface out in a disc; the last attempt is the chart, `uv` (V, 2) in the type of the vertices.
 
+    Inner vertices are weighted means of their neighbours, eq. (6.1). Derived in lesson 6.
+
     Args:
         vertices: (V, 3) mm.
         faces: (F, 3) one piece without knots and without handles that has a rim; its longest rim becomes the circle,

@@ -1,0 +1,294 @@
+"""The ledger: every equation of `method.md`, where it is computed, derived and tested. Writes `docs/ledger.md`.
+
+    python docs/make_ledger.py
+
+`tests/test_ledger.py` fails when an equation is missing here, when an entry points nowhere, or when the page is stale.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+_TAG = re.compile(r"\$\$(.*?)\\tag\{([\d.]+)\}\s*\$\$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One equation.
+
+    what: a few words. code: dotted names below `asm_teach`, whose docstrings (or those of their modules) name the
+    equation. lessons: (notebook, words of the one cell in it that states the equation). tests: file::function.
+    """
+
+    what: str
+    code: tuple[str, ...]
+    lessons: tuple[tuple[str, str], ...]
+    tests: tuple[str, ...]
+
+
+LEDGER: dict[str, Entry] = {
+    "1": Entry(
+        "linear blend skinning",
+        ("skinning.linear_blend_skinning", "model.SkinnedModel.forward"),
+        (("01_linear_blend_skinning", r"\tag{1}"), ("04_adaptive_model", r"\tag{1}")),
+        (
+            "test_skinning.py::test_skinning_agrees_with_a_triple_loop",
+            "test_skinning.py::test_skinning_passes_gradcheck",
+            "test_model.py::test_the_model_is_the_equations",
+        ),
+    ),
+    "1.1": Entry(
+        "nine numbers of motion",
+        ("transforms.bone_transforms", "transforms.rotation_matrix"),
+        (("01_linear_blend_skinning", r"\tag{1.1}"),),
+        (
+            "test_transforms.py::test_a_motion_scales_then_rotates_then_translates",
+            "test_transforms.py::test_rotation_is_by_the_angle_in_radians_about_the_axis",
+            "test_transforms.py::test_motions_pass_gradcheck",
+        ),
+    ),
+    "1.2": Entry(
+        "bones that hang on bones",
+        ("transforms.world_matrices", "transforms.skinning_matrices", "motion.Motion.matrices"),
+        (
+            ("01_linear_blend_skinning", r"\tag{1.2}"),
+            ("04_adaptive_model", r"G_j = G_{p(j)}\, \big(B_{p(j)}^{-1} B_j\big)\, T_j"),
+        ),
+        (
+            "test_transforms.py::test_world_matrices_agree_with_a_recursive_walk",
+            "test_transforms.py::test_identity_motion_gives_back_the_rest_head",
+            "test_motion.py::test_the_matrices_are_those_of_the_model",
+        ),
+    ),
+    "2": Entry(
+        "weights from Gaussian mixtures on the chart",
+        ("mixture.mixture_weights", "mixture.mixture_weights_reference", "model.AdaptiveSkinningModel.weights"),
+        (("02_gaussian_weights", r"\tag{2}"), ("04_adaptive_model", r"\tag{2}")),
+        (
+            "test_mixture.py::test_the_reference_is_the_ratio_of_mixture_densities",
+            "test_mixture.py::test_values_and_gradients_agree_with_the_reference",
+            "test_mixture.py::test_weights_pass_gradcheck",
+        ),
+    ),
+    "2.1": Entry(
+        "covariances by their factors",
+        ("mixture.exponent_coefficients",),
+        (("02_gaussian_weights", r"\tag{2.1}"),),
+        ("test_mixture.py::test_the_reference_is_the_ratio_of_mixture_densities",),
+    ),
+    "2.2": Entry(
+        "weights in the logarithm",
+        ("mixture.mixture_weights", "mixture.mixture_shares"),
+        (("02_gaussian_weights", r"\tag{2.2}"),),
+        (
+            "test_mixture.py::test_a_point_fifty_sigmas_from_every_bone_goes_to_the_nearest",
+            "test_mixture.py::test_what_is_below_the_cut_is_exactly_zero",
+        ),
+    ),
+    "3": Entry(
+        "from the chart to the skin",
+        ("binding.Chart.bind",),
+        (("03_dynamic_binding", r"\tag{3}"), ("04_adaptive_model", r"\tag{3}")),
+        (
+            "test_binding.py::test_the_surface_point_of_a_vertexs_uv_is_that_vertex",
+            "test_binding.py::test_binding_passes_gradcheck_inside_and_outside",
+            "test_binding.py::test_any_point_goes_to_the_nearest_point_of_the_chart",
+        ),
+    ),
+    "3.1": Entry(
+        "the derivative of the binding",
+        ("binding.surface_jacobian",),
+        (("03_dynamic_binding", r"\tag{3.1}"),),
+        ("test_binding.py::test_the_surface_jacobian_is_the_derivative_of_bind",),
+    ),
+    "4.1": Entry(
+        "how many numbers a face has",
+        ("model.AdaptiveSkinningModel",),
+        (("04_adaptive_model", "$$J\\,(11 + 6K)$$"),),
+        ("test_model.py::test_an_adaptive_face_is_eleven_plus_six_k_numbers_a_bone",),
+    ),
+    "5.1": Entry(
+        "all exponents as one product",
+        ("mixture.chart_powers", "mixture.exponent_coefficients"),
+        (("05_capacity", r"\cdot c_{jk}"),),
+        ("test_mixture.py::test_values_and_gradients_agree_with_the_reference",),
+    ),
+    "5.2": Entry(
+        "the best matrices for fixed weights",
+        ("gaussnewton.equations",),
+        (("05_capacity", r"(A^\top a\, A)\; S"),),
+        ("test_gaussnewton.py::test_equations_of_motions_alone",),
+    ),
+    "5.3": Entry(
+        "Levenberg-Marquardt steps",
+        ("jointfit.JointFit.step", "bundle.Bundle.step"),
+        (("05_capacity", r"\lambda\, \mathrm{diag}(D^\top D)"),),
+        (
+            "test_jointfit.py::test_a_few_steps_solve_what_can_be_solved",
+            "test_jointfit.py::test_with_next_to_no_prior_no_step_goes_uphill",
+        ),
+    ),
+    "5.4": Entry(
+        "how a vertex follows a Gaussian",
+        ("gaussnewton._slopes",),
+        (("05_capacity", r"\frac{\partial v}{\partial q} = p_{jk}"),),
+        (
+            "test_gaussnewton.py::test_the_slopes_are_those_of_autograd",
+            "test_gaussnewton.py::test_second_derivatives_are_the_square_of_the_jacobian",
+        ),
+    ),
+    "6.1": Entry(
+        "a chart that is injective by a theorem",
+        ("unwrap.lay_out",),
+        (("06_new_topology", r"u_i = \sum_j \lambda_{ij}"),),
+        ("test_unwrap.py::test_every_surface_lies_flat_without_flips",),
+    ),
+    "7.1": Entry(
+        "the pinhole camera",
+        ("camera.project",),
+        (("07_cameras_and_renderer", r"p = \frac{f}{x_3}"),),
+        (
+            "test_camera.py::test_many_cameras_at_once_equal_one_number_at_a_time",
+            "test_camera.py::test_project_has_the_right_derivative_in_every_argument",
+        ),
+    ),
+    "7.2": Entry(
+        "which point of a triangle a pixel shows",
+        ("interpolation.locate", "raster.rasterise"),
+        (("07_cameras_and_renderer", r"b_i = t\; r_i \cdot d"),),
+        (
+            "test_interpolation.py::test_weights_depths_and_their_gradients_are_those_of_the_plain_form",
+            "test_interpolation.py::test_a_straight_line_in_space_stays_straight_through_perspective",
+        ),
+    ),
+    "7.3": Entry(
+        "how that point moves with the corners",
+        ("interpolation.locate",),
+        (("07_cameras_and_renderer", r"dt = t\; n \cdot D"),),
+        ("test_interpolation.py::test_gradcheck",),
+    ),
+    "7.4": Entry(
+        "light as nine numbers",
+        ("shading.shade", "shading.harmonics"),
+        (("07_cameras_and_renderer", r"\sum_{k=1}^{9} l_k"),),
+        (
+            "test_renderer.py::test_the_nine_functions_are_orthonormal_on_the_sphere",
+            "test_renderer.py::test_a_lamp_lights_about_as_the_cosine_law_says",
+        ),
+    ),
+    "7.5": Entry(
+        "outlines that have gradients",
+        ("edges.antialias",),
+        (("07_cameras_and_renderer", "Laine"),),
+        (
+            "test_edges.py::test_an_outline_covers_about_what_many_rays_say",
+            "test_edges.py::test_the_gradient_of_a_pixel_sum_is_its_finite_difference",
+        ),
+    ),
+    "8.1": Entry(
+        "what a landmark asks for",
+        ("pointterm.PointTerm", "reprojection.LandmarkTerm"),
+        (("08_multiview_fitting", r"\tag{8.1}"),),
+        (
+            "test_pointterm.py::test_the_loss_is_that_of_a_loop_in_millimetres",
+            "test_pointterm.py::test_derivatives_are_those_of_the_loop",
+        ),
+    ),
+    "8.2": Entry(
+        "agreement of pictures",
+        ("agreement.Agreement.measure",),
+        (("08_multiview_fitting", r"\tag{8.2}"),),
+        (
+            "test_agreement.py::test_the_loss_is_that_of_a_loop",
+            "test_agreement.py::test_a_place_with_nothing_to_see_is_no_better_than_another_that_is_wrong",
+        ),
+    ),
+    "8.3": Entry(
+        "the common row is eliminated",
+        ("agreement.Agreement.measure",),
+        (("08_multiview_fitting", r"\tag{8.3}"),),
+        ("test_agreement.py::test_force_and_metric_are_those_of_the_loop",),
+    ),
+    "9.1": Entry(
+        "alignment",
+        ("alignment.align_points",),
+        (("09_views_and_capacity", r"\tag{9.1}"),),
+        ("test_metrics.py::test_alignment_is_the_best_there_is_and_no_reflection",),
+    ),
+    "9.2": Entry(
+        "a step of the linear model",
+        ("unknowns.LinearFace",),
+        (("09_views_and_capacity", r"\tag{9.2}"),),
+        ("test_unknowns.py::test_one_step_of_a_linear_face_solves_what_is_linear",),
+    ),
+}
+
+
+def equations() -> dict[str, str]:
+    """Number -> LaTeX of all equations in `method.md`, in their order."""
+    text = (DOCS / "method.md").read_text(encoding="utf-8")
+    return {tag: body.strip() for body, tag in _TAG.findall(text)}
+
+
+def code_of(name: str) -> tuple[Path, int, str]:
+    """File, line and docstring, its module's behind it, of a dotted name. Raises AttributeError if there is none."""
+    module, *inner = name.split(".")
+    loaded = importlib.import_module(f"asm_teach.{module}")
+    found = loaded
+    for part in inner:
+        found = getattr(found, part)
+    lines, first = inspect.getsourcelines(found)
+    own = " ".join((found.__doc__ or "").split())
+    return Path(inspect.getsourcefile(found) or ""), first, f"{own} {' '.join((loaded.__doc__ or '').split())}".lower()
+
+
+def lesson_cells(notebook: str, words: str) -> list[int]:
+    """The numbers of the text cells of a lesson in which the words stand. Raises FileNotFoundError."""
+    cells = json.loads((ROOT / "notebooks" / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) if cell["cell_type"] == "markdown" else "" for cell in cells]
+    return [n for n, text in enumerate(texts) if words in text]
+
+
+def test_line(name: str) -> int:
+    """The line of a test, `file::function`. Raises ValueError if it is not there."""
+    file, function = name.split("::")
+    for node in ast.walk(ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return node.lineno
+    raise ValueError(f"there is no test {name}")
+
+
+def page() -> str:
+    """The ledger as Markdown."""
+    lines = [
+        "# Ledger",
+        "",
+        "<!-- Written by docs/make_ledger.py: change the table there. -->",
+        "",
+        "Every equation of [the method](method.md): the code that computes it, the lessons that derive it, the tests",
+        "that hold it. `make test` fails when one of these is missing.",
+        "",
+        "| equation | | code | lessons | tests |",
+        "|---|---|---|---|---|",
+    ]
+    for tag in equations():
+        entry = LEDGER[tag]
+        code = "<br>".join(f"`{name}`" for name in entry.code)
+        lessons = "<br>".join(
+            f"{notebook[:2]}, cell {lesson_cells(notebook, words)[0]}" for notebook, words in entry.lessons
+        )
+        tests = "<br>".join(f"`{name.split('::')[1]}`" for name in entry.tests)
+        lines.append(f"| ({tag}) | {entry.what} | {code} | {lessons} | {tests} |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    (DOCS / "ledger.md").write_text(page(), encoding="utf-8")
