@@ -8,7 +8,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES = {"BonePanel": "bone_panel", "FitWatcher": "fit_watcher", "Playground": "playground", "Viewer": "viewer"}
+_HOMES = {
+    "BindingExplorer": "binding_explorer",
+    "BonePanel": "bone_panel",
+    "FitWatcher": "fit_watcher",
+    "Playground": "playground",
+    "Viewer": "viewer",
+    "WeightExplorer": "weight_explorer",
+}
 
 __all__ = sorted(_HOMES)
 
