@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from asm_teach import __version__
+from asm_teach.cli_course import check_command, student_command
 from asm_teach.cli_fits import DEVICE, fit_scan_command, fit_views_command, prepare
 from asm_teach.cli_playground import playground_command
 from asm_teach.cli_views import views_command
@@ -47,7 +48,8 @@ def main() -> None:
     """The adaptive skinning model for 3D faces."""
 
 
-for _command in (fit_scan_command, prepare, fit_views_command, views_command, playground_command):
+for _command in (fit_scan_command, prepare, fit_views_command, views_command, playground_command, student_command,
+                 check_command):  # fmt: skip
     main.add_command(_command)
 
 

@@ -37,7 +37,7 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         if cell.cell_type != "code":
             continue
         executed += 1
-        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in ("tags", "nbgrader")}
         cell.execution_count = executed  # as in one run from top to bottom
         outputs = [] if "keep-out" in cell.metadata.get("tags", []) else cell.outputs
         cell.outputs = [output for output in map(_clean_output, outputs) if output is not None]
@@ -49,8 +49,8 @@ def _clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None
     if output.output_type == "error":
         return output
     data = {kind: value for kind, value in output.data.items() if kind in KEPT}
-    if WIDGET in output.data and "image/png" not in data:
-        return None  # a progress bar or a panel without a picture of its own
+    if WIDGET in output.data and not {"image/png", "text/html"} & set(data):
+        return None  # a progress bar or a panel without a still form of its own
     if "image/png" in data:
         data["text/plain"] = "<picture>"
         data["image/png"] = base64.b64encode(fewer_colours(base64.b64decode(data["image/png"]))).decode()

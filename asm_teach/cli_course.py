@@ -1,0 +1,38 @@
+"""`asm-teach student` and `asm-teach check`: copies without solutions, and marks for what comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("student")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--lesson", help="Only this lesson, for example 05; by default all.")
+def student_command(folder: Path, lesson: str | None) -> None:
+    """Write student copies of the notebooks into FOLDER: without solutions, without outputs."""
+    from asm_teach.course.students import write_copies
+
+    for path in write_copies(folder, lesson):
+        click.echo(path)
+
+
+@click.command("check")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--out", default="marks.csv", show_default=True, type=click.Path(dir_okay=False, path_type=Path),
+              help="The table to write.")  # fmt: skip
+@click.option("--limit", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds a cell may take.")
+def check_command(folder: Path, out: Path, limit: float) -> None:
+    """Mark the notebooks in FOLDER, one sub folder a student or single files.
+
+    The notebooks are run on this computer: mark only what you would run yourself.
+    """
+    from asm_teach.course.grading import grade, write_marks
+
+    marks = grade(folder, limit, say=click.echo)
+    write_marks(marks, out)
+    for name in dict.fromkeys(mark.student for mark in marks):
+        own = [mark for mark in marks if mark.student == name]
+        click.echo(f"{name}: {sum(mark.points for mark in own)} of {sum(mark.of for mark in own)} points")
+    click.echo(f"{len(marks)} rows in {out}")

@@ -1,0 +1,239 @@
+"""Exercises: a checker says that an answer is right, or what is wrong with it and where to look.
+
+A module `lessonNN.py` registers its checkers:
+
+    @exercise(lesson="05", hints=("the direction", "the formula", "half of the code"))
+    def nme(function) -> str | None:
+        return None if ... else "that is a share; in per cent it is 100 times as much"
+
+and the notebook calls `check.nme(nme)`. What the answer itself does wrong on the way (an exception, nothing returned)
+is put into words here, so that a checker is only about its subject.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import linecache
+import pkgutil
+import re
+import sysconfig
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from asm_teach.course import record
+
+VERDICT = "application/vnd.asm-teach.verdict+json"  # by this a marking program finds a verdict among a cell's outputs
+NOTHING = "nothing here yet"
+PACKAGE = Path(__file__).resolve().parents[1]
+Checker = Callable[..., "str | None"]
+
+
+class Right(str):
+    """What a checker may return instead of None: the answer is right, and this is worth adding."""
+
+
+class _Unanswered(Exception):
+    """Nothing was filled in."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an answer is right, and a sentence about it; a notebook shows it as one line."""
+
+    ok: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __repr__(self) -> str:
+        return self.message if self.ok or self.message == NOTHING else f"not yet: {self.message}"
+
+    def _repr_html_(self) -> str:
+        colour, mark = ("#2166ac", "✓") if self.ok else ("#b35806", "…" if self.message == NOTHING else "✗")
+        style = f"border-left: 4px solid {colour}; padding: 2px 8px; margin: 2px 0"
+        return f'<div role="status" style="{style}">{mark} {html.escape(repr(self))}</div>'
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {VERDICT: {"ok": self.ok, "message": self.message}}
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One of the hints of an exercise, counted from 1."""
+
+    exercise: str
+    number: int
+    of: int
+    text: str
+
+    def __repr__(self) -> str:
+        return f"Hint {self.number} of {self.of}: {self.text}"
+
+    def _repr_markdown_(self) -> str:
+        more = "" if self.number < self.of else " That was the last one."
+        return f"**Hint {self.number} of {self.of}.** {self.text}{more}"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One registered exercise."""
+
+    name: str
+    lesson: str
+    hints: tuple[str, ...]
+    checker: Checker
+
+    def __call__(self, *answers: Any) -> Verdict:
+        """Judge an answer and note the try; never raises because of what the answer is or does."""
+        verdict = self.judge(*answers)
+        if verdict.message != NOTHING:
+            record.note_try(self.name, verdict.ok)
+        return verdict
+
+    def judge(self, *answers: Any) -> Verdict:
+        """The verdict alone."""
+        if all(_empty(answer) for answer in answers):
+            return Verdict(False, NOTHING)
+        try:
+            said = self.checker(*map(_watched, answers))
+        except _Unanswered:
+            return Verdict(False, NOTHING)
+        except Exception as error:  # whatever an answer can do wrong
+            stub = isinstance(error, NotImplementedError) and not error.args  # torch raises it too, with words
+            return Verdict(False, NOTHING if stub else _in_words(error))
+        if said is None or isinstance(said, Right):
+            return Verdict(True, f"right: {said}" if said else "right")
+        return Verdict(False, str(said))
+
+
+_EXERCISES: dict[str, Exercise] = {}  # filled as the modules lessonNN are imported
+
+
+def exercise(*, lesson: str, hints: tuple[str, ...]) -> Callable[[Checker], Checker]:
+    """Register the decorated checker under its own name, for `check.NAME` and `hint("NAME")`.
+
+    Raises:
+        ValueError: if there are not three hints, or another lesson has an exercise of that name.
+    """
+
+    def register(checker: Checker) -> Checker:
+        name = checker.__name__
+        if isinstance(hints, str) or len(hints) != 3:
+            raise ValueError(f"hints of {name}: three are expected (direction, formula, half of the code)")
+        if name in _EXERCISES and _EXERCISES[name].checker.__module__ != checker.__module__:
+            raise ValueError(f"exercise {name}: lesson {_EXERCISES[name].lesson} has one of that name; choose another")
+        _EXERCISES[name] = Exercise(name, lesson, tuple(hints), checker)
+        return checker
+
+    return register
+
+
+def lessons() -> dict[str, types.ModuleType]:
+    """The modules of the lessons by their two digits, imported."""
+    found = [m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if re.fullmatch(r"lesson\d\d", m.name)]
+    return {name[-2:]: import_module(f"asm_teach.course.{name}") for name in sorted(found)}
+
+
+def exercises() -> dict[str, Exercise]:
+    """All exercises by name, in the order of the lessons."""
+    lessons()
+    return dict(sorted(_EXERCISES.items(), key=lambda item: item[1].lesson))
+
+
+def find(name: str) -> Exercise:
+    """The exercise of that name; a ValueError names near ones if there is none."""
+    if name in _EXERCISES:
+        return _EXERCISES[name]
+    known = exercises()
+    if name not in known:
+        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        raise ValueError(f"there is no exercise {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+    return known[name]
+
+
+class _Check:
+    """The exercises as functions: `check.NAME(answer)`."""
+
+    def __getattr__(self, name: str) -> Exercise:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return find(name)
+        except ValueError as error:
+            raise AttributeError(str(error)) from None
+
+    def __dir__(self) -> list[str]:
+        return list(exercises())
+
+    def __repr__(self) -> str:
+        by_lesson: dict[str, list[str]] = {}
+        for one in exercises().values():
+            by_lesson.setdefault(one.lesson, []).append(one.name)
+        return "\n".join(f"lesson {number}: {', '.join(names)}" for number, names in by_lesson.items())
+
+
+check = _Check()
+
+
+def hint(name: str, again: bool = False) -> Hint:
+    """The next hint of an exercise; with `again` the last one that was given. After the third it stays with the third.
+
+    Raises:
+        ValueError: if there is no such exercise.
+    """
+    one = find(name)
+    given = record.hints_given(name)
+    number = min(max(given, 1) if again else given + 1, len(one.hints))
+    if number > given:
+        record.note_hint(name)
+    return Hint(name, number, len(one.hints), one.hints[number - 1])
+
+
+def _empty(answer: Any) -> bool:
+    if isinstance(answer, (tuple, list)):
+        return bool(answer) and all(map(_empty, answer))
+    return answer is None or answer is ...
+
+
+def _watched(answer: Any) -> Any:
+    """A function that tells when the answer's function returned nothing; other answers as they are."""
+    if not isinstance(answer, (types.FunctionType, types.MethodType)):
+        return answer
+
+    @functools.wraps(answer)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = answer(*args, **kwargs)
+        if _empty(result):
+            raise _Unanswered
+        return result
+
+    return call
+
+
+@functools.cache
+def _libraries() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    return tuple({str(PACKAGE)} | {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+def _in_words(error: Exception) -> str:
+    """What went wrong and in which line of the answer."""
+    place, trace = None, error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(("<frozen", "<__array", *_libraries())):
+            place = trace
+        trace = trace.tb_next
+    words = (str(error).strip().splitlines() or ["no message"])[0][:240]
+    said = f"{type(error).__name__}: {words}"
+    if place is None:
+        return f"the answer is not of the kind that is asked for, comparing it gave {said}"
+    line = linecache.getline(place.tb_frame.f_code.co_filename, place.tb_lineno).strip()
+    return f"your code stops at line {place.tb_lineno}" + (f", `{line}`" if line else "") + f", with {said}"

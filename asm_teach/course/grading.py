@@ -1,0 +1,203 @@
+"""Marking a folder of student copies: run the exercises of each notebook and read the verdicts.
+
+The notebooks are programs and are run as such: mark only what you would run yourself. A student's check cells do not
+count; those of the course's own notebooks, and their points, take their place.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+
+from asm_teach.course import checking, students
+
+LATE = "TimeLimit"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One row of the marks; a notebook that cannot be marked is one row without an exercise."""
+
+    student: str
+    lesson: str
+    exercise: str
+    points: int
+    of: int
+    message: str
+
+
+@dataclass(frozen=True)
+class _Task:
+    """An exercise as the master has it."""
+
+    lesson: str
+    check: NotebookNode
+    points: int
+
+
+def grade(folder: Path, limit: float = 60.0, say: Callable[[str], None] = lambda _: None) -> list[Mark]:
+    """Mark every notebook under a folder, one sub folder a student or single files.
+
+    Args:
+        limit: seconds that one cell may take.
+        say: is told the name of each notebook before it is run.
+
+    Raises:
+        ValueError: if there is no such folder or no notebook in it.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder: give the folder that holds the students' notebooks")
+    paths = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
+    if not paths:
+        raise ValueError(f"there are no notebooks (*.ipynb) in {folder}")
+    marks: list[Mark] = []
+    for path in paths:
+        place = path.relative_to(folder)
+        say(str(place))
+        student = place.parts[0] if len(place.parts) > 1 else path.stem
+        marks += mark_notebook(path, student, limit)
+    return marks
+
+
+def mark_notebook(path: Path, student: str, limit: float) -> list[Mark]:
+    """The rows of one notebook."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # whatever a broken file can raise in nbformat
+        return [Mark(student, _lesson_of(path), "", 0, 0, f"{path.name} is not a notebook: {_line(error)}")]
+    named = [students.exercise_of(cell) for cell in notebook.cells if students.nbgrader_of(cell)]
+    known = _tasks()
+    lessons = {known[name].lesson for name in named if name in known}
+    if not lessons:
+        return [Mark(student, _lesson_of(path), "", 0, 0, f"{path.name} has no exercises of this course")]
+    tasks = {name: task for name, task in known.items() if task.lesson in lessons}
+    try:
+        found = _run(_exercises_only(notebook, tasks), limit)
+        if any("NameError" in message for _, message in found.values()):  # it may use what the lesson defined
+            found = _run(_with_checks(notebook, tasks), limit)
+    except (CellExecutionError, DeadKernelError, RuntimeError, TimeoutError) as error:
+        return [
+            Mark(student, task.lesson, name, 0, task.points, f"{path.name} does not run: {_line(error)}")
+            for name, task in tasks.items()
+        ]
+    rows = []
+    for name, task in tasks.items():
+        ok, message = found[name]
+        rows.append(Mark(student, task.lesson, name, task.points if ok else 0, task.points, message))
+    return rows
+
+
+def write_marks(marks: Sequence[Mark], file: Path) -> None:
+    """Write rows as CSV with a head; nothing in it is taken for a formula by a spreadsheet."""
+    partial = file.with_name(file.name + ".part")
+    with partial.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([field.name for field in fields(Mark)])
+        for mark in marks:
+            writer.writerow([_plain(value) if isinstance(value, str) else value for value in astuple(mark)])
+    os.replace(partial, file)
+
+
+def _plain(text: str) -> str:
+    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:200] or type(error).__name__
+
+
+def _lesson_of(path: Path) -> str:
+    found = re.match(r"\d\d", path.name)
+    return found.group() if found else ""
+
+
+@functools.cache
+def _tasks() -> dict[str, _Task]:
+    """Every exercise of the masters by name."""
+    found = {}
+    for path in students.masters():
+        for cell in nbformat.read(path, as_version=4).cells:
+            if students.is_check(cell):
+                points = int(students.nbgrader_of(cell).get("points", 1))
+                found[students.exercise_of(cell)] = _Task(_lesson_of(path), cell, points)
+    return found
+
+
+@functools.cache
+def _master_cells() -> frozenset[str]:
+    """The ids of all cells that come with the course, per lesson number and id."""
+    cells = ((path, cell) for path in students.masters() for cell in nbformat.read(path, as_version=4).cells)
+    return frozenset(f"{_lesson_of(path)} {cell.get('id')}" for path, cell in cells)
+
+
+def _with_checks(notebook: NotebookNode, tasks: dict[str, _Task]) -> NotebookNode:
+    """A copy whose check cells are the course's own, each once; those that the student took out stand at the end."""
+    copy = nbformat.from_dict(notebook)
+    left = dict(tasks)
+    cells = []
+    for cell in copy.cells:
+        if students.is_check(cell):
+            task = left.pop(students.exercise_of(cell), None)
+            cells += [nbformat.from_dict(task.check)] if task else []
+        else:
+            cells.append(cell)
+    copy.cells = cells + [nbformat.from_dict(task.check) for task in left.values()]
+    return copy
+
+
+def _exercises_only(notebook: NotebookNode, tasks: dict[str, _Task]) -> NotebookNode:
+    """A copy with the cells that exercises need, and the cells that the student added."""
+    copy = _with_checks(notebook, tasks)
+    lesson = next(iter(tasks.values())).lesson
+    known = _master_cells()
+
+    def wanted(cell: NotebookNode) -> bool:
+        if students.nbgrader_of(cell) or students.SETUP in cell.metadata.get("tags", []):
+            return True
+        return cell.get("id") is not None and f"{lesson} {cell.id}" not in known
+
+    copy.cells = [cell for cell in copy.cells if cell.cell_type == "code" and wanted(cell)]
+    return copy
+
+
+def _run(notebook: NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
+    """Run a notebook in an empty folder; name of the exercise -> whether it is right, and the words."""
+    late = {"ename": LATE, "evalue": f"longer than {limit:g} seconds", "traceback": []}
+    with tempfile.TemporaryDirectory() as place:
+        client = NotebookClient(
+            notebook,
+            timeout=limit,
+            allow_errors=True,
+            interrupt_on_timeout=True,
+            error_on_timeout=late,
+            kernel_name="python3",
+            resources={"metadata": {"path": place}},
+        )
+        package = str(checking.PACKAGE.parent)  # as here, also where it is not installed
+        paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
+        record = str(Path(place) / "progress.json")  # marking is nobody's own progress
+        client.execute(env={**os.environ, "ASM_TEACH_PROGRESS": record, "PYTHONPATH": paths})
+    return {students.exercise_of(cell): _verdict(cell.outputs) for cell in notebook.cells if students.is_check(cell)}
+
+
+def _verdict(outputs: Iterable[NotebookNode]) -> tuple[bool, str]:
+    ok, message = False, "the check cell showed nothing"
+    for output in outputs:
+        said = output.get("data", {}).get(checking.VERDICT)
+        if said:
+            ok, message = bool(said["ok"]), str(said["message"])
+        elif output.output_type == "error":
+            ok, message = False, f"{output.ename}: {output.evalue}"
+    return ok, message

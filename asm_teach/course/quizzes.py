@@ -1,0 +1,140 @@
+"""Quizzes: questions with choices, answered in the notebook, with a reason for each choice afterwards.
+
+A question is a field set of radio buttons: Tab reaches it, the arrow keys choose, and a button (or Enter) answers.
+Right and wrong are said in words, in a region that screen readers read out. Without a kernel the questions are text.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from asm_teach.course import checking, record
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of a quiz. Texts are plain; words in `backticks` are shown as code.
+
+    Attributes:
+        text: the question.
+        choices: two or more.
+        right: the index (from 0) of the right choice.
+        why: the explanation; one for each choice, or one text that explains them all.
+    """
+
+    text: str
+    choices: tuple[str, ...]
+    right: int
+    why: tuple[str, ...] | str
+
+    def __post_init__(self) -> None:
+        if len(self.choices) < 2 or len(set(self.choices)) < len(self.choices):
+            raise ValueError(f"choices of {self.text!r}: two or more that differ are expected")
+        if not 0 <= self.right < len(self.choices):
+            raise ValueError(f"right of {self.text!r}: {self.right} is not the index of one of its choices")
+        if not isinstance(self.why, str) and len(self.why) != len(self.choices):
+            found = f"{len(self.why)} explanations for {len(self.choices)} choices"
+            raise ValueError(f"why of {self.text!r}: {found}; give one for each")
+
+    def reason(self, choice: int) -> str:
+        """The explanation for somebody who chose `choice`."""
+        return self.why if isinstance(self.why, str) else self.why[choice]
+
+
+def marked_up(text: str) -> str:
+    """Plain text as HTML, with `backticks` as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
+class QuestionBox(anywidget.AnyWidget):
+    """One question in the page.
+
+    The page sets `chosen` (an index, -1 at first) and counts `presses` of the button; `said` is what is then read out.
+    """
+
+    _esm = Path(__file__).with_name("question.js").read_text(encoding="utf-8")
+    _css = Path(__file__).with_name("question.css").read_text(encoding="utf-8")
+
+    legend = traitlets.Unicode().tag(sync=True)
+    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    chosen = traitlets.Int(-1).tag(sync=True)
+    presses = traitlets.Int(0).tag(sync=True)
+    said = traitlets.Unicode().tag(sync=True)
+    state = traitlets.Unicode("open").tag(sync=True)  # "open", "right" or "wrong"
+
+    def __init__(self, lesson: str, number: int, question: Question) -> None:
+        super().__init__(
+            legend=f"<b>{number}.</b> {marked_up(question.text)}", choices=[marked_up(c) for c in question.choices]
+        )
+        self.lesson, self.number, self.question = lesson, number, question
+        self.observe(self.answer, "presses")
+
+    def answer(self, _: Any = None) -> None:
+        """Judge what is chosen, say why, and note it."""
+        if not 0 <= self.chosen < len(self.question.choices):
+            self.said = "Choose one of the answers first."
+            return
+        ok = self.chosen == self.question.right
+        verdict = "Right." if ok else "Not right."
+        self.said = f"<b>{verdict}</b> {marked_up(self.question.reason(self.chosen))}"
+        self.state = "right" if ok else "wrong"
+        record.note_quiz(self.lesson, self.number, ok)
+
+
+class Quiz(ipywidgets.VBox):
+    """All questions of a lesson, one under the other."""
+
+    def __init__(self, lesson: str, questions: Sequence[Question]) -> None:
+        self.questions = tuple(questions)
+        self.boxes = tuple(QuestionBox(lesson, number, one) for number, one in enumerate(self.questions, 1))
+        super().__init__(self.boxes)
+
+    @property
+    def right(self) -> int:
+        """How many questions stand answered rightly."""
+        return sum(box.state == "right" for box in self.boxes)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if data:
+            data["text/plain"], data["text/html"] = self.text, self.still
+        return bundle
+
+    @property
+    def text(self) -> str:
+        """The questions and choices as plain text."""
+        lines = []
+        for number, one in enumerate(self.questions, 1):
+            lines += [f"{number}. {one.text}", *(f"   ( ) {choice}" for choice in one.choices)]
+        return "\n".join(lines)
+
+    @property
+    def still(self) -> str:
+        """The questions and choices for a page without a kernel."""
+        items = (
+            f"<li>{marked_up(one.text)}<ul>{''.join(f'<li>{marked_up(c)}</li>' for c in one.choices)}</ul></li>"
+            for one in self.questions
+        )
+        return f"<ol>{''.join(items)}</ol><p>Run the cell to answer.</p>"
+
+
+def quiz(lesson: str) -> Quiz:
+    """The quiz of a lesson, given by its two digits.
+
+    Raises:
+        ValueError: if that lesson has no quiz.
+    """
+    known = {number: module.QUIZ for number, module in checking.lessons().items() if hasattr(module, "QUIZ")}
+    if lesson not in known:
+        raise ValueError(f"lesson {lesson!r} has no quiz; there are {', '.join(map(repr, known))}")
+    return Quiz(lesson, known[lesson])

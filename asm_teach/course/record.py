@@ -1,0 +1,148 @@
+"""What a learner has done, in one small JSON file.
+
+    {"exercises": {"nme": {"ok": true, "tries": 2, "hints": 1}}, "quizzes": {"05": {"1": {"ok": true, "tries": 1}}}}
+
+The file is the one that the environment variable ASM_TEACH_PROGRESS names, else `progress.json` in the user's data
+folder. It is always written whole. A broken file is put aside, never lost; where nothing can be written, that is said
+once and the record lasts as long as the program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+Record = dict[str, dict[str, Any]]
+EMPTY: Record = {"exercises": {}, "quizzes": {}}
+_unsaved: dict[Path, Record] = {}  # records that cannot be written, by the file they belong to
+
+
+def path() -> Path:
+    """The file, which need not be there yet."""
+    named = os.environ.get("ASM_TEACH_PROGRESS", "")
+    return Path(named) if named else Path(platformdirs.user_data_dir("asm_teach", appauthor=False)) / "progress.json"
+
+
+@functools.cache
+def _say_once(sentence: str) -> None:
+    print(sentence)
+
+
+def read() -> Record:
+    """The record; a new one where there is none."""
+    file = path()
+    if file in _unsaved:
+        return _copy(_unsaved[file])
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if not _whole(found):
+            raise ValueError("it does not hold exercises and quizzes")
+    except FileNotFoundError:
+        return _copy(EMPTY)
+    except OSError as error:
+        _keep_here(file, EMPTY, error)
+        return _copy(EMPTY)
+    except (ValueError, RecursionError) as error:  # of JSON, of text that is not UTF-8, and of the above
+        _put_aside(file, error)
+        return _copy(EMPTY)
+    return found
+
+
+def note_try(name: str, ok: bool) -> None:
+    """Count a try of an exercise; once right it stays right."""
+    record = read()
+    entry = _entry(record, name)
+    entry["tries"], entry["ok"] = entry["tries"] + 1, entry["ok"] or ok
+    _write(record)
+
+
+def note_hint(name: str) -> None:
+    """Count a hint of an exercise."""
+    record = read()
+    _entry(record, name)["hints"] += 1
+    _write(record)
+
+
+def hints_given(name: str) -> int:
+    """How many hints of an exercise were given."""
+    return _entry(read(), name)["hints"]
+
+
+def note_quiz(lesson: str, number: int, ok: bool) -> None:
+    """Count an answer to question `number` (from 1) of a lesson's quiz."""
+    record = read()
+    entry = record["quizzes"].setdefault(lesson, {}).setdefault(str(number), {"ok": False, "tries": 0})
+    entry["tries"], entry["ok"] = entry["tries"] + 1, entry["ok"] or ok
+    _write(record)
+
+
+def _entry(record: Record, name: str) -> dict[str, Any]:
+    return record["exercises"].setdefault(name, {"ok": False, "tries": 0, "hints": 0})
+
+
+def _copy(record: Record) -> Record:
+    return json.loads(json.dumps(record))
+
+
+def _counts(entry: Any, names: tuple[str, ...]) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("ok"), bool)
+        and all(type(entry.get(name)) is int and entry[name] >= 0 for name in names)
+    )
+
+
+def _whole(found: Any) -> bool:
+    if not isinstance(found, dict) or not all(isinstance(found.get(part), dict) for part in EMPTY):
+        return False
+    quizzes = found["quizzes"].values()
+    return all(_counts(entry, ("tries", "hints")) for entry in found["exercises"].values()) and all(
+        isinstance(quiz, dict) and all(_counts(entry, ("tries",)) for entry in quiz.values()) for quiz in quizzes
+    )
+
+
+def _write(record: Record) -> None:
+    file = path()
+    if file in _unsaved:
+        _unsaved[file] = record
+        return
+    partial = ""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.exists() and not os.access(file, os.W_OK):  # replacing would do it all the same; somebody locked it
+            raise PermissionError(f"{file.name} is read-only")
+        handle, partial = tempfile.mkstemp(prefix=".progress-", dir=file.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(record, stream, indent=1, sort_keys=True)
+        os.replace(partial, file)
+    except OSError as error:
+        if partial:
+            with contextlib.suppress(OSError):
+                os.unlink(partial)
+        _keep_here(file, record, error)
+
+
+def _keep_here(file: Path, record: Record, error: OSError) -> None:
+    _unsaved[file] = record
+    reason = error.strerror or str(error)
+    _say_once(f"Your progress cannot be kept in {file} ({reason}); it lasts until this program ends. "
+              "Set ASM_TEACH_PROGRESS to a file that can be written.")  # fmt: skip
+
+
+def _put_aside(file: Path, error: Exception) -> None:
+    number = 1
+    while (aside := file.with_name(f"{file.stem}.broken-{number}{file.suffix}")).exists():
+        number += 1
+    try:
+        os.replace(file, aside)
+    except OSError as refused:
+        _keep_here(file, EMPTY, refused)
+        return
+    print(f"The progress file could not be read ({error}); it was put aside as {aside}, and a new one begins.")

@@ -1,0 +1,168 @@
+"""Student copies: the notebooks of the course without solutions and outputs.
+
+The cells carry nbgrader's metadata and markers, so that nbgrader too can work with them; it is not needed here. What is
+taken out is what stands between `### BEGIN SOLUTION` and `### END SOLUTION`.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert.preprocessors import ClearOutputPreprocessor, Preprocessor
+from nbformat import NotebookNode
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+STUB = "raise NotImplementedError  # your code here"
+SETUP = "exercise-setup"  # the tag of the cells that exercises need to have run
+
+
+def nbgrader_of(cell: NotebookNode) -> dict[str, Any]:
+    """nbgrader's metadata of a cell; empty if it has none."""
+    found = cell.get("metadata", {}).get("nbgrader", {})
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def is_solution(cell: NotebookNode) -> bool:
+    """Whether a learner writes into this cell."""
+    return cell.cell_type == "code" and nbgrader_of(cell).get("solution") is True
+
+
+def is_check(cell: NotebookNode) -> bool:
+    """Whether this cell checks an exercise."""
+    return cell.cell_type == "code" and nbgrader_of(cell).get("grade") is True
+
+
+def exercise_of(cell: NotebookNode) -> str:
+    """The name of the exercise that a solution or check cell belongs to."""
+    return str(nbgrader_of(cell).get("grade_id", "")).removesuffix("-check")
+
+
+def clear_solution(source: str) -> str:
+    """The source of a cell with each marked region replaced.
+
+    Inside a function that is a line that raises NotImplementedError; at the left margin, where that would stop the run
+    of the notebook, the names assigned there become None.
+
+    Raises:
+        ValueError: if the markers do not come in pairs.
+    """
+    kept: list[str] = []
+    region: list[str] | None = None
+    for line in source.split("\n"):
+        if line.strip() == BEGIN:
+            if region is not None:
+                raise ValueError(f"a solution begins inside another one: {line.strip()}")
+            region, indent = [], line[: len(line) - len(line.lstrip())]
+        elif line.strip() == END:
+            if region is None:
+                raise ValueError("a solution ends that did not begin")
+            kept += [indent + STUB] if indent else [f"{name} = None  # your code here" for name in _assigned(region)]
+            region = None
+        elif region is None:
+            kept.append(line)
+        else:
+            region.append(line)
+    if region is not None:
+        raise ValueError(f"a solution begins and does not end: {END} is missing")
+    return "\n".join(kept)
+
+
+def _assigned(lines: Sequence[str]) -> Iterable[str]:
+    """The names that a piece of code at the left margin gives a value to, in order."""
+    names: dict[str, None] = {}
+    for statement in ast.parse("\n".join(lines)).body:
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            names[statement.name] = None
+        for node in ast.walk(statement) if isinstance(statement, (ast.Assign, ast.AnnAssign)) else ():
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names[node.id] = None
+    return names
+
+
+class ClearSolutions(Preprocessor):
+    """nbconvert's form of `clear_solution`."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict[str, Any], index: int
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Clear one cell; a solution cell without a marked region is an error of the master."""
+        if cell.cell_type == "code" and BEGIN in cell.source:
+            cell.source = clear_solution(cell.source)
+        elif is_solution(cell):
+            raise ValueError(f"cell {index}, {exercise_of(cell)}: a solution cell without {BEGIN}")
+        return cell, resources
+
+
+class LockCells(Preprocessor):
+    """Check cells cannot be edited, and exercise cells cannot be deleted by mistake."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict[str, Any], index: int
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Mark one cell."""
+        if nbgrader_of(cell):
+            cell.metadata["deletable"] = False
+        if nbgrader_of(cell).get("locked") is True:
+            cell.metadata["editable"] = False
+        return cell, resources
+
+
+def student_copy(notebook: NotebookNode) -> NotebookNode:
+    """A copy of a master without solutions and outputs; the master stays as it is.
+
+    Raises:
+        ValueError: if its solutions are not marked properly.
+    """
+    copy, resources = nbformat.from_dict(notebook), {}
+    for step in (ClearSolutions(), ClearOutputPreprocessor(), LockCells()):
+        copy, resources = step.preprocess(copy, resources)
+    return copy
+
+
+def masters() -> list[Path]:
+    """The notebooks of the course that have exercises.
+
+    Raises:
+        ValueError: if the notebooks are not here.
+    """
+    folder = Path(__file__).resolve().parents[2] / "notebooks"
+    marked = re.compile(r'"solution":\s*true')
+    found = [path for path in sorted(folder.glob("*.ipynb")) if marked.search(path.read_text(encoding="utf-8"))]
+    if not found:
+        raise ValueError(
+            f"there are no notebooks with exercises in {folder}: they come with the repository, not with the "
+            "installed package"
+        )
+    return found
+
+
+def write_copies(folder: Path, lesson: str | None = None) -> list[Path]:
+    """Write the student copies of all lessons, or of one, into a folder; the files written.
+
+    Raises:
+        ValueError: if there is no such lesson, or a file of that name is there already: it may hold somebody's work.
+    """
+    sources = masters()
+    if lesson is not None:
+        wanted = lesson.zfill(2)
+        numbers = [path.name[:2] for path in sources]
+        if wanted not in numbers:
+            raise ValueError(f"lesson {lesson!r} has no exercises; lessons with exercises are {', '.join(numbers)}")
+        sources = [path for path in sources if path.name.startswith(wanted)]
+    targets = [folder / path.name for path in sources]
+    there = [str(path) for path in targets if path.exists()]
+    if there:
+        raise ValueError(f"{there[0]} is there already and may hold somebody's work: choose another folder")
+    copies = [student_copy(nbformat.read(path, as_version=4)) for path in sources]
+    folder.mkdir(parents=True, exist_ok=True)
+    for target, copy in zip(targets, copies, strict=True):
+        partial = target.with_suffix(".part")
+        nbformat.write(copy, partial)
+        os.replace(partial, target)
+    return targets
