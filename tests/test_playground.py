@@ -20,6 +20,7 @@ from asm_teach.widgets.page import people, write_page
 from asm_teach.widgets.page.people import EXPRESSIONS, MotionSolver, new_model, solve_shapes, symmetric
 from asm_teach.widgets.page.pose import PARAMETERS, pose_text, posed
 from asm_teach.widgets.page.sliders import SLIDERS, mirror_images, sliders_for
+from asm_teach.widgets.posejson import pose_to_json
 
 from .command import one_line, run
 
@@ -76,6 +77,20 @@ def test_a_pose_leaves_its_model_alone(model: AdaptiveSkinningModel) -> None:
     assert torch.equal(model(), before)
 
 
+def test_a_pose_of_a_bone_panel_is_taken_too(model: AdaptiveSkinningModel) -> None:
+    text = pose_to_json(model.rig.names, *(x.clone() for x in bent_chin(model)))
+    wanted = copy.deepcopy(model)
+    wanted.set_motion("chin", *(x[model.rig.index("chin")] for x in bent_chin(model)))
+    torch.testing.assert_close(posed(model, text)(), wanted())
+
+
+def bent_chin(model: AdaptiveSkinningModel) -> tuple[torch.Tensor, ...]:
+    translation, rotation, scale = torch.zeros(84, 3), torch.zeros(84, 3), torch.ones(84, 3)
+    j = model.rig.index("chin")
+    translation[j], rotation[j], scale[j] = torch.tensor([[1.0, -2.0, 3.0], [0.2, 0.1, 0.0], [1.2, 0.9, 1.1]])
+    return translation, rotation, scale
+
+
 def pose(**bones: object) -> str:
     return json.dumps({"format": "asm_teach pose", "components": 2, "bones": bones})
 
@@ -90,6 +105,8 @@ def pose(**bones: object) -> str:
         (pose(tail={"translation": [0, 1, 0]}), "another rig.*'tail'"),
         (pose(chin={"translation": [0, float("nan"), 0]}), "not finite"),
         (pose(chin={"rotation": [0, 1e400, 0]}), "not finite"),
+        (pose(chin={"scale": [1, 0, 1]}), "not finite"),
+        (pose(chin={"scale": [1, -1, 1]}), "not finite"),
         (pose(chin={"translation": [0, 1]}), "is not 3 numbers"),
         (pose(chin={"translation": "up"}), "is not 3 numbers"),
         (pose(chin={"translation": None}), "is not 3 numbers"),
@@ -189,7 +206,7 @@ def test_another_topology_takes_over_motions_by_name(head: asm.Head, few_people:
 # ---- the page
 
 
-def small() -> AdaptiveSkinningModel:
+def small(components: int = 2) -> AdaptiveSkinningModel:
     """A square with two bones whose names no slider knows."""
     u, v = torch.meshgrid(torch.linspace(0, 1, 5), torch.linspace(0, 1, 5), indexing="ij")
     uv = torch.stack([u, v], -1).reshape(-1, 2)
@@ -200,7 +217,7 @@ def small() -> AdaptiveSkinningModel:
     vertices = torch.cat([100 * uv, torch.zeros(25, 1)], 1)
     assert vertex_normals(vertices, faces)[0, 2] > 0
     rig = Rig(("base", "</script>"), torch.tensor([-1, 0]), torch.tensor([[0.3, 0.3], [0.7, 0.7]]))
-    return AdaptiveSkinningModel(asm.Mesh(vertices, faces, uv), rig)
+    return AdaptiveSkinningModel(asm.Mesh(vertices, faces, uv), rig, components)
 
 
 def data_of(page: str) -> dict:

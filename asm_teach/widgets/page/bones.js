@@ -147,15 +147,17 @@ class Bones {
       if (/\b(NaN|-?Infinity)\b/.test(text)) throw Error('This text holds NaN or Infinity, which are no numbers of a pose.');
       throw Error(`This is no whole JSON (${error.message}). Copy the pose again, from the first { to the last }.`);
     }
-    if (pose?.format !== 'asm_teach pose' || typeof pose.bones !== 'object' || !pose.bones || Array.isArray(pose.bones)) {
+    if (!/^asm_teach pose( 1)?$/.test(pose?.format) || typeof pose.bones !== 'object' || !pose.bones || Array.isArray(pose.bones)) {
       throw Error('This JSON is no pose: one begins with {"format": "asm_teach pose".');
     }
     const other = Object.keys(pose.bones).filter((name) => !this.names.includes(name));
     if (other.length) throw Error(`This pose is of another rig: there is no bone “${other[0]}” here (one of ${other.length}).`);
     const theta = this.copy(this.start);
     for (const [name, parts] of Object.entries(pose.bones)) {
-      for (const [part, given] of Object.entries(parts ?? {})) {
-        const width = Object.hasOwn(this.widths, part) ? this.widths[part] : 0, numbers = [given].flat(2);
+      for (let [part, given] of Object.entries(parts ?? {})) {
+        let numbers = [given].flat(2);
+        if (part === 'scale') [part, numbers] = ['log_scale', numbers.map((x) => Math.log(x || NaN))];  // of a bone panel
+        const width = Object.hasOwn(this.widths, part) ? this.widths[part] : 0;
         if (!width) throw Error(`Bone “${name}” has “${part}”, which no bone has.`);
         if (numbers.length !== width) throw Error(`“${part}” of bone “${name}” has ${numbers.length} numbers; here it has ${width}.`);
         if (!numbers.every(Number.isFinite)) throw Error(`“${part}” of bone “${name}” holds something that is no finite number.`);

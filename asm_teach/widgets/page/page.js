@@ -88,8 +88,11 @@ function draw(sharpness) {
     distance: 1.07 * data.margin * fits / camera.zoom}, look, chosen, $('dots').checked);
 }
 
-const box = [[0, 1, 2].map((k) => bones.vertices.reduce((m, x, i) => i % 3 === k ? Math.min(m, x) : m, Infinity)),
-  [0, 1, 2].map((k) => bones.vertices.reduce((m, x, i) => i % 3 === k ? Math.max(m, x) : m, -Infinity))];
+let box;  // about the first face, wherever a fit has put it
+function frame(places) {
+  const along = [0, 1, 2].map((k) => places.filter((_, i) => i % 4 === k));
+  box = [along.map((x) => x.reduce((m, y) => Math.min(m, y))), along.map((x) => x.reduce((m, y) => Math.max(m, y)))];
+}
 
 // ---- words
 
@@ -386,6 +389,7 @@ async function begin() {
   buildSliders(); buildBone(); buildButtons(); buildCamera();
   face.pose(bones.blocks(bones.start), chosen);
   first = before = face.positions();
+  frame(first);
   measure();
   fill(); change();
   // for tests, and for whoever likes to try things in the browser's console

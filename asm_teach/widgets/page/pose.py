@@ -16,6 +16,10 @@ PARAMETERS = (
 """What a pose may hold of each bone, by the model's own names: millimetres, radians, chart units."""
 
 
+FORMATS = ("asm_teach pose", "asm_teach pose 1")
+"""The page's own, and that of a bone panel, which says `scale` where the model says `log_scale`."""
+
+
 def pose_text(model: AdaptiveSkinningModel, start: AdaptiveSkinningModel) -> str:
     """The JSON of what `model` has other than `start`: what the page copies, and takes when it is pasted there."""
     bones: dict[str, dict[str, Any]] = {}
@@ -23,7 +27,7 @@ def pose_text(model: AdaptiveSkinningModel, start: AdaptiveSkinningModel) -> str
         new, old = getattr(model, part).detach(), getattr(start, part).detach()
         for j in (new != old).flatten(1).any(1).nonzero()[:, 0].tolist():
             bones.setdefault(model.rig.names[j], {})[part] = new[j].tolist()
-    return json.dumps({"format": "asm_teach pose", "components": model.components, "bones": bones})
+    return json.dumps({"format": FORMATS[0], "components": model.components, "bones": bones})
 
 
 def posed(model: AdaptiveSkinningModel, text: str) -> AdaptiveSkinningModel:
@@ -36,7 +40,7 @@ def posed(model: AdaptiveSkinningModel, text: str) -> AdaptiveSkinningModel:
         pose = json.loads(text)
     except (TypeError, ValueError) as error:
         raise ValueError(f"text: this is no whole JSON ({error}); copy the pose again, from the first {{ on") from error
-    bones = pose.get("bones") if isinstance(pose, dict) and pose.get("format") == "asm_teach pose" else None
+    bones = pose.get("bones") if isinstance(pose, dict) and pose.get("format") in FORMATS else None
     if not isinstance(bones, dict):
         raise ValueError('text: this JSON is no pose; one says {"format": "asm_teach pose", "bones": {...}}')
     other = [name for name in bones if name not in model.rig.names]
@@ -45,6 +49,8 @@ def posed(model: AdaptiveSkinningModel, text: str) -> AdaptiveSkinningModel:
     result = copy.deepcopy(model)
     for name, parts in bones.items():
         for part, numbers in parts.items() if isinstance(parts, dict) else [(str(parts), None)]:
+            scale = part == "scale"
+            part = "log_scale" if scale else part
             if part not in PARAMETERS:
                 raise ValueError(f"text: bone {name!r} has {part!r}, which is none of {', '.join(PARAMETERS)}")
             row = getattr(result, part).data[result.rig.index(name)]
@@ -52,6 +58,7 @@ def posed(model: AdaptiveSkinningModel, text: str) -> AdaptiveSkinningModel:
                 new = torch.tensor(numbers, dtype=row.dtype)
             except (TypeError, ValueError, RuntimeError, OverflowError):
                 new = row.new_full((), torch.nan)
+            new = new.log() if scale else new
             if new.shape != row.shape:
                 raise ValueError(
                     f"text: {part} of bone {name!r} is not {'x'.join(map(str, row.shape))} numbers, as in this rig"
