@@ -172,7 +172,7 @@ def test_a_drag_in_the_browser_is_told() -> None:
 
 def test_buttons_do_what_they_say() -> None:
     view = Viewer(ball())
-    buttons = {one.description: one for one in view._bar.box.children if isinstance(one, ipywidgets.Button)}
+    buttons = {one.description: one for one in view._bar.box.children[0].children if isinstance(one, ipywidgets.Button)}
     assert all(button.tooltip for button in buttons.values())
     buttons["Three-quarter"].click()
     assert "three-quarter view" in view.text

@@ -32,7 +32,7 @@ class ControlBar:
         flat, wire, names: the switches.
     """
 
-    def __init__(self, view: Controlled, *, flat: bool) -> None:
+    def __init__(self, view: Controlled, width: int, *, flat: bool) -> None:
         buttons = [_button(name.capitalize(), f"{name} view", lambda n=name: view.view(n)) for name in zbuffer.VIEWS]
         buttons += [
             _button("−", "zoom out", lambda: view.zoom(1 / 1.25)),
@@ -50,7 +50,9 @@ class ControlBar:
             description="colours", layout={"width": "auto"}, style={"description_width": "52px"}
         )
         self.colours.observe(lambda change: self._chosen(change, view.colour_by), "value")
-        self.box = ipywidgets.HBox([*buttons, self.flat, self.wire, self.names, self.colours]).add_class("asm-bar")
+        looks = ipywidgets.HBox([self.flat, self.wire, self.names, self.colours]).add_class("asm-looks")
+        self.box = ipywidgets.HBox([ipywidgets.HBox(buttons), looks], layout={"width": f"{width}px"})
+        self.box.add_class("asm-bar")
 
     def offer(self, modes: Sequence[str], mode: str) -> None:
         """List these colours, with `mode` chosen."""

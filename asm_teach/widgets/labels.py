@@ -18,7 +18,7 @@ from asm_teach.zbuffer import Eye
 
 _HEIGHT, _AWAY = 17, 10  # pixels: of a label, and from the point to its label
 _SHARP = 2  # drawn at twice the size, for screens with fine pixels
-_BEHIND = 0.15  # of the face's depth: points further back than that behind the middle stay without a name
+_BEHIND = 1.015  # of the distance to the middle: points further away than that are on the far side of a head
 
 
 def choose_labels(
@@ -40,7 +40,7 @@ def choose_labels(
     finite = np.isfinite(points).all(axis=1)
     screen = eye.screen(np.where(finite[:, None], points, 0.0))
     depth = screen[:, 2]
-    front = depth <= np.median(depth[finite]) + _BEHIND * np.ptp(depth[finite]) if finite.any() else finite
+    front = depth <= _BEHIND * eye.distance
     order = np.argsort(depth, kind="stable")
     if first is not None and first < len(points):
         order = np.concatenate([[first], order[order != first]])

@@ -9,7 +9,9 @@ STYLE = """<style>
 .asm-stage canvas { display: block; }
 .asm-stage > * { margin: 0; }
 .asm-bar { flex-flow: row wrap; gap: 4px; margin-bottom: 4px; }
-.asm-bar > * { margin: 0; }
+.asm-bar .widget-hbox { flex-flow: row wrap; gap: 4px; }
+.asm-bar .asm-looks { flex: 1 1 auto; }
+.asm-bar > *, .asm-bar .widget-hbox > * { margin: 0; }
 .asm-bar button { border-radius: 6px; padding: 0 10px; }
 .asm-bar .widget-dropdown { flex: 1 1 130px; max-width: 190px; margin-left: auto; }
 .asm-overlay { position: absolute; top: 12px; right: 12px; margin: 0; pointer-events: none; }

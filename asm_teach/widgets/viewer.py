@@ -79,7 +79,7 @@ class Viewer(Looks, ipywidgets.VBox):
         self._stage = Stage(meshes, self._orbit, size, overlay=over, flat=flat)
         self._surfaces, self._marks = self._stage.surfaces, self._stage.marks
         self._readout = Readout(self._stage, self._colouring, self._orbit, size[0])
-        self._bar = ControlBar(self, flat=flat)
+        self._bar = ControlBar(self, size[0], flat=flat)
         self._style = ipywidgets.HTML(STYLE, layout={"display": "none"})
         top = [self._style, self._bar.box, self._stage.box]
         super().__init__(children=[*top, *self._stage.below, self._readout.box])

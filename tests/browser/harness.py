@@ -304,6 +304,10 @@ class LabPage:
 
     # -- what is seen --------------------------------------------------------------------------------------
 
+    def scroll_to_cell(self, index: int) -> None:
+        """Bring a cell into sight: one that is far from it is not on the page at all."""
+        self.page.evaluate(f"(index) => {{ {_APP} return panel.content.scrollToItem(index, 'start'); }}", index)
+
     def show(self, selector: str, index: int = 0) -> Any:
         """Scroll to an element (cells far from sight are not drawn) and give it back once it is there."""
         element = self.page.locator(selector).nth(index)
