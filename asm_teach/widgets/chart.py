@@ -1,6 +1,6 @@
 """The face chart as an interactive picture: colours on its triangles, and ellipses and points that can be moved.
 
-What the browser does is in `chart.js`, `chart_grips.js` and `chart_paint.js`: text that travels with the widget, so
+What the browser does is in `chart.js` and the `chart_*.js` beside it: text that travels with the widget, so
 that nothing is fetched.
 """
 
@@ -49,7 +49,7 @@ class ChartView(anywidget.AnyWidget):
     `chosen` are the ellipse and the dot picked by a person, `hover` is the place under the pointer.
     """
 
-    _esm = "".join(map(_text, ("chart_paint.js", "chart_grips.js", "chart.js")))
+    _esm = "".join(map(_text, ("chart_paint.js", "chart_grips.js", "chart_picture.js", "chart.js")))
     _css = _text("chart.css")
 
     size = traitlets.Int(420).tag(sync=True)
