@@ -109,6 +109,8 @@ def test_a_slider_that_rounds_what_it_shows_changes_nothing(value: float, low: f
     dial.load(value)
     shown = dial.widget.value
     assert dial.widget.min <= (math.log10(value) if log else value) <= dial.widget.max
+    steps = ((math.log10(shown) if log else shown) - dial.widget.min) / dial.widget.step
+    assert steps == pytest.approx(round(steps), abs=1e-9)  # on the grid, so that the browser has nothing to round
     assert shown == pytest.approx(value, rel=0.03 if log else 1e-9, abs=0 if log else 0.0005)
     dial.widget.value = shown + 1e-12  # the browser's own rounding of the rounded number
     assert asked == []
@@ -450,7 +452,8 @@ def test_bad_numbers_are_refused(model: AdaptiveSkinningModel) -> None:
     # what the browser sends is not trusted either
     drag(explorer, e0={"u": math.nan, "v": 0.3, "s1": 0.1, "s2": 0.1, "angle": 0.0})
     drag(binding, bone={"u": 0.3, "v": math.inf})
-    assert explorer.chart.done == binding.chart.done == 1  # answered: the browser draws the model's state again
+    drag(explorer, e0={"u": 0.3, "v": 0.3}, e1={}, bone={"u": "left"})
+    assert explorer.chart.done == 2 and binding.chart.done == 1  # answered: the browser draws the model's state again
     for new, old in zip(model.parameters(), before, strict=True):
         assert torch.equal(new, old)
     drag(explorer, e0={"u": 9.0, "v": 0.3, "s1": 1e-9, "s2": 0.1, "angle": 0.0})
@@ -486,9 +489,9 @@ def test_a_step_of_a_drag_is_quick(one_thread: None, capsys: pytest.CaptureFixtu
     for name, move in moves.items():
         times = []
         for i in range(20):
-            start = time.perf_counter()
+            start = time.thread_time()  # of this thread alone: other work on the machine does not count
             move(i)
-            times.append(1000 * (time.perf_counter() - start))
+            times.append(1000 * (time.thread_time() - start))
         figures[name] = float(np.median(times))
     with capsys.disabled():
         print("\nms a step, V = 4,165, J = 84, K = 2:", {name: round(ms, 1) for name, ms in figures.items()})

@@ -99,11 +99,7 @@ class ChartView(anywidget.AnyWidget):
 
     def _edited(self, change: Mapping[str, Any]) -> None:
         edit = change["new"]
-        items = {
-            name: {key: float(value) for key, value in item.items() if isinstance(value, (int, float))}
-            for name, item in edit.get("items", {}).items()
-        }
-        good = {name: _within(item) for name, item in items.items() if all(map(math.isfinite, item.values()))}
+        good = {name: _within(item) for name, item in edit.get("items", {}).items() if _whole(name, item)}
         try:
             self._on_edit(good)
         finally:
@@ -131,6 +127,12 @@ class ChartView(anywidget.AnyWidget):
         for point in self.points:
             ax.plot(point["u"], point["v"], "D" if point.get("pin") else "+", color="#5b2a86", ms=7)
         ax.set(aspect="equal", xlabel="u", ylabel="v", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+
+
+def _whole(name: str, item: Mapping[str, Any]) -> bool:
+    """Whether all numbers of an item are there and finite."""
+    keys = ("u", "v", "s1", "s2", "angle") if name[:1] == "e" and name[1:].isdigit() else ("u", "v")
+    return all(isinstance(item.get(key), (int, float)) and math.isfinite(item[key]) for key in keys)
 
 
 def _within(item: Item) -> Item:

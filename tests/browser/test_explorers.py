@@ -336,3 +336,7 @@ def test_a_bone_is_placed_by_click_and_keyboard(lab: LabPage) -> None:
     lab.page.mouse.click(*on_chart(lab, 1, [0.02, 0.02], (0.5, 0.5, 1.04)))
     hears(lab, 1, "off the chart")
     assert lab.problems() == []
+    # closed, it leaves the page without a complaint
+    lab.evaluate("binding.close()")
+    lab.page.wait_for_function("() => document.querySelectorAll('.asm-chart').length === 1")
+    assert lab.problems() == []
