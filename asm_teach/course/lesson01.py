@@ -1,0 +1,283 @@
+"""Exercises and quiz of lesson 1, linear blend skinning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from asm_teach.course import diagnoses as say
+from asm_teach.course.checking import Right, exercise
+from asm_teach.course.quizzes import Question
+from asm_teach.transforms import rotation_matrix
+
+Function = Callable[..., Tensor]
+
+
+def _affine(rotvec: Tensor, shift: Tensor) -> Tensor:
+    matrix = torch.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = rotation_matrix(rotvec), shift
+    return matrix
+
+
+@exercise(
+    lesson="01",
+    hints=(
+        "Bring the pivot to the origin, turn, and bring it back.",
+        "x' = p + A (x - p); for points kept as rows, A x is `points @ A.T`.",
+        "`centred = points - pivot`, then turn the rows of `centred`, then ...",
+    ),
+)
+def turn_about(function: Function) -> str | None:
+    """Points (N, 3), R (3, 3), pivot (3,) to points (N, 3)."""
+    generator = torch.Generator().manual_seed(0)
+    points, pivot = 30 * torch.randn(5, 3, generator=generator), torch.tensor([40.0, -10.0, 5.0])
+    R = rotation_matrix(torch.tensor([0.4, -0.7, 0.9]))
+    before = [x.clone() for x in (points, R, pivot)]
+    found = function(points, R, pivot)
+    if changed := say.changed_inputs(before, (points, R, pivot), ("points", "R", "pivot")):
+        return changed
+    right = pivot + (points - pivot) @ R.T
+    if say.equal(found, right):
+        return None
+    wrong = {
+        "the signs of the pivot are exchanged: subtract it first, add it at the end": (points + pivot) @ R.T - pivot,
+        "it turns the other way round: points are rows here, so A x is `points @ R.T`": pivot + (points - pivot) @ R,
+        "it turns the other way round, and the pivot was not subtracted: x' = p + A (x - p), A x is `points @ R.T`": (
+            points @ R
+        ),
+        "the points come back as they were: nothing is turned yet": points,
+    }
+    return say.first(
+        say.pivot_ignored(found, R, points, pivot), say.one_of(found, wrong), say.wrong_shape(found, right)
+    ) or (f"a point that sits on the pivot should stay there, yours does not; and {say.differs(found, right)}")
+
+
+@exercise(
+    lesson="01",
+    hints=(
+        "Everything in the lesson's `rodrigues` works for many vectors if you say along which dimension: the last.",
+        "R = I + sin(t)/t [r]x + (1 - cos t)/t^2 [r]x^2, with t = `r.norm(dim=-1)`; give t two more dimensions at the "
+        "end, so that it multiplies matrices.",
+        "`x, y, z = r.unbind(-1)`; `K = torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))` with "
+        "`o = torch.zeros_like(x)`; `theta = r.norm(dim=-1)[..., None, None]`.",
+    ),
+)
+def rodrigues(function: Function) -> str | None:
+    """Rotation vectors (..., 3) to matrices (..., 3, 3)."""
+    generator = torch.Generator().manual_seed(1)
+    r = torch.randn(4, 2, 3, generator=generator)
+    found, right = function(r), rotation_matrix(r)
+    if not say.equal(found, right):
+        return say.first(
+            say.not_numbers(found),
+            say.wrong_shape(found, right),
+            say.degrees_for_radians(found, rotation_matrix, r),
+            say.one_of(found, _wrong_rotations(r)),
+        ) or _not_a_rotation(found)
+    if shape := say.wrong_shape(function(r[0, 0]), right[0, 0]):
+        return f"for a single vector (3,): {shape}"
+    zero = torch.zeros(2, 3, requires_grad=True)
+    at_rest = function(zero)
+    if at_rest.isnan().any():
+        return "for r = 0 it gives nan: the axis r / |r| is 0 / 0 there; use fractions that have a value at 0 (sinc)"
+    if not say.equal(at_rest, torch.eye(3).expand(2, 3, 3)):
+        return "for r = 0 it should give the identity, and does not"
+    if cut := say.gradient_cut(at_rest):
+        return cut
+    at_rest[0, 1, 0].backward()  # sin t for a turn about z: its derivative at rest is 1
+    if zero.grad is None or zero.grad.isnan().any():
+        return (
+            "its value at r = 0 is right, its derivative there is nan: a branch by torch.where is differentiated on "
+            "both sides; compute sin(t)/t without dividing by 0 (torch.sinc)"
+        )
+    if not say.equal(zero.grad[0], [0.0, 0.0, 1.0], 1e-3):
+        return f"its derivative at r = 0 is wrong: dR[1,0]/dr should be (0, 0, 1), yours is {zero.grad[0].tolist()}"
+    return None
+
+
+def _wrong_rotations(r: Tensor) -> dict[str, Tensor]:
+    theta, whole = r.norm(dim=-1)[..., None, None], r.norm()
+    x, y, z = r.unbind(-1)
+    o = torch.zeros_like(x)
+    K = torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
+    axis, one = K / theta, torch.eye(3)
+    sine, rest = theta.sin(), 1 - theta.cos()
+    return {
+        "this is the inverse turn: the signs of the cross product matrix are exchanged, or it is transposed": (
+            rotation_matrix(-r)
+        ),
+        "the last term, with [r]x^2, is missing": one + sine * axis,
+        "I is missing": sine * axis + rest * axis @ axis,
+        "sin and 1 - cos belong to the axis of length 1: divide [r]x by the angle, and [r]x^2 by its square": (
+            one + sine * K + rest * K @ K
+        ),
+        "the last term is (1 - cos t) / t^2 [r]x^2; yours has cos t": one + sine * axis + theta.cos() * axis @ axis,
+        "the last fraction is (1 - cos t) / t^2, with the square": one + sine * axis + rest / theta * K @ K,
+        "[r]x^2 is a matrix product, `K @ K`; `K * K` squares each entry": one + sine * axis + rest * axis**2,
+        "the last term is positive: + (1 - cos t) / t^2 [r]x^2": one + sine * axis - rest * axis @ axis,
+        "the lengths of all vectors together were taken for the angle: use `r.norm(dim=-1)`": (
+            one + whole.sin() / whole * K + (1 - whole.cos()) / whole**2 * K @ K
+        ),
+    }
+
+
+def _not_a_rotation(found: Tensor) -> str:
+    if found.isnan().any():
+        return "it gives nan"
+    off = float((found.mT @ found - torch.eye(3)).abs().max())
+    if off > 1e-3:
+        return f"these are no rotations: R^T R differs from I by up to {off:.2g}, so lengths change"
+    return "these are rotations, but not by r: check that the axis stays, R r = r, and that the angle is |r|"
+
+
+@exercise(
+    lesson="01",
+    hints=(
+        "Where would the child be if it did nothing of its own? Then take that back.",
+        "With F = G_p (B_p^-1 B) the equation is G_wanted = F T. Solve it for T; F stands on the left.",
+        "`carried = G_parent @ torch.linalg.inv(B_parent) @ B`, and T is the inverse of `carried` times ...",
+    ),
+)
+def hold_still(function: Function) -> str | None:
+    """G_parent, B_parent, B, G_wanted, each (4, 4), to T (4, 4)."""
+    B_parent = _affine(torch.tensor([0.1, 0.2, 0.0]), torch.tensor([0.0, 10.0, -20.0]))
+    B = _affine(torch.tensor([0.0, -0.3, 0.2]), torch.tensor([30.0, 20.0, 60.0]))
+    G_parent = _affine(torch.tensor([0.5, 0.9, -0.4]), torch.tensor([5.0, 0.0, -12.0]))
+    wanted = _affine(torch.tensor([0.0, 1.0, 0.0]), torch.tensor([33.0, 21.0, 60.0]))
+    inv = torch.linalg.inv
+    back = inv(B_parent) @ B
+    carried = G_parent @ back
+    found, right = function(G_parent, B_parent, B, wanted), inv(carried) @ wanted
+    if say.equal(found, right, 1e-3):
+        return None
+    wrong = {
+        "the inverse is missing: T takes back what the parent does": carried @ wanted,
+        "the order of the product: in G = F T the F stands left of T, so its inverse does too": wanted @ inv(carried),
+        "B_parent^-1 B is missing: where the child sits in its parent's coordinates": inv(G_parent) @ wanted,
+        "B_parent was not inverted": inv(G_parent @ B_parent @ B) @ wanted,
+        "the product is turned round: B_parent^-1 B, first from the bone to the world, then to the parent": (
+            inv(G_parent @ B @ inv(B_parent)) @ wanted
+        ),
+        "an inverse of a product reverses the order, (M N)^-1 = N^-1 M^-1": inv(G_parent) @ inv(back) @ wanted,
+        "a transpose is the inverse of a rotation only, not of a matrix that also shifts": carried.T @ wanted,
+        "this is the identity: then the child goes along with its parent": torch.eye(4),
+        "right only for a child that is to stay as it was at rest: G_wanted is an argument of its own": inv(carried)
+        @ B,
+    }
+    if sentence := say.first(say.not_numbers(found), say.wrong_shape(found, right), say.one_of(found, wrong, 1e-3)):
+        return sentence
+    gap = float((carried @ found - wanted)[:3, 3].norm())
+    return f"with your T the child's joint ends {gap:.1f} mm from where it should be"
+
+
+@exercise(
+    lesson="01",
+    hints=(
+        "Look along the tube's axis: a point of the circle is (1, 0), and bone 1 takes it to (cos a, sin a).",
+        "The blended point is (1 - w) (1, 0) + w (cos a, sin a). The factor is its length.",
+        "`across = 1 - w + w * torch.cos(angle)`, `aside = w * torch.sin(angle)`, and by Pythagoras ...",
+    ),
+)
+def waist(function: Function) -> str | None:
+    """Angle (N,) in radians and share w (N,) to the factor of the radius (N,)."""
+    angle = torch.tensor([0.0, 0.7, 1.6, 2.9, math.pi, 4.0])
+    w = torch.tensor([0.5, 0.3, 0.8, 0.5, 0.25, 0.6])
+
+    def factor(angle: Tensor) -> Tensor:
+        return (1 - 2 * w * (1 - w) * (1 - angle.cos())).sqrt()
+
+    found, right = function(angle, w), factor(angle)
+    if say.equal(found, right):
+        return Right("its square, 1 - 2 w (1 - w) (1 - cos a), integrates to 1 - (1 - cos a) / 3")
+    across = 1 - w + w * angle.cos()
+    wrong = {
+        "this is the factor in the middle, w = 1/2; it should follow w": (angle / 2).cos().abs(),
+        "this is the factor in the middle, w = 1/2, and it may be negative": (angle / 2).cos(),
+        "the sine is missing: the blended point has moved aside as well": across,
+        "the sine is missing: the blended point has moved aside too (and taking the size does not help)": across.abs(),
+        "this is a bone that turns by w times the angle, and the radius stays; here two points are blended": w * 0 + 1,
+        "a factor of 2 is missing: the mixed term of the square counts twice": (
+            (1 - w * (1 - w) * (1 - angle.cos())).sqrt()
+        ),
+    }
+    return say.first(say.degrees_for_radians(found, factor, angle), say.one_of(found, wrong), say.compare(found, right))
+
+
+QUIZ = (
+    Question(
+        "All bones are at rest. The weights of one vertex are 0.6 and 0.6. Where is the vertex after skinning?",
+        ("Where it was", "At 1.2 times its coordinates", "It cannot be computed"),
+        1,
+        (
+            "Only if its weights summed to 1. Each bone leaves it where it is, and 0.6 v + 0.6 v = 1.2 v.",
+            "Right: 0.6 v + 0.6 v = 1.2 v, pushed away from the origin of the coordinates. Divide by the sum.",
+            "It can, without any warning. That is why weights from outside are checked once, before they are used.",
+        ),
+    ),
+    Question(
+        "Why does the skinning matrix hold the inverse of the bind matrix?",
+        (
+            "To undo the motion of the parent",
+            "Because vertices are given in world coordinates, and the bone's present matrix expects the bone's own",
+            "To make the blend a rotation",
+        ),
+        1,
+        (
+            "The parent's motion is not undone, it is passed on. The bind matrix knows nothing of any motion.",
+            "Right: it takes the rest vertex into the bone's coordinates. Then G takes it to where the bone is now.",
+            "A blend of rotations is none, with or without it; that is the candy wrapper.",
+        ),
+    ),
+    Question(
+        "A bone has T = [R diag(s) | t] with s = (2, 1, 1). Along which direction does the face stretch?",
+        (
+            "Along the world's x axis",
+            "Along the axis that R turns about",
+            "Along the bone's x axis, turned by R",
+        ),
+        2,
+        (
+            "That would be diag(s) R, scaling after the turn, and would shear.",
+            "Only if that happens to be x. The axis of the turn has nothing to do with the scale.",
+            "Right: read the product from the right, scale first. In the world the stretch points along R e_x.",
+        ),
+    ),
+    Question(
+        "A bone without a parent turns about its own joint. Which point of the world does not move with it?",
+        ("The origin of the world", "The joint", "None"),
+        1,
+        (
+            "The origin moves, unless the joint lies there: S = [A | p - A p] takes 0 to p - A p.",
+            "Right: S p = A p + p - A p = p. In fact the whole line through the joint along the axis stays.",
+            "A turn leaves its axis where it is, and the axis runs through the joint.",
+        ),
+    ),
+    Question(
+        "In a rig a bone's index is lower than its parent's. What is to be done?",
+        (
+            "Nothing: the sum over bones has no order",
+            "Compute the parents' matrices first, whatever the order of the list",
+            "Use the parent's bind matrix until its G is there",
+        ),
+        1,
+        (
+            "The blend has no order, but S_j = S_p (...) needs the parent's matrix before the child's.",
+            "Right: level by level from the roots, as `rig.levels` lists them.",
+            "That would leave out the parent's motion.",
+        ),
+    ),
+    Question(
+        "A tube is twisted by 60 degrees between two bones. How much of its radius is left in the middle of the blend?",
+        ("All of it", "About 87 %", "Half of it", "A third of it"),
+        1,
+        (
+            "A mean of two different rotations always shortens what lies across the axis.",
+            "Right: cos(60° / 2) = 0.866.",
+            "cos(60°) is a half; the formula takes half of the angle.",
+            "A third is what is left of the volume of the blended part at 180°.",
+        ),
+    ),
+)
