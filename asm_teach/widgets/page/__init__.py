@@ -1,7 +1,7 @@
 """The playground: an adaptive model as one HTML file that needs no kernel and no network.
 
 What runs in the page lies beside this file: `face.js` evaluates eqs. (1) to (3) on the graphics card, `bones.js` keeps
-the parameters, `page.js` joins them to the controls. Here they are put together with a model's numbers.
+the parameters, `view.js` the camera, and `page.js` joins them to the controls. Here they meet a model's numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from asm_teach.widgets.page.pose import PARAMETERS
 from asm_teach.widgets.page.sliders import mirror_images, sliders_for
 
 BLOCK = 1024  # four-vectors: the 16 kB that a uniform buffer has on every device
-SCRIPTS = ("bones.js", "face.js", "page.js")
+SCRIPTS = ("bones.js", "face.js", "view.js", "page.js")
 
 
 def check_model(model: SkinnedModel) -> None:
