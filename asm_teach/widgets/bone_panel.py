@@ -20,7 +20,7 @@ from asm_teach.widgets.viewer import Viewer
 
 _STROKE = 1.0  # seconds: moves of one slider that follow each other faster are undone together
 _WIDTH = {"width": "296px"}
-_POSE = "This rig's bones that are not at rest: millimetres, rotation vectors in radians, factors."
+_POSE = "JSON of the bones that are not at rest, to copy and paste: mm, rotation vectors in radians, factors."
 
 
 class BonePanel(ipywidgets.HBox):
@@ -64,7 +64,7 @@ class BonePanel(ipywidgets.HBox):
         self.reset_bone = _button("Reset bone", "put this bone back to rest", lambda: self.reset(self.bone))
         self.reset_all = _button("Reset all", "put all bones back to rest", self.reset)
         self.pose = ipywidgets.Textarea(
-            description="pose as JSON",
+            description="pose",
             tooltip=_POSE,
             continuous_update=False,
             layout={"width": "296px", "height": "74px"},
@@ -82,6 +82,7 @@ class BonePanel(ipywidgets.HBox):
         self.chooser.observe(lambda _: self._chosen(), "value")
         self.mirror.observe(self._mirrored, "value")
         self.dots.observe(lambda _: self._show(), "value")
+        self.pose.observe(lambda _: self._later.forget(), "value")  # what a person pastes is not written over
         if len(viewer.vertices) == len(model.vertices) and viewer.single:
             viewer.on_pick(self._picked)
         self._chosen()

@@ -100,16 +100,17 @@ class Labels:
         texture = three.DataTexture(
             picture, format="RGBAFormat", magFilter="LinearFilter", minFilter="LinearFilter", generateMipmaps=False
         )
-        uniforms = {"shift": 1 / columns - 1, "columns": float(columns), "map": texture}
-        uniforms |= {"pixelAcross": 2 / size[0], "pixelUp": 2 / size[1]}
+        uniforms = {"shift": 1 / columns - 1, "columns": float(columns), "map": None}
         material = three.ShaderMaterial(
-            vertexShader=LABELS_VERTEX,
+            vertexShader=LABELS_VERTEX.replace("PIXELS", f"{size[0]:.1f}, {size[1]:.1f}"),
             fragmentShader=LABELS_FRAGMENT,
             uniforms={name: {"value": value} for name, value in uniforms.items()},
             depthTest=False,
             transparent=True,
             side="DoubleSide",
         )
+        # the texture goes in afterwards, as `Surface.wrap` does it
+        material.uniforms = {name: {"value": value} for name, value in (uniforms | {"map": texture}).items()}
         geometry = three.BufferGeometry(
             attributes={
                 "position": self._position,

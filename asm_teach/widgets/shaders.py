@@ -142,11 +142,10 @@ void main() {
 }
 """
 
+# PIXELS stands for the size of the view, such as "640.0, 480.0".
 LABELS_VERTEX = (
     """
 attribute vec2 corner;  // pixels from the bone: x to the right, y up
-uniform float pixelAcross;  // what a pixel is in [-1, 1]
-uniform float pixelUp;
 varying vec2 vUv;
 """
     + _SHIFT
@@ -154,7 +153,7 @@ varying vec2 vUv;
 void main() {
   vUv = uv;
   gl_Position = place(modelViewMatrix * vec4(position, 1.0));
-  gl_Position.xy += corner * vec2(pixelAcross, pixelUp) * gl_Position.w;
+  gl_Position.xy += 2.0 * corner / vec2(PIXELS) * gl_Position.w;
 }
 """
 )

@@ -203,12 +203,14 @@ def test_the_bone_panel_by_keyboard_click_and_drag(page: LabPage) -> None:
     np.testing.assert_allclose(page.drawn_positions(len(kernel[1])), kernel[1], atol=1e-4)
     page.page.locator(f"{PANEL} .asm-bar button", has_text="Names").click()
     wait_for(page, status, "bone names find room")
+    page.page.wait_for_timeout(400)
     keep(page, PANEL, "bone_panel.png")
 
     # undo, and a pose that is pasted, by keyboard
     page.page.locator(".asm-controls button", has_text="Undo").focus()
     page.page.keyboard.press("Enter")
     wait_for(page, status, "the last change is taken back")
+    page.page.wait_for_timeout(600)  # the pose of now is written into the box once the bones rest
     pose = {"format": "asm_teach pose 1", "bones": {"chin": {"rotation": [0.2, 0, 0]}}}
     box = page.page.locator(".asm-controls textarea")
     for text, words in (("{", "this is no JSON"), (json.dumps(pose), "the pose is applied")):
