@@ -44,9 +44,9 @@ def check_model(model: SkinnedModel) -> None:
 
 
 def write_page(model: SkinnedModel | None = None, title: str = "The adaptive model: a playground") -> str:
-    """The page as a text: HTML with all that it needs in it, about 700 kB for the embedded head.
+    """The page as a text: HTML with all that it needs in it, about 500 kB for the embedded head.
 
-    model: an adaptive model, by default the embedded head at rest. Takes some ten seconds, in which the motions of
+    model: an adaptive model, by default the embedded head at rest. Takes five to ten seconds, in which the motions of
     other people and of expressions are solved for. Raises ValueError for a model that the page cannot show.
     """
     if model is None:
