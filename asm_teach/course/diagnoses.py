@@ -4,7 +4,8 @@ A checker puts those that make sense for its exercise in a row and takes the fir
 
     return first(wrong_shape(given, right), wrong_sign(given, right), differs(given, right))
 
-Arguments called `given` and `right` are the answer and what it should be: tensors, arrays, numbers or lists of them. Two
+Arguments called `given` and `right` are the answer and what it should be: tensors, arrays, numbers or lists of them.
+Two
 values count as equal when they differ by less than `RELATIVE` of the largest of them.
 """
 

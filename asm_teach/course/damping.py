@@ -1,0 +1,139 @@
+"""The small problem of lesson 5, section 5: 12 bones with one Gaussian each, 400 vertices, Levenberg-Marquardt.
+
+The lesson derives the Jacobian by hand; here forward differentiation gives the same.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.func import jacfwd
+
+from asm_teach.budget import budget_rig
+from asm_teach.data import load_head
+from asm_teach.model import AdaptiveSkinningModel
+
+State = tuple[Tensor, Tensor, Tensor, Tensor]  # t (J, 3), R (J, 3, 3), log s (J, 3), c_u c_v a b c (J, 5)
+
+
+def _crossed(r: Tensor) -> Tensor:
+    x, y, z = r.unbind(-1)
+    o = torch.zeros_like(x)
+    return torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
+
+
+@dataclass(frozen=True, eq=False)
+class SmallFit:
+    """Energy, linear system and steps of the problem; everything in float64."""
+
+    uv: Tensor  # (n, 2)
+    rest: Tensor  # (n, 3) mm
+    aim: Tensor  # (n, 3) mm
+    pivots: Tensor  # (J, 3) mm
+    parents: tuple[int, ...]
+    beginning: State
+
+    @classmethod
+    @functools.cache
+    def of_lesson_5(cls) -> SmallFit:
+        """The rig, the rows and the person of the lesson."""
+        head = load_head()
+        goal, skin = head.sample(0).vertices, head.mesh.part_vertices("face")
+        few = AdaptiveSkinningModel(head.mesh, budget_rig(head.mesh, head.rig, 12), components=1)
+        few = few.double().requires_grad_(False)
+        rows = skin[torch.randperm(len(skin), generator=torch.Generator().manual_seed(0))[:400]]
+        turns = torch.linalg.matrix_exp(_crossed(few.rotation))
+        gaussians = torch.cat([few.bone_uv + few.mixture_mean[:, 0], few.mixture_factor[:, 0]], 1)
+        return cls(
+            few.uv[rows],
+            few.vertices[rows],
+            goal[rows].double(),
+            few.bind_points(),
+            tuple(few.rig.parents.tolist()),
+            (few.translation.clone(), turns, few.log_scale.clone(), gaussians),
+        )
+
+    def moved(self, state: State, step: Tensor) -> State:
+        """The state after a step (14 J,): nine for each motion, then five for each Gaussian."""
+        t, R, log_s, g = state
+        motion, gaussian = step[: 9 * len(t)].view(-1, 9), step[9 * len(t) :].view(-1, 5)
+        return (
+            t + motion[:, :3],
+            torch.linalg.matrix_exp(_crossed(motion[:, 3:6])) @ R,
+            log_s + motion[:, 6:],
+            g + gaussian,
+        )
+
+    def transforms(self, t: Tensor, R: Tensor, log_s: Tensor) -> Tensor:
+        """S_j (J, 3, 4), down the tree."""
+        linear, shift = [], []
+        for j, parent in enumerate(self.parents):  # every parent comes before its children
+            A = R[j] * log_s[j].exp()
+            b = self.pivots[j] + t[j] - A @ self.pivots[j]
+            linear.append(linear[parent] @ A if parent >= 0 else A)
+            shift.append(linear[parent] @ b + shift[parent] if parent >= 0 else b)
+        return torch.cat([torch.stack(linear), torch.stack(shift)[..., None]], -1)
+
+    def weights(self, g: Tensor) -> Tensor:
+        """Equation (2) with one Gaussian a bone, (n, J)."""
+        cu, cv, a, b, c = g.T
+        xi = (self.uv[:, :1] - cu) / a.exp()
+        eta = (self.uv[:, 1:] - cv - b * xi) / c.exp()
+        return (-a - c - (xi**2 + eta**2) / 2).softmax(1)
+
+    def face(self, state: State) -> Tensor:
+        """The vertices of equation (1), (n, 3) mm."""
+        t, R, log_s, g = state
+        return torch.einsum("ij,ija->ia", self.weights(g), self._alone(self.transforms(t, R, log_s)))
+
+    def _alone(self, S: Tensor) -> Tensor:
+        return torch.einsum("jab,ib->ija", S[..., :3], self.rest) + S[..., 3]  # where each bone alone takes a vertex
+
+    def left(self, state: State) -> float:
+        """The energy, mm^2."""
+        return float((self.face(state) - self.aim).square().sum())
+
+    def mean_error(self, state: State) -> float:
+        """The mean distance, mm."""
+        return float((self.face(state) - self.aim).norm(dim=1).mean())
+
+    def system(self, state: State) -> tuple[Tensor, Tensor]:
+        """D^T D and D^T r at a state."""
+        t, R, log_s, g = state
+        w, rest = self.weights(g), torch.cat([self.rest, torch.ones_like(self.rest[:, :1])], 1)
+
+        def turned(motion: Tensor) -> Tensor:  # to first order at 0, as `moved`
+            step = motion.view(-1, 9)
+            return self.transforms(t + step[:, :3], R + _crossed(step[:, 3:6]) @ R, log_s + step[:, 6:])
+
+        dS = jacfwd(turned)(torch.zeros(9 * len(t), dtype=torch.float64))  # (J, 3, 4, 9 J)
+        columns = (w[:, :, None] * rest[:, None]).flatten(1)  # (n, 4 J)
+        by_motion = (columns @ dS.permute(0, 2, 1, 3).flatten(2).flatten(0, 1)).view(len(w), 3, -1)
+        alone = self._alone(self.transforms(t, R, log_s))
+        by_gaussian = torch.einsum("ijq,ija->iaq", jacfwd(self.weights)(g).flatten(2), alone)
+        D = torch.cat([by_motion, by_gaussian], 2).flatten(0, 1)  # (3n, 14 J)
+        return D.T @ D, D.T @ (self.face(state) - self.aim).flatten()
+
+    def step(self, H: Tensor, slope: Tensor, damping: float) -> tuple[Tensor, float]:
+        """The damped step, and the fall of the energy that the linear picture promises for it."""
+        H = H + torch.diag(1e-9 * H.diagonal().mean().expand(len(H)))
+        step = -torch.linalg.solve(H + torch.diag(damping * H.diagonal()), slope)
+        return step, -float(2 * slope @ step + step @ H @ step)
+
+
+@functools.cache
+def halve_or_quadruple(fit: SmallFit, steps: int) -> float:
+    """The mean error in mm that the lesson's rule reaches: half the damping after a success, else four times it."""
+    state, damping = fit.beginning, 1e-3
+    for _ in range(steps):
+        H, slope = fit.system(state)
+        for _ in range(8):
+            trial = fit.moved(state, fit.step(H, slope, damping)[0])
+            if fit.left(trial) < fit.left(state):
+                state, damping = trial, damping / 2
+                break
+            damping *= 4
+    return fit.mean_error(state)

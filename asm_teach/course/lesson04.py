@@ -1,0 +1,264 @@
+"""Lesson 4, the adaptive model: exercises and quiz."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from asm_teach.course.checking import Right, exercise
+from asm_teach.course.diagnoses import changed_inputs, equal, first, ignores, not_finite, numbers, one_of, wrong_shape
+from asm_teach.course.quizzes import Question
+from asm_teach.data import load_head
+from asm_teach.mesh import Mesh
+from asm_teach.model import AdaptiveSkinningModel
+
+J = 84
+
+
+@exercise(
+    lesson="04",
+    hints=(
+        "What does one more Gaussian a bone cost? Count the numbers of one bone first: motion, place, mixture.",
+        "One face is J (11 + 6K) numbers. Solve 84 (11 + 6K) <= 5000 for K and round down.",
+        "11 + 6K <= 5000 / 84 = 59.5, so 6K <= 48.5, and K is the largest whole number for which that holds.",
+    ),
+)
+def largest_K(answer: int) -> str | None:
+    """The largest K for 5,000 numbers and 84 bones."""
+    K = numbers(answer)
+    if K is None or K.numel() != 1:
+        return f"one number is asked for, found {answer!r}"
+    K = float(K)
+    if int(K) != K or K < 1:
+        return f"K counts Gaussians: a whole number from 1 on, found {K:g}; round down"
+    cost = J * (11 + 6 * K)
+    if cost > 5000:
+        return f"K = {K:g} costs {cost:,.0f} numbers, {cost - 5000:,.0f} too many"
+    if 5000 - cost >= 6 * J:
+        return f"K = {K:g} costs {cost:,.0f}; one more Gaussian a bone costs {6 * J}, and {5000 - cost:,.0f} are left"
+    return None
+
+
+@exercise(
+    lesson="04",
+    hints=(
+        "Where does a vertex x go before, and where after the pivot has moved? Only what does not contain x differs.",
+        r"$S x = \psi + t + A\,(x - \psi)$. Replace $\psi$ by $\psi + d$ and $t$ by $t + e$; which $e$ leaves $S x$ "
+        r"alone?",
+        r"The change is $d - A d + e$, and it has to be 0: so `return A @ d - ...`.",
+    ),
+)
+def extra_translation(function: Callable[[Tensor, Tensor], Tensor]) -> str | None:
+    """What undoes a shift d of the pivot: -(I - A) d."""
+    generator = torch.Generator().manual_seed(0)
+    A, d = torch.eye(3) + 0.3 * torch.randn(3, 3, generator=generator), torch.randn(3, generator=generator)
+    before = A.clone(), d.clone()
+    answer, change = function(A, d), d - A @ d  # how the vertex has changed
+    if equal(answer, -change):
+        return changed_inputs(before, (A, d), ("A", "d"))
+    at_rest = function(torch.eye(3), d)
+    wrong = {
+        "this doubles the change instead of undoing it: the sign": change,
+        "with A = I a pivot does not matter, but your answer is not 0 there: the I of I - A is missing": A @ d,
+        "this is right only where A d is 0; with A = I a pivot does not matter: the A of I - A is missing": -d,
+        "A is transposed: matrices act on column vectors, A @ d": A.T @ d - d,
+    }
+    wrong |= {f"{sentence}, and the sign": -numbers(value) for sentence, value in list(wrong.items())[1:]}
+    return first(
+        wrong_shape(answer, change),
+        not_finite(answer),
+        one_of(answer, wrong),
+        None if equal(at_rest, torch.zeros(3)) else f"for A = I you give {numbers(at_rest).tolist()}; it should be 0",
+        ignores(function, (A, d), (A, 2 * d), "d"),
+        "it is 0 for A = I, as it should be, but wrong for other A: by how much does A move the vertex less than d?",
+    )
+
+
+@exercise(
+    lesson="04",
+    hints=(
+        "a and c are the logarithms of the widths in u and v. What becomes of them when the ratio of the widths "
+        "doubles?",
+        r"$\det L = e^{a+c}$ and the ratio is $e^{a-c}$. You want $a - c$ larger by $\log 2$, with $a + c$ as before.",
+        "Half of log 2 goes to a: `a + math.log(2) / 2, b, ...`. (Then tilt it: for a turn R by 30 degrees compute "
+        "R Sigma R^T and its `torch.linalg.cholesky`.)",
+    ),
+)
+def flat_reach(function: Callable[[float, float, float], tuple[float, float, float]]) -> str | None:
+    """A round Gaussian made twice as wide as tall, its volume kept."""
+    for a0 in (-2.5, -3.1, 0.4):  # the logarithm of a round Gaussian's width
+        answer = numbers(function(a0, 0.0, a0))
+        if answer is None or answer.shape != (3,) or not answer.isfinite().all():
+            return "three finite numbers are asked for: the new a, b and c"
+        a, b, c = answer.tolist()
+        if (a, b, c) == (a0, 0.0, a0):
+            return "it is still as it was"
+        ratio, volume = math.exp(min(a - c, 50)), math.exp(min(a + c - 2 * a0, 50))
+        if abs(b) > 1e-9:
+            return f"b = {b:.3f} tilts the ellipse: keep it 0"
+        if abs(ratio - 0.5) < 1e-6:
+            return "it is twice as tall as it is wide: a belongs to u, c to v"
+        if abs(ratio - math.exp(2)) < 1e-6 or abs(a - 2 * a0) < 1e-9:
+            return "a and c are logarithms: twice as wide is log 2 more, not 2 more and not twice a"
+        if abs(ratio - 4) < 1e-6:
+            return "it is four times as wide as tall: log 2 in a and -log 2 in c is twice too much"
+        if abs(ratio - 2) > 1e-6:
+            return f"it is {ratio:.2f} times as wide as tall; 2 is wanted"
+        if abs(volume - 1) > 1e-6:
+            return f"the shape is right, but det L is {volume:.2f} times what it was"
+    return None
+
+
+@functools.cache
+def _case() -> tuple[AdaptiveSkinningModel, Mesh]:
+    head = load_head()
+    start = AdaptiveSkinningModel(head.mesh, head.rig, components=2).double().requires_grad_(False)
+    return start, head.sample(1, expression=False)
+
+
+def left_over(factor: float) -> tuple[float, float]:
+    """What the best matrices leave of a person when all widths of the start are multiplied by `factor`.
+
+    Returns:
+        The RMS distance over all vertices in mm, and the largest entry of S_j - I among those matrices.
+
+    Raises:
+        ValueError: if the factor is not a number above 0.
+    """
+    if not (isinstance(factor, (int, float)) and 0 < factor < math.inf):
+        raise ValueError(f"factor: a number above 0 is expected, found {factor!r}")
+    start, person = _case()
+    model = copy.deepcopy(start)
+    model.mixture_factor[..., [0, 2]] += math.log(factor)
+    v = torch.cat([start.vertices, torch.ones_like(start.vertices[:, :1])], 1)
+    columns = (model.weights()[:, :, None] * v[:, None]).flatten(1)  # (V, 4J): w_ij (v_i, 1)
+    matrices = torch.linalg.lstsq(columns, person.vertices.double(), driver="gelsd").solution  # (4J, 3)
+    linear = matrices.view(J, 4, 3)[:, :3].mT - torch.eye(3)  # of S_j - I
+    miss = columns @ matrices - person.vertices
+    return float(miss.square().sum(1).mean().sqrt()), float(linear.abs().max())
+
+
+@exercise(
+    lesson="04",
+    hints=(
+        "Call `left_over` for a few factors that are far apart, and look between the best ones.",
+        "0.5, 1, 2, 4 first: double while it gets better, then go on in steps of a tenth round the smallest.",
+        "`min((left_over(f)[0], f) for f in (2.0, 2.4, 2.9, 3.5, 4.2))`, then finer round the winner. And the "
+        "surprise: "
+        "Gaussians that all but coincide give columns that all but coincide, and their differences can do fine work "
+        "only "
+        "with enormous opposite coefficients. Could bones of nine numbers move like that, and what would be left of "
+        "the face when one of them moves on?",
+    ),
+)
+def best_width(factor: float) -> str | None:
+    """The factor of all widths that leaves least, to within a tenth."""
+    if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 0 < factor < 50:
+        return f"one number above 0 (and below 50) is asked for, found {factor!r}"
+    (here, entry), (narrower, _), (wider, _) = (left_over(s * factor) for s in (1.0, 0.9, 1.1))
+    if min(narrower, wider) < here:
+        return f"{here:.3f} mm at {factor}; a {'narrower' if narrower < wider else 'wider'} start leaves less"
+    if here > 0.52:  # one of the small dips beyond
+        return f"{here:.3f} mm at {factor}: less on both sides, but a narrower start leaves less still; search wider"
+    return Right(f"{here:.3f} mm, and more on both sides. But the largest entry of S_j - I is {entry:,.0f}!")
+
+
+QUIZ = (
+    Question(
+        "The mesh gets four times as many vertices. How many numbers does one adaptive face have then?",
+        ("As many as before", "Four times as many", "Twice as many"),
+        0,
+        (
+            "J(11 + 6K). Gaussians and places are described on the chart, not at the vertices; only the template and "
+            "its chart grow.",
+            "That is what a painted weight matrix does, with its V J entries. Here nothing is stored at a vertex.",
+            "No number belongs to a vertex or an edge, so no power of V appears: it stays J(11 + 6K).",
+        ),
+    ),
+    Question(
+        "Somebody computes equation (2) in float64 instead of log space. Is that enough?",
+        (
+            "Yes: float64 reaches down to 1e-308",
+            "No: it only puts the trouble off, from 14 widths away to 39",
+            "No: float64 rounds more coarsely near 0",
+        ),
+        1,
+        (
+            "exp(-x) is 0 in float64 from about x = 745 on, and far from narrow Gaussians x is larger than that: 0/0 "
+            "again.",
+            "exp(-x) is 0 in float64 from about x = 745, which is 39 widths away; in float32 from 103, 14 widths. A "
+            "softmax of log g has no such limit, because it subtracts the largest exponent first.",
+            "Floats are finest near 0. The trouble is that exp gives exactly 0 for all bones at once.",
+        ),
+    ),
+    Question(
+        "All bones are at rest. You double the width of every Gaussian. What happens to the face?",
+        ("It gets smoother", "Nothing", "It swells a little"),
+        1,
+        (
+            "The weights get smoother. But what they blend are identities, and there is nothing to smooth.",
+            "Every S_j is the identity, and a mean of identities with shares that sum to 1 is the identity. For the "
+            "same "
+            "reason the derivatives by all weights are 0 at rest.",
+            "The shares still sum to 1 at every vertex, so nothing gets larger.",
+        ),
+    ),
+    Question(
+        "A bone turns about the x axis. Its pivot slides 5 mm along x. How does the face change through the pivot?",
+        ("By 5 mm along x", "By 5 mm times the sine of the angle", "Not at all"),
+        2,
+        (
+            "It would if the bone's translation changed by that. A pivot acts by (I - A) d only.",
+            "A shift across the axis acts with about that. This one is along the axis.",
+            "(I - A) d = 0, because a turn leaves its own axis where it is, A d = d. Only the part of a shift that is "
+            "across the axis counts.",
+        ),
+    ),
+    Question(
+        "A fit gives 0.3 mm for a static model. The best matrices of the least-squares problem with the same weights "
+        "leave 0.25 mm. What would you change first, the optimiser or the model?",
+        ("The optimiser: it has not converged", "The model", "Neither: 0.25 mm is the noise"),
+        1,
+        (
+            "At most 0.05 mm can be won with another optimiser, and some of that needs shears that nine numbers do "
+            "not give.",
+            "At most 0.05 mm can be won with another optimiser. Only other weights, or more bones, go below 0.25 mm.",
+            "There is no noise in a registered scan of a mesh. What the best matrices leave is what the weights "
+            "cannot do.",
+        ),
+    ),
+    Question(
+        "Two programs fit the same scan equally well, but their ζ of the chin differ by 1 cm. Is one of them wrong?",
+        ("Not in that pose", "Yes: the binding is unique", "Both are: ζ must lie on the chin's landmark"),
+        0,
+        (
+            "μ and the translation can make up for ζ exactly. They will differ when the face is moved on; a second "
+            "pose "
+            "of the same person, or a prior, would decide.",
+            "In one pose it is free: μ takes the weights back to where they were, and the translation takes the pivot "
+            "back.",
+            "A landmark is where the start puts it. The fit may move it, and one pose does not say where to.",
+        ),
+    ),
+    Question(
+        "Why can the model not follow a wrinkle 5 mm wide even when its weights adapt?",
+        (
+            "Gaussians cannot be as narrow as that",
+            "Bones lie 12 mm apart, and one that serves one wrinkle is missing elsewhere",
+            "The mesh is too coarse",
+        ),
+        1,
+        (
+            "Single ones can: their widths are free. But each wrinkle needs some of its own.",
+            "Across a wrinkle the displacement changes within 5 mm, so the weights have to pass from one bone to "
+            "another within "
+            "5 mm, there and at every other wrinkle. Single bones can narrow to that, but there are too few of them.",
+            "The mesh shows such waves well: the lesson put them on it. The bones could not follow.",
+        ),
+    ),
+)

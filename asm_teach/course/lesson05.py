@@ -1,0 +1,298 @@
+"""Lesson 5, capacity: exercises and quiz."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from asm_teach.course.checking import Right, exercise
+from asm_teach.course.damping import SmallFit, halve_or_quadruple
+from asm_teach.course.diagnoses import compare, equal, first, not_finite, one_of, wrong_shape
+from asm_teach.course.quizzes import Question
+from asm_teach.data import load_head
+from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.scanfit import move_roots, narrow
+
+
+@exercise(
+    lesson="05",
+    hints=(
+        "One distance for each vertex first; then the mean; then the length it is divided by.",
+        "`(vertices - goal).norm(dim=1)` is one distance a vertex. Average, divide, times 100.",
+        "`return 100 * (vertices - goal).norm(dim=1).mean() / ...`, with the distance of the two points below.",
+    ),
+)
+def nme(function: Callable[..., Tensor]) -> str | None:
+    """The normalised mean error in per cent."""
+    generator = torch.Generator().manual_seed(0)
+    q, one, other = torch.randn(50, 3, generator=generator), torch.zeros(3), torch.tensor([90.0, 0.0, 0.0])
+    p = q + torch.randn(50, 3, generator=generator)
+    tilted = torch.tensor([30.0, -60.0, 60.0])  # 90 mm too
+    answer, distance = function(p, q, one, other), (p - q).norm(dim=1)
+    right = 100 * distance.mean() / 90
+    sentence = first(
+        wrong_shape(answer, right),
+        one_of(
+            answer,
+            {
+                "that is a share; in per cent it is 100 times as much": right / 100,
+                "that is in mm: divide by the distance of the two points": distance.mean(),
+                "that is the root of the mean square; the mean of the distances is asked for": (
+                    100 * distance.square().mean().sqrt() / 90
+                ),
+                "that is the mean over coordinates: take the length of each vertex's difference first": (
+                    100 * (p - q).abs().mean() / 90
+                ),
+                "that is the length of the mean difference: take lengths before the mean": 100
+                * (p - q).mean(0).norm()
+                / 90,
+                "that is the sum over the vertices: take the mean": 50 * right,
+            },
+        ),
+        compare(answer, right),
+    )
+    if sentence is None and not equal(function(p, q, one, tilted), right):
+        return "it is right while the two points lie along x; their distance is the length of their difference"
+    return sentence
+
+
+@exercise(
+    lesson="05",
+    hints=(
+        "Write s for e^a. The first term does not contain c, and a occurs twice: in front, and in s.",
+        r"$\partial e/\partial c = (u - c)/s^2$. For $a$: $s^2 = e^{2a}$, so the fraction's derivative is "
+        r"$+(u-c)^2/s^2$; do not forget $-a$.",
+        "`s2 = (2 * a).exp()`, then `return (u - c) / s2, ... - 1`.",
+    ),
+)
+def exponent_slopes(function: Callable[..., tuple[Tensor, Tensor]]) -> str | None:
+    """The derivatives of a Gaussian's exponent by its centre and by the logarithm of its width."""
+    for values in ((0.7, 0.2, -0.4), (0.1, 0.5, 0.3)):
+        u, c, a = (torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in values)
+        pair = function(u.detach(), c.detach(), a.detach())
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            return "two numbers are asked for: the derivative by c and the one by a"
+        if pair[0] is None or pair[1] is None:
+            return f"the derivative by {'c' if pair[0] is None else 'a'} is still missing"
+        (-a - (u - c) ** 2 / (2 * (2 * a).exp())).backward()
+        for name, found, right in (("c", float(pair[0]), float(c.grad)), ("a", float(pair[1]), float(a.grad))):
+            s = math.exp(float(a.detach()))
+            if abs(found - right) < 1e-6:
+                continue
+            if abs(found + right) < 1e-6:
+                return f"by {name}: the sign is wrong"
+            if name == "a" and abs(found - right - 1) < 1e-6:
+                return "by a: the -a in front (the height of the Gaussian) has a derivative too"
+            if name == "a" and abs(found + 1 - (right + 1) / 2) < 1e-6:
+                return "by a: a factor of 2 is missing; s^2 is e^(2a), and its derivative brings a 2 down"
+            if name == "c" and abs(found - right * s) < 1e-6:
+                return "by c: divided by s once; it is s squared"
+            return f"by {name}: found {found:.4f}, autograd says {right:.4f}"
+    return None
+
+
+@functools.cache
+def _solve_case() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Columns A (V, 4J), how much vertices count (V,), the goal (V, 3), and S_0 (4J, 3), as in section 3."""
+    head = load_head()
+    mesh, goal = head.mesh, head.sample(0).vertices
+    start = AdaptiveSkinningModel(mesh, head.rig, components=2)
+    narrow(start)
+    move_roots(start, goal)
+    start.requires_grad_(False)
+    counts = torch.full((len(mesh.vertices),), 0.25).index_fill(0, mesh.part_vertices("face"), 1.0).double()
+    middle = start.vertices.mean(0)
+    x = torch.cat([(start.vertices - middle) / 20, torch.ones(len(goal), 1)], 1).double()
+    A = (start.weights().double()[:, :, None] * x[:, None]).flatten(1)
+    identity = torch.cat([20 * torch.eye(3), middle[None]]).double().repeat(len(head.rig), 1)  # x S_0 = v
+    return A, counts, goal.double(), identity
+
+
+@exercise(
+    lesson="05",
+    hints=(
+        "Set the derivative of the sum of both terms by S to zero. It is still linear in S.",
+        r"Set the derivative of $\lVert\cdot\rVert^2 + \rho\,\lVert S - S_0\rVert^2$ to zero: "
+        r"$(N + \rho\, m\, I)\, S = \text{right} + \rho\, m\, S_0$ with $m$ the mean diagonal.",
+        "`m = rho * N.diagonal().mean()`, then `torch.linalg.solve(N + m * torch.eye(len(N)), ...)`.",
+    ),
+)
+def tame(function: Callable[[Tensor, Tensor, float, Tensor], Tensor]) -> str | None:
+    """The least-squares problem that prefers matrices near the identity."""
+    A, counts, goal, identity = _solve_case()
+    N, right = A.T @ (counts[:, None] * A), A.T @ (counts[:, None] * goal)
+    mean, size = N.diagonal().mean(), right.norm()
+    N0 = N.clone()
+    S = function(N, right, 1e-3, identity)
+    if sentence := first(wrong_shape(S, identity), not_finite(S)):
+        return sentence
+    if not torch.equal(N, N0):
+        return "your function changes N in place: N + ... makes a new one, N += ... and diagonal().add_ do not"
+    S = S.double()
+    slope = N @ S - right + 1e-3 * mean * (S - identity)  # half the derivative, to be zero
+    if slope.norm() > 1e-6 * size:
+        if (N @ S - right + 1e-3 * mean * S).norm() < 1e-6 * size:
+            return "this prefers S near 0, which pulls the face to a point: rho S_0 is missing on the right side"
+        if (N @ S - right + 1e-3 * (S - identity)).norm() < 1e-6 * size:
+            return "rho should be a multiple of the mean diagonal of N"
+        if (N @ S - right).norm() < 1e-6 * size:
+            return "this is the solution without the new term: rho is not used"
+        if (N @ S - right - 1e-3 * mean * (S + identity)).norm() < 1e-6 * size:
+            return "the sign of rho on the left side: the new term adds to the diagonal"
+        return f"the derivative at your S is not zero (relative size {float(slope.norm() / size):.0e})"
+    skin = counts == 1
+    told = []
+    for rho in (1e-4, 1e-2):
+        S = function(N, right, rho, identity)
+        det = torch.linalg.det(S.view(-1, 4, 3)[:, :3].mT / 20)
+        left = (A @ S - goal)[skin].norm(dim=1).mean()
+        told.append(f"rho {rho:g} leaves {left:.3f} mm and {int((det < 0).sum())} negative determinants")
+    return Right("; ".join(told))
+
+
+@exercise(
+    lesson="05",
+    hints=(
+        "A gain near 1 says that the linear picture was good: dare more. A negative one says that the step was far "
+        "too long.",
+        "Here a failed step costs one of the fifteen. Try a third of the damping for gain > 0.75, the same for "
+        "gain > 0.25, four times as much below.",
+        "`if gain > 0.75: return damping / 3`, then the case between, then `return 4 * damping`.",
+    ),
+)
+def next_damping(rule: Callable[[float, float], float]) -> str | None:
+    """A rule for Levenberg-Marquardt's damping; the small problem of section 5 in 15 steps."""
+    if not rule(1e-3, -1.0) > 1e-3:
+        return "after a step that made things worse the damping has to grow"
+    fit = SmallFit.of_lesson_5()
+    target = 1.05 * halve_or_quadruple(fit, steps=15)
+    state, damping, accepted = fit.beginning, 1e-3, 0
+    system = None
+    for _ in range(15):
+        system = system or fit.system(state)
+        step, promised = fit.step(*system, damping)
+        trial = fit.moved(state, step)
+        gain = (fit.left(state) - fit.left(trial)) / promised
+        if gain > 0:
+            state, accepted, system = trial, accepted + 1, None
+        damping = float(rule(damping, gain if math.isfinite(gain) else -1.0))
+        if not 0 < damping < math.inf:
+            return f"the damping became {damping}; keep it above 0 and finite"
+    reached = fit.mean_error(state)
+    if reached >= target:
+        short = f"{reached:.3f} mm, {accepted} of 15 steps taken"
+        why = (
+            "too many steps failed: be bolder upwards"
+            if accepted < 10
+            else "no step failed but they are short: go lower"
+        )
+        return f"{short}; section 5 has {target / 1.05:.3f} mm after 15, and 5 % above that is the limit ({why})"
+    return Right(f"{reached:.3f} mm, {accepted} of 15 steps taken")
+
+
+QUIZ = (
+    Question(
+        "Why does the first solve beat so many steps of descent, although it does not change the weights at all?",
+        (
+            "It works in float64",
+            "For fixed weights the problem is linear, and the solve goes to its minimum at once",
+            "It has more unknowns than descent",
+        ),
+        1,
+        (
+            "That makes it safe, not good: descent in float64 creeps just the same.",
+            "It takes account of all bones that share a vertex. A descent step changes each number by its own slope, "
+            "as if the "
+            "others stood still, and has to come back for the same misunderstanding again and again.",
+            "It has fewer: 1,008 against 1,932. Twelve free numbers a bone help a little, but descent would creep "
+            "with them, too.",
+        ),
+    ),
+    Question(
+        "The solve has 1,008 unknowns here (4J rows for each of three coordinates). How does its cost grow with V and "
+        "J?",
+        ("V (4J)^2 and (4J)^3: linear in V", "V^3: all vertices are coupled", "V J: one pass over the weights"),
+        0,
+        (
+            "The product costs V (4J)^2, the solve (4J)^3. All three coordinates share one matrix, so it is factored "
+            "once. "
+            "With the weights' zeros used, as in `gaussnewton.py` patch by patch, the product costs far less.",
+            "Vertices are rows and not unknowns: they are summed up in the normal equations.",
+            "That is the cost of one forward pass. The product of all pairs of columns costs 4J times as much, 16 "
+            "with the "
+            "coordinates.",
+        ),
+    ),
+    Question(
+        "In ∂v/∂q = p_jk (S_j x - v) ∂e_jk/∂q, when is the derivative zero although p_jk is not?",
+        (
+            "When bone j alone would take the vertex where it already is",
+            "When the vertex lies at the centre of the Gaussian",
+            "Never",
+        ),
+        0,
+        (
+            "S_j x = v. At rest that holds for all bones, so no Gaussian has a slope: the engine waits three steps of "
+            "motion "
+            "before it lets them move. It is also zero where the exponent does not depend on q.",
+            "There the exponent's slope by the centre is zero, but not the one by the width or the share.",
+            "At rest it is zero for every bone and every number of a Gaussian.",
+        ),
+    ),
+    Question(
+        "Why does Levenberg-Marquardt scale its damping by the diagonal of DᵀD instead of adding λ I?",
+        ("It is cheaper to invert", "The unknowns have different units", "It keeps the matrix symmetric"),
+        1,
+        (
+            "Both are one addition to the diagonal and one solve.",
+            "Millimetres, radians, logarithms and places on a chart: λ I would damp a radian, which moves a vertex by "
+            "many "
+            "millimetres, as much as a millimetre. The diagonal measures each number by what it does to the face.",
+            "λ I is symmetric, too.",
+        ),
+    ),
+    Question(
+        "Somebody reports that adding dynamic binding to a model with adaptive weights improves its fit to single "
+        "registered scans by 20 %. What would you suspect?",
+        ("The scans", "The optimiser", "Nothing: two more numbers a bone must help"),
+        1,
+        (
+            "The same scans were used for both, so they cannot favour one by 20 %.",
+            "In one pose μ and the translation can do all that ζ does, so the best fits are equal. A descent may well "
+            "get there "
+            "sooner with ζ, which is a shortcut through the valley; with equal convergence the difference should go.",
+            "In one pose they add nothing that μ and the translation cannot do: the best fits are equal.",
+        ),
+    ),
+    Question(
+        "A linear model with 199 modes beats the adaptive one on people sampled from a linear model. What does that "
+        "prove?",
+        (
+            "That linear models have more capacity",
+            "That 199 numbers suffice for a face",
+            "That the test was its home ground",
+        ),
+        2,
+        (
+            "On these people. On others, who lie outside the span of its modes, it may lose.",
+            "For people of that distribution. It says nothing of people who are not.",
+            "The people lie in (or next to) the span of its modes. A fair test uses faces that none of the models was "
+            "built from.",
+        ),
+    ),
+    Question(
+        "You double the number of vertices of all meshes. Which of the three methods' numbers of unknowns change?",
+        ("All three", "The solve's only", "None"),
+        2,
+        (
+            "The unknowns are numbers of bones and of Gaussians. Vertices are what they are measured by.",
+            "Its matrix A gets twice the rows, but keeps its 4J columns.",
+            "They are 23 J, or 12 J and mixtures. Only the sums over vertices get longer, and the linear models' "
+            "files larger.",
+        ),
+    ),
+)
