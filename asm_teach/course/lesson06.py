@@ -1,0 +1,290 @@
+"""Lesson 6, other topologies and raw scans: exercises and quiz."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asm_teach.binding import Chart
+from asm_teach.course.checking import Right, exercise
+from asm_teach.course.diagnoses import equal, first, not_finite, numbers, one_of, wrong_shape
+from asm_teach.course.quizzes import Question
+from asm_teach.data import load_head
+from asm_teach.marks import HANDFUL
+from asm_teach.mesh import Mesh
+from asm_teach.topology import prepare_head
+
+RING = np.array([[0.2, 0.1], [0.9, 0.3], [0.8, 0.9], [0.1, 0.6]])  # of the fan, whose middle has number 4
+FAN = np.array([[4, 0, 1], [4, 1, 2], [4, 2, 3], [4, 3, 0]])
+
+
+@exercise(
+    lesson="06",
+    hints=(
+        "Tutte: every vertex that is not on the rim is a mean of its neighbours.",
+        "It has four neighbours, each with weight 1.",
+        "Add the four rows of `ring` and divide: `ring.mean(...)`, along which axis?",
+    ),
+)
+def tutte_middle(middle: Any) -> str | None:
+    """The place of the vertex in the middle of a fan of four."""
+    given = numbers(middle)
+    if given is None or given.shape != (2,) or not given.isfinite().all():
+        return "two finite numbers are asked for, u and v of the vertex"
+    a, b, c = np.vstack([RING, given])[FAN].transpose(1, 0, 2)
+    (x1, y1), (x2, y2) = (b - a).T, (c - a).T
+    area = (x1 * y2 - y1 * x2) / 2
+    if (area <= 0).any():
+        return f"triangle {int(area.argmin())} is flipped, its area is {area.min():.3f}"
+    wrong = {
+        "this is the middle of the box round the ring; nothing folds, but it is not the mean of the neighbours": (
+            (RING.min(0) + RING.max(0)) / 2
+        ),
+        "this is the middle of the chart; nothing folds, but it is not the mean of the neighbours": [0.5, 0.5],
+    }
+    if sentence := one_of(given, wrong, 1e-6):
+        return sentence
+    return None if equal(given, RING.mean(0), 1e-3) else "nothing folds, but it is not the mean of its neighbours"
+
+
+@functools.cache
+def _clicked() -> tuple[Mesh, dict[str, list[float]], Tensor]:
+    soma = load_head("soma")
+    me = soma.sample(8, expression=False)
+    clicks = soma.landmarks.points(me.vertices, me.faces)[list(HANDFUL.values())] / 10
+    marks = {name: [round(x, 2) for x in p] for name, p in zip(HANDFUL, clicks.tolist(), strict=True)}
+    truth = Chart.from_mesh(soma.mesh).bind(soma.rig.uv, me.vertices)
+    return Mesh(me.vertices / 10, me.faces, parts=me.parts), marks, truth
+
+
+def wrong_clicks() -> tuple[Mesh, dict[str, list[float]]]:
+    """A head in cm without UV, and landmarks clicked on it, two mistakes among them."""
+    mesh, marks, _ = _clicked()
+    swapped = {"right_eye_inner": marks["left_eye_inner"], "left_eye_inner": marks["right_eye_inner"]}
+    return mesh, {**marks, **swapped, "chin": [10 * x for x in marks["chin"]]}
+
+
+@exercise(
+    lesson="06",
+    hints=(
+        "Ask the package: `asm.prepare_head(somebody, wrong)` says in a sentence what it finds. Then look at the "
+        "numbers.",
+        "One point is in millimetres where the file is in centimetres. The inner corners of the eyes: which of them "
+        "has the "
+        "negative x?",
+        '`mended = {**wrong, "chin": [x / 10 for x in wrong["chin"]], "right_eye_inner": ...}`',
+    ),
+)
+def mended_marks(mended: Mapping[str, Any]) -> str | None:
+    """Seven clicked landmarks with two mistakes, mended."""
+    if not isinstance(mended, Mapping):
+        return f"a dictionary is asked for, name -> [x, y, z], found {type(mended).__name__}"
+    mesh, marks, truth = _clicked()
+    if unknown := sorted(set(mended) - set(marks)):
+        return f"there is no landmark {unknown[0]!r} among those you were given; keep the names"
+    try:
+        ready = prepare_head(mesh, dict(mended))
+    except (ValueError, TypeError) as error:
+        return f"prepare_head says: {error}"
+    if len(mended) < len(marks):
+        count = f"{len(mended)} landmarks, but all {len(marks)} can be mended"
+        return f"it works with {count}: what is the unit of the chin?"
+    off = float((ready.model().bind_points().detach() - truth).norm(dim=1).mean())
+    for name, point in marks.items():
+        if not equal(mended[name], point, 1e-3):
+            return f"it works, but {name} is not where it belongs ({off:.1f} mm)"
+    return Right(f"the bones are {off:.1f} mm off")
+
+
+@exercise(
+    lesson="06",
+    hints=(
+        "Three things: whose partner, its mirror image in the plane, and the mean of both.",
+        r"The mirror image of $x$ is $x - 2\,(n \cdot x - o)\,n$. Mirror `points[partner]`.",
+        "`other = points[partner]`, `other = other - 2 * (other @ normal - offset)[:, None] * normal`, and then ...",
+    ),
+)
+def make_alike(function: Callable[..., Tensor]) -> str | None:
+    """Points made symmetric by their partners' mirror images."""
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(6, 3, generator=generator)
+    n = torch.nn.functional.normalize(torch.randn(3, generator=generator), dim=0)
+    swap, o, before = torch.tensor([1, 0, 3, 2, 4, 5]), 0.7, points.clone()
+    answer = function(points, swap, n, o)
+    if not torch.equal(points, before):
+        return "your function changes the points it is given: write x = x - ..., not x -= ..."
+
+    def flip(p: Tensor, times: float = 2.0, shift: float = o) -> Tensor:
+        return p - times * (p @ n - shift)[:, None] * n
+
+    right = (points + flip(points[swap])) / 2
+    if equal(answer, right):
+        return None
+    wrong = {
+        "you took a point's own mirror image, not its partner's": (points + flip(points)) / 2,
+        "the partner was not mirrored": (points + points[swap]) / 2,
+        "the partner was put onto the plane: mirror it by twice the distance": (points + flip(points[swap], 1.0)) / 2,
+        "the offset is missing: the plane does not go through the origin": (points + flip(points[swap], 2.0, 0.0)) / 2,
+        "this is the mirror image of the partner alone: take the mean of both": flip(points[swap]),
+        "this is the sum, not the mean": points + flip(points[swap]),
+    }
+    return first(
+        wrong_shape(answer, right),
+        not_finite(answer),
+        one_of(answer, wrong),
+    ) or _uneven(numbers(answer), flip, swap)
+
+
+def _uneven(answer: Tensor | None, flip: Callable[[Tensor], Tensor], swap: Tensor) -> str:
+    if answer is None:
+        return "a tensor of points is asked for"
+    rest = float((answer.float() - flip(answer.float()[swap])).abs().max())
+    if rest < 1e-4:
+        return "the sides are alike, but the points are not the means of both: something else moved them"
+    return f"the sides still differ by {rest:.2f}"
+
+
+@exercise(
+    lesson="06",
+    hints=(
+        "Start from a function of d/c that falls from 1; then see to it that weight times distance falls at last, too.",
+        r"$1/(1 + (d/c)^2)^2$, times `cosine > 0.5`. It is the derivative of the loss "
+        r"$\frac{c^2}{2}\,\frac{d^2}{c^2 + d^2}$ by $d$, divided by $d$.",
+        "`weight = 1 / (1 + (distance / reach) ** 2) ** 2`, and then the normals have their say.",
+    ),
+)
+def trust(function: Callable[[Tensor, Tensor, float], Tensor]) -> str | None:
+    """How much a closest point counts."""
+    d, c = torch.tensor([0.0, 3.0, 6.0, 12.0, 100.0]), 6.0
+    w = function(d, torch.ones(5), c)
+    if sentence := first(wrong_shape(w, d), not_finite(w)):
+        return sentence
+    w = w.detach()
+    if abs(w[0] - 1) > 1e-6:
+        return f"at distance 0 it should be 1, it is {w[0]:.2f}"
+    if (w[1:] > w[:-1]).any():
+        return "it should fall with the distance"
+    far, near = w[4] * d[4], w[2] * d[2]
+    if far >= near:
+        return f"a point at 100 mm pulls with {far:.2f}, one at the reach with {near:.2f}: a collar would win"
+    if abs(w[2] - 0.25) > 1e-6:
+        again = ": square once more" if abs(w[2] - 0.5) < 1e-6 else ""
+        return f"at the reach it should be 1/4, it is {w[2]:.3f}{again}"
+    if abs(function(2 * d, torch.ones(5), 2 * c) - w).max() > 1e-5:
+        return "twice the distance at twice the reach should count the same: only d / c matters"
+    for cosine, sentence in (
+        (0.3, "a surface that faces elsewhere (cosine 0.3) should count nothing"),
+        (0.5, "a cosine of exactly 0.5 should count nothing: > and not >="),
+        (-1.0, "the cosine has a sign: -1 is the other side"),
+    ):
+        if function(d, torch.full((5,), cosine), c).abs().max() > 0:
+            return sentence
+    return None if equal(function(d, torch.full((5,), 0.9), c)[0], 1.0) else "a cosine of 0.9 should count in full"
+
+
+QUIZ = (
+    Question(
+        "Two meshes have the same V, but different faces. Can you use the painted weights of one for the other?",
+        ("Yes, the table has the right shape", "No: row 17 belongs to another place of the face", "Yes, after sorting"),
+        1,
+        (
+            "It has, and no error is raised. That is worse than a refusal.",
+            "The table has the right shape and no error is raised, but its rows belong to other places. That is worse "
+            "than a "
+            "refusal.",
+            "By what? Nothing in the table says where a row lies on the face.",
+        ),
+    ),
+    Question(
+        "All signed areas of a chart are positive. Is it injective?",
+        ("Yes", "Not necessarily", "No"),
+        1,
+        (
+            "Two triangles far apart on the surface may still overlap, as the two ends of a ribbon wound round more "
+            "than once.",
+            "Two triangles far apart on the surface may still overlap, as the two ends of a ribbon that is wound "
+            "round more than "
+            "once. If besides the rim is laid out without crossing itself, as on Tutte's circle, it is.",
+            "It may well be: with a rim that does not cross itself, as on Tutte's circle, it is.",
+        ),
+    ),
+    Question(
+        "A mesh has a hole for each eye. What does Tutte's embedding do with it?",
+        (
+            "Each hole gets a circle of its own",
+            "It fails: the theorem wants a mesh without holes",
+            "The vertices round it lie at the mean of their neighbours like all others",
+        ),
+        2,
+        (
+            "Only one rim can go to the circle. A second fixed rim would take the proof away.",
+            "The theorem speaks of a net whose faces may have more than three corners; a hole is such a face.",
+            "The hole is a face of the net with more than three corners. The package closes each with a fan round a "
+            "new vertex, so "
+            "that it is a proper net of triangles, and takes the fan away again.",
+        ),
+    ),
+    Question(
+        "Why are angles kept badly by weights of 1, and why use them at all?",
+        (
+            "They know only who is whose neighbour; but they never come near 0",
+            "They fold; but they are fast",
+            "They need the rim; but they are symmetric",
+        ),
+        0,
+        (
+            "A long thin triangle becomes as regular as the others. But on triangles without area, where angles are "
+            "noise, they "
+            "still work. The package falls back on them.",
+            "All weights above 0 are safe from folding, these too. That is their strength.",
+            "All weights need the rim. Symmetry is no gain here.",
+        ),
+    ),
+    Question(
+        "A fit has mean distance 0.1 mm from its surface to the scan. Are you content?",
+        ("Yes: a tenth of a millimetre is excellent", "Not before you know more", "No: it should be 0"),
+        1,
+        (
+            'So is "each to its closest", which has 0 and is worth nothing.',
+            'The other direction, which points counted, and whether triangles have turned over. "Each to its closest" '
+            "has 0.",
+            "0 is easy, and proves nothing: put each vertex onto its closest point.",
+        ),
+    ),
+    Question(
+        "Why does a fit begin stiff and with a long reach, and end soft with a short one?",
+        (
+            "To save time: stiff steps are cheaper",
+            "At first the closest points are mostly wrong ones, and a stiff face averages over them",
+            "Because soft models are unstable",
+        ),
+        1,
+        (
+            "A step costs the same. What changes is what it believes.",
+            "They are far away and on other features. As the face comes nearer they become right, and then only they "
+            "should "
+            "count, and the face may bend to follow.",
+            "A soft one is stable, too; it settles stably on the wrong features.",
+        ),
+    ),
+    Question(
+        'Your scan is in millimetres and `place_scan` says "inches". What has happened?',
+        (
+            "The file's header is wrong",
+            "Either the file is scaled, or what was found is not the face",
+            "Nothing: units do not matter",
+        ),
+        1,
+        (
+            "Mesh files mostly name no unit, so there is nothing to read.",
+            "The unit is guessed by the size of the face that was found. Look at it, and give `landmarks` on the face "
+            "or a `mask`.",
+            "The model is in millimetres: at a wrong scale it fits something else than the face.",
+        ),
+    ),
+)

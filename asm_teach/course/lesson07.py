@@ -1,0 +1,234 @@
+"""Lesson 7, cameras and the renderer: exercises and quiz."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asm_teach.course.checking import Right, exercise
+from asm_teach.course.diagnoses import (
+    compare,
+    differs,
+    equal,
+    first,
+    not_finite,
+    not_numbers,
+    numbers,
+    one_of,
+    rows_not_one,
+    wrong_shape,
+)
+from asm_teach.course.quizzes import Question
+
+
+@exercise(
+    lesson="07",
+    hints=(
+        "Similar triangles: what happens to the picture of a point when it is twice as far away?",
+        r"$p = f\,(x_1, x_2) / x_3 + c$.",
+        "`x[:2] / x[2]` is the direction; it is still to be turned into pixels and moved.",
+    ),
+)
+def pixel_of(function: Callable[..., Any]) -> str | None:
+    """A point in camera axes to its pixel."""
+    for x in (torch.tensor([30.0, -20.0, 500.0]), torch.tensor([-41.0, 12.0, 260.0])):
+        f, c = 800.0, torch.tensor([160.0, 120.0])
+        answer, right = function(x, f, c), f * x[:2] / x[2] + c
+        if equal(answer, right):
+            continue
+        wrong = {
+            "the principal point is missing: this is measured from the optical axis": right - c,
+            "the principal point was subtracted: it is added": right - 2 * c,
+            "you did not divide by the depth": f * x[:2] + c,
+            "you divided by the distance, not by the depth x[2]": f * x[:2] / x.norm() + c,
+            "the focal length is missing: this is the direction, not yet in pixels": x[:2] / x[2] + c,
+            "row and column are swapped": right.flip(0),
+            "in OpenCV's axes y points down already: do not turn it over": c + f * torch.tensor([x[0], -x[1]]) / x[2],
+        }
+        return first(not_numbers(answer), wrong_shape(answer, right), one_of(answer, wrong), differs(answer, right))
+    return None
+
+
+@exercise(
+    lesson="07",
+    hints=(
+        "First turn the lens into pixels: 36 mm of film are as wide as all the columns.",
+        "In pixels the focal length is `lens / 36 * columns`. Then `pixels = f * wide / distance`.",
+        "`f = lens / 36 * columns`, and solve the second equation for the distance: `return f * ... / ...`.",
+    ),
+)
+def distance_of(function: Callable[..., Any]) -> str | None:
+    """How far away a photographer stood, from the size of a face."""
+    answer = function(150.0, 400.0, 50.0, 1200.0)
+    f = 50.0 / 36.0 * 1200.0
+    right = f * 150.0 / 400.0
+    wrong = {
+        "that takes the lens's millimetres for pixels: 36 mm of film are all the columns": 50.0 * 150.0 / 400.0,
+        "upside down: a face seen larger is nearer": f * 400.0 / 150.0,
+        "film and columns the wrong way round": 36.0 / 50.0 * 1200.0 * 150.0 / 400.0,
+        "that is in metres; millimetres are asked for": right / 1000,
+    }
+    sentence = first(one_of(answer, wrong), compare(answer, right))
+    if sentence is None and not equal(function(140.0, 200.0, 85.0, 3000.0), 85 / 36 * 3000 * 140 / 200):
+        return "it is right for the example, but not for another lens and picture"
+    return sentence or Right("at 62 cm noses are still a little large")
+
+
+@exercise(
+    lesson="07",
+    hints=(
+        "One over depth is linear on the screen, and so is b over depth.",
+        "`over = screen_weights / corner_depths` is b / depth; b sums to 1, so the sum of `over` is 1 / depth.",
+        "`b = over / over.sum(1, keepdim=True)`. Then either `1 / over.sum(1)` or `(b * corner_depths).sum(1)`: show "
+        "that "
+        "they are the same.",
+    ),
+)
+def into_space(function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> str | None:
+    """The weights of the screen to those of space, and the depth."""
+    generator = torch.Generator().manual_seed(0)
+    share = torch.rand(50, 3, generator=generator).double()
+    share = share / share.sum(1, keepdim=True)
+    z = 300 + 500 * torch.rand(50, 3, generator=generator).double()
+    pair = function(share, z)
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2 or any(numbers(one) is None for one in pair):
+        return "two tensors are asked for: b (n, 3) and the depth (n,)"
+    b, depth = pair
+    over = share / z
+    right, t = over / over.sum(1, keepdim=True), 1 / over.sum(1)
+    if sentence := first(wrong_shape(b, right), wrong_shape(depth, t)):
+        return sentence
+    wrong = {
+        "these are still the weights of the screen": share,
+        "b has to sum to 1: divide by its sum": over,
+        "that goes from space to the screen: divide by the depth where you multiplied": (
+            share * z / (share * z).sum(1, keepdim=True)
+        ),
+    }
+    if not equal(b, right):
+        return first(one_of(b, wrong), not_finite(b), rows_not_one(b), differs(b, right))
+    wrong = {
+        "the depth is blended with the weights of the screen; one over depth is what is linear there": (share * z).sum(
+            1
+        ),
+        "this is one over the depth": over.sum(1),
+    }
+    return first(one_of(depth, wrong), differs(depth, t))
+
+
+@exercise(
+    lesson="07",
+    hints=(
+        "Where does the outline run at t = 0, at t = 1/2 and at t = 1? Only one of both pixels is cut by it at a time.",
+        "For t > 1/2 the outline is in the pixel beyond, which gets the share t - 1/2 of the surface's colour; for t "
+        "< 1/2 it is "
+        "in the own one.",
+        "`if t > 0.5: return own, beyond + (t - 0.5) * (own - beyond)`, else the own pixel gets `(0.5 - t)` of the "
+        "other.",
+    ),
+)
+def repair(function: Callable[..., tuple[Any, Any]]) -> str | None:
+    """The colours of the two pixels at an outline, continuous as it moves on."""
+    slopes = []
+    for at in (0.1, 0.4, 0.6, 0.9):
+        t = torch.tensor(at, dtype=torch.float64, requires_grad=True)
+        pair = function(t, torch.tensor(0.9).double(), torch.tensor(0.2).double())
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            return "two colours are asked for: the new own and the new beyond"
+        total = pair[0] + pair[1]
+        if not isinstance(total, Tensor) or not total.requires_grad:
+            return f"at t = {at} the result does not depend on t: did you round it?"
+        slopes.append(float(torch.autograd.grad(total, t)[0]))
+        both = [float(torch.as_tensor(x).detach()) for x in pair]
+        if min(both) < 0.2 - 1e-9 or max(both) > 0.9 + 1e-9:
+            return f"at t = {at}: {both[0]:.2f} and {both[1]:.2f} do not both lie between the two colours"
+    if any(abs(s + 0.7) < 1e-6 for s in slopes):
+        return "the sign: as t grows, the surface covers more, and the sum goes towards its colour"
+    if any(abs(s - 0.7) > 1e-6 for s in slopes):
+        found = [round(s, 3) for s in slopes]
+        return f"the sum of both should change by own - beyond = 0.7 for each pixel of way; found {found}"
+    if abs(float(function(torch.tensor(0.5), 0.9, 0.2)[1]) - 0.2) > 1e-6:
+        return "at t = 1/2 the outline runs along the border of the two pixels: neither has a part of the other"
+    end, start_again = function(torch.tensor(1.0), 0.9, 0.2), function(torch.tensor(0.0), 0.9, 0.2)
+    # What was beyond at t = 1 is the surface's own pixel at t = 0 of the next pair.
+    jump = abs(float(end[1]) - float(start_again[0]))
+    return None if jump < 1e-6 else f"from t = 1 of one pair to t = 0 of the next the pixel jumps by {jump:.2f}"
+
+
+QUIZ = (
+    Question(
+        "You crop the left half off a photograph and fit a camera to the rest. What happens to the principal point?",
+        ("It stays in the middle of the picture", "It is now at the left border", "It is lost"),
+        1,
+        (
+            "Whoever puts it into the middle of the crop gets a camera that looks aside, and a face that is turned.",
+            "The optical axis still meets the same place of the scene. Whoever puts the point into the middle of the "
+            "crop gets a "
+            "camera that looks aside, and a face that is turned.",
+            "The axis still meets the same place of the scene, and that is still in the picture, at its left border.",
+        ),
+    ),
+    Question(
+        "Why is 1/depth compared in the z-buffer, and not depth?",
+        ("It is linear on the screen", "It is always below 1", "It sorts the triangles by size"),
+        0,
+        (
+            "One multiplication and addition a pixel along a row, and its fine steps are near the camera, where they "
+            "are needed. An "
+            "empty pixel is 0, infinitely far away. Depth itself would need a division for each fragment.",
+            "That depends on the unit, and nothing is gained by it.",
+            "It knows only depths. Order among triangles is found pixel by pixel.",
+        ),
+    ),
+    Question(
+        "Which vertices get a gradient from a pixel in the middle of the cheek? And which from one at the outline, "
+        "once it is "
+        "mended?",
+        (
+            "The three corners of its triangle; at the outline also the two ends of the edge that passes there",
+            "The three corners of its triangle in both cases",
+            "All vertices of the cheek; at the outline none",
+        ),
+        0,
+        (
+            "In the middle also the corners' neighbours, through smooth normals, if there is light. At the outline "
+            "the two ends of the "
+            "edge need not belong to that triangle, and no pixel may show them.",
+            "At the outline the coverage depends on where the edge runs, and that on its two ends.",
+            "A pixel sees one triangle only. And at the outline there is none only as long as coverage is yes or no.",
+        ),
+    ),
+    Question(
+        "The nose hides a part of the cheek. Does its outline get a gradient, although there is skin on both sides?",
+        (
+            "No: it is not a border of the mesh",
+            "Yes, as large as the two colours differ",
+            "Yes, but only if the colours are the same",
+        ),
+        1,
+        (
+            "It is a fold: both triangles at the edge lie on the same side of it on the screen. That counts as an "
+            "outline.",
+            "It is no border of the mesh but a fold: both triangles at the edge lie on the same side of it on the "
+            "screen, and behind "
+            "it something farther off is seen.",
+            "With equal colours nothing changes as the outline moves, and the gradient is 0.",
+        ),
+    ),
+    Question(
+        "A picture is rendered with four times as many rays a pixel and no repair. Is it differentiable at outlines "
+        "then?",
+        ("Yes: the stairs are smooth now", "A little: the slope is a quarter", "No"),
+        2,
+        (
+            "They are lower and there are more of them. A stair of any height has no slope.",
+            "Each step has a quarter of the height; between the steps the derivative is still zero.",
+            "The stairs have a quarter of the height and there are four times as many of them; between them the "
+            "derivative is still "
+            "zero. Averaging yes and no more finely does not make a slope that autograd can see.",
+        ),
+    ),
+)

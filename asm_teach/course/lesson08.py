@@ -1,0 +1,252 @@
+"""Lesson 8, fitting several views: exercises and quiz."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asm_teach.camera import look_at
+from asm_teach.course.checking import Right, exercise
+from asm_teach.course.diagnoses import compare, first, not_finite, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.quizzes import Question
+
+
+@exercise(
+    lesson="08",
+    hints=(
+        "What decides how large the pivot is shown? Two numbers, and only their quotient.",
+        "$f/z_0$ is the size; it has to be the same.",
+        "900 / 600 = 2250 / distance; solve for the distance.",
+    ),
+)
+def dolly_zoom(distance: float) -> str | None:
+    """The distance at which a longer lens shows the same size."""
+    given = numbers(distance)
+    if given is None or given.numel() != 1 or not given.isfinite().all():
+        return "one number is asked for, in mm"
+    given = float(given)
+    for value, sentence in (
+        (600 * 900 / 2250, "that is nearer: a longer lens has to stand further away"),
+        (600.0, "at the same distance it shows the face 2.5 times as large"),
+        (1.5, "that is in metres; the answer is asked for in mm"),
+        (150.0, "that is in cm; the answer is asked for in mm"),
+    ):
+        if abs(given - value) < 1e-3 * value:
+            return sentence
+    if given <= 0:
+        return f"a distance is above 0, found {given:g}"
+    if abs(given - 1500) < 1:
+        return None
+    return f"f / z would be {2250 / given:.2f} pixels a mm, not {900 / 600:.2f}"
+
+
+@exercise(
+    lesson="08",
+    hints=(
+        "What does a logarithm make of a gain, and what of an exponent?",
+        "After the logarithm a gain is a constant that is added, and gamma a factor. The order matters: which step "
+        "takes away "
+        "which of the two?",
+        "`y = stored.log()`, then `y = y - y.mean()`, and then the size.",
+    ),
+)
+def immune(function: Callable[[Tensor], Tensor]) -> str | None:
+    """A function of a row of stored values that neither gain nor gamma changes."""
+    light = torch.rand(25, generator=torch.Generator().manual_seed(0)) * 0.8 + 0.1
+    base = function(light.clone())
+    if sentence := first(not_numbers(base), not_finite(base)):
+        return sentence
+    if base.shape != light.shape:
+        return f"it should give a row of {len(light)} numbers, found shape {tuple(base.shape)}"
+    if base.std() < 1e-6:
+        return "all its numbers are the same: nothing of the skin is left"
+    if not torch.allclose(function(1.7 * light), base, atol=1e-4):
+        return "it changes with the gain: after the logarithm a gain is a constant that is added; take the mean away"
+    if not torch.allclose(function(light**0.6), base, atol=1e-4):
+        plain = light - light.mean()
+        without_log = any(torch.allclose(base, plain / size, atol=1e-3) for size in (plain.norm(), plain.std()))
+        return "it changes with gamma: " + (
+            "take the logarithm first" if without_log else "after the logarithm it is a factor; divide by the size"
+        )
+    y = light.log() - light.log().mean()
+    if torch.dot(base, y).abs() < 0.99 * base.norm() * y.norm():
+        return Right(
+            "it is immune; but it keeps less of the skin than the logarithm less its mean, brought to one size"
+        )
+    return None
+
+
+@exercise(
+    lesson="08",
+    hints=(
+        "Where is the best common row for a given d? It moves with d: put it in before you differentiate.",
+        r"Equation (3) with $J_n = g_n$: the second derivative is "
+        r"$\sum b_n \lVert g_n\rVert^2 - \lVert\sum b_n g_n\rVert^2 / \sum b_n$.",
+        "`c = (b[:, None] * r).sum(0) / b.sum()`, the slope is `(b[:, None] * g * (r - c)).sum()`; divide by the "
+        "second "
+        "derivative, and mind the sign.",
+    ),
+)
+def step_of(function: Callable[[Tensor, Tensor, Tensor], Any]) -> str | None:
+    """The Gauss-Newton step of one unknown, the common row eliminated."""
+    generator = torch.Generator().manual_seed(1)
+    r, g = torch.randn(2, 3, 8, generator=generator)
+    b = torch.tensor([1.0, 0.3, 0.8])
+    answer = function(r, g, b)
+    c, mean_g = (b[:, None] * r).sum(0) / b.sum(), (b[:, None] * g).sum(0) / b.sum()
+    slope, own = (b[:, None] * g * (r - c)).sum(), (b[:, None] * g * g).sum()
+    right = -slope / (own - b.sum() * mean_g.square().sum())
+    unweighted = -(g * (r - r.mean(0))).sum() / ((g * g).sum() - 3 * g.mean(0).square().sum())
+    wrong = {
+        "the sign: a step goes against the slope": -right,
+        "the common row was held: it answers to the step, and the second derivative gets smaller": -slope / own,
+        "no common row: the rows were drawn to zero": -(b[:, None] * g * r).sum() / own,
+        "the weights b are missing": unweighted,
+        "that is the slope alone: divide by the second derivative": -slope,
+        "the sum of the weighted derivatives is squared and then divided by sum b: that division is missing": (
+            -slope / (own - (b[:, None] * g).sum(0).square().sum())
+        ),
+    }
+    return first(wrong_shape(answer, right), one_of(answer, wrong), compare(answer, right))
+
+
+def _right_depth(angle: float, size: float, precision: float) -> float:
+    shift = []  # of the picture, pixels, for 1 mm along the normal
+    for side in (-angle / 2, angle / 2):
+        stand = 1e5 * torch.tensor([math.sin(side), 0.0, math.cos(side)])
+        camera = look_at(stand, torch.zeros(3), 1e5 * size, (9, 9)).to(dtype=torch.float64)
+        a, b = camera.project(torch.tensor([[0.0, 0, 0], [0, 0, 1]]).double())
+        shift.append(float((b - a)[0]))
+    return precision / abs(shift[0] - shift[1])
+
+
+@exercise(
+    lesson="08",
+    hints=(
+        "By how many pixels does each picture move when the point goes 1 mm along the normal, and in which direction?",
+        r"A millimetre along the normal is seen from the side as $\sin(\text{angle}/2)$ mm, to the left in one "
+        r"picture and to "
+        "the right in the other.",
+        "The shift is `2 * size * math.sin(angle / 2)` pixels a mm; how many mm are `precision` pixels? The result "
+        "for james is a "
+        "small part of a millimetre: the fit's error comes from what is *not alike* in both pictures, not from too few "
+        "pixels.",
+    ),
+)
+def depth_error(function: Callable[[float, float, float], Any]) -> str | None:
+    """How exact two pictures show depth, in mm."""
+    cases = ((0.3, 2.0, 0.5), (0.9, 4.3, 0.2), (2.0, 1.0, 1.0))
+    answers = [float(function(*case)) for case in cases]
+    rights = [_right_depth(*case) for case in cases]
+    if not all(math.isfinite(answer) for answer in answers):
+        return f"finite numbers are asked for, found {answers}"
+    for sentence, wrong in {
+        "only one picture was moved: both are, in opposite directions": lambda t, s, e: e / (s * math.sin(t / 2)),
+        "take the sine of half the angle": lambda t, s, e: e / (2 * s * math.sin(t)),
+        "the tangent would be right if the cameras stood in a plane and a pixel were measured there": lambda t, s, e: (
+            e / (2 * s * math.tan(t / 2))
+        ),
+        "pixels have to be divided by the size, not multiplied": lambda t, s, e: e * s / (2 * math.sin(t / 2)),
+        "the angle is in radians already": lambda t, s, e: e / (2 * s * math.sin(math.radians(t) / 2)),
+        "cosine for sine: seen from the front (angle 0) depth does not show at all": lambda t, s, e: (
+            e / (2 * s * math.cos(t / 2))
+        ),
+        "upside down: a shift of that many pixels a mm, so divide the precision by it": lambda t, s, e: (
+            2 * s * math.sin(t / 2) / e
+        ),
+    }.items():
+        if all(abs(found - wrong(*case)) < 1e-3 * abs(found) for found, case in zip(answers, cases, strict=True)):
+            return sentence
+    if any(abs(found - right) > 1e-2 * right for found, right in zip(answers, rights, strict=True)):
+        return f"for {cases[0][0]} radians you give {answers[0]:.4f} mm, the projection says {rights[0]:.4f}"
+    return Right(f"a tenth of a pixel would be {float(function(math.radians(50), 4.3, 0.1)):.3f} mm on james")
+
+
+QUIZ = (
+    Question(
+        "Why is the miss of a landmark divided by the size of a millimetre in the picture, and why is this size not "
+        "differentiated?",
+        (
+            "So that near and far pictures count the same; else a camera could lower its loss by coming closer",
+            "To have millimetres in the read-out; and because derivatives are slow",
+            "So that large faces count more; and because the size is known",
+        ),
+        0,
+        (
+            "If the size were differentiated, a camera could lower its loss by making a millimetre larger, that is by "
+            "coming closer "
+            "than it was.",
+            "It is about balance between pictures. And the derivative would be cheap: it would be harmful.",
+            "The division takes the advantage of large pictures away. And the size hangs on the camera, which is "
+            "unknown.",
+        ),
+    ),
+    Question(
+        "You add a hundred pictures with the same 68 landmarks. What becomes of the error on the cheek?",
+        ("It falls by ten", "It falls to the noise of the landmarks", "It hardly changes"),
+        2,
+        (
+            "The noise of the landmarks does. But no landmark lies on the cheek.",
+            "At the landmarks it does. Between them nothing was measured.",
+            "The noise of the landmarks averages out, and the cheek between them is still the template's.",
+        ),
+    ),
+    Question(
+        "A piece of skin without any mark, all of one colour, is seen by four cameras. What is its row, and what does "
+        "it "
+        "contribute to the step?",
+        ("Zeros, and nothing", "Noise of length 1, and next to nothing", "Noise of length 1, and as much as any other"),
+        1,
+        (
+            "The row is brought to length 1 whatever it holds, and what it holds is grain.",
+            "The bowl takes the light away, and what is left is the camera's grain, brought to full size. Its worth "
+            "is next to nothing, "
+            "so bones and prior decide there. That the worth is held while the face moves is what matters: else a "
+            "sample that "
+            "moves onto the blank would cost less.",
+            "Its length is that of others; its worth, found once and held, is next to nothing.",
+        ),
+    ),
+    Question(
+        "Why is the common row not simply held at its present value during a step?",
+        (
+            "The steps would be too short",
+            "The steps would be too long",
+            "It would have to be stored",
+        ),
+        0,
+        (
+            "Every picture would be drawn to where they all are on average now: each believes that the others stand "
+            "still. With "
+            "the row eliminated, only differences between pictures cost, and a change that all share is free.",
+            "Holding it adds to the second derivative, as if what all share cost something: larger curvature, shorter "
+            "steps.",
+            "A row is a few numbers. Storing it would be no trouble.",
+        ),
+    ),
+    Question(
+        "A camera sees a point through the nose. Its grey values disagree with the others', and the loss is robust. "
+        "Why is "
+        "that not enough?",
+        (
+            "A robust loss has no derivative",
+            "With two pictures there is no majority, and hidden points come in whole patches",
+            "It is enough with three pictures",
+        ),
+        1,
+        (
+            "It has one: it still pulls a little, and that is a part of the trouble.",
+            "Even with more pictures a whole side of the cheek may be hidden from several of them. Besides, a robust "
+            "loss still pulls "
+            "a little, and skin of the nose may resemble skin of the cheek. What can be known by geometry should not "
+            "be "
+            "guessed from colours.",
+            "A whole side of the cheek may be hidden from two of the three, and skin of the nose may resemble skin of "
+            "the cheek.",
+        ),
+    ),
+)

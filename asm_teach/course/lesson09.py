@@ -1,0 +1,225 @@
+"""Lesson 9, views and capacity: exercises and quiz."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asm_teach.course.checking import Right, exercise
+from asm_teach.course.diagnoses import compare, first, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.quizzes import Question
+
+
+@exercise(
+    lesson="09",
+    hints=(
+        "Two equations, two unknowns. Which one do you not want?",
+        "$a^2 = f^2 + c^2/2$ and $b^2 = f^2 + c^2/8$: take $c$ away.",
+        "Four times the second less the first: $4 b^2 - a^2 = 3 f^2$.",
+    ),
+)
+def error_floor(function: Callable[[float, float], Any]) -> str | None:
+    """The floor of an error from its values at 2 and 8 pictures."""
+    for f, c in ((0.6, 2.0), (1.1, 0.7)):
+        a, b = (f**2 + c**2 / 2) ** 0.5, (f**2 + c**2 / 8) ** 0.5
+        answer = function(a, b)
+        wrong = {
+            "that is its square": f**2,
+            "that is c, the part that views take away": c,
+            "errors do not add, their squares do: square both before you subtract": (4 * b - a) / 3,
+            "that is the error with 8 pictures; the floor lies below": b,
+        }
+        if sentence := first(one_of(answer, wrong, 1e-6), not_numbers(answer)):
+            return sentence
+        found = numbers(answer)
+        assert found is not None
+        if found.numel() != 1 or abs(float(found) - f) > 1e-6:
+            return f"found {answer}, expected {f:.3f}; write both equations with squares and take c away"
+    return None
+
+
+@exercise(
+    lesson="09",
+    hints=(
+        "At the crossing both errors are equal, and so are their squares.",
+        "Set the squares equal: $f_1^2 + c_1^2/N = f_2^2 + c_2^2/N$.",
+        "Bring N to one side: $N\\,(f_1^2 - f_2^2) = c_2^2 - c_1^2$.",
+    ),
+)
+def crossing(function: Callable[..., Any]) -> str | None:
+    """The number of pictures at which two models are equally good."""
+    for f1, c1, f2, c2 in ((1.5, 1.0, 0.5, 3.0), (2.0, 0.5, 1.9, 1.0)):
+        N = function(f1, c1, f2, c2)
+        right = (c2**2 - c1**2) / (f1**2 - f2**2)
+        wrong = {
+            "upside down: the slopes' difference over the floors'": 1 / right,
+            "the squares are missing": (c2 - c1) / (f1 - f2),
+            "the sign: the second slope less the first, over the first floor less the second": -right,
+        }
+        if sentence := first(one_of(N, wrong), not_numbers(N)):
+            return sentence
+        N = float(N)
+        if not N > 0:
+            return f"a number of pictures is above 0, found {N:g}"
+        one, two = (f1**2 + c1**2 / N) ** 0.5, (f2**2 + c2**2 / N) ** 0.5
+        if abs(one - two) > 1e-6:
+            return f"at N = {N:.2f} the first has {one:.3f} mm and the second {two:.3f} mm"
+    return None
+
+
+@exercise(
+    lesson="09",
+    hints=(
+        "Set the derivative by c to zero; both terms pull, each with the inverse of its width squared.",
+        "$(c - d)/s^2 + c/p^2 = 0$, so $c = d\\,p^2/(p^2 + s^2)$.",
+        "`return d * ... / (p**2 + s**2)`. Too narrow costs much (strangers!), too wide costs little when the noise "
+        "is small: "
+        "compare section 4.",
+    ),
+)
+def estimate(function: Callable[[Tensor, float, float], Tensor]) -> str | None:
+    """The estimate of coefficients under a prior, from noisy ones."""
+    generator = torch.Generator().manual_seed(0)
+    r, s = 3.0, 1.0
+    c = r * torch.randn(20000, generator=generator)
+    d = c + s * torch.randn(20000, generator=generator)
+    p = 2.5
+    answer, right = function(d, s, p), d * p**2 / (p**2 + s**2)
+    wrong = {
+        "noise and prior are exchanged: a wide prior should change little": d * s**2 / (p**2 + s**2),
+        "the squares are missing: widths count by their squares": d * p / (p + s),
+        "that is the data as they are: the prior is not used": d,
+        "it should be divided by p^2 + s^2": d * p**2,
+    }
+    if sentence := first(wrong_shape(answer, right), one_of(answer, wrong)):
+        return sentence
+    if not torch.allclose(function(d, s, 1e6), d, rtol=1e-3):
+        return "a prior of endless width should change nothing"
+    if not torch.allclose(function(d, s, s), d / 2, rtol=1e-4):
+        return "with prior and noise of one width the estimate is halfway between 0 and d"
+    if sentence := compare(answer, right):
+        return sentence
+    widths = (0.5, 1.0, 3.0, 9.0)
+    misses = [float((function(d, s, p) - c).square().mean().sqrt()) for p in widths]
+    told = ", ".join(f"p = {p:g}: {miss:.2f}" for p, miss in zip(widths, misses, strict=True))
+    return Right(f"mean errors for {told}") if min(misses) == misses[2] else f"not least at p = r = 3: {told}"
+
+
+@exercise(
+    lesson="09",
+    hints=(
+        "Only settings that both have can be compared, each with its own; the order of a dictionary means nothing.",
+        "The mean of d, and its deviation with n - 1 (what `std` does by default), divided by the root of n.",
+        "`d = torch.tensor([other[k] - mine[k] for k in mine if k in other])`, then `d.mean()`, and the standard "
+        "error.",
+    ),
+)
+def fair(function: Callable[[Mapping[Any, float], Mapping[Any, float]], Any]) -> str | None:
+    """Mean and standard error of paired differences."""
+    generator = torch.Generator().manual_seed(2)
+    hard = 3 * torch.rand(12, generator=generator)  # how hard the pictures are for everybody
+    gap = 0.2 + 0.05 * torch.randn(12, generator=generator)
+    mine = {("scan", 4, k): float(hard[k]) for k in range(11)}
+    other = {("scan", 4, k): float(hard[k] + gap[k]) for k in range(11, 0, -1)}
+    pair = function(mine, other)
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2 or any(numbers(one) is None for one in pair):
+        return "two numbers are asked for: the mean and its standard error"
+    answer, spread = float(pair[0]), float(pair[1])
+    both = gap[1:11]
+    mean, deviation = float(both.mean()), float(both.std())
+    if abs(answer + mean) < 1e-4:
+        return "the sign: other less mine"
+    if abs(answer - mean) > 1e-4:
+        return f"mean {answer:.4f}, expected {mean:.4f}: only settings that both have, each with its own"
+    right = deviation / 10**0.5
+    if abs(spread - right) < 1e-5:
+        loose = float((hard.var() + (hard + gap).var()) ** 0.5 / 10**0.5)
+        return Right(f"{answer:.2f} +- {spread:.2f}; without pairs it would be +- {loose:.2f}, and nothing decided")
+    for value, sentence in (
+        (deviation, "that is the deviation of one difference: the mean of n has it divided by the root of n"),
+        (deviation / 10, "divided by n; it is the root of n"),
+        (deviation * 0.9**0.5 / 10**0.5, "the deviation was taken with n; n - 1 is wanted"),
+        (right**2, "that is its square: take the root"),
+    ):
+        if abs(spread - value) < 1e-5:
+            return sentence
+    return f"standard error {spread:.4f}, expected {right:.4f}"
+
+
+QUIZ = (
+    Question(
+        "Why do all models get the same cameras to start from, and not each the ones it likes best?",
+        (
+            "Because the true cameras are known",
+            "They need the same rule, not the same cameras",
+            "To save time",
+        ),
+        1,
+        (
+            "To us, not to the models. If one of them were started at the true cameras, one would measure the gift.",
+            "The start is a pose of each model's own template from the same landmarks by the same function. If one of "
+            "them were "
+            "started at the true cameras, one would measure the gift.",
+            "Finding a start takes next to no time. It is about what is measured.",
+        ),
+    ),
+    Question(
+        "A model has 1.2 mm from 4 pictures, 1.15 from 8 and 1.14 from 16. What will 32 pictures bring, and what "
+        "would help?",
+        (
+            "Half the error again; more pictures",
+            "Next to nothing; a model that can do more, or a prior that holds it back less",
+            "Next to nothing; a better optimiser of the cameras",
+        ),
+        1,
+        (
+            "The differences are 0.05 and 0.01 mm: the part that views take away is nearly gone.",
+            "It is at its floor. Is the floor the model's or the prior's? Section 4 tells them apart.",
+            "With 16 pictures cameras are well determined. A floor is what the model, or its prior, cannot do.",
+        ),
+    ),
+    Question(
+        "The embedded people are the home ground of the linear models. Why is the comparison on them still worth "
+        "printing?",
+        (
+            "It shows what a model is worth if its people are the right ones",
+            "Because the adaptive model wins there",
+            "It is not: it should be left out",
+        ),
+        0,
+        (
+            "Far fewer numbers, little noise, few pictures. And it keeps the author honest, who would otherwise show "
+            "where the "
+            "favourite wins.",
+            "Linear models are at home there. That is said, and printed all the same.",
+            "Leaving out where the favourite does not win is choosing the result.",
+        ),
+    ),
+    Question(
+        "Two fits of the same face differ by a scale of 4 %. Which of the two is better?",
+        ("The larger one", "The one nearer to the template", "The pictures cannot say"),
+        2,
+        (
+            "Nothing in the pictures speaks for it: a face twice as large, twice as far away, gives the same pictures.",
+            "That is what the template says, and not the pictures.",
+            "Without a length in the scene (or a known distance) size is what the template says. That is why the "
+            "measure takes it "
+            "out.",
+        ),
+    ),
+    Question(
+        "One of the seeds has a much larger error for all models. What do you do with it?",
+        ("Leave it out: it is an outlier", "Keep it, and say why", "Run it again with another seed"),
+        1,
+        (
+            "A seed that is thrown away because it is bad is a result that is chosen.",
+            "Look at it: a profile with a landmark on the wrong side, two cameras at one place? Compare in pairs. A "
+            "seed that is thrown "
+            "away because it is bad is a result that is chosen.",
+            "That is throwing it away in another way, and only bad ones would be run again.",
+        ),
+    ),
+)
