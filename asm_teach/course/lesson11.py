@@ -1,0 +1,238 @@
+"""Exercises and quiz of lesson 11, the discussion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from asm_teach.course import diagnoses as say
+from asm_teach.course.checking import Right, exercise
+from asm_teach.course.quizzes import Question
+
+
+@exercise(
+    lesson="11",
+    hints=(
+        "What does the skin of the first person do between calm and expressive?",
+        "other + (expressive - calm): the displacement is added to the other person's own rest.",
+        "`return other + ...` with the difference of the first person's two shapes.",
+    ),
+)
+def hand_on(function: Callable[..., torch.Tensor]) -> str | None:
+    """calm, expressive, other (V, 3) to the other person's expression (V, 3)."""
+    generator = torch.Generator().manual_seed(0)
+    calm, other = 50 * torch.randn(2, 6, 3, generator=generator)
+    expressive = calm + 3 * torch.randn(6, 3, generator=generator)
+    before = [x.clone() for x in (calm, expressive, other)]
+    found = function(calm, expressive, other)
+    if changed := say.changed_inputs(before, (calm, expressive, other), ("calm", "expressive", "other")):
+        return changed
+    right = other + (expressive - calm)
+    if say.equal(found, right):
+        return None
+    wrong = {
+        "that is the displacement alone: add it to the other person": expressive - calm,
+        "the displacement goes backwards: from calm to expressive is expressive - calm": other + calm - expressive,
+        "that is the first person's expression: the other one keeps their own face": expressive,
+        "only the other person's difference was taken: add what the expression does": other - calm,
+    }
+    return say.one_of(found, wrong) or say.wrong_shape(found, right) or say.differs(found, right)
+
+
+@exercise(
+    lesson="11",
+    hints=(
+        "Count the numbers first; a float32 is four bytes.",
+        "J (11 + 6 K) numbers a face; a linear model stores a mean (3 V), M modes of 3 V, and M deviations.",
+        "`return 4 * J * (11 + 6 * K), 4 * (...)`.",
+    ),
+)
+def sizes(function: Callable[..., tuple[int, int]]) -> str | None:
+    """J, K, V, M to the bytes of one adaptive face and those of a linear model."""
+    found = function(84, 2, 4165, 199)
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        return "return both, one after the other: bytes of the face, bytes of the linear model"
+    for J, K, V, M in ((84, 2, 4165, 199), (42, 3, 1000, 10)):
+        face, model = (float(x) for x in function(J, K, V, M))
+        numbers, basis = J * (11 + 6 * K), 3 * V * (M + 1) + M
+        slips = {
+            "the face: those are numbers; a float32 has four bytes": (face, numbers),
+            "the face: those are bits, not bytes": (face, 32 * numbers),
+            "the face: a bone's own motion (9) and its place (2) are missing": (face, 4 * J * 6 * K),
+            "the face: a Gaussian has one share, two numbers for its centre and three for its factor, 6 in all": (
+                face,
+                4 * J * (11 + 5 * K),
+            ),
+            "the linear model: those are numbers; a float32 has four bytes": (model, basis),
+            "the linear model: the mean is missing": (model, 4 * (3 * V * M + M)),
+            "the linear model: the standard deviations of the modes are missing": (model, 4 * 3 * V * (M + 1)),
+            "the linear model: a vertex has three coordinates": (model, 4 * (V * (M + 1) + M)),
+        }
+        for sentence, (given, wrong) in slips.items():
+            if given == wrong:
+                return sentence
+        if face != 4 * numbers:
+            return f"the face: for J = {J} and K = {K} you give {face:,.0f} bytes, there are {4 * numbers:,}"
+        if model != 4 * basis:
+            return f"the linear model: for V = {V} and M = {M} you give {model:,.0f} bytes, there are {4 * basis:,}"
+    return None
+
+
+@exercise(
+    lesson="11",
+    hints=(
+        "Three neighbouring frames give one second difference; slices of the first axis give all of them at once.",
+        "sqrt(mean over frames and vertices of |v[t+1] - 2 v[t] + v[t-1]|^2), the square summed over x, y, z.",
+        "`second = frames[2:] - 2 * frames[1:-1] + frames[:-2]`, then square, sum over the last axis, mean, root.",
+    ),
+)
+def jitter(function: Callable[..., torch.Tensor]) -> str | None:
+    """frames (T, V, 3) to one number, mm."""
+    frames = torch.randn(7, 5, 3, generator=torch.Generator().manual_seed(2)).double()
+    frames += 4 * torch.arange(7.0)[:, None, None]
+    found = function(frames)
+    second, once = frames[2:] - 2 * frames[1:-1] + frames[:-2], frames[1:] - frames[:-1]
+    lengths, speed = second.norm(dim=-1), once.norm(dim=-1).square().mean().sqrt()
+    right = lengths.square().mean().sqrt()
+    if say.equal(found, right):
+        steady = function(4 * torch.arange(7.0)[:, None, None].expand(7, 5, 3))
+        return (
+            None if float(steady) < 1e-6 else f"a steady movement should have no jitter, yours is {float(steady):.2f}"
+        )
+    wrong = {
+        "that is the first difference, the speed: a steady movement is no jitter": speed,
+        "that is the mean length; the root of the mean square is asked for": lengths.mean(),
+        "the mean was taken over x, y and z too: sum the squares over the coordinates": second.square().mean().sqrt(),
+        "the root is missing": lengths.square().mean(),
+        "the middle frame counts twice: v[t+1] - 2 v[t] + v[t-1]": (
+            (frames[2:] - frames[1:-1] + frames[:-2]).norm(dim=-1).square().mean().sqrt()
+        ),
+    }
+    return say.one_of(found, wrong) or say.compare(found, right)
+
+
+@exercise(
+    lesson="11",
+    hints=(
+        "Take the difference face by face first; then there is one list of numbers, with a mean and a spread.",
+        "gain = b - a; its mean; its standard error is its standard deviation (with n - 1) over the root of n.",
+        "`gain = b - a`, `return gain.mean(), gain.std() / ...`.",
+    ),
+)
+def paired(function: Callable[..., tuple[torch.Tensor, torch.Tensor]]) -> str | None:
+    """Errors a, b (n,) to the mean of how much lower a is and its standard error."""
+    generator = torch.Generator().manual_seed(3)
+    hard = 2 * torch.rand(9, generator=generator, dtype=torch.float64) + 0.5
+    a = hard + 0.02 * torch.randn(9, generator=generator, dtype=torch.float64)
+    b = hard + 0.1 + 0.02 * torch.randn(9, generator=generator, dtype=torch.float64)
+    found = function(a, b)
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        return "return both, one after the other: the mean gain, its standard error"
+    mean, error = (float(x) for x in found)
+    gain, n = b - a, len(a)
+    if not say.equal(mean, gain.mean()):
+        if say.equal(mean, -gain.mean()):
+            return "the mean has the wrong sign: a is lower when b - a is above zero"
+        return say.compare(mean, gain.mean())
+    apart = (a.var() / n + b.var() / n).sqrt()
+    wrong = {
+        "that is the spread of the gain, not the error of its mean: divide by the root of n": gain.std(),
+        "divide by the root of n, not by n": gain.std() / n,
+        "that is for two separate groups: the faces are the same, so take the differences first": apart,
+        "the standard deviation of n numbers about their own mean is taken with n - 1": gain.std(correction=0) / n**0.5,
+    }
+    if not say.equal(error, gain.std() / n**0.5):
+        return say.one_of(error, wrong) or say.compare(error, gain.std() / n**0.5)
+    measured = f"{float(gain.mean()):.3f} +- {error:.3f} mm"
+    return Right(f"{measured}; as two separate groups it would be +- {float(apart):.2f} and say nothing")
+
+
+QUIZ = (
+    Question(
+        "A linear model of 200 people and the adaptive model fit a new person, sampled as the 200 were, equally well. "
+        "What does that show?",
+        (
+            "that both represent faces equally well",
+            "that the linear model knows this population and needs fewer numbers for it",
+            "that the adaptive model has learned from the 200 people too",
+        ),
+        1,
+        (
+            "On the stranger the linear error is several times the adaptive one: the ground decides.",
+            "At home it spends a tenth of the numbers for the same error.",
+            "It has learned from nobody: template and chart are one mesh.",
+        ),
+    ),
+    Question(
+        "Why do the Gaussians lie on the chart and not in space?",
+        (
+            "because two numbers are fewer than three",
+            "because skin that is near in space can be far away on the skin, such as the two lips",
+            "because a chart has no seams",
+        ),
+        1,
+        (
+            "They are, but that is not what keeps the mouth apart.",
+            "In space the rim of the upper lip is held by the lower lip's bones to nearly a half.",
+            "Charts have rims and holes; the slit of the mouth is one, and that is what helps.",
+        ),
+    ),
+    Question(
+        "With one picture a model with a learned prior is better on its own people, and worse on the scan. With eight "
+        "pictures the difference is smaller. Why?",
+        (
+            "pictures replace what the prior had to say",
+            "the prior gets weaker because its weight is lowered",
+            "eight pictures have more pixels, so noise is higher",
+        ),
+        0,
+        (
+            "Evidence outweighs belief, right or wrong, once there is enough of it.",
+            "Its weight stays as it is; the data terms grow with the number of pictures.",
+            "More pictures average noise out.",
+        ),
+    ),
+    Question(
+        "Adding one person's change of bone numbers to another person's bones does not give the expression. Why?",
+        (
+            "expressions are no bone motions",
+            "the second person has another number of bones",
+            "each fit shares the work among its bones in its own way, with weights and places of its own",
+        ),
+        2,
+        (
+            "They are: the fit of the smile itself is good.",
+            "Both have the same rig.",
+            "Neighbouring bones can do the same to the skin, and each fit has settled it differently.",
+        ),
+    ),
+    Question(
+        "A fit has a mean error of 0.2 mm, and its shading looks wrong. Which measurement would have shown it?",
+        (
+            "the median error instead of the mean",
+            "the angle between its normals and the true ones",
+            "the number of parameters",
+        ),
+        1,
+        (
+            "Both measure distance; ripples of 0.2 mm can be steep.",
+            "Shading depends on normals, and those are derivatives of the surface.",
+            "It says nothing about this fit.",
+        ),
+    ),
+    Question(
+        "Model A's mean error on five faces is 0.95 mm, B's 1.00 mm, and faces differ by 0.4 mm. Is A better?",
+        (
+            "yes, its error is lower",
+            "no, 0.05 is less than 0.4",
+            "that cannot be said yet: look at the differences face by face",
+        ),
+        2,
+        (
+            "Five faces; another five might say the opposite.",
+            "The spread of the faces does not matter where both models are tried on the same ones.",
+            "If A is better by about 0.05 on each of them it is; if by 0.5 on one and worse on four it is not.",
+        ),
+    ),
+)

@@ -1,0 +1,55 @@
+"""The exercises of lesson 11: the right answer passes, and typical slips are told what they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from asm_teach.course import check
+from asm_teach.course.lesson11 import QUIZ
+
+RIGHT = {
+    "hand_on": lambda calm, expressive, other: other + expressive - calm,
+    "sizes": lambda J, K, V, M: (4 * J * (11 + 6 * K), 4 * (3 * V * (M + 1) + M)),
+    "jitter": lambda f: (f[2:] - 2 * f[1:-1] + f[:-2]).square().sum(-1).mean().sqrt(),
+    "paired": lambda a, b: ((b - a).mean(), (b - a).std() / len(a) ** 0.5),
+}
+WRONG = {
+    ("hand_on", "alone"): lambda calm, expressive, other: expressive - calm,
+    ("hand_on", "backwards"): lambda calm, expressive, other: other + calm - expressive,
+    ("hand_on", "keeps their own face"): lambda calm, expressive, other: expressive,
+    ("hand_on", "calm"): lambda calm, expressive, other: calm.sub_(1) + expressive,
+    ("sizes", "four bytes"): lambda J, K, V, M: (J * (11 + 6 * K), 4 * (3 * V * (M + 1) + M)),
+    ("sizes", "6 in all"): lambda J, K, V, M: (4 * J * (11 + 5 * K), 4 * (3 * V * (M + 1) + M)),
+    ("sizes", "the mean is missing"): lambda J, K, V, M: (4 * J * (11 + 6 * K), 4 * (3 * V * M + M)),
+    ("sizes", "return both"): lambda J, K, V, M: 4 * J * (11 + 6 * K),
+    ("jitter", "the speed"): lambda f: (f[1:] - f[:-1]).square().sum(-1).mean().sqrt(),
+    ("jitter", "over x, y and z too"): lambda f: (f[2:] - 2 * f[1:-1] + f[:-2]).square().mean().sqrt(),
+    ("jitter", "root is missing"): lambda f: (f[2:] - 2 * f[1:-1] + f[:-2]).square().sum(-1).mean(),
+    ("jitter", "counts twice"): lambda f: (f[2:] - f[1:-1] + f[:-2]).square().sum(-1).mean().sqrt(),
+    ("paired", "two separate groups"): lambda a, b: ((b - a).mean(), ((a.var() + b.var()) / len(a)).sqrt()),
+    ("paired", "root of n, not by n"): lambda a, b: ((b - a).mean(), (b - a).std() / len(a)),
+    ("paired", "wrong sign"): lambda a, b: ((a - b).mean(), (b - a).std() / len(a) ** 0.5),
+    ("paired", "with n - 1"): lambda a, b: ((b - a).mean(), (b - a).std(correction=0) / len(a) ** 0.5),
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_record(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASM_TEACH_PROGRESS", str(tmp_path / "progress.json"))
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_the_right_answer_is_right(name):
+    assert getattr(check, name)(RIGHT[name])
+
+
+@pytest.mark.parametrize(("name", "words"), WRONG)
+def test_a_slip_is_told_what_it_is(name, words):
+    verdict = getattr(check, name)(WRONG[name, words])
+    assert not verdict and words in verdict.message
+
+
+def test_the_quiz_has_reasons_for_every_choice():
+    assert len(QUIZ) >= 5
+    for question in QUIZ:
+        assert len(question.why) == len(question.choices)
