@@ -208,7 +208,7 @@ class FitWatcher(ipywidgets.HBox):
         last = self._run.history[-1]
         rows = [("iteration", f"{last.iteration}"), ("loss", f"{last.loss:.4g}"), ("seconds", f"{last.seconds:.1f}")]
         if math.isfinite(last.error):
-            rows.insert(2, ("mean distance", f"{last.error:.2f} mm"))
+            rows.insert(2, ("mean distance, as the fit counts it", f"{last.error:.2f} mm"))
         return rows
 
     def _camera_words(self) -> list[str]:

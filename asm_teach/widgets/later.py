@@ -30,6 +30,11 @@ class Later:
 
         self._waiting[name] = loop.call_later(seconds, act)
 
+    def drop(self, name: str) -> None:
+        """Do not make the call that waits under this name, if one does."""
+        if name in self._waiting:
+            self._waiting.pop(name).cancel()
+
     def forget(self) -> None:
         """Make none of the calls that still wait."""
         for waiting in self._waiting.values():

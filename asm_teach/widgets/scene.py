@@ -6,6 +6,7 @@ import numpy as np
 import pythreejs as three
 import torch
 from numpy.typing import NDArray
+from traitlets import CInt
 
 from asm_teach.mesh import Mesh, vertex_normals
 from asm_teach.widgets.shaders import EDGES_FRAGMENT, EDGES_VERTEX, SURFACE_FRAGMENT, SURFACE_VERTEX
@@ -19,9 +20,15 @@ def float32(values: object) -> NDArray[np.float32]:
     return np.array(to_numpy(values), dtype=np.float32, order="C")
 
 
+class _Attribute(three.BufferAttribute):
+    """A buffer whose version, which the browser reports after each change, is not sent back to the browser again."""
+
+    version = CInt(-1, allow_none=False).tag(sync=True, echo_update=False)
+
+
 def attribute(values: object) -> three.BufferAttribute:
     """Numbers for each vertex, on the graphics card."""
-    return three.BufferAttribute(float32(values), normalized=False)
+    return _Attribute(float32(values), normalized=False)
 
 
 def pack_normals(normals: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -94,6 +94,7 @@ class Stage:
 
     def _send(self, name: str) -> None:
         surface = self.surfaces[name]
+        self._later.drop(f"send {name}")  # what it would send goes now
         small = surface.send()
         self._sent[name] = time.monotonic()
         if not small:
