@@ -1,5 +1,7 @@
 # make lab    set up once, then open JupyterLab on the start notebook
 # make test   set up once, then run every test, the notebooks included
+# make site   the lessons and documents as a static site in build/site, checked in a browser
+# make slides the lessons as slides in build/slides
 #
 # PYTHON=python3.12 chooses the interpreter, ARGS="..." is passed on to the command behind the target.
 
@@ -8,9 +10,11 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_DOCS := $(VENV)/.ready-docs
+SITE := build/site
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: lab test lint bench clean
+.PHONY: lab test lint bench site slides clean
 
 lab: $(READY)
 	@$(BIN)/asm-teach lab $(ARGS)
@@ -25,6 +29,16 @@ lint: $(READY)
 bench: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks -s --benchmark-min-rounds=10 --benchmark-max-time=2 $(ARGS)
 
+# A warning fails the build: a link that points nowhere, an equation or a docstring that cannot be read.
+site: $(READY_DOCS)
+	rm -rf $(SITE)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto -c docs -d build/doctrees . $(SITE)
+	$(BIN)/asm-teach playground -o $(SITE)/playground.html
+	$(BIN)/python docs/check_site.py $(SITE) $(ARGS)
+
+slides: $(READY)
+	$(BIN)/python docs/make_slides.py $(ARGS)
+
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .benchmarks
 
@@ -34,4 +48,9 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): the first time this downloads PyTorch and JupyterLab and takes some minutes."
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	@touch $@
+
+# What only the site needs: in the same environment, installed when the site is built for the first time.
+$(READY_DOCS): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	@touch $@

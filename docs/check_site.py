@@ -1,0 +1,184 @@
+"""Is the built site whole? Reads every page for links that point nowhere, then opens the pages without a network.
+
+    python docs/check_site.py [build/site] [--shots FOLDER]
+
+The browser (Chromium, headless) can reach this machine alone. A page fails when it asks for anything else or for
+something that is not there, complains in the console, is wider than the window, shows a broken picture or an equation
+that is not set. All pages are opened as on a phone (390 px) in the dark; a few, one of each kind, as on a desk in the
+light. Links to other sites are listed, not fetched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import threading
+from dataclasses import dataclass, field
+from functools import partial
+from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urldefrag, urlsplit
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+
+from harness import _FLAGS, _LOCAL, NO_BROWSER, chromium  # noqa: E402
+
+PHONE, DESK = (390, 844), (1280, 900)
+LIVE = "playground.html"  # a page that Sphinx did not write
+LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
+OUTSIDE = re.compile(r"^(https?:)?//")
+
+_FAULTS = """() => {
+  const found = [];
+  const wide = document.scrollingElement.scrollWidth;
+  if (wide > innerWidth + 1) {
+    const most = [...document.querySelectorAll('body *')].map((e) => [e.getBoundingClientRect().right, e])
+      .sort((a, b) => b[0] - a[0])[0][1];
+    found.push(`is ${wide} px wide in a window of ${innerWidth}: ${most.outerHTML.slice(0, 120)}`);
+  }
+  for (const image of document.images) {
+    const broken = image.complete && !image.naturalWidth && image.offsetParent;
+    if (broken) found.push('broken picture: ' + image.src.slice(0, 80));
+  }
+  for (const e of document.querySelectorAll('mjx-merror, [data-mjx-error]')) {
+    found.push('equation: ' + (e.getAttribute('data-mjx-error') || e.textContent).slice(0, 120));
+  }
+  for (const e of document.querySelectorAll('.math')) {
+    if (!e.querySelector('mjx-container')) found.push('equation that is not set: ' + e.textContent.slice(0, 80));
+  }
+  return found;
+}"""
+
+
+@dataclass
+class Page(HTMLParser):
+    """What one page names: its anchors, its links, and what it loads by itself."""
+
+    path: Path
+    anchors: set[str] = field(default_factory=set)
+    links: list[str] = field(default_factory=list)
+    loads: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """Called for each tag."""
+        given = {name: value or "" for name, value in attributes}
+        self.anchors |= {given[name] for name in ("id", "name") if given.get(name)}
+        if tag == "link" and given.get("href") and given.get("rel") not in ("canonical",):
+            self.loads.append(given["href"])
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
+        if LOADS.get(tag) and given.get(LOADS[tag]):
+            self.loads.append(given[LOADS[tag]])
+
+
+def read_links(site: Path) -> tuple[list[str], set[str]]:
+    """What is wrong with links and loaded files, and all links that leave the site."""
+    pages = {path.resolve(): Page(path) for path in sorted(site.rglob("*.html"))}
+    faults, outside = [], set()
+    for page in pages.values():
+        here = page.path.relative_to(site)
+        for target in page.loads:
+            if OUTSIDE.match(target):
+                faults.append(f"{here}: loads {target}")
+        for target in [*page.links, *page.loads]:
+            if OUTSIDE.match(target):
+                outside.add(target)
+                continue
+            if urlsplit(target).scheme:
+                continue  # mailto:, data:
+            file, anchor = urldefrag(target)
+            named = (page.path.parent / unquote(urlsplit(file).path)).resolve() if file else page.path.resolve()
+            if named.is_dir():
+                named /= "index.html"
+            if not named.is_file():
+                faults.append(f"{here}: {target} is not there")
+            elif anchor and named in pages and unquote(anchor) not in pages[named].anchors:
+                faults.append(f"{here}: {target}: the page has no such place")
+    for sheet in site.rglob("*.css"):
+        for target in re.findall(r"url\(\s*['\"]?((?:https?:)?//[^)'\"]+)", sheet.read_text("utf-8")):
+            faults.append(f"{sheet.relative_to(site)}: loads {target}")
+    return faults, outside
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server that does not print."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def look(browser: Any, base: str, name: str, size: tuple[int, int], dark: bool, shots: Path | None) -> list[str]:
+    """Open one page and say what is wrong with it."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light", has_touch=dark
+    )
+    page, faults = context.new_page(), []
+    page.on("console", lambda m: faults.append(f"console: {m.text[:300]}") if m.type == "error" else None)
+    page.on("pageerror", lambda e: faults.append(f"error: {str(e)[:300]}"))
+    page.on("request", lambda r: None if _LOCAL.match(r.url) else faults.append(f"asks for {r.url}"))
+    page.on("response", lambda r: faults.append(f"{r.status} for {r.url}") if r.status >= 400 else None)
+    page.goto(f"{base}/{name}", wait_until="load", timeout=60_000)
+    if name == LIVE:
+        page.wait_for_function("() => window.playground && window.playground.ready", timeout=60_000)
+    elif page.evaluate("() => !!document.querySelector('.math')"):
+        page.evaluate("() => MathJax.startup.promise")
+    faults += page.evaluate(_FAULTS)
+    if shots:
+        shots.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=shots / f"{name.replace('/', '_').removesuffix('.html')}-{size[0]}.png")
+    context.close()
+    return [f"{name} at {size[0]} px: {fault}" for fault in faults]
+
+
+def open_pages(site: Path, shots: Path | None) -> list[str]:
+    """Open the pages from a server on this machine; all that is wrong with them."""
+    from playwright.sync_api import sync_playwright
+
+    if chromium() is None:
+        return [NO_BROWSER]
+    names = [str(path.relative_to(site).as_posix()) for path in sorted(site.rglob("*.html"))]
+    names = [name for name in names if not name.startswith("_static/") and name != "index.html"]
+    desk = [n for n in names if re.search(r"docs/(index|ledger|api_model|glossary)|notebooks/0[58]_|playground", n)]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base, faults = f"http://127.0.0.1:{server.server_port}", []
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS, headless=True, timeout=60_000)
+            for name in names:
+                faults += look(browser, base, name, PHONE, True, shots)
+            for name in desk:
+                faults += look(browser, base, name, DESK, False, shots)
+            browser.close()
+    finally:
+        server.shutdown()
+    print(f"{len(names)} pages opened at {PHONE[0]} px, {len(desk)} of them at {DESK[0]} px too")
+    return faults
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("site", nargs="?", type=Path, default=ROOT / "build" / "site")
+    parser.add_argument("--shots", type=Path, help="a folder for a picture of each page")
+    given = parser.parse_args()
+    if not (given.site / "docs" / "index.html").is_file():
+        print(f"{given.site} holds no site: run `make site`")
+        return 2
+    faults, outside = read_links(given.site)
+    print(f"{len(outside)} links to other sites, not fetched:", *sorted(outside), sep="\n    ")
+    faults += open_pages(given.site, given.shots)
+    print(*faults, f"{len(faults)} faults", sep="\n")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""How the site is built: `make site` runs Sphinx with this file over `docs/` and the kept outputs of `notebooks/`.
+
+The source folder is the root of the repository, so that a link between a page and a lesson is the same here and on a
+code host. Nothing is executed, and nothing that the pages need lies outside of them: the theme brings its own scripts,
+MathJax is one file. Where a page would name modules or lessons by hand they are read from the folder instead.
+"""
+
+from __future__ import annotations
+
+import html
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import sys
+from importlib.metadata import files
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+sys.path.insert(0, str(ROOT))
+
+project = "asm_teach"
+author = copyright = "asm_teach contributors"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+root_doc = "docs/index"
+include_patterns = ["docs/*.md", "notebooks/*.ipynb"]
+exclude_patterns = ["build", ".*", "**/.ipynb_checkpoints"]
+
+# The one file of MathJax that reads TeX and draws SVG: it asks for no fonts, so pages work from a folder too.
+_MATHJAX = "tex-svg.js"
+(_MATHJAX_FILE,) = [f for f in files("sphinx-mathjax-offline") or [] if f.parts[-2:] == ("mathjax", _MATHJAX)]
+
+html_theme = "furo"
+html_title = "asm_teach"
+html_math_renderer = "as_written"
+html_static_path = ["_static", str(_MATHJAX_FILE.locate())]
+html_css_files = ["site.css"]
+html_favicon = "_static/favicon.ico"
+html_extra_path = ["_static/favicon.ico"]  # also where a browser looks for it unasked
+html_copy_source = False
+html_show_sphinx = False
+html_use_index = False
+pygments_style, pygments_dark_style = "a11y-light", "a11y-dark"
+
+nb_execution_mode = "off"
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no widget state is kept, and these scripts would come from outside
+nb_merge_streams = True  # the prints of a cell are one block, however many pieces the kernel sent
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_typehints_format = "short"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # what a record holds is listed where its docstring lists it
+# What is ours must be found. Other projects' names cannot be, without asking their sites for a list.
+nitpicky = True
+suppress_warnings = ["ref.python"]  # a field's plain name, such as `rotation`, that several records have
+nitpick_ignore_regex = [("py:.*", r"(?!asm_teach\.).*")]
+
+_MODULES = re.compile(r"<!-- modules: ([\w ]+) -->")
+_LESSON = re.compile(r"\b[Ll]essons? (\d+)\b(?![^\[]*\]\()")
+
+
+def lessons() -> dict[int, tuple[Path, list[str]]]:
+    """Number -> file and text cells of each lesson that stands in the folder."""
+    found = {}
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        found[int(path.name[:2])] = (path, ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"])
+    return found
+
+
+def lesson_map() -> str:
+    """The lessons as a list, from their own heads: title, minutes, what you do."""
+    rows = []
+    for path, texts in lessons().values():
+        title = texts[0].splitlines()[0].removeprefix("# ")
+        doing = re.search(r"\*\*What you will do\.\*\* (.+?\.)(?:\s|$)", texts[0], re.DOTALL)
+        minutes = re.search(r"\*\*Time\.\*\* (?:About )?(\d+) minutes", texts[0])
+        if not doing or not minutes:
+            raise ValueError(f"{path.name}: its first cell has no **What you will do.** or **Time.** N minutes")
+        what = " ".join(doing.group(1).split())
+        rows.append(f"- **[{title}](../notebooks/{path.name})** ({minutes.group(1)} minutes). {what}")
+    return "\n".join(rows)
+
+
+def module_names() -> list[str]:
+    """Every module of the package, below `asm_teach`."""
+    import asm_teach
+
+    found = [m.name for m in pkgutil.walk_packages(asm_teach.__path__, "asm_teach.")]
+    return [name.removeprefix("asm_teach.") for name in found if not name.rpartition(".")[2].startswith("_")]
+
+
+def module_sections(words: str) -> str:
+    """A section with the docstrings of each module that is named; `rest` is all that no page names."""
+    wanted = words.split()
+    if wanted == ["rest"]:
+        pages = [page.read_text("utf-8") for page in DOCS.glob("api*.md")]
+        named = {name for page in pages for names in _MODULES.findall(page) for name in names.split()}
+        wanted = [name for name in module_names() if name.partition(".")[0] not in named]
+    else:
+        wanted = [name for word in wanted for name in module_names() if name.split(".")[0] == word]
+    return "\n\n".join(f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: asm_teach.{name}\n```" for name in wanted)
+
+
+def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Fill in what is read from the folder: the map of lessons, the modules, the links behind `lesson 5`."""
+    if not docname.startswith("docs/"):
+        return
+    text = source[0].replace("<!-- lessons -->", lesson_map())
+    if docname == "docs/api":
+        text = text.replace("<!-- public names -->", public_names())
+    text = _MODULES.sub(lambda match: module_sections(match.group(1)), text)
+    if docname in ("docs/glossary", "docs/teaching"):
+        there = lessons()
+        text = _LESSON.sub(
+            lambda m: f"[{m.group()}](../notebooks/{there[int(m[1])][0].name})" if int(m[1]) in there else m.group(),
+            text,
+        )
+    source[0] = text
+
+
+def public_names() -> str:
+    """The names of `asm_teach` itself, with the first sentence of their docstrings."""
+    import asm_teach
+
+    rows = []
+    for name in asm_teach.__all__:
+        thing = getattr(asm_teach, name)
+        if inspect.isclass(thing) or inspect.isroutine(thing):
+            first = " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+            role = "class" if inspect.isclass(thing) else "func"
+            rows.append(f"- {{py:{role}}}`~{thing.__module__}.{name}`: {first}")
+    return "\n".join(rows)
+
+
+def plain_docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Docstrings are plain text with `code` in single backticks: say so in reStructuredText."""
+    if what == "module":  # what is set in is an example
+        for n in range(len(lines) - 2, 0, -1):
+            if lines[n + 1].startswith("    ") and not lines[n] and lines[n - 1] and not lines[n - 1].startswith(" "):
+                lines[n : n + 1] = ["", "::", ""]
+    parts = re.split(r"(`+[^`]*`+)", "\n".join(lines))
+    # outside of code a star, a bar and an underscore are just that
+    parts[::2] = [re.sub(r"(?<=\S)[*|]|[*|](?=\S)|(?<=\w)_(?=\W|$)", r"\\\g<0>", part) for part in parts[::2]]
+    parts[1::2] = [f"``{' '.join(part.strip('`').split())}``" for part in parts[1::2]]
+    lines[:] = "".join(parts).split("\n")
+
+
+def visit_inline_math(self: Any, node: nodes.math) -> None:
+    """As it stands in the source: MathJax reads it in the browser."""
+    self.body.append(f'<span class="math">\\({html.escape(node.astext())}\\)</span>')
+    raise nodes.SkipNode
+
+
+def visit_block_math(self: Any, node: nodes.math_block) -> None:
+    """Sphinx would wrap equations with `\\\\` into `split`, in which no `\\tag` may stand."""
+    self.body.append(f'<div class="math">\\[{html.escape(node.astext())}\\]</div>')
+    raise nodes.SkipNode
+
+
+def add_math(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """MathJax on the pages that have equations, and on no others."""
+    if doctree is not None and (list(doctree.findall(nodes.math)) or list(doctree.findall(nodes.math_block))):
+        app.add_js_file("math.js", priority=400)
+        app.add_js_file(_MATHJAX, priority=500, loading_method="defer")
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    """The root of the site leads to the start page."""
+    if error is None and app.builder.name == "html":
+        (Path(app.outdir) / "index.html").write_text(
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>asm_teach</title>'
+            '<meta http-equiv="refresh" content="0; url=docs/index.html">'
+            '<a href="docs/index.html">asm_teach</a></html>\n',
+            "utf-8",
+        )
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx."""
+    importlib.import_module("asm_teach")
+    app.add_html_math_renderer("as_written", (visit_inline_math, None), (visit_block_math, None))
+    app.connect("source-read", read_source)
+    app.connect("autodoc-process-docstring", plain_docstring, priority=100)  # before napoleon
+    app.connect("html-page-context", add_math)
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
