@@ -79,7 +79,8 @@ def _assigned(lines: Sequence[str]) -> Iterable[str]:
     for statement in ast.parse("\n".join(lines)).body:
         if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
             names[statement.name] = None
-        for node in ast.walk(statement) if isinstance(statement, (ast.Assign, ast.AnnAssign)) else ():
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        for node in (node for target in targets if target is not None for node in ast.walk(target)):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 names[node.id] = None
     return names
