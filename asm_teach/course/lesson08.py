@@ -84,7 +84,7 @@ def immune(function: Callable[[Tensor], Tensor]) -> str | None:
     lesson="08",
     hints=(
         "Where is the best common row for a given d? It moves with d: put it in before you differentiate.",
-        r"Equation (3) with $J_n = g_n$: the second derivative is "
+        r"Equation (8.3) with $J_n = g_n$: the second derivative is "
         r"$\sum b_n \lVert g_n\rVert^2 - \lVert\sum b_n g_n\rVert^2 / \sum b_n$.",
         "`c = (b[:, None] * r).sum(0) / b.sum()`, the slope is `(b[:, None] * g * (r - c)).sum()`; divide by the "
         "second "
