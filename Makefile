@@ -36,8 +36,9 @@ site: $(READY_DOCS)
 	$(BIN)/asm-teach playground -o $(SITE)/playground.html
 	$(BIN)/python docs/check_site.py $(SITE) $(ARGS)
 
-slides: $(READY)
-	$(BIN)/python docs/make_slides.py $(ARGS)
+slides: $(READY_DOCS)
+	$(BIN)/python docs/make_slides.py build/slides $(ARGS)
+	$(BIN)/python docs/check_site.py build/slides
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .benchmarks

@@ -1,6 +1,7 @@
 """Is the built site whole? Reads every page for links that point nowhere, then opens the pages without a network.
 
     python docs/check_site.py [build/site] [--shots FOLDER]
+    python docs/check_site.py build/slides
 
 The browser (Chromium, headless) can reach this machine alone. A page fails when it asks for anything else or for
 something that is not there, complains in the console, is wider than the window, shows a broken picture or an equation
@@ -128,7 +129,7 @@ def look(browser: Any, base: str, name: str, size: tuple[int, int], dark: bool, 
     page.goto(f"{base}/{name}", wait_until="load", timeout=60_000)
     if name == LIVE:
         page.wait_for_function("() => window.playground && window.playground.ready", timeout=60_000)
-    elif page.evaluate("() => !!document.querySelector('.math')"):
+    elif page.evaluate("() => !!(window.MathJax && MathJax.startup)"):
         page.evaluate("() => MathJax.startup.promise")
     faults += page.evaluate(_FAULTS)
     if shots:
@@ -170,8 +171,8 @@ def main() -> int:
     parser.add_argument("site", nargs="?", type=Path, default=ROOT / "build" / "site")
     parser.add_argument("--shots", type=Path, help="a folder for a picture of each page")
     given = parser.parse_args()
-    if not (given.site / "docs" / "index.html").is_file():
-        print(f"{given.site} holds no site: run `make site`")
+    if not (given.site / "index.html").is_file():
+        print(f"{given.site} holds no site: run `make site` or `make slides`")
         return 2
     faults, outside = read_links(given.site)
     print(f"{len(outside)} links to other sites, not fetched:", *sorted(outside), sep="\n    ")

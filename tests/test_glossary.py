@@ -12,17 +12,16 @@ from asm_teach.assets import data_dir
 ROOT = data_dir().parent
 TEXT = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 ENTRIES = re.findall(r"^## (.+)\n((?:(?!## ).*\n?)*)", TEXT, re.MULTILINE)
-KEY_WORDS = " ".join(
-    """
-    adaptive skinning model, alignment, barycentric coordinates, bind matrix, binding, bone, bundle
-    adjustment, capacity, chart, correspondence, covariance, differentiable renderer, focal length,
-    forward kinematics, Gaussian, injective, Jacobian, landmark, Levenberg-Marquardt step, linear blend
-    skinning, mesh, mixture, morphable model, motion, NME, pinhole camera, pivot, pose, prior,
-    registered scan, reprojection error, rest pose, rig, RMSE, Rodrigues' formula, rotation vector,
-    scan, skinning matrix, skinning weight, softmax, spherical harmonics, static skinning model,
-    template, topology, Tutte's embedding, UV coordinates, vertex, vertex error, view
-    """.split()
-).split(", ")
+KEY_WORDS = (
+    "adaptive skinning model", "alignment", "barycentric coordinates", "bind matrix", "binding", "bone",
+    "bundle adjustment", "capacity", "chart", "correspondence", "covariance", "differentiable renderer",
+    "focal length", "forward kinematics", "Gaussian", "injective", "Jacobian", "landmark", "Levenberg-Marquardt step",
+    "linear blend skinning", "mesh", "mixture", "morphable model", "motion", "NME", "pinhole camera", "pivot", "pose",
+    "prior", "registered scan", "reprojection error", "rest pose", "rig", "RMSE", "Rodrigues' formula",
+    "rotation vector", "scan", "skinning matrix", "skinning weight", "softmax", "spherical harmonics",
+    "static skinning model", "template", "topology", "Tutte's embedding", "UV coordinates", "vertex", "vertex error",
+    "view",
+)  # fmt: skip
 
 # what to look for in the lesson where it does not call the thing by its name
 OTHER_WORDS = {
