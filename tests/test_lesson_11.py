@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from asm_teach.course import check
 from asm_teach.course.lesson11 import QUIZ
+
+
+def share(difference, basis):
+    return (basis.T @ difference.flatten()).square().sum() / difference.square().sum()
+
 
 RIGHT = {
     "hand_on": lambda calm, expressive, other: other + expressive - calm,
     "sizes": lambda J, K, V, M: (4 * J * (11 + 6 * K), 4 * (3 * V * (M + 1) + M)),
     "jitter": lambda f: (f[2:] - 2 * f[1:-1] + f[:-2]).square().sum(-1).mean().sqrt(),
-    "paired": lambda a, b: ((b - a).mean(), (b - a).std() / len(a) ** 0.5),
+    "at_home": lambda face, mean, modes: share(face - mean, torch.linalg.qr(modes.flatten(1).T)[0]),
 }
 WRONG = {
     ("hand_on", "alone"): lambda calm, expressive, other: expressive - calm,
@@ -26,10 +32,16 @@ WRONG = {
     ("jitter", "over x, y and z too"): lambda f: (f[2:] - 2 * f[1:-1] + f[:-2]).square().mean().sqrt(),
     ("jitter", "root is missing"): lambda f: (f[2:] - 2 * f[1:-1] + f[:-2]).square().sum(-1).mean(),
     ("jitter", "counts twice"): lambda f: (f[2:] - f[1:-1] + f[:-2]).square().sum(-1).mean().sqrt(),
-    ("paired", "two separate groups"): lambda a, b: ((b - a).mean(), ((a.var() + b.var()) / len(a)).sqrt()),
-    ("paired", "root of n, not by n"): lambda a, b: ((b - a).mean(), (b - a).std() / len(a)),
-    ("paired", "wrong sign"): lambda a, b: ((a - b).mean(), (b - a).std() / len(a) ** 0.5),
-    ("paired", "with n - 1"): lambda a, b: ((b - a).mean(), (b - a).std(correction=0) / len(a) ** 0.5),
+    ("at_home", "mean was not subtracted"): lambda face, mean, modes: share(
+        face, torch.linalg.qr(modes.flatten(1).T)[0]
+    ),
+    ("at_home", "counts twice"): lambda face, mean, modes: share(
+        face - mean, torch.nn.functional.normalize(modes.flatten(1), dim=1).T
+    ),
+    ("at_home", "left over"): lambda face, mean, modes: 1 - share(face - mean, torch.linalg.qr(modes.flatten(1).T)[0]),
+    ("at_home", "ratio of lengths"): lambda face, mean, modes: share(
+        face - mean, torch.linalg.qr(modes.flatten(1).T)[0]
+    ).sqrt(),
 }
 
 

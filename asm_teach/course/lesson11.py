@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from asm_teach.course import diagnoses as say
-from asm_teach.course.checking import Right, exercise
+from asm_teach.course.checking import exercise
 from asm_teach.course.quizzes import Question
 
 
@@ -115,37 +115,40 @@ def jitter(function: Callable[..., torch.Tensor]) -> str | None:
 @exercise(
     lesson="11",
     hints=(
-        "Take the difference face by face first; then there is one list of numbers, with a mean and a spread.",
-        "gain = b - a; its mean; its standard error is its standard deviation (with n - 1) over the root of n.",
-        "`gain = b - a`, `return gain.mean(), gain.std() / ...`.",
+        "Which part of the face's difference from the mean can the modes make, whatever the coefficients?",
+        "With an orthonormal basis Q of the modes' span and d = face - mean, it is |Q' d|^2 / |d|^2.",
+        "`Q = torch.linalg.qr(modes.flatten(1).T)[0]`, `d = (face - mean).flatten()`, then ...",
     ),
 )
-def paired(function: Callable[..., tuple[torch.Tensor, torch.Tensor]]) -> str | None:
-    """Errors a, b (n,) to the mean of how much lower a is and its standard error."""
+def at_home(function: Callable[..., torch.Tensor]) -> str | None:
+    """face, mean (V, 3), modes (M, V, 3) to the share of the face that a linear model can hold, 0 to 1."""
     generator = torch.Generator().manual_seed(3)
-    hard = 2 * torch.rand(9, generator=generator, dtype=torch.float64) + 0.5
-    a = hard + 0.02 * torch.randn(9, generator=generator, dtype=torch.float64)
-    b = hard + 0.1 + 0.02 * torch.randn(9, generator=generator, dtype=torch.float64)
-    found = function(a, b)
-    if not isinstance(found, (tuple, list)) or len(found) != 2:
-        return "return both, one after the other: the mean gain, its standard error"
-    mean, error = (float(x) for x in found)
-    gain, n = b - a, len(a)
-    if not say.equal(mean, gain.mean()):
-        if say.equal(mean, -gain.mean()):
-            return "the mean has the wrong sign: a is lower when b - a is above zero"
-        return say.compare(mean, gain.mean())
-    apart = (a.var() / n + b.var() / n).sqrt()
+    mean = 40 * torch.randn(20, 3, generator=generator, dtype=torch.float64)
+    modes = torch.randn(4, 20, 3, generator=generator, dtype=torch.float64)
+    modes[1] += 0.8 * modes[0]  # not at right angles
+    inside = mean + torch.einsum("m,mvc->vc", torch.tensor([1.0, -2.0, 0.5, 3.0]).double(), modes)
+    face = inside + 2 * torch.randn(20, 3, generator=generator, dtype=torch.float64)
+    found = function(face, mean, modes)
+    flat, d = modes.flatten(1).T, (face - mean).flatten()
+    basis = torch.linalg.qr(flat)[0]
+    right = (basis.T @ d).square().sum() / d.square().sum()
+    if say.equal(found, right):
+        own = float(function(inside, mean, modes))
+        return None if abs(own - 1) < 1e-6 else f"a face made of the modes is at home, a share of 1; yours is {own:.3f}"
+    whole, alone = face.flatten(), flat / flat.norm(dim=0)
     wrong = {
-        "that is the spread of the gain, not the error of its mean: divide by the root of n": gain.std(),
-        "divide by the root of n, not by n": gain.std() / n,
-        "that is for two separate groups: the faces are the same, so take the differences first": apart,
-        "the standard deviation of n numbers about their own mean is taken with n - 1": gain.std(correction=0) / n**0.5,
+        "the mean was not subtracted: it is large, and no news": (basis.T @ whole).square().sum()
+        / whole.square().sum(),
+        "the modes are not at right angles: what two of them share counts twice; make a basis by QR, or solve": (
+            (alone.T @ d).square().sum() / d.square().sum()
+        ),
+        "the modes have neither length 1 nor right angles: make a basis by QR, or solve": (
+            (flat.T @ d).square().sum() / d.square().sum()
+        ),
+        "that is the share that is left over: one minus it": 1 - right,
+        "that is a ratio of lengths: the shares of squares add up to one": right.sqrt(),
     }
-    if not say.equal(error, gain.std() / n**0.5):
-        return say.one_of(error, wrong) or say.compare(error, gain.std() / n**0.5)
-    measured = f"{float(gain.mean()):.3f} +- {error:.3f} mm"
-    return Right(f"{measured}; as two separate groups it would be +- {float(apart):.2f} and say nothing")
+    return say.one_of(found, wrong) or say.compare(found, right)
 
 
 QUIZ = (
