@@ -1,7 +1,8 @@
 """Marking a folder of student copies: run the exercises of each notebook and read the verdicts.
 
 The notebooks are programs and are run as such: mark only what you would run yourself. A student's check cells do not
-count; those of the course's own notebooks, and their points, take their place.
+count; those of the course's own notebooks, and their points, take their place. Work that sets out to deceive can do so:
+it runs in the process that judges it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import csv
 import functools
 import os
 import re
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
@@ -23,6 +25,10 @@ from nbformat import NotebookNode
 from asm_teach.course import checking, students
 
 LATE = "TimeLimit"
+BEFORE = """import math
+import torch
+import asm_teach as asm
+from asm_teach.course import check, hint, quiz"""  # for lessons whose exercises need no more
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,8 @@ def _exercises_only(notebook: NotebookNode, tasks: dict[str, _Task]) -> Notebook
             return True
         return cell.get("id") is not None and f"{lesson} {cell.id}" not in known
 
-    copy.cells = [cell for cell in copy.cells if cell.cell_type == "code" and wanted(cell)]
+    cells = [cell for cell in copy.cells if cell.cell_type == "code" and wanted(cell)]
+    copy.cells = [nbformat.v4.new_code_cell(BEFORE), *cells]
     return copy
 
 
@@ -188,7 +195,8 @@ def _run(notebook: NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
         package = str(checking.PACKAGE.parent)  # as here, also where it is not installed
         paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
         record = str(Path(place) / "progress.json")  # marking is nobody's own progress
-        client.execute(env={**os.environ, "ASM_TEACH_PROGRESS": record, "PYTHONPATH": paths})
+        environment = {**os.environ, "ASM_TEACH_PROGRESS": record, "PYTHONPATH": paths}
+        client.execute(env=environment, stderr=subprocess.DEVNULL)  # what a kernel says of itself
     return {students.exercise_of(cell): _verdict(cell.outputs) for cell in notebook.cells if students.is_check(cell)}
 
 

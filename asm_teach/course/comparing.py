@@ -1,0 +1,97 @@
+"""Comparing an answer with what it should be: as numbers, by shape, and by a table of expected mistakes.
+
+Arguments called `given` and `right` are the answer and what it should be: tensors, arrays, numbers or lists of them.
+Two values count as equal when they differ by less than `RELATIVE` of the largest of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+RELATIVE = 1e-4  # float32 with some arithmetic behind it
+
+
+def first(*sentences: str | None) -> str | None:
+    """The first sentence that was found, None if there is none."""
+    return next((sentence for sentence in sentences if sentence), None)
+
+
+def numbers(value: Any) -> Tensor | None:
+    """A value as a float64 tensor without a gradient; None if it does not consist of numbers."""
+    if isinstance(value, (tuple, list)) and any(isinstance(one, Tensor) for one in value):
+        parts = [numbers(one) for one in value]
+        if any(part is None or part.shape != parts[0].shape for part in parts):
+            return None
+        return torch.stack(parts)
+    try:
+        return torch.as_tensor(value).detach().to("cpu", torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def equal(given: Any, right: Any, relative: float = RELATIVE) -> bool:
+    """Whether two values have one shape and the same finite numbers."""
+    a, b = numbers(given), numbers(right)
+    if a is None or b is None or a.shape != b.shape or not a.isfinite().all() or not b.isfinite().all():
+        return False
+    if not a.numel():
+        return True
+    return bool((a - b).abs().max() <= relative * max(float(a.abs().max()), float(b.abs().max())) + 1e-12)
+
+
+def one_of(given: Any, wrong: Mapping[str, Any], relative: float = RELATIVE) -> str | None:
+    """The sentence whose wrong value was given: a table of the mistakes that an exercise invites."""
+    return next((sentence for sentence, value in wrong.items() if equal(given, value, relative)), None)
+
+
+def not_numbers(given: Any) -> str | None:
+    """Something else than numbers."""
+    if numbers(given) is None:
+        return f"numbers are asked for (a tensor, an array or a list), found {type(given).__name__}"
+    return None
+
+
+def wrong_shape(given: Any, right: Any) -> str | None:
+    """Other axes than asked for; says which slip of broadcasting or transposing makes such a shape."""
+    a, b = numbers(given), numbers(right)
+    if a is None or b is None or a.shape == b.shape:
+        return None
+    found = f"the shape is {tuple(a.shape)}, expected {tuple(b.shape)}"
+    if a.ndim == 2 and b.ndim == 1 and a.shape == (len(b), len(b)):
+        return f"{found}: (n,) and (n, 1) broadcast to (n, n); give both the same shape"
+    if a.numel() == b.numel() and a.shape == b.shape[::-1]:
+        return f"{found}: the axes are the wrong way round"
+    if a.squeeze().shape == b.squeeze().shape:
+        return f"{found}: an axis of length 1 is too many or missing (keepdim, squeeze, [:, None])"
+    if a.ndim == b.ndim - 1 and any(a.shape == b.shape[:axis] + b.shape[axis + 1 :] for axis in range(b.ndim)):
+        return f"{found}: one axis was summed away that should stay"
+    return found
+
+
+def not_finite(given: Any) -> str | None:
+    """nan or infinite numbers, for whatever reason."""
+    a = numbers(given)
+    if a is None or a.isfinite().all():
+        return None
+    kind = "nan" if a.isnan().any() else "infinite"
+    return f"{int((~a.isfinite()).sum())} of {a.numel()} numbers are {kind}: was something divided by zero?"
+
+
+def differs(given: Any, right: Any, relative: float = RELATIVE) -> str | None:
+    """The last resort: where the largest difference is."""
+    if equal(given, right, relative):
+        return None
+    if sentence := first(not_numbers(given), wrong_shape(given, right), not_finite(given)):
+        return sentence
+    a, b = numbers(given), numbers(right)
+    assert a is not None and b is not None
+    if a.numel() == 1:
+        return f"found {float(a):.6g}, expected {float(b):.6g}"
+    at = np.unravel_index(int((a - b).abs().argmax()), tuple(a.shape))
+    index = ", ".join(map(str, map(int, at)))
+    return f"the largest difference is at [{index}]: found {float(a[at]):.6g}, expected {float(b[at]):.6g}"
