@@ -55,11 +55,37 @@ def in_place(points: Tensor, R: Tensor, pivot: Tensor) -> Tensor:
     return points @ R.T + pivot
 
 
+def factor(along: float, across: float, angle: float) -> tuple[float, float, float]:
+    """(a, b, c) of the Gaussian with these variances."""
+    uu = along * math.cos(angle) ** 2 + across * math.sin(angle) ** 2
+    vv = along * math.sin(angle) ** 2 + across * math.cos(angle) ** 2
+    uv = (along - across) * math.sin(angle) * math.cos(angle)
+    return math.log(uu) / 2, uv / math.sqrt(uu), math.log(vv - uv**2 / uu) / 2
+
+
+def by_halving(apart: float, s0: float, s1: float, power: float = 2.0) -> float:
+    low, high = 0.0, apart
+    for _ in range(60):
+        x = (low + high) / 2
+        ahead = -(x**2) / s0**2 / 2 + (apart - x) ** 2 / s1**2 / 2 - power * math.log(s0 / s1)
+        low, high = (x, high) if ahead > 0 else (low, x)
+    return low
+
+
+def root(apart: float, s0: float, s1: float, sign: float = 1.0) -> float:
+    p, q, r = 1 / s0**2 - 1 / s1**2, apart / s1**2, -(apart**2) / s1**2 - 4 * math.log(s1 / s0)
+    return (-q + sign * math.sqrt(q * q - p * r)) / p
+
+
 RIGHT: dict[str, Answer] = {
     "turn_about": lambda points, R, pivot: pivot + (points - pivot) @ R.T,
     "rodrigues": lambda r: by_fractions(r, each),
     "hold_still": lambda Gp, Bp, B, wanted: inv(Gp @ inv(Bp) @ B) @ wanted,
     "waist": lambda angle, w: torch.hypot(1 - w + w * angle.cos(), w * angle.sin()),
+    "share_out": lambda g: g / g.sum(1, keepdim=True),
+    "log_sum": lambda z: z.amax(1) + (z - z.amax(1, keepdim=True)).exp().sum(1).log(),
+    "factor_of": lambda long, short, angle: factor(long**2, short**2, angle),
+    "border": lambda apart, s0, s1: by_halving(apart, s0, s1),
 }
 
 WRONG: list[tuple[str, Answer, str]] = [
@@ -68,7 +94,7 @@ WRONG: list[tuple[str, Answer, str]] = [
     ("turn_about", lambda x, R, p: x @ R.T + p, "not subtracted before"),
     ("turn_about", lambda x, R, p: p + (x - p) @ R, "other way round"),
     ("turn_about", in_place, "changes its argument points"),
-    ("turn_about", lambda x, R, p: p + R @ (x - p).T, "line"),
+    ("turn_about", lambda x, R, p: p + R @ (x - p).T, "your code stops at line"),
     ("turn_about", lambda x, R, p: p[:, None] + R @ (x - p).T, "wrong way round"),
     ("rodrigues", lambda r: by_fractions(r, each, -1.0), "inverse turn"),
     ("rodrigues", lambda r: rotation_matrix(torch.deg2rad(r)), "degrees"),
@@ -87,6 +113,34 @@ WRONG: list[tuple[str, Answer, str]] = [
     ("waist", lambda angle, w: 1 - w + w * angle.cos(), "the sine is missing"),
     ("waist", lambda angle, w: 1 - 2 * w * (1 - w) * (1 - angle.cos()), "take the root"),
     ("waist", lambda angle, w: torch.hypot(1 - w + w * angle.deg2rad().cos(), w * angle.deg2rad().sin()), "degrees"),
+    ("share_out", lambda g: g / g.sum(0), "over the wrong axis"),
+    ("share_out", lambda g: g / g.sum(), "the whole table"),
+    ("share_out", lambda g: g.softmax(1), "softmax takes exp first"),
+    ("share_out", lambda g: g.div_(g.sum(1, keepdim=True)), "changes its argument g"),
+    ("share_out", lambda g: g**2 / g.sum(1, keepdim=True), "sums to"),
+    ("log_sum", lambda z: z.exp().sum(1).log(), "left the range of float32"),
+    ("log_sum", lambda z: z.max() + (z - z.max()).exp().sum(1).log(), "rows that differ much"),
+    ("log_sum", lambda z: (z - z.amax(1, keepdim=True)).exp().sum(1).log(), "not added again"),
+    ("log_sum", lambda z: z.logsumexp(0), "k is the last axis"),
+    ("log_sum", lambda z: z.logsumexp(1, keepdim=True), "axis of length 1"),
+    ("factor_of", lambda long, short, angle: factor(long, short, angle), "Sigma holds their squares"),
+    ("factor_of", lambda long, short, angle: factor(long**2, short**2, -angle), "the wrong way"),
+    ("factor_of", lambda long, short, angle: factor(long**2, short**2, math.radians(angle)), "degrees"),
+    ("factor_of", lambda long, short, angle: factor(short**2, long**2, angle), "exchanged"),
+    (
+        "factor_of",
+        lambda long, short, angle: tuple(
+            f(x) for f, x in zip((math.exp, float, math.exp), factor(long**2, short**2, angle), strict=True)
+        ),
+        "logarithms of the diagonal",
+    ),
+    ("border", lambda apart, s0, s1: apart / 2, "this is the middle"),
+    ("border", lambda apart, s0, s1: apart * s0 / (s0 + s1), "fraction in front is missing"),
+    ("border", lambda apart, s0, s1: by_halving(apart, s0, s1, 1.0), "two dimensions"),
+    ("border", lambda apart, s0, s1: apart - by_halving(apart, s0, s1), "measured from bone 1"),
+    ("border", root, "divides by 0"),
+    ("border", lambda apart, s0, s1: root(apart, s0, s1, -1.0), "other root"),
+    ("border", lambda apart, s0, s1: 0.3 * apart, "times as high"),
 ]
 
 
