@@ -6,6 +6,7 @@ The lesson derives the Jacobian by hand; here forward differentiation gives the 
 from __future__ import annotations
 
 import functools
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -109,11 +110,14 @@ class SmallFit:
             step = motion.view(-1, 9)
             return self.transforms(t + step[:, :3], R + _crossed(step[:, 3:6]) @ R, log_s + step[:, 6:])
 
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of what torch loads for it the first time
+            shares = jacfwd(self.weights)(g).flatten(2)  # (n, J, 5 J)
         dS = jacfwd(turned)(torch.zeros(9 * len(t), dtype=torch.float64))  # (J, 3, 4, 9 J)
         columns = (w[:, :, None] * rest[:, None]).flatten(1)  # (n, 4 J)
         by_motion = (columns @ dS.permute(0, 2, 1, 3).flatten(2).flatten(0, 1)).view(len(w), 3, -1)
         alone = self._alone(self.transforms(t, R, log_s))
-        by_gaussian = torch.einsum("ijq,ija->iaq", jacfwd(self.weights)(g).flatten(2), alone)
+        by_gaussian = torch.einsum("ijq,ija->iaq", shares, alone)
         D = torch.cat([by_motion, by_gaussian], 2).flatten(0, 1)  # (3n, 14 J)
         return D.T @ D, D.T @ (self.face(state) - self.aim).flatten()
 

@@ -1,0 +1,265 @@
+"""The course's machinery: verdicts, hints, the progress file, quizzes."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import torch
+
+from asm_teach.course import check, hint, progress, quiz, record
+from asm_teach.course.checking import NOTHING, VERDICT, Exercise, Right, Verdict, exercise, exercises, lessons
+from asm_teach.course.quizzes import Question, QuestionBox, Quiz, marked_up
+
+
+@pytest.fixture(autouse=True)
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The progress file of this test."""
+    path = tmp_path / "learner" / "progress.json"
+    monkeypatch.setenv("ASM_TEACH_PROGRESS", str(path))
+    return path
+
+
+def doubled(function):
+    found = function(torch.tensor(3.0))
+    if found == 6:
+        return None
+    return Right("and bold") if found == 7 else f"found {found}, expected 6"
+
+
+TRY = Exercise("nme", "05", ("one", "two", "three"), doubled)  # under the name of a real one
+
+
+def stops(x):
+    y = x + 1
+    return y @ y.missing
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok", "message"),
+    [
+        (lambda x: 2 * x, True, "right"),
+        (lambda x: torch.tensor(7), True, "right: and bold"),
+        (lambda x: torch.tensor(5), False, "found 5, expected 6"),
+        (None, False, NOTHING),
+        (..., False, NOTHING),
+        ((None, None), False, NOTHING),
+        (lambda x: None, False, NOTHING),
+        (lambda x: (None, ...), False, NOTHING),
+    ],
+)
+def test_a_verdict_is_ok_or_says_why(answer, ok, message):
+    verdict = TRY(answer)
+    assert (verdict.ok, verdict.message) == (ok, message) and bool(verdict) is ok
+
+
+def test_an_answer_of_another_kind_is_said():
+    assert check.nme(4).message == (
+        "the answer is not of the kind that is asked for, comparing it gave TypeError: 'int' object is not callable"
+    )
+
+
+def test_the_stub_of_a_student_copy_is_nothing_yet_but_torch_may_raise_the_same():
+    def stub(x):
+        raise NotImplementedError  # your code here
+
+    def refused(x):
+        raise NotImplementedError("not implemented for 'Half'")
+
+    assert TRY(stub).message == NOTHING
+    assert "not implemented for 'Half'" in TRY(refused).message
+
+
+def test_an_exception_becomes_a_sentence_with_its_line():
+    line = stops.__code__.co_firstlineno + 2
+    message = TRY(stops).message
+    assert message.startswith(f"your code stops at line {line}, `return y @ y.missing`, with AttributeError")
+    assert "Traceback" not in message and "\n" not in message and str(Path(__file__).parent) not in message
+
+
+def test_a_line_is_that_of_the_answer_even_where_a_library_raised():
+    def wrong_shapes(x):
+        return torch.ones(2, 3) @ torch.ones(2, 3)
+
+    assert "`return torch.ones(2, 3) @ torch.ones(2, 3)`, with RuntimeError: mat1" in TRY(wrong_shapes).message
+
+
+def test_a_verdict_shows_itself_and_can_be_read_by_a_program():
+    wrong = Verdict(False, "a < b")
+    assert repr(wrong) == "not yet: a < b" and repr(Verdict(True, "right")) == "right"
+    assert "a &lt; b" in wrong._repr_html_() and 'role="status"' in wrong._repr_html_()
+    assert wrong._repr_mimebundle_() == {VERDICT: {"ok": False, "message": "a < b"}}
+
+
+def test_check_lists_its_exercises_and_names_near_ones():
+    assert {"nme", "largest_K", "fair"} <= set(dir(check)) and dir(check) == sorted(exercises())
+    with pytest.raises(AttributeError, match="no exercise 'nmee'; did you mean nme"):
+        check.nmee  # noqa: B018
+    with pytest.raises(ValueError, match="no exercise 'zzz'$"):
+        hint("zzz")
+    assert not hasattr(check, "_ipython_display_")
+    assert "lesson 05: nme, " in repr(check)
+
+
+def test_every_lesson_has_four_exercises_with_three_hints_and_five_questions():
+    for number, module in lessons().items():
+        own = [one for one in exercises().values() if one.lesson == number]
+        assert len(own) >= 4, number
+        for one in own:
+            assert len(one.hints) == 3 and all(map(str.strip, one.hints)) and len(set(one.hints)) == 3
+        assert len(module.QUIZ) >= 5
+        for question in module.QUIZ:
+            assert all(question.reason(choice) for choice in range(len(question.choices)))
+        places = [question.right for question in module.QUIZ]
+        assert len(set(places)) > 1, f"lesson {number}: the right answer is always in the same place"
+
+
+def test_exercises_are_registered_properly():
+    with pytest.raises(ValueError, match="hints of nme: three"):
+        exercise(lesson="05", hints=("one",))(exercises()["nme"].checker)
+
+    def nme(answer):
+        return None
+
+    with pytest.raises(ValueError, match="exercise nme: lesson 05 has one of that name"):
+        exercise(lesson="12", hints=("a", "b", "c"))(nme)
+
+
+def test_hints_come_one_after_the_other(file: Path):
+    given = [hint("nme") for _ in range(4)]
+    assert [one.number for one in given] == [1, 2, 3, 3]
+    assert hint("nme", again=True) == given[2] and "Hint 3 of 3" in repr(given[2])
+    assert "That was the last one" in given[3]._repr_markdown_()
+    assert hint("tame", again=True).number == 1  # none was given: the first
+    assert json.loads(file.read_text())["exercises"]["nme"] == {"ok": False, "tries": 0, "hints": 3}
+
+
+def test_progress_counts_and_stays_right(file: Path):
+    TRY(None)
+    assert not file.exists()  # nothing was tried
+    for answer in (lambda x: x, lambda x: 2 * x, lambda x: x):
+        TRY(answer)
+    assert json.loads(file.read_text())["exercises"]["nme"] == {"ok": True, "tries": 3, "hints": 0}
+    assert os.listdir(file.parent) == ["progress.json"]
+    row = next(row for row in progress().rows if row.lesson == "05")
+    assert (row.right, row.exercises, row.tries) == (1, 4, 3)
+    assert "lesson 05: 1 of 4 exercises right (3 tries, 0 hints)" in repr(progress())
+    assert "<td>1 of 4</td>" in progress()._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"{", b"\xff\xfe", b"[]", b'{"exercises": {}}', b'{"exercises": {"nme": 3}, "quizzes": {}}', b"[" * 100_000],
+)
+def test_a_broken_file_is_put_aside(file: Path, broken: bytes, capsys: pytest.CaptureFixture[str]):
+    file.parent.mkdir()
+    for number in (1, 2):
+        file.write_bytes(broken)
+        TRY(lambda x: 2 * x)
+        aside = file.with_name(f"progress.broken-{number}.json")
+        assert aside.read_bytes() == broken and str(aside) in capsys.readouterr().out
+        assert json.loads(file.read_text())["exercises"]["nme"]["ok"]
+
+
+def test_what_another_version_added_is_kept(file: Path):
+    file.parent.mkdir()
+    file.write_text('{"exercises": {}, "quizzes": {}, "more": [1]}')
+    TRY(lambda x: 2 * x)
+    assert json.loads(file.read_text())["more"] == [1]
+
+
+def test_a_place_that_cannot_be_written_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "a file").write_text("in the way")
+    monkeypatch.setenv("ASM_TEACH_PROGRESS", str(tmp_path / "a file" / "progress.json"))
+    assert TRY(lambda x: 2 * x) and TRY(lambda x: 2 * x)
+    said = capsys.readouterr().out
+    assert said.count("cannot be kept") == 1 and "ASM_TEACH_PROGRESS" in said
+    assert [hint("nme").number, hint("nme").number] == [1, 2]  # kept as long as the program
+    assert record.read()["exercises"]["nme"]["tries"] == 2
+
+
+def test_a_read_only_file_stays_as_it_is(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    file.parent.mkdir()
+    file.write_text('{"exercises": {}, "quizzes": {}}')
+    file.chmod(stat.S_IREAD)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # also for a superuser, whom the mode does not stop
+    assert TRY(lambda x: 2 * x)
+    assert file.read_text() == '{"exercises": {}, "quizzes": {}}' and "read-only" in capsys.readouterr().out
+
+
+def test_a_write_that_fails_halfway_leaves_the_old_file(file: Path, monkeypatch: pytest.MonkeyPatch):
+    TRY(lambda x: 2 * x)
+    before = file.read_bytes()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(json, "dump", full)
+    TRY(lambda x: 2 * x)
+    assert file.read_bytes() == before and os.listdir(file.parent) == ["progress.json"]
+
+
+QUESTIONS = (
+    Question("Is `a` < b?", ("yes", "no & never"), 0, ("It is.", "It is not `no`.")),
+    Question("Which?", ("x", "y", "z"), 2, "z, since x and y are not."),
+)
+
+
+def test_a_quiz_is_answered_by_its_traits(file: Path):
+    whole = Quiz("05", QUESTIONS)
+    one, other = whole.boxes
+    assert whole.children == whole.boxes and one.legend == "<b>1.</b> Is <code>a</code> &lt; b?"
+    one.presses += 1
+    assert one.said == "Choose one of the answers first." and not file.exists()
+    one.chosen = 1
+    one.presses += 1
+    assert one.said == "<b>Not right.</b> It is not <code>no</code>." and one.state == "wrong" and whole.right == 0
+    one.chosen = 0
+    assert one.state == "wrong"  # choosing is not answering
+    one.presses += 1
+    assert one.said == "<b>Right.</b> It is." and one.state == "right" and whole.right == 1
+    other.chosen = 0
+    other.presses += 1
+    assert "z, since" in other.said
+    assert json.loads(file.read_text())["quizzes"] == {
+        "05": {"1": {"ok": True, "tries": 2}, "2": {"ok": False, "tries": 1}}
+    }
+
+
+def test_a_quiz_can_be_read_without_a_kernel_and_does_not_tell_its_answers():
+    bundle = Quiz("05", QUESTIONS)._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "<li>no &amp; never</li>" in data["text/html"] and "( ) y" in data["text/plain"]
+    assert "since" not in data["text/html"] + data["text/plain"]
+
+
+def test_the_page_has_native_radio_buttons_and_a_live_region():
+    assert all(part in QuestionBox._esm for part in ('"radio"', '"fieldset"', '"legend"', '"aria-live"', '"submit"'))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"right": 2}, "2 is not the index"),
+        ({"choices": ("a", "a")}, "two or more that differ"),
+        ({"why": ("only one",)}, "1 explanations for 2 choices"),
+    ],
+)
+def test_a_question_is_checked_when_it_is_written(change, words):
+    with pytest.raises(ValueError, match=words):
+        Question(**{"text": "Which?", "choices": ("a", "b"), "right": 0, "why": ("x", "y")} | change)
+
+
+def test_every_quiz_of_the_course_comes_up(file: Path):
+    for number, module in lessons().items():
+        assert len(quiz(number).boxes) == len(module.QUIZ)
+    with pytest.raises(ValueError, match="lesson '99' has no quiz; there are"):
+        quiz("99")
+    assert marked_up("a `b` <c>") == "a <code>b</code> &lt;c&gt;"
