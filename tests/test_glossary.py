@@ -81,3 +81,41 @@ def test_every_equation_that_is_named_stands_in_the_method():
 def test_readers_are_led_to_it():
     for page in ("README.md", "docs/index.md", "docs/method.md"):
         assert "glossary" in (ROOT / page).read_text(encoding="utf-8"), f"{page} does not link to the glossary"
+
+
+# --- the page for lecturers
+
+
+def minutes_of(number: int) -> dict[str, int]:
+    """Section -> minutes, from the headings of a lesson."""
+    (path,) = (ROOT / "notebooks").glob(f"{number:02d}_*.ipynb")
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    found = re.findall(r"^## (?:(\d+)\. )?(.+?) \((\d+) minutes\)$", text, re.MULTILINE)
+    return {section or title: int(minutes) for section, title, minutes in found}
+
+
+def rows_of_plans() -> list[tuple[int, list[str], int]]:
+    """Lesson, its sections, and the minutes that the page says they take."""
+    page = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    rows = []
+    for what, minutes in re.findall(r"^\|(?: \d \|)? ((?:Lesson|The start).+?) \| (\d+) \|$", page, re.MULTILINE):
+        lesson = int((re.match(r"Lesson (\d+)", what) or ["", "0"])[1])
+        sections = re.search(r"sections? (\d[\d, ]*(?: (?:to|and) \d+)?)", what)
+        if sections and " to " in sections[1]:
+            first, last = map(int, sections[1].split(" to "))
+            names = [str(n) for n in range(first, last + 1)]
+        elif sections:
+            names = re.findall(r"\d+", sections[1])
+        else:
+            names = [what.rpartition("part ")[2]]
+        rows.append((lesson, names, int(minutes)))
+    return rows
+
+
+def test_the_plans_take_the_minutes_that_the_lessons_say():
+    rows = rows_of_plans()
+    assert len(rows) >= 10
+    for lesson, sections, minutes in rows:
+        found = minutes_of(lesson)
+        assert sum(found[section] for section in sections) == minutes, f"lesson {lesson}, sections {sections}: {found}"
