@@ -47,7 +47,8 @@ FLOORS = [
     "agreement", "phototerm", "pointterm", "photofit", "reprojection", "viewfit", "data", "scans",
     "rigging", "cropping", "topology", "budget", "contenders", "subjects", "tables", "capacity", "newheads", "demo",
     "viewsets", "viewmodels", "viewcapacity", "zoomset",
-    "zbuffer", "plots", "figures", "widgets", "cli_fits", "cli_views", "cli",
+    "zbuffer", "plots", "figures", "widgets", "course",
+    "cli_fits", "cli_views", "cli_playground", "cli_course", "cli",
 ]  # fmt: skip
 CORE = ["mesh", "transforms", "skinning", "mixture", "binding", "camera", "metrics", "landmarks", "model", "storage"]
 # An import inside a function that goes upwards: writing a mesh needs the file formats, having one does not.
