@@ -57,10 +57,13 @@ def extra_translation(function: Callable[[Tensor, Tensor], Tensor]) -> str | Non
     """What undoes a shift d of the pivot: -(I - A) d."""
     generator = torch.Generator().manual_seed(0)
     A, d = torch.eye(3) + 0.3 * torch.randn(3, 3, generator=generator), torch.randn(3, generator=generator)
-    before = A.clone(), d.clone()
-    answer, change = function(A, d), d - A @ d  # how the vertex has changed
+    change = d - A @ d  # how the vertex has changed
+    own = A.clone(), d.clone()
+    answer = function(*own)
+    if sentence := changed_inputs((A, d), own, ("A", "d")):
+        return sentence
     if equal(answer, -change):
-        return changed_inputs(before, (A, d), ("A", "d"))
+        return None
     at_rest = function(torch.eye(3), d)
     wrong = {
         "this doubles the change instead of undoing it: the sign": change,
