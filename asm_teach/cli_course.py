@@ -22,7 +22,7 @@ def student_command(folder: Path, lesson: str | None) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--out", default="marks.csv", show_default=True, type=click.Path(dir_okay=False, path_type=Path),
               help="The table to write.")  # fmt: skip
-@click.option("--limit", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds a cell may take.")
+@click.option("--limit", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds for an exercise.")
 def check_command(folder: Path, out: Path, limit: float) -> None:
     """Mark the notebooks in FOLDER, one sub folder a student or single files.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import logging
 import os
 import re
 import subprocess
@@ -25,6 +26,7 @@ from nbformat import NotebookNode
 from asm_teach.course import checking, students
 
 LATE = "TimeLimit"
+LESSON = 120.0  # seconds that a cell of the lesson itself may take
 BEFORE = """import math
 import torch
 import asm_teach as asm
@@ -56,7 +58,7 @@ def grade(folder: Path, limit: float = 60.0, say: Callable[[str], None] = lambda
     """Mark every notebook under a folder, one sub folder a student or single files.
 
     Args:
-        limit: seconds that one cell may take.
+        limit: seconds that a cell with an exercise may take.
         say: is told the name of each notebook before it is run.
 
     Raises:
@@ -159,7 +161,8 @@ def _with_checks(notebook: NotebookNode, tasks: dict[str, _Task]) -> NotebookNod
             cells += [nbformat.from_dict(task.check)] if task else []
         else:
             cells.append(cell)
-    copy.cells = cells + [nbformat.from_dict(task.check) for task in left.values()]
+    missing = [nbformat.from_dict(task.check) for task in left.values()]
+    copy.cells = [nbformat.v4.new_code_cell(BEFORE), *cells, *missing]
     return copy
 
 
@@ -174,9 +177,15 @@ def _exercises_only(notebook: NotebookNode, tasks: dict[str, _Task]) -> Notebook
             return True
         return cell.get("id") is not None and f"{lesson} {cell.id}" not in known
 
-    cells = [cell for cell in copy.cells if cell.cell_type == "code" and wanted(cell)]
-    copy.cells = [nbformat.v4.new_code_cell(BEFORE), *cells]
+    copy.cells = [cell for cell in copy.cells if cell.cell_type == "code" and wanted(cell)]
     return copy
+
+
+@functools.cache
+def _quiet() -> logging.Logger:
+    logger = logging.getLogger("asm_teach.course.grading.kernel")
+    logger.setLevel(logging.CRITICAL + 1)
+    return logger
 
 
 def _run(notebook: NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
@@ -185,7 +194,7 @@ def _run(notebook: NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
     with tempfile.TemporaryDirectory() as place:
         client = NotebookClient(
             notebook,
-            timeout=limit,
+            timeout_func=lambda cell: limit if students.nbgrader_of(cell) else max(limit, LESSON),
             allow_errors=True,
             interrupt_on_timeout=True,
             error_on_timeout=late,
@@ -195,17 +204,21 @@ def _run(notebook: NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
         package = str(checking.PACKAGE.parent)  # as here, also where it is not installed
         paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
         record = str(Path(place) / "progress.json")  # marking is nobody's own progress
+        client.log = _quiet()  # what happened is said in the rows
         environment = {**os.environ, "ASM_TEACH_PROGRESS": record, "PYTHONPATH": paths}
         client.execute(env=environment, stderr=subprocess.DEVNULL)  # what a kernel says of itself
-    return {students.exercise_of(cell): _verdict(cell.outputs) for cell in notebook.cells if students.is_check(cell)}
+    return {
+        students.exercise_of(cell): _verdict(cell.outputs, limit) for cell in notebook.cells if students.is_check(cell)
+    }
 
 
-def _verdict(outputs: Iterable[NotebookNode]) -> tuple[bool, str]:
+def _verdict(outputs: Iterable[NotebookNode], limit: float) -> tuple[bool, str]:
     ok, message = False, "the check cell showed nothing"
     for output in outputs:
         said = output.get("data", {}).get(checking.VERDICT)
         if said:
             ok, message = bool(said["ok"]), str(said["message"])
         elif output.output_type == "error":
-            ok, message = False, f"{output.ename}: {output.evalue}"
+            late = output.ename in (LATE, "KeyboardInterrupt")  # a cell is interrupted when its time is up
+            ok, message = False, f"longer than {limit:g} seconds" if late else f"{output.ename}: {output.evalue}"
     return ok, message

@@ -1,0 +1,188 @@
+"""Student copies and marks: `asm-teach student`, `asm-teach check`."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from asm_teach.cli import main
+from asm_teach.course import grading, students
+from asm_teach.course.grading import Mark, grade, write_marks
+
+SOLUTIONS = {
+    "nme": "def nme(p, q, a, b):\n    ### BEGIN SOLUTION\n"
+    "    return 100 * (p - q).norm(dim=1).mean() / (a - b).norm()\n    ### END SOLUTION",
+    "largest_K": "### BEGIN SOLUTION\nlargest_K = 8\n### END SOLUTION",
+}
+
+
+def cells(name: str, source: str, points: int) -> list[nbformat.NotebookNode]:
+    common = {"schema_version": 3, "task": False}
+    answer = {"grade": False, "solution": True, "locked": False, "grade_id": name, **common}
+    judged = {"grade": True, "solution": False, "locked": True, "grade_id": f"{name}-check", "points": points, **common}
+    return [
+        new_code_cell(source, metadata={"nbgrader": answer}),
+        new_code_cell(f"check.{name}({name})", metadata={"nbgrader": judged}),
+    ]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nbformat.NotebookNode:
+    """A course of one short lesson."""
+    notebook = new_notebook(
+        cells=[
+            new_markdown_cell("A lesson."),
+            new_code_cell("hundred = 100\nassert 'slow' == 'not run for marks'"),
+            new_code_cell("extra = 1", metadata={"tags": [students.SETUP]}),
+            *cells("nme", SOLUTIONS["nme"], 2),
+            *cells("largest_K", SOLUTIONS["largest_K"], 1),
+        ]
+    )
+    path = tmp_path / "course" / "05_tiny.ipynb"
+    path.parent.mkdir()
+    nbformat.write(notebook, path)
+    monkeypatch.setattr(students, "masters", lambda: [path])
+    for known in (grading._tasks, grading._master_cells):
+        known.cache_clear()
+    yield notebook
+    for known in (grading._tasks, grading._master_cells):
+        known.cache_clear()
+
+
+def handed_in(tiny: nbformat.NotebookNode, path: Path, nme: str = "", largest_K: str = "") -> nbformat.NotebookNode:
+    copy = students.student_copy(tiny)
+    for cell in copy.cells:
+        source = {"nme": nme, "largest_K": largest_K}.get(students.exercise_of(cell), "")
+        if students.is_solution(cell) and source:
+            cell.source = source
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(copy, path)
+    return copy
+
+
+def test_a_class_is_marked(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
+    folder = tmp_path / "class"
+    handed_in(tiny, folder / "ann" / "05_tiny.ipynb", SOLUTIONS["nme"], "largest_K = 8")
+    cheat = handed_in(
+        tiny, folder / "bob" / "05_tiny.ipynb", "def nme(p, q, a, b):\n    while True:\n        pass", "largest_K = 7"
+    )
+    for cell in cheat.cells:
+        if students.is_check(cell):
+            cell.source = "from asm_teach.course import Verdict\nVerdict(True, 'right')"
+            cell.metadata.nbgrader.points = 99
+    nbformat.write(cheat, folder / "bob" / "05_tiny.ipynb")
+    handed_in(tiny, folder / "carl.ipynb")
+    helped = handed_in(
+        tiny, folder / "dora" / "05_tiny.ipynb", "def nme(*given):\n    return own(*given)", "largest_K = 8"
+    )
+    helped.cells.insert(
+        3, new_code_cell("def own(p, q, a, b):\n    return hundred * (p - q).norm(dim=1).mean() / (a - b).norm()")
+    )
+    nbformat.write(helped, folder / "dora" / "05_tiny.ipynb")
+    (folder / "erik").mkdir()
+    (folder / "erik" / "05_tiny.ipynb").write_text('{"cells": [')
+    nbformat.write(new_notebook(), folder / "fred.ipynb")
+    dead = handed_in(tiny, folder / "gina.ipynb", "import os\nos._exit(1)")
+    assert dead
+    (folder / "ann" / ".ipynb_checkpoints").mkdir()
+    handed_in(tiny, folder / "ann" / ".ipynb_checkpoints" / "05_tiny-checkpoint.ipynb")
+
+    told: list[str] = []
+    marks = grade(folder, limit=2, say=told.append)
+    assert len(told) == 7
+    rows = {(mark.student, mark.exercise): mark for mark in marks}
+    assert rows["ann", "nme"] == Mark("ann", "05", "nme", 2, 2, "right")
+    assert rows["ann", "largest_K"].points == 1
+    assert rows["bob", "nme"].points == 0 and "longer than 2 seconds" in rows["bob", "nme"].message
+    assert rows["bob", "nme"].of == 2 and "one more Gaussian" in rows["bob", "largest_K"].message
+    assert {rows["carl", name].message for name in SOLUTIONS} == {"nothing here yet"}
+    assert rows["dora", "nme"].points == 2  # with what the lesson defines, and a cell of her own
+    assert "is not a notebook" in rows["erik", ""].message and rows["erik", ""].lesson == "05"
+    assert "no exercises of this course" in rows["fred", ""].message
+    assert {rows["gina", name].points for name in SOLUTIONS} == {0}
+    assert "does not run" in rows["gina", "nme"].message
+    assert len(marks) == 5 * 2 + 2
+
+
+def test_marks_are_written_whole_and_are_no_formulas(tmp_path: Path) -> None:
+    file = tmp_path / "marks.csv"
+    write_marks([Mark("=ann", "05", "nme", 0, 2, '-1, "two"\nlines')], file)
+    with file.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows == [
+        {
+            "student": "'=ann",
+            "lesson": "05",
+            "exercise": "nme",
+            "points": "0",
+            "of": "2",
+            "message": '\'-1, "two"\nlines',
+        }
+    ]
+
+
+def test_a_check_that_was_taken_out_is_run_all_the_same(tiny: nbformat.NotebookNode) -> None:
+    copy = students.student_copy(tiny)
+    copy.cells = [cell for cell in copy.cells if not students.is_check(cell)]
+    slim = grading._exercises_only(copy, grading._tasks())
+    assert [cell.source for cell in slim.cells if students.is_check(cell)] == [
+        "check.nme(nme)",
+        "check.largest_K(largest_K)",
+    ]
+    assert not any("slow" in cell.source for cell in slim.cells) and any("extra" in cell.source for cell in slim.cells)
+
+
+def test_the_commands(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
+    run, out, marks = CliRunner(), tmp_path / "out", tmp_path / "m.csv"
+    done = run.invoke(main, ["student", str(out), "--lesson", "5"])
+    assert done.exit_code == 0 and done.output.strip() == str(out / "05_tiny.ipynb")
+    assert [path.name for path in out.iterdir()] == ["05_tiny.ipynb"]
+    again = run.invoke(main, ["student", str(out)])
+    assert again.exit_code == 2 and "may hold somebody's work" in again.output
+    none = run.invoke(main, ["student", str(tmp_path / "other"), "--lesson", "12"])
+    assert none.exit_code == 2 and "lessons with exercises are 05" in none.output and not (tmp_path / "other").exists()
+    checked = run.invoke(main, ["check", str(out), "--out", str(marks)])
+    assert checked.exit_code == 0 and "05_tiny: 0 of 3 points" in checked.output
+    assert len(marks.read_text().splitlines()) == 3
+    for folder, words in ((tmp_path / "not there", "is not a folder"), (tmp_path / "course" / "x", "is not a folder")):
+        refused = run.invoke(main, ["check", str(folder)])
+        assert refused.exit_code == 2 and words in refused.output
+    (tmp_path / "bare").mkdir()
+    assert "no notebooks" in run.invoke(main, ["check", str(tmp_path / "bare")]).output
+
+
+@pytest.mark.parametrize(
+    ("source", "cleared"),
+    [
+        ("def f(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION", "def f(x):\n    " + students.STUB),
+        ("### BEGIN SOLUTION\na = [i for i in (1, 2)]\nb, c = 2, 3\n### END SOLUTION\nprint(a)",
+         "a = None  # your code here\nb = None  # your code here\nc = None  # your code here\nprint(a)"),
+        ("### BEGIN SOLUTION\ndef f():\n    return 1\n### END SOLUTION", "f = None  # your code here"),
+        ("x = 1", "x = 1"),
+    ],
+)  # fmt: skip
+def test_a_solution_is_cleared(source: str, cleared: str) -> None:
+    assert students.clear_solution(source) == cleared
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("### BEGIN SOLUTION\nx = 1", "does not end"),
+        ("x = 1\n### END SOLUTION", "did not begin"),
+        ("### BEGIN SOLUTION\n### BEGIN SOLUTION", "inside another"),
+    ],
+)
+def test_markers_come_in_pairs(source: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        students.clear_solution(source)
+
+
+def test_a_solution_cell_without_markers_is_an_error_of_the_master() -> None:
+    with pytest.raises(ValueError, match="cell 0, nme: a solution cell without"):
+        students.student_copy(new_notebook(cells=cells("nme", "def nme():\n    return 1", 1)))
