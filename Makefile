@@ -31,7 +31,7 @@ bench: $(READY)
 
 # A warning fails the build: a link that points nowhere, an equation or a docstring that cannot be read.
 site: $(READY_DOCS)
-	rm -rf $(SITE)
+	rm -rf $(SITE) build/doctrees
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto -c docs -d build/doctrees . $(SITE)
 	$(BIN)/asm-teach playground -o $(SITE)/playground.html
 	$(BIN)/python docs/check_site.py $(SITE) $(ARGS)

@@ -50,6 +50,7 @@ pygments_style, pygments_dark_style = "a11y-light", "a11y-dark"
 
 nb_execution_mode = "off"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no widget state is kept, and these scripts would come from outside
+nb_code_prompt_show, nb_code_prompt_hide = "One solution", "Hide it"  # only solutions are folded
 nb_merge_streams = True  # the prints of a cell are one block, however many pieces the kernel sent
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
@@ -111,16 +112,35 @@ def module_sections(words: str) -> str:
     return "\n\n".join(f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: asm_teach.{name}\n```" for name in wanted)
 
 
+def folded(text: str) -> str:
+    """A notebook in which the solutions of exercises are to be opened first; their markers are for student copies."""
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("solution"):
+            cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), "hide-input"]
+            lines = "".join(cell["source"]).split("\n")
+            cell["source"] = "\n".join(line for line in lines if not re.match(r"\s*### (BEGIN|END) SOLUTION", line))
+    return json.dumps(notebook)
+
+
 def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Fill in what is read from the folder: the map of lessons, the modules, the links behind `lesson 5`."""
-    if not docname.startswith("docs/"):
+    """Fill in what is read from the folder: the map of lessons, the modules, the links behind names of either."""
+    if docname.startswith("notebooks/"):
+        source[0] = folded(source[0])
         return
     text = source[0].replace("<!-- lessons -->", lesson_map())
     if docname == "docs/api":
         text = text.replace("<!-- public names -->", public_names())
     text = _MODULES.sub(lambda match: module_sections(match.group(1)), text)
+    there = lessons()
+    if docname == "docs/ledger":
+        text = re.sub(r"`([a-z]\w*(?:\.[A-Za-z]\w*)+)`", lambda m: f"{{py:obj}}`{m[1]} <asm_teach.{m[1]}>`", text)
+        text = re.sub(
+            r"\b(\d\d), cell (\d+)",
+            lambda m: f"[{m[1]},\xa0cell\xa0{m[2]}](../notebooks/{there[int(m[1])][0].name})",
+            text,
+        )
     if docname in ("docs/glossary", "docs/teaching"):
-        there = lessons()
         text = _LESSON.sub(
             lambda m: f"[{m.group()}](../notebooks/{there[int(m[1])][0].name})" if int(m[1]) in there else m.group(),
             text,
