@@ -67,7 +67,6 @@ def handed_in(tiny: nbformat.NotebookNode, path: Path, nme: str = "", largest_K:
 
 def test_a_class_is_marked(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     folder = tmp_path / "class"
-    handed_in(tiny, folder / "ann" / "05_tiny.ipynb", SOLUTIONS["nme"], "largest_K = 8")
     cheat = handed_in(
         tiny, folder / "bob" / "05_tiny.ipynb", "def nme(p, q, a, b):\n    while True:\n        pass", "largest_K = 7"
     )
@@ -76,14 +75,13 @@ def test_a_class_is_marked(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
             cell.source = "from asm_teach.course import Verdict\nVerdict(True, 'right')"
             cell.metadata.nbgrader.points = 99
     nbformat.write(cheat, folder / "bob" / "05_tiny.ipynb")
-    handed_in(tiny, folder / "carl.ipynb")
     helped = handed_in(
-        tiny, folder / "dora" / "05_tiny.ipynb", "def nme(*given):\n    return own(*given)", "largest_K = 8"
+        tiny, folder / "ann" / "05_tiny.ipynb", "def nme(*given):\n    return own(*given)", "largest_K = 8"
     )
     helped.cells.insert(
         3, new_code_cell("def own(p, q, a, b):\n    return hundred * (p - q).norm(dim=1).mean() / (a - b).norm()")
     )
-    nbformat.write(helped, folder / "dora" / "05_tiny.ipynb")
+    nbformat.write(helped, folder / "ann" / "05_tiny.ipynb")
     (folder / "erik").mkdir()
     (folder / "erik" / "05_tiny.ipynb").write_text('{"cells": [')
     nbformat.write(new_notebook(), folder / "fred.ipynb")
@@ -94,19 +92,17 @@ def test_a_class_is_marked(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
 
     told: list[str] = []
     marks = grade(folder, limit=2, say=told.append)
-    assert len(told) == 7
+    assert len(told) == 5
     rows = {(mark.student, mark.exercise): mark for mark in marks}
-    assert rows["ann", "nme"] == Mark("ann", "05", "nme", 2, 2, "right")
-    assert rows["ann", "largest_K"].points == 1
+    # with what the lesson defines, and a cell of her own
+    assert rows["ann", "nme"] == Mark("ann", "05", "nme", 2, 2, "right") and rows["ann", "largest_K"].points == 1
     assert rows["bob", "nme"].points == 0 and "longer than 2 seconds" in rows["bob", "nme"].message
     assert rows["bob", "nme"].of == 2 and "one more Gaussian" in rows["bob", "largest_K"].message
-    assert {rows["carl", name].message for name in SOLUTIONS} == {"nothing here yet"}
-    assert rows["dora", "nme"].points == 2  # with what the lesson defines, and a cell of her own
     assert "is not a notebook" in rows["erik", ""].message and rows["erik", ""].lesson == "05"
     assert "no exercises of this course" in rows["fred", ""].message
     assert {rows["gina", name].points for name in SOLUTIONS} == {0}
     assert "does not run" in rows["gina", "nme"].message
-    assert len(marks) == 5 * 2 + 2
+    assert len(marks) == 3 * 2 + 2
 
 
 def test_marks_are_written_whole_and_are_no_formulas(tmp_path: Path) -> None:
@@ -148,7 +144,7 @@ def test_the_commands(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     assert none.exit_code == 2 and "lessons with exercises are 05" in none.output and not (tmp_path / "other").exists()
     checked = run.invoke(main, ["check", str(out), "--out", str(marks)])
     assert checked.exit_code == 0 and "05_tiny: 0 of 3 points" in checked.output
-    assert len(marks.read_text().splitlines()) == 3
+    assert [line.rpartition(",")[2] for line in marks.read_text().splitlines()[1:]] == ["nothing here yet"] * 2
     for folder, words in ((tmp_path / "not there", "is not a folder"), (tmp_path / "course" / "x", "is not a folder")):
         refused = run.invoke(main, ["check", str(folder)])
         assert refused.exit_code == 2 and words in refused.output
