@@ -161,6 +161,7 @@ def open_pages(site: Path, shots: Path | None) -> list[str]:
             browser.close()
     finally:
         server.shutdown()
+        server.server_close()
     print(f"{len(names)} pages opened at {PHONE[0]} px, {len(desk)} of them at {DESK[0]} px too")
     return faults
 
