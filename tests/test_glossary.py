@@ -27,7 +27,7 @@ KEY_WORDS = (
 OTHER_WORDS = {
     "affine map": "affine",
     "alignment": "align",
-    "calibrated": "nobody tells",
+    "calibrated": "cameras nobody knows",
     "differentiable renderer": "renderer that you can differentiate",
     "forward kinematics": "parent",
     "ground truth": "truth",
@@ -101,7 +101,7 @@ def rows_of_plans() -> list[tuple[int, list[str], int]]:
     rows = []
     for what, minutes in re.findall(r"^\|(?: \d \|)? ((?:Lesson|The start).+?) \| (\d+) \|$", page, re.MULTILINE):
         lesson = int((re.match(r"Lesson (\d+)", what) or ["", "0"])[1])
-        sections = re.search(r"sections? (\d[\d, ]*(?: (?:to|and) \d+)?)", what)
+        sections = re.search(r"sections? (\d+(?:, \d+)*(?: (?:to|and) \d+)?)", what)
         if sections and " to " in sections[1]:
             first, last = map(int, sections[1].split(" to "))
             names = [str(n) for n in range(first, last + 1)]
