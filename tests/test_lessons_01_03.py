@@ -77,6 +77,28 @@ def root(apart: float, s0: float, s1: float, sign: float = 1.0) -> float:
     return (-q + sign * math.sqrt(q * q - p * r)) / p
 
 
+def area(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    p, q = b - a, c - a
+    return p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]
+
+
+def by_areas(points: Tensor, corners: Tensor) -> Tensor:
+    a, b, c = corners
+    return torch.stack([area(points, b, c), area(a, points, c), area(a, b, points)], -1) / area(a, b, c)
+
+
+def two_edges(corners: Tensor) -> Tensor:
+    return torch.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]], -1)
+
+
+def share(points: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return (points - a) @ (b - a) / ((b - a) @ (b - a))
+
+
+def on_edge(points: Tensor, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    return a + t[:, None] * (b - a)
+
+
 RIGHT: dict[str, Answer] = {
     "turn_about": lambda points, R, pivot: pivot + (points - pivot) @ R.T,
     "rodrigues": lambda r: by_fractions(r, each),
@@ -86,6 +108,10 @@ RIGHT: dict[str, Answer] = {
     "log_sum": lambda z: z.amax(1) + (z - z.amax(1, keepdim=True)).exp().sum(1).log(),
     "factor_of": lambda long, short, angle: factor(long**2, short**2, angle),
     "border": lambda apart, s0, s1: by_halving(apart, s0, s1),
+    "barycentric": lambda points, corners: by_areas(points, corners),
+    "jacobians": lambda v, u: two_edges(v) @ inv(two_edges(u)),
+    "nearest_on_edge": lambda x, a, b: on_edge(x, a, b, share(x, a, b).clamp(0, 1)),
+    "reach_of_step": lambda D, h: tuple(h * torch.linalg.svdvals(D)),
 }
 
 WRONG: list[tuple[str, Answer, str]] = [
@@ -141,6 +167,30 @@ WRONG: list[tuple[str, Answer, str]] = [
     ("border", root, "divides by 0"),
     ("border", lambda apart, s0, s1: root(apart, s0, s1, -1.0), "other root"),
     ("border", lambda apart, s0, s1: 0.3 * apart, "times as high"),
+    ("barycentric", lambda x, c: by_areas(x, c).abs(), "areas need their signs"),
+    ("barycentric", lambda x, c: by_areas(x, c) * area(*c), "not yet divided"),
+    ("barycentric", lambda x, c: by_areas(x, c).roll(1, 1), "the order"),
+    ("barycentric", lambda x, c: by_areas(x, c) * area(*c).sign(), "anticlockwise only"),
+    ("barycentric", lambda x, c: by_areas(x, c)[:, 1:], "expected (5, 3)"),
+    ("jacobians", lambda v, u: two_edges(v) @ two_edges(u), "inverse of U was not taken"),
+    ("jacobians", lambda v, u: two_edges(v) @ inv(two_edges(u)).mT, "U is transposed"),
+    ("jacobians", lambda v, u: two_edges(v) @ inv(u[:, 1:].mT), "u_0 was not subtracted"),
+    ("jacobians", lambda v, u: -two_edges(v) @ inv(two_edges(u)), "the wrong way round"),
+    ("jacobians", lambda v, u: (two_edges(v) @ inv(two_edges(u))).mT, "transposed"),
+    ("jacobians", lambda v, u: inv(two_edges(u)) @ two_edges(v), "your code stops at line"),
+    ("nearest_on_edge", lambda x, a, b: on_edge(x, a, b, share(x, a, b)), "was not cut off"),
+    ("nearest_on_edge", lambda x, a, b: share(x, a, b).clamp(0, 1), "this is t, the share"),
+    ("nearest_on_edge", lambda x, a, b: on_edge(x, a, b, share(x, a, b).clamp(0, 1)) - a, "a was not added again"),
+    ("nearest_on_edge", lambda x, a, b: on_edge(x, a, b, share(x, 0 * a, b - a).clamp(0, 1)), "a was not subtracted"),
+    (
+        "nearest_on_edge",
+        lambda x, a, b: on_edge(x, a, b, (share(x, a, b) * (b - a).norm()).clamp(0, 1)),
+        "not by the length",
+    ),
+    ("reach_of_step", lambda D, h: torch.linalg.svdvals(D), "factor h is missing"),
+    ("reach_of_step", lambda D, h: h * torch.linalg.svdvals(D).flip(0), "exchanged"),
+    ("reach_of_step", lambda D, h: h * D.norm(dim=0), "along u and along v only"),
+    ("reach_of_step", lambda D, h: h * torch.linalg.eigvalsh(D.T @ D).flip(0), "take the root"),
 ]
 
 
