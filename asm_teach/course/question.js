@@ -39,8 +39,8 @@ export default {
       model.set("presses", model.get("presses") + 1);
       model.save_changes();
     });
-    // The notebook has keys of its own (arrows leave the cell): here they belong to the question.
-    form.addEventListener("keydown", (event) => event.stopPropagation());
+    // The notebook has keys of its own (arrows leave the cell) and looks at the focused element: here they are the question's.
+    form.querySelectorAll("input, button").forEach((node) => node.setAttribute("data-lm-suppress-shortcuts", "true"));
 
     const show = () => {
       const chosen = model.get("chosen");

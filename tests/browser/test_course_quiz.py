@@ -1,0 +1,81 @@
+"""A person answers a quiz in JupyterLab by keyboard alone, and hears what is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from .harness import NO_BROWSER, LabPage, LabServer, chromium
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(chromium() is None, reason=NO_BROWSER),
+]
+
+CELL = """
+import os
+os.environ["ASM_TEACH_PROGRESS"] = {file!r}
+from asm_teach.course.quizzes import Question, Quiz
+quiz = Quiz("05", (
+    Question("Is `a` < b?", ("yes", "no", "it takes " + 40 * "many " + "words"), 1, ("x", "It is not.", "z")),
+    Question("And now?", ("one", "two"), 0, ("first", "second")),
+))
+quiz
+"""
+ACTIVE = "() => { const e = document.activeElement; return [e.type, e.closest('label')?.innerText ?? e.innerText]; }"
+
+
+def test_a_quiz_by_keyboard(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    book = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(CELL.replace("{file!r}", repr(str(tmp_path / "progress.json")))),
+            nbformat.v4.new_code_cell("'below'"),
+        ],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    nbformat.write(book, folder / "quiz.ipynb")
+    with LabServer(folder) as server, LabPage(server) as lab:
+        lab.open("quiz.ipynb")
+        lab.run_all()
+        page = lab.page
+        first, second = (lab.show("form.asm-question", index) for index in (0, 1))
+        region = first.locator("[aria-live=polite]").element_handle()
+        assert region.inner_text() == ""  # it is there before there is anything to say
+        assert page.get_by_role("group", name="1. Is a < b?").count() == 1  # the legend names the radio buttons
+        assert first.locator("legend code").inner_text() == "a"
+
+        first.get_by_role("radio").first.focus()
+        page.keyboard.press("ArrowDown")  # chooses the second, and does not leave the cell
+        assert page.evaluate(ACTIVE) == ["radio", "no"]
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_function("(e) => e.innerText.startsWith('Not right. z')", arg=region)
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("Tab")
+        assert page.evaluate(ACTIVE) == ["submit", "Answer"]
+        page.keyboard.press("Space")
+        page.wait_for_function("(e) => e.isConnected && e.innerText === 'Right. It is not.'", arg=region)
+        page.keyboard.press("Tab")  # on to the next question
+        assert page.evaluate(ACTIVE) == ["radio", "one"]
+        page.keyboard.press("Enter")
+        page.wait_for_function("(form) => /Choose one/.test(form.innerText)", arg=second.element_handle())
+        page.keyboard.press("Space")
+        page.keyboard.press("Enter")
+        page.wait_for_function("(form) => /Right. first/.test(form.innerText)", arg=second.element_handle())
+
+        told = json.loads(lab.evaluate("import json; print(json.dumps([quiz.right, [b.chosen for b in quiz.boxes]]))"))
+        assert told == [2, [1, 0]]
+        assert json.loads((tmp_path / "progress.json").read_text())["quizzes"]["05"] == {
+            "1": {"ok": True, "tries": 2},
+            "2": {"ok": True, "tries": 1},
+        }
+        form, label = first.bounding_box(), first.locator("label").nth(2).bounding_box()
+        assert form and label and label["width"] <= form["width"] + 1 and label["height"] > 30  # long choices wrap
+        page.screenshot(path=str(tmp_path / "quiz.png"))
+        assert lab.problems() == []
