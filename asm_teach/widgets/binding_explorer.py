@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import ipywidgets
 import torch
 
 from asm_teach.model import AdaptiveSkinningModel
-from asm_teach.widgets import live
 from asm_teach.widgets.binding_explorer_facts import (
     Jump,
     Line,
@@ -26,11 +24,12 @@ from asm_teach.widgets.binding_explorer_facts import (
 from asm_teach.widgets.binding_explorer_plot import line_plot
 from asm_teach.widgets.chart import ChartView, Item, places, require_adaptive, uv_of
 from asm_teach.widgets.chart_dial import Dial
-from asm_teach.widgets.chart_style import STYLE, button, read_out, still
+from asm_teach.widgets.chart_style import STYLE, button, read_out
+from asm_teach.widgets.explorer import Explorer
 from asm_teach.widgets.viewer import Viewer
 
 
-class BindingExplorer(ipywidgets.VBox):
+class BindingExplorer(Explorer):
     """Place a bone by a click on the chart or on the face; see what eq. (3) makes of it. Derived in lesson 3.
 
     Shown are the triangle, the barycentrics (as colours of its corners), the pivot, and d pivot / dt along a line
@@ -54,7 +53,7 @@ class BindingExplorer(ipywidgets.VBox):
         self.names, start = tuple(model.rig.names), model.rig.index(bone)
         self._first = model.bone_uv.detach().clone()
         self._edges = chart_edges(model.chart)
-        self._closed, self._trouble, self._crossed = False, "", ""
+        self._trouble, self._crossed = "", ""
         self._width, side = int(width), max(280, (int(width) - 20) // 2)
         self.chart = ChartView(model.chart, size=side, label="UV chart of the face", on_edit=self._edited)
         self.chart.moves_on_click, self.chart.selected, self.chart.span = "bone", -1, 0.3
@@ -154,12 +153,6 @@ class BindingExplorer(ipywidgets.VBox):
         """What is shown, in words."""
         return " ".join(filter(None, [self._trouble, self._words]))
 
-    def close(self) -> None:
-        """Take the explorer off the page and free what it holds in the browser."""
-        self._closed = True
-        super().close()
-        live.close_tree(list(self.children))
-
     # -- how it is put together ----------------------------------------------------------------------------
 
     def _make_controls(self, start: int) -> None:
@@ -224,11 +217,3 @@ class BindingExplorer(ipywidgets.VBox):
         self.v.load(v)
         self._words = " ".join(filter(None, [place_words(place, self.names[j]), self._crossed, jump_words(self.jump)]))
         self._status.value = read_out(self._words, self._trouble)
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise ValueError("this explorer was closed: run its cell again to make a new one")
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return {**bundle, "text/plain": self.text, "image/png": still(self.chart, self.viewer)}

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import ipywidgets
 import torch
 from torch import Tensor, nn
 
 from asm_teach.model import AdaptiveSkinningModel
-from asm_teach.widgets import colours, live
+from asm_teach.widgets import colours
 from asm_teach.widgets.chart import ChartView, Item, places, require_adaptive, uv_of
 from asm_teach.widgets.chart_ellipse import Ellipse
-from asm_teach.widgets.chart_style import STYLE, read_out, still
+from asm_teach.widgets.chart_style import STYLE, read_out
+from asm_teach.widgets.explorer import Explorer
 from asm_teach.widgets.viewer import Viewer
 from asm_teach.widgets.weight_explorer_controls import LOG, NAIVE, Controls
 from asm_teach.widgets.weight_explorer_facts import (
@@ -27,7 +27,7 @@ from asm_teach.widgets.weight_explorer_facts import (
 from asm_teach.widgets.weight_explorer_state import MOST_COMPONENTS, BoneMixture
 
 
-class WeightExplorer(ipywidgets.VBox):
+class WeightExplorer(Explorer):
     """One bone's Gaussians, eq. (2), on the UV chart beside the face: drag them, and the weights follow.
 
     An ellipse is one standard deviation (dotted: two). Its grips move, stretch and turn it; the diamond moves the
@@ -53,7 +53,7 @@ class WeightExplorer(ipywidgets.VBox):
         if model.components > MOST_COMPONENTS:
             raise ValueError(f"model has K = {model.components}: the explorer takes up to {MOST_COMPONENTS} a bone")
         self.mixture = BoneMixture(model, start)
-        self._closed, self._trouble = False, ""
+        self._trouble = ""
         self._words = self._sums = self._place_words = ""
         side = max(280, (int(width) - 20) // 2)
         self.chart = ChartView(model.chart, size=side, label="", on_edit=self._edited)
@@ -171,12 +171,6 @@ class WeightExplorer(ipywidgets.VBox):
         """What is shown, in words."""
         return f"{self._words} {self._place_words} {self._trouble}".strip()
 
-    def close(self) -> None:
-        """Take the explorer off the page and free what it holds in the browser."""
-        self._closed = True
-        super().close()
-        live.close_tree(list(self.children))
-
     # -- what a person does --------------------------------------------------------------------------------
 
     def _edited(self, items: Mapping[str, Item]) -> None:
@@ -256,11 +250,3 @@ class WeightExplorer(ipywidgets.VBox):
         # a pivot goes where its bone's matrix G_j B_j^-1 takes it
         points = nn.functional.pad(self.model.bind_points(), (0, 1), value=1.0)
         return torch.einsum("jab,jb->ja", self.model.transforms(), points)
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise ValueError("this explorer was closed: run its cell again to make a new one")
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return {**bundle, "text/plain": self.text, "image/png": still(self.chart, self.viewer)}

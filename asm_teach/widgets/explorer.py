@@ -1,0 +1,37 @@
+"""What the explorers of lessons 2 and 3 share: a chart beside the face, an end, and a picture where no widget shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+
+from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.widgets import live
+from asm_teach.widgets.chart import ChartView
+from asm_teach.widgets.chart_style import still
+from asm_teach.widgets.viewer import Viewer
+
+
+class Explorer(ipywidgets.VBox):
+    """A `chart` and a `viewer` of the same `model`, and a `text` that says what both show."""
+
+    model: AdaptiveSkinningModel
+    chart: ChartView
+    viewer: Viewer
+    text: str
+    _closed = False
+
+    def close(self) -> None:
+        """Take the explorer off the page and free what it holds in the browser."""
+        self._closed = True
+        super().close()
+        live.close_tree(list(self.children))
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ValueError("this explorer was closed: run its cell again to make a new one")
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return {**bundle, "text/plain": self.text, "image/png": still(self.chart, self.viewer)}
