@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from ipywidgets.widgets.widget import _instances as open_widgets
 
 from asm_teach.data import load_head
 from asm_teach.mesh import Mesh
 from asm_teach.mixture import mixture_weights_reference
 from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.transforms import Rig
-from asm_teach.widgets import live
 from asm_teach.widgets.binding_explorer import BindingExplorer
 from asm_teach.widgets.binding_explorer_facts import along_line, chart_edges, find_place
 from asm_teach.widgets.chart import ChartView
@@ -29,15 +26,9 @@ from asm_teach.widgets.weight_explorer import WeightExplorer
 from asm_teach.widgets.weight_explorer_controls import LOG, NAIVE
 from asm_teach.widgets.weight_explorer_facts import log_densities, naive_densities, place_facts
 
+from .widget_parts import close_widgets  # noqa: F401
+
 HOLE = (0.5, 0.5)
-
-
-@pytest.fixture(autouse=True)
-def _close_widgets() -> Iterator[None]:
-    yield
-    live.live.clear()
-    for widget in list(open_widgets.values()):
-        widget.close()
 
 
 def sheet(side: int = 12) -> Mesh:
