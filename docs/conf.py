@@ -66,7 +66,7 @@ suppress_warnings = ["ref.python"]  # a field's plain name, such as `rotation`, 
 nitpick_ignore_regex = [("py:.*", r"(?!asm_teach\.).*")]
 
 _MODULES = re.compile(r"<!-- modules: ([\w ]+) -->")
-_LESSON = re.compile(r"\b[Ll]essons? (\d+)\b(?![^\[]*\]\()")
+_LESSON = re.compile(r"(```.*?```|`[^`]*`)|\b[Ll]essons? (\d+)\b", re.DOTALL)  # what is code stays as it is
 
 
 def lessons() -> dict[int, tuple[Path, list[str]]]:
@@ -112,29 +112,43 @@ def module_sections(words: str) -> str:
     return "\n\n".join(f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: asm_teach.{name}\n```" for name in wanted)
 
 
-def folded(text: str) -> str:
-    """A notebook in which the solutions of exercises are to be opened first; their markers are for student copies."""
-    notebook = json.loads(text)
+def code_link(name: str) -> str:
+    """A dotted name below `asm_teach`, which leads to its docstring and may be broken where a person would."""
+    title = re.sub(r"([._])", "\\1\u200b", name)
+    return f"{{py:obj}}`{title} <asm_teach.{name}>`"
+
+
+def readable(text: str) -> str:
+    """A notebook for the site.
+
+    Solutions of exercises are folded, without the markers that student copies need; pictures say where they belong.
+    """
+    notebook, section = json.loads(text), ""
     for cell in notebook["cells"]:
-        if cell["metadata"].get("nbgrader", {}).get("solution"):
-            cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), "hide-input"]
-            lines = "".join(cell["source"]).split("\n")
-            cell["source"] = "\n".join(line for line in lines if not re.match(r"\s*### (BEGIN|END) SOLUTION", line))
+        told, metadata = "".join(cell["source"]), cell["metadata"]
+        if cell["cell_type"] == "markdown":
+            section = (re.findall(r"(?m)^#+ (.+)$", told) or [section])[-1]
+        elif any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
+            metadata.setdefault("mystnb", {})["image"] = {"alt": f"Picture computed by the code above it ({section})"}
+        if metadata.get("nbgrader", {}).get("solution"):
+            metadata["tags"] = [*metadata.get("tags", []), "hide-input"]
+            cell["source"] = re.sub(r"(?m)^ *### (BEGIN|END) SOLUTION\n?", "", told).rstrip("\n")
     return json.dumps(notebook)
 
 
 def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
     """Fill in what is read from the folder: the map of lessons, the modules, the links behind names of either."""
     if docname.startswith("notebooks/"):
-        source[0] = folded(source[0])
+        source[0] = readable(source[0])
         return
     text = source[0].replace("<!-- lessons -->", lesson_map())
     if docname == "docs/api":
         text = text.replace("<!-- public names -->", public_names())
     text = _MODULES.sub(lambda match: module_sections(match.group(1)), text)
     there = lessons()
-    if docname == "docs/ledger":
-        text = re.sub(r"`([a-z]\w*(?:\.[A-Za-z]\w*)+)`", lambda m: f"{{py:obj}}`{m[1]} <asm_teach.{m[1]}>`", text)
+    if docname == "docs/ledger":  # the names of tests are sentences
+        text = re.sub(r"`test_(\w+)`", lambda m: "· " + m[1].replace("_", " "), text)
+        text = re.sub(r"`([a-z]\w*(?:\.[A-Za-z]\w*)+)`", lambda m: code_link(m[1]), text)
         text = re.sub(
             r"\b(\d\d), cell (\d+)",
             lambda m: f"[{m[1]},\xa0cell\xa0{m[2]}](../notebooks/{there[int(m[1])][0].name})",
@@ -142,7 +156,7 @@ def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
         )
     if docname in ("docs/glossary", "docs/teaching"):
         text = _LESSON.sub(
-            lambda m: f"[{m.group()}](../notebooks/{there[int(m[1])][0].name})" if int(m[1]) in there else m.group(),
+            lambda m: f"[{m[0]}](../notebooks/{there[int(m[2])][0].name})" if m[2] and int(m[2]) in there else m[0],
             text,
         )
     source[0] = text
