@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from ipywidgets.widgets.widget import _instances as open_widgets
 
 from asm_teach.data import load_head
 from asm_teach.mesh import Mesh
