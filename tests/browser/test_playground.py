@@ -353,18 +353,20 @@ def test_a_phone_shows_all_of_it(browser: Any, file: Path) -> None:
     phone.context.close()
 
 
-def test_a_key_press_soon_shows(page: Page, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("slider", ["nose_depth", "nose_reach"])  # one moves bones, one changes weights
+def test_a_key_press_soon_shows(page: Page, slider: str, capsys: pytest.CaptureFixture[str]) -> None:
     page.page.click("#reset")
     page.page.wait_for_timeout(600)
-    page.page.locator("#s_nose_depth").focus()
+    page.page.locator(f"#s_{slider}").focus()
     page.js(
-        """() => { window.took = {asked: [], shown: []}; let pressed = 0;
-          const gl = playground.face.gl, pixel = new Uint8Array(4), slider = document.getElementById('s_nose_depth');
+        """(id) => { window.took = {asked: [], shown: []}; let pressed = 0;
+          const gl = playground.face.gl, pixel = new Uint8Array(4), slider = document.getElementById(id);
           addEventListener('keydown', () => { pressed = performance.now(); }, true);
           slider.addEventListener('input', () => {  // after the page's own listener, which draws
             took.asked.push(performance.now() - pressed);
             gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);  // waits for the picture
-            took.shown.push(performance.now() - pressed); }); }"""
+            took.shown.push(performance.now() - pressed); }); }""",
+        f"s_{slider}",
     )
     for press in range(40):
         page.page.keyboard.press("ArrowRight" if press % 20 < 10 else "ArrowLeft")
@@ -374,11 +376,11 @@ def test_a_key_press_soon_shows(page: Page, capsys: pytest.CaptureFixture[str]) 
     size = page.js("() => playground.sharp.quick")
     with capsys.disabled():
         print(
-            f"\nkey press to draw call {asked:.1f} ms, to the finished picture {shown:.1f} ms "
+            f"\n{slider}: key press to draw call {asked:.1f} ms, to the finished picture {shown:.1f} ms "
             f"(median of 40, best {min(took['shown']):.1f}), {size} of the screen's pixels each way"
         )
     assert asked < 12  # ms
-    assert min(took["shown"]) < 60  # without a graphics card, on a busy machine
+    assert min(took["shown"]) < 40  # without a graphics card, on a busy machine
     page.fits()
 
 

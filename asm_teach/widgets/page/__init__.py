@@ -1,7 +1,8 @@
 """The playground: an adaptive model as one HTML file that needs no kernel and no network.
 
-What runs in the page lies beside this file: `face.js` evaluates eqs. (1) to (3) on the graphics card, `bones.js` keeps
-the parameters, `view.js` the camera, and `page.js` joins them to the controls. Here they meet a model's numbers.
+What runs in the page lies beside this file: `bones.js` keeps the parameters, `weights.js` evaluates eq. (2),
+`programs.js` has eqs. (1) and (3) for the graphics card and `face.js` runs them, `view.js` keeps the camera, and
+`page.js` joins all to the controls. Here they meet a model's numbers.
 """
 
 from __future__ import annotations
@@ -26,18 +27,17 @@ from asm_teach.widgets.page.pose import PARAMETERS
 from asm_teach.widgets.page.sliders import mirror_images, sliders_for
 
 BLOCK = 1024  # four-vectors: the 16 kB that a uniform buffer has on every device
-SCRIPTS = ("bones.js", "face.js", "view.js", "page.js")
+SCRIPTS = ("bones.js", "weights.js", "programs.js", "face.js", "view.js", "page.js")
 
 
 def check_model(model: SkinnedModel) -> None:
-    """Raise ValueError for a model that the page cannot show: a static one, or one with too many bones or Gaussians."""
+    """Raise ValueError for a model that the page cannot show: a static one, or one with too many bones or vertices."""
     if not isinstance(model, AdaptiveSkinningModel):
         raise ValueError(f"model: the page shows an adaptive model, found a {type(model).__name__}")
-    J, K = len(model.rig), model.components
-    if 6 * J > BLOCK or 2 * J * K > BLOCK:
+    if 6 * len(model.rig) > BLOCK:
         raise ValueError(
-            f"model: {J} bones with {K} Gaussians each do not fit into the 16 kB of a uniform buffer; "
-            f"there is room for {BLOCK // 6} bones and for {BLOCK // 2} Gaussians in all"
+            f"model: {len(model.rig)} bones do not fit into the 16 kB of a uniform buffer; "
+            f"there is room for {BLOCK // 6}, so merge some"
         )
     if len(model.vertices) > 65535:
         raise ValueError(f"model: {len(model.vertices)} vertices; the page has room for 65,535")

@@ -91,7 +91,7 @@ class Bones {
     return this.edges;
   }
 
-  // What the graphics card is given. Of each bone six four-vectors: the rows of [A - 1 | t], where A turns and scales,
+  // What the face is computed from. Of each bone six four-vectors: the rows of [A - 1 | t], where A turns and scales,
   // and the corners of its bind triangle, with its parent and its two barycentric coordinates beside them. Sines are
   // taken here: a graphics card may be off by 0.0005. Of each Gaussian two: centre and log of pi / |L|; L's inverse.
   blocks(theta) {
