@@ -191,7 +191,7 @@ def waist(function: Function) -> str | None:
 
     found, right = function(angle, w), factor(angle)
     if say.equal(found, right):
-        return Right("its square, 1 - 2 w (1 - w) (1 - cos a), integrates to 1 - (1 - cos a) / 3")
+        return Right("its square is 1 - 2 w (1 - w) (1 - cos a)")
     across = 1 - w + w * angle.cos()
     wrong = {
         "this is the factor in the middle, w = 1/2; it should follow w": (angle / 2).cos().abs(),
