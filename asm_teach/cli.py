@@ -84,10 +84,10 @@ def lab(browser: bool | None, options: tuple[str, ...]) -> None:
     if not browser:
         click.echo("Open the address that JupyterLab prints below (http://localhost...) in a browser.")
     superuser = hasattr(os, "geteuid") and os.geteuid() == 0
-    sys.exit(_run_to_its_end([*lab_command(root, browser, superuser), *options]))
+    sys.exit(run_to_its_end([*lab_command(root, browser, superuser), *options]))
 
 
-def _run_to_its_end(command: Sequence[str]) -> int:
+def run_to_its_end(command: Sequence[str]) -> int:
     """Wait for a command that handles Ctrl+C itself: JupyterLab asks before it shuts down."""
     with subprocess.Popen(command) as process:
         while True:

@@ -1,10 +1,43 @@
-"""The command that writes the finished model as a page: one file, which opens in any browser without a network."""
+"""The command that writes the finished model as a page: one file, which opens in any browser without a network.
+
+With `--serve` Voila shows the playground's notebook as a page instead, with a kernel behind it.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import socket
+import sys
 from pathlib import Path
 
 import click
+
+NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "playground.ipynb"
+
+
+def serve_command(notebook: Path, port: int) -> list[str]:
+    """The command that serves a notebook as a page on this machine, its code left out.
+
+    Raises:
+        ValueError: Voila is not installed, the notebook is not there, or the port is in use.
+    """
+    if importlib.util.find_spec("voila") is None:
+        raise ValueError(
+            "--serve: Voila is not installed; in the repository type `python -m pip install -c constraints.txt -e "
+            "'.[voila]'`, or leave --serve out and open the file that is written instead"
+        )
+    if not notebook.is_file():
+        raise ValueError(
+            f"--serve: there is no {notebook}: the notebooks come with the repository, not with the installed package"
+        )
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise ValueError(f"--port: {port} is in use; choose another number, such as {port + 1}") from None
+    return [sys.executable, "-m", "voila", str(notebook), "--no-browser", "--Voila.ip=127.0.0.1",
+            f"--Voila.port={port}", "--Voila.port_retries=0"]  # fmt: skip
 
 
 @click.command("playground")
@@ -16,8 +49,20 @@ import click
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("playground.html"),
     show_default=True, help="The file to write.",
 )  # fmt: skip
-def playground_command(model_file: Path | None, output: Path) -> None:
+@click.option("--serve", is_flag=True, help="Write no file: serve the playground's notebook by Voila until Ctrl+C.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8866, show_default=True, help="For --serve.")
+def playground_command(model_file: Path | None, output: Path, serve: bool, port: int) -> None:
     """Write the adaptive model as one HTML file with sliders, which needs no kernel and no network."""
+    if serve:
+        from asm_teach.cli import run_to_its_end
+
+        if model_file:
+            raise ValueError("--model: --serve shows the notebook, which has its own model; leave one of the two out")
+        command = serve_command(NOTEBOOK, port)
+        click.echo(
+            f"Open http://localhost:{port} in a browser; the page is there after some ten seconds. Ctrl+C ends it."
+        )
+        sys.exit(run_to_its_end(command))
     from asm_teach.files import whole
     from asm_teach.storage import load_model
     from asm_teach.widgets.page import write_page

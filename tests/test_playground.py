@@ -6,12 +6,14 @@ import copy
 import html
 import json
 import re
+import socket
 from pathlib import Path
 
 import pytest
 import torch
 
 import asm_teach as asm
+from asm_teach import cli, cli_playground
 from asm_teach.mesh import vertex_normals
 from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.transforms import Rig
@@ -276,3 +278,27 @@ def test_the_command_refuses_a_static_model_in_one_line(tmp_path: Path) -> None:
         run("playground", "--model", tmp_path / "static.npz", "-o", tmp_path / "p.html")
     )
     assert not (tmp_path / "p.html").exists()
+
+
+def test_serving_starts_voila_on_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(cli_playground.importlib.util, "find_spec", lambda name: name == "voila")
+    monkeypatch.setattr(cli, "run_to_its_end", lambda command: started.append(list(command)) or 0)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        taken.listen()
+        assert f"{port} is in use" in one_line(run("playground", "--serve", "--port", port))
+    result = run("playground", "--serve", "--port", port)
+    assert result.exit_code == 0, result.output
+    assert f"http://localhost:{port}" in result.output
+    (command,) = started
+    assert command[1:4] == ["-m", "voila", str(cli_playground.NOTEBOOK)] and cli_playground.NOTEBOOK.is_file()
+    assert {"--no-browser", "--Voila.ip=127.0.0.1", f"--Voila.port={port}"} <= set(command)
+
+
+def test_serving_without_voila_or_with_a_model_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cli_playground.importlib.util, "find_spec", lambda name: None)
+    assert "Voila is not installed" in one_line(run("playground", "--serve"))
+    asm.save(small(), tmp_path / "me.npz")
+    assert "leave one of the two out" in one_line(run("playground", "--serve", "--model", tmp_path / "me.npz"))
