@@ -6,9 +6,7 @@ Each command imports what it needs when it runs, so that `asm-teach --help` answ
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +17,7 @@ from asm_teach.cli_course import check_command, student_command
 from asm_teach.cli_fits import DEVICE, fit_scan_command, fit_views_command, prepare
 from asm_teach.cli_playground import playground_command
 from asm_teach.cli_views import views_command
+from asm_teach.processes import run_to_its_end
 
 START = Path("notebooks/00_start_here.ipynb")
 
@@ -85,16 +84,6 @@ def lab(browser: bool | None, options: tuple[str, ...]) -> None:
         click.echo("Open the address that JupyterLab prints below (http://localhost...) in a browser.")
     superuser = hasattr(os, "geteuid") and os.geteuid() == 0
     sys.exit(run_to_its_end([*lab_command(root, browser, superuser), *options]))
-
-
-def run_to_its_end(command: Sequence[str]) -> int:
-    """Wait for a command that handles Ctrl+C itself: JupyterLab asks before it shuts down."""
-    with subprocess.Popen(command) as process:
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue
 
 
 @main.command()

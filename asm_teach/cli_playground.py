@@ -12,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from asm_teach.processes import run_to_its_end
+
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "playground.ipynb"
 
 
@@ -54,8 +56,6 @@ def serve_command(notebook: Path, port: int) -> list[str]:
 def playground_command(model_file: Path | None, output: Path, serve: bool, port: int) -> None:
     """Write the adaptive model as one HTML file with sliders, which needs no kernel and no network."""
     if serve:
-        from asm_teach.cli import run_to_its_end
-
         if model_file:
             raise ValueError("--model: --serve shows the notebook, which has its own model; leave one of the two out")
         command = serve_command(NOTEBOOK, port)

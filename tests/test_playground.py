@@ -283,7 +283,7 @@ def test_the_command_refuses_a_static_model_in_one_line(tmp_path: Path) -> None:
 def test_serving_starts_voila_on_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
     monkeypatch.setattr(cli_playground.importlib.util, "find_spec", lambda name: name == "voila")
-    monkeypatch.setattr(cli, "run_to_its_end", lambda command: started.append(list(command)) or 0)
+    monkeypatch.setattr("asm_teach.cli_playground.run_to_its_end", lambda command: started.append(list(command)) or 0)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

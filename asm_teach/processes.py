@@ -1,0 +1,16 @@
+"""Running another program to its end."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+
+def run_to_its_end(command: Sequence[str]) -> int:
+    """Wait for a command that handles Ctrl+C itself, as JupyterLab does, which asks before it shuts down."""
+    with subprocess.Popen(command) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
