@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import asm_teach as asm
-from asm_teach import cli, cli_playground
+from asm_teach import cli_playground
 from asm_teach.mesh import vertex_normals
 from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.transforms import Rig
