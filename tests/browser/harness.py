@@ -110,9 +110,10 @@ def chromium() -> str | None:
 
 
 class LabServer:
-    """A JupyterLab server over a copy of a folder of notebooks, with settings of its own."""
+    """A JupyterLab server over a copy of a folder of notebooks, with settings of its own; or, as `app`, "notebook"."""
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], app: str = "jupyterlab") -> None:
+        self.app = app
         self.home = Path(tempfile.mkdtemp(prefix="asm-lab-"))
         self.folder = self.home / "notebooks"
         shutil.copytree(folder, self.folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
@@ -145,12 +146,12 @@ class LabServer:
             "ServerApp.open_browser": "False",
             "ServerApp.allow_root": "True",
             "IdentityProvider.token": self.token,
-            "LabApp.expose_app_in_browser": "True",
+            f"{'LabApp' if self.app == 'jupyterlab' else 'JupyterNotebookApp'}.expose_app_in_browser": "True",
             "KernelManager.shutdown_wait_time": "2",
         }
         self._log = open(self.home / "log.txt", "w")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *(f"--{key}={value}" for key, value in options.items())],
+            [sys.executable, "-m", self.app, *(f"--{key}={value}" for key, value in options.items())],
             cwd=self.folder,
             env=env,
             stdout=self._log,
@@ -165,7 +166,7 @@ class LabServer:
             except OSError:
                 time.sleep(0.2)
         self.__exit__(None, None, None)
-        raise TimeoutError("JupyterLab did not start in 60 s")
+        raise TimeoutError(f"{self.app} did not start in 60 s")
 
     def request(self, path: str, method: str = "GET") -> Any:
         """Ask the server's own interface."""
@@ -236,7 +237,8 @@ class LabPage:
 
     def open(self, notebook: str, timeout: float = 60) -> None:
         """Open a notebook of the server's folder and wait for its kernel."""
-        self.page.goto(f"{self.server.base}/lab/tree/{notebook}?reset&token={self.server.token}")
+        place = "lab/tree" if self.server.app == "jupyterlab" else "notebooks"
+        self.page.goto(f"{self.server.base}/{place}/{notebook}?reset&token={self.server.token}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=1000 * timeout)
         self._wait_idle(timeout)
 
