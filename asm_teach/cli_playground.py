@@ -6,6 +6,7 @@ With `--serve` Voila shows the playground's notebook as a page instead, with a k
 from __future__ import annotations
 
 import importlib.util
+import os
 import socket
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import click
 from asm_teach.processes import run_to_its_end
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "playground.ipynb"
+TEMPLATES = Path(__file__).parent / "page_server"  # a page that asks no other machine for anything
 
 
 def serve_command(notebook: Path, port: int) -> list[str]:
@@ -39,7 +41,8 @@ def serve_command(notebook: Path, port: int) -> list[str]:
         except OSError:
             raise ValueError(f"--port: {port} is in use; choose another number, such as {port + 1}") from None
     return [sys.executable, "-m", "voila", str(notebook), "--no-browser", "--Voila.ip=127.0.0.1",
-            f"--Voila.port={port}", "--Voila.port_retries=0"]  # fmt: skip
+            f"--Voila.port={port}", "--Voila.port_retries=0", "--VoilaConfiguration.template=alone",
+            "--VoilaConfiguration.extension_denylist=@jupyter-notebook/lab-extension"]  # fmt: skip
 
 
 @click.command("playground")
@@ -62,6 +65,7 @@ def playground_command(model_file: Path | None, output: Path, serve: bool, port:
         click.echo(
             f"Open http://localhost:{port} in a browser; the page is there after some ten seconds. Ctrl+C ends it."
         )
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(TEMPLATES), os.environ.get("JUPYTER_PATH")]))
         sys.exit(run_to_its_end(command))
     from asm_teach.files import whole
     from asm_teach.storage import load_model

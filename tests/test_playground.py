@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import html
 import json
+import os
 import re
 import socket
 from pathlib import Path
@@ -281,6 +282,7 @@ def test_the_command_refuses_a_static_model_in_one_line(tmp_path: Path) -> None:
 
 
 def test_serving_starts_voila_on_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_PATH", "")  # to be put back afterwards
     started: list[list[str]] = []
     monkeypatch.setattr(cli_playground.importlib.util, "find_spec", lambda name: name == "voila")
     monkeypatch.setattr("asm_teach.cli_playground.run_to_its_end", lambda command: started.append(list(command)) or 0)
@@ -295,6 +297,9 @@ def test_serving_starts_voila_on_the_notebook(monkeypatch: pytest.MonkeyPatch) -
     (command,) = started
     assert command[1:4] == ["-m", "voila", str(cli_playground.NOTEBOOK)] and cli_playground.NOTEBOOK.is_file()
     assert {"--no-browser", "--Voila.ip=127.0.0.1", f"--Voila.port={port}"} <= set(command)
+    assert "--VoilaConfiguration.template=alone" in command
+    template = Path(os.environ["JUPYTER_PATH"].split(os.pathsep)[0]) / "voila" / "templates" / "alone"
+    assert "replace('https://cdn" in (template / "index.html.j2").read_text("utf-8")
 
 
 def test_serving_without_voila_or_with_a_model_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
