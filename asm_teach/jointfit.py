@@ -21,6 +21,7 @@ from asm_teach.pull import Pull
 
 FREE = ("motion", "weights", "binding")
 _MOST_TRIES = 6  # dampings tried before an iteration gives up
+_MOST_DAMPING = 1e4  # steps are as good as none there, and it takes few good ones to come back
 _LONGEST = 0.7  # of a step of any Gaussian: in widths, logarithms of widths and of shares. Beyond it no slope holds.
 
 
@@ -126,9 +127,10 @@ class JointFit:
         scale = (second.diagonal() + trust + 1e-12).rsqrt()
         second *= scale[:, None]
         second *= scale
-        own, pull_in = second.diagonal().clone(), trust * scale.square()
         for _ in range(_MOST_TRIES):
-            second.diagonal().copy_(own * (1 + self.damping) + pull_in + 1e-6)
+            # Damping counts for the prior's part too: of some Gaussians the scan says next to nothing, and their steps
+            # would else stay as long however strong it is.
+            second.diagonal().fill_(1 + self.damping + 1e-6)
             lower, failed = torch.linalg.cholesky_ex(second)
             if not failed:
                 step = -(scale * torch.cholesky_solve((first * scale).float()[:, None], lower)[:, 0]).double()
@@ -140,7 +142,7 @@ class JointFit:
                     self.motion, self.gaussians = motion, gaussians
                     self.damping = max(0.5 * self.damping, 1e-7)
                     return trial
-            self.damping = max(4 * self.damping, 1e-5)
+            self.damping = min(max(4 * self.damping, 1e-5), _MOST_DAMPING)
         return energy
 
     def _excess(self, gaussians: Tensor | None) -> float:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from asm_teach import jointfit
 from asm_teach.gaussnewton import Points
 from asm_teach.jointfit import FREE, JointFit
 from asm_teach.mesh import Mesh
@@ -148,6 +149,31 @@ def test_a_step_that_cannot_help_is_not_taken():
     assert max(run(joint, points, pull, 3)) < 1e-6
     joint.finish()
     torch.testing.assert_close(model().detach(), MESH.vertices, atol=1e-4, rtol=0)
+
+
+def test_damping_shortens_steps_of_which_the_scan_says_next_to_nothing(monkeypatch):
+    """Where second derivatives are missing and first ones are not: else no damping would ever make a useful step."""
+    model = adaptive()
+    points, pull = make_pull(model)
+    joint = JointFit(model, FREE, DENSE)
+    system, moved, lengths = joint._system, joint._moved, []
+
+    def flat(*arguments):
+        first, second = system(*arguments)
+        return torch.ones_like(first), torch.zeros_like(second)
+
+    def watch(step, adapts):
+        lengths.append(float(step.norm()))
+        return moved(1e9 * step, adapts)  # nowhere better: the next damping is tried
+
+    monkeypatch.setattr(joint, "_system", flat)
+    monkeypatch.setattr(joint, "_moved", watch)
+    joint.damping = 5.0
+    joint.step(points, pull, 0.2)
+    assert len(lengths) == jointfit._MOST_TRIES
+    ratios = [one / other for one, other in zip(lengths[1:], lengths, strict=False)]
+    assert max(ratios) < 0.3
+    assert joint.damping == jointfit._MOST_DAMPING
 
 
 def test_a_few_steps_solve_what_can_be_solved():
