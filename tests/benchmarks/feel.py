@@ -34,9 +34,10 @@ for _ in range({count}):
     view.update(head.mesh.vertices + 1)
     view.close()
 del view
-gc.collect()
-print(psutil.Process().memory_info().rss / 2**20)
+print(1)
 """
+RESIDENT = "gc.collect(); print(psutil.Process().memory_info().rss / 2**20)"
+SENT = 4000  # ms in which the messages of all rounds have left the kernel
 
 
 def book(folder: Path) -> None:
@@ -108,8 +109,12 @@ def page_vertices(page: LabPage) -> range:
 
 def memory(page: LabPage) -> float:
     """MiB by which rounds of opening, moving and closing a view let the kernel grow, after some to warm up."""
-    before = float(page.evaluate(ROUND.format(count=3), timeout=120))
-    return float(page.evaluate(ROUND.format(count=ROUNDS), timeout=240)) - before
+    resident = []
+    for count in (3, ROUNDS):
+        page.evaluate(ROUND.format(count=count), timeout=240)
+        page.page.wait_for_timeout(SENT)
+        resident.append(float(page.evaluate(RESIDENT, timeout=60)))
+    return resident[1] - resident[0]
 
 
 def main() -> None:
