@@ -71,6 +71,13 @@ def plate(image: Tensor, low: Tensor, high: Tensor, blur: float) -> Plate:
     return Plate(torch.cat([grey, by_x, by_y], 1)[0], origin, factor)
 
 
+def tangents(normals: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit vectors to the side and upwards along the surface, (M, 3) each, at unit normals (M, 3)."""
+    up = normals.new_tensor([0.0, 1.0, 0.0]).expand_as(normals)
+    side = normalize(torch.linalg.cross(up, normals), dim=1)
+    return side, torch.linalg.cross(normals, side)
+
+
 @dataclass(frozen=True, eq=False)
 class Disagreement:
     """How much N pictures disagree on M samples, to second order in the pixels (x, y) where they see them.
@@ -154,9 +161,7 @@ class Agreement:
 
     def _read(self, points: Tensor, normals: Tensor, cameras: CameraState, seen: Tensor, derivatives: bool) -> Tensor:
         """Grey values and slopes (M, N, K, 3) of the grids, without their bowls; 0 where not `seen` (M, N)."""
-        up = points.new_tensor([0.0, 1.0, 0.0]).expand_as(normals)
-        side = normalize(torch.linalg.cross(up, normals), dim=1)
-        above = torch.linalg.cross(normals, side)
+        side, above = tangents(normals)
         grid = points[:, None] + self.grid[:, :1] * side[:, None] + self.grid[:, 1:] * above[:, None]  # (M, K, 3)
         values = points.new_zeros(*seen.shape, len(self.grid), 3)
         for n, plate_ in enumerate(self.plates):

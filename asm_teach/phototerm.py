@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from asm_teach.agreement import SIDE, Agreement
+from asm_teach.agreement import SIDE, Agreement, tangents
 from asm_teach.bundle import Demand, Face, demand
 from asm_teach.camera import Camera
 from asm_teach.cameras import CameraState
@@ -77,9 +77,7 @@ class PhotoTerm:
 
 def corners(points: Tensor, normals: Tensor, spacing: float) -> Tensor:
     """Middle, corners and middles of the sides of the grids round points (M, 3), (M, 9, 3) mm."""
-    up = points.new_tensor([0.0, 1.0, 0.0]).expand_as(normals)
-    side = normalize(torch.linalg.cross(up, normals), dim=1)
-    above = torch.linalg.cross(normals, side)
+    side, above = tangents(normals)
     ends = spacing * (SIDE // 2) * points.new_tensor([-1.0, 0.0, 1.0])
     a, b = (x.flatten()[:, None] for x in torch.meshgrid(ends, ends, indexing="ij"))
     return points[:, None] + a * side[:, None] + b * above[:, None]

@@ -22,7 +22,7 @@ from asm_teach.widgets.binding_explorer_facts import (
     place_words,
 )
 from asm_teach.widgets.binding_explorer_plot import line_plot
-from asm_teach.widgets.chart import ChartView, Item, places, require_adaptive, uv_of
+from asm_teach.widgets.chart import ChartView, Item, place_bone, places, require_adaptive, uv_of
 from asm_teach.widgets.chart_dial import Dial
 from asm_teach.widgets.chart_style import STYLE, button, read_out
 from asm_teach.widgets.explorer import Explorer
@@ -98,10 +98,7 @@ class BindingExplorer(Explorer):
             ValueError: not two finite numbers, or an explorer that was closed.
         """
         self._require_open()
-        if len(uv) != 2 or not all(map(math.isfinite, uv)):
-            raise ValueError(f"uv is {uv}: give two finite numbers, u and v")
-        with torch.no_grad():
-            self.model.bone_uv[self.bone] = self.model.uv.new_tensor(uv)
+        place_bone(self.model, self.bone, uv)
         self._draw(moved=True)
 
     def step(self, triangles: int) -> None:

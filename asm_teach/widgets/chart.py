@@ -14,6 +14,7 @@ from typing import Any
 import anywidget
 import matplotlib
 import numpy as np
+import torch
 import traitlets
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse as Outline
@@ -156,6 +157,18 @@ def require_adaptive(model: SkinnedModel, who: str) -> AdaptiveSkinningModel:
     if bad:
         raise ValueError(f"model: {', '.join(bad)} holds numbers that are not finite (NaN); make the model anew")
     return model
+
+
+@torch.no_grad()
+def place_bone(model: AdaptiveSkinningModel, bone: int, uv: tuple[float, float]) -> None:
+    """Put a bone, and with it all its Gaussians, at a place of the chart.
+
+    Raises:
+        ValueError: not two finite numbers.
+    """
+    if len(uv) != 2 or not all(map(math.isfinite, uv)):
+        raise ValueError(f"uv is {uv}: give two finite numbers, u and v")
+    model.bone_uv[bone] = model.uv.new_tensor(uv)
 
 
 def places(uv: ArrayLike) -> list[list[float]]:

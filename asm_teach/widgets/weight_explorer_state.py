@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from asm_teach.model import AdaptiveSkinningModel, start_widths
-from asm_teach.widgets.chart import Item
+from asm_teach.widgets.chart import Item, place_bone
 from asm_teach.widgets.chart_ellipse import Ellipse
 
 MOST_COMPONENTS = 4
@@ -57,16 +57,13 @@ class BoneMixture:
             for mean, shape in zip(means, self.shapes, strict=True)
         ]
 
-    @torch.no_grad()
     def place(self, uv: tuple[float, float]) -> None:
         """Move the bone, and with it all its Gaussians.
 
         Raises:
             ValueError: not two finite numbers.
         """
-        if len(uv) != 2 or not all(map(math.isfinite, uv)):
-            raise ValueError(f"uv is {uv}: give two finite numbers, u and v")
-        self.model.bone_uv[self.bone] = self.model.uv.new_tensor(uv)
+        place_bone(self.model, self.bone, uv)
 
     @torch.no_grad()
     def set(

@@ -12,11 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import nbformat
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tests.browser.harness import NO_BROWSER, LabPage, LabServer, chromium
+from tests.browser.harness import NO_BROWSER, LabPage, LabServer, chromium, write_notebook
 
 PRESSES, DRAG_SECONDS, ROUNDS = 60, 3.0, 25
 HEAD = """
@@ -38,14 +37,6 @@ print(1)
 """
 RESIDENT = "gc.collect(); print(psutil.Process().memory_info().rss / 2**20)"
 SENT = 4000  # ms in which the messages of all rounds have left the kernel
-
-
-def book(folder: Path) -> None:
-    """The notebook that is driven."""
-    cells = [nbformat.v4.new_code_cell(code) for code in (HEAD, PANEL)]
-    made = nbformat.v4.new_notebook(cells=cells)
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(made, folder / "feel.ipynb")
 
 
 def opening(page: LabPage) -> float:
@@ -124,7 +115,7 @@ def main() -> None:
     rows: list[tuple[str, str, str]] = []
     print(f"load of the machine at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
-        book(Path(folder))
+        write_notebook(Path(folder) / "feel.ipynb", (HEAD, PANEL))
         with LabServer(folder) as server, LabPage(server) as page:
             page.open("feel.ipynb")
             page.page.wait_for_timeout(2000)

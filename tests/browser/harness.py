@@ -25,10 +25,12 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import nbformat
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -100,6 +102,13 @@ for (const kind of [window.WebGLRenderingContext, window.WebGL2RenderingContext]
   };
 }
 """
+
+
+def write_notebook(path: Path, cells: Sequence[str]) -> None:
+    """A notebook of code cells, for the kernel of these tests."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, path)
 
 
 def chromium() -> str | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import nbformat
 import pytest
 
-from .harness import NO_BROWSER, LabPage, LabServer, chromium
+from .harness import NO_BROWSER, LabPage, LabServer, chromium, write_notebook
 
 pytestmark = [
     pytest.mark.browser,
@@ -32,14 +31,8 @@ ACTIVE = "() => { const e = document.activeElement; return [e.type, e.closest('l
 def test_a_quiz_by_keyboard(tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    book = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_code_cell(CELL.replace("{file!r}", repr(str(tmp_path / "progress.json")))),
-            nbformat.v4.new_code_cell("'below'"),
-        ],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    )
-    nbformat.write(book, folder / "quiz.ipynb")
+    cell = CELL.replace("{file!r}", repr(str(tmp_path / "progress.json")))
+    write_notebook(folder / "quiz.ipynb", (cell, "'below'"))
     with LabServer(folder) as server, LabPage(server) as lab:
         lab.open("quiz.ipynb")
         lab.run_all()

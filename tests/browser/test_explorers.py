@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,7 +19,7 @@ from PIL import Image
 from asm_teach import zbuffer
 from asm_teach.data import load_head
 
-from .harness import NO_BROWSER, ROOT, LabPage, LabServer, chromium
+from .harness import NO_BROWSER, ROOT, LabPage, LabServer, chromium, write_notebook
 
 pytestmark = [
     pytest.mark.browser,
@@ -64,9 +63,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabPage]:
 
     folder = tmp_path_factory.mktemp("books") / "notebooks"
     folder.mkdir()
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in CELLS])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(book, folder / "explorers.ipynb")
+    write_notebook(folder / "explorers.ipynb", CELLS)
     with LabServer(folder) as server:
         for attempt in (1, 2):
             with LabPage(server, size=(1400, 1250)) as page:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-import nbformat
 import pytest
 
-from .harness import NO_BROWSER, LabPage, LabServer, chromium
+from .harness import NO_BROWSER, LabPage, LabServer, chromium, write_notebook
 from .test_notebooks import SMALL, move_a_bone_by_keyboard
 
 pytestmark = [
@@ -27,10 +26,7 @@ def problems(page: LabPage) -> list[str]:
 
 
 def test_a_bone_panel_and_a_viewer(tmp_path: Path) -> None:
-    cells = [nbformat.v4.new_code_cell(code) for code in (SMALL[0], SMALL[2])]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, tmp_path / "small.ipynb")
+    write_notebook(tmp_path / "small.ipynb", (SMALL[0], SMALL[2]))
     with LabServer(tmp_path, "notebook") as server, LabPage(server) as page:
         page.open("small.ipynb")
         assert "/notebooks/" in page.page.url

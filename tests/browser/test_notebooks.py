@@ -8,12 +8,11 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 
-import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
-from .harness import NO_BROWSER, ROOT, LabPage, LabServer, chromium
+from .harness import NO_BROWSER, ROOT, LabPage, LabServer, chromium, write_notebook
 
 START = ROOT / "notebooks" / "00_start_here.ipynb"
 
@@ -75,9 +74,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     """JupyterLab over the project's notebooks and the small one."""
     folder = tmp_path_factory.mktemp("books") / "notebooks"
     shutil.copytree(ROOT / "notebooks", folder)
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in SMALL])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(book, folder / "small.ipynb")
+    write_notebook(folder / "small.ipynb", SMALL)
     with LabServer(folder) as running:
         yield running
 

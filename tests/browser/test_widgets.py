@@ -11,12 +11,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
-from .harness import NO_BROWSER, LabPage, LabServer, chromium
+from .harness import NO_BROWSER, LabPage, LabServer, chromium, write_notebook
 
 pytestmark = [
     pytest.mark.browser,
@@ -69,9 +68,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabPage]:
 
     folder = tmp_path_factory.mktemp("widgets") / "notebooks"
     folder.mkdir()
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in CELLS])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(book, folder / "widgets.ipynb")
+    write_notebook(folder / "widgets.ipynb", CELLS)
     with LabServer(folder) as server, LabPage(server) as opened:
         for attempt in (1, 2):
             try:
