@@ -38,7 +38,7 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         if cell.cell_type != "code":
             continue
         executed += 1
-        cell.metadata = {k: v for k, v in cell.metadata.items() if k in ("tags", "nbgrader")}
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in ("tags", "nbgrader", "slideshow")}
         cell.execution_count = executed  # as in one run from top to bottom
         outputs = [] if "keep-out" in cell.metadata.get("tags", []) else cell.outputs
         cell.outputs = [output for output in map(_clean_output, outputs) if output is not None]
