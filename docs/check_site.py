@@ -6,7 +6,8 @@
 The browser (Chromium, headless) can reach this machine alone. A page fails when it asks for anything else or for
 something that is not there, complains in the console, is wider than the window, shows a broken picture or an equation
 that is not set. All pages are opened as on a phone (390 px) in the dark; a few, one of each kind, as on a desk in the
-light. Links to other sites are listed, not fetched.
+light. Slides are opened as on a projector and gone through, and fail where one is empty or does not fit. Links to other
+sites are listed, not fetched.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
 from harness import _FLAGS, _LOCAL, NO_BROWSER, chromium  # noqa: E402
 
-PHONE, DESK = (390, 844), (1280, 900)
+PHONE, DESK, PROJECTOR = (390, 844), (1280, 900), (1280, 720)
+LEAST = 0.7  # smaller than this, nobody reads it from the last row
 LIVE = "playground.html"  # a page that Sphinx did not write
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
 OUTSIDE = re.compile(r"^(https?:)?//")
@@ -53,6 +55,25 @@ _FAULTS = """() => {
   }
   return found;
 }"""
+
+# goes through all slides, with all their fragments; the page itself makes smaller what is too high
+_SLIDES = """(least) => Reveal.getSlides().flatMap((slide) => {
+  const {h, v} = Reveal.getIndices(slide);
+  Reveal.slide(h, v, 99);
+  const shown = slide.cloneNode(true);
+  shown.querySelectorAll('aside, style, script').forEach((e) => e.remove());
+  const words = shown.textContent.trim().replace(/\\s+/g, ' ');
+  const name = `slide ${h + 1}.${v + 1} (${words.slice(0, 40)})`;
+  const over = slide.scrollHeight - slide.clientHeight;
+  const wide = [...slide.querySelectorAll('.jp-Cell *')].some((e) => e.scrollWidth > e.clientWidth + 2
+    && getComputedStyle(e).overflowX === 'auto');
+  return [
+    !words && !shown.querySelector('img, svg') && `${name}: is empty`,
+    over > 2 && `${name}: ${over} px do not fit`,
+    over <= 2 && slide.dataset.scale < least && `${name}: fits only at ${Math.round(100 * slide.dataset.scale)} %`,
+    wide && `${name}: something is wider than the slide`,
+  ].filter(Boolean);
+})"""
 
 
 @dataclass
@@ -132,6 +153,9 @@ def look(browser: Any, base: str, name: str, size: tuple[int, int], dark: bool, 
     elif page.evaluate("() => !!(window.MathJax && MathJax.startup)"):
         page.evaluate("() => MathJax.startup.promise")
     faults += page.evaluate(_FAULTS)
+    if size == PROJECTOR:
+        page.wait_for_function("() => window.Reveal && Reveal.isReady()", timeout=60_000)
+        faults += page.evaluate(_SLIDES, LEAST)
     if shots:
         shots.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=shots / f"{name.replace('/', '_').removesuffix('.html')}-{size[0]}.png")
@@ -147,6 +171,7 @@ def open_pages(site: Path, shots: Path | None) -> list[str]:
         return [NO_BROWSER]
     names = [str(path.relative_to(site).as_posix()) for path in sorted(site.rglob("*.html"))]
     names = [name for name in names if not name.startswith("_static/") and name != "index.html"]
+    slides = [name for name in names if "Reveal.initialize" in (site / name).read_text("utf-8")]
     desk = [n for n in names if re.search(r"docs/(index|ledger|api_model|glossary)|notebooks/0[58]_|playground", n)]
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -155,9 +180,13 @@ def open_pages(site: Path, shots: Path | None) -> list[str]:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS, headless=True, timeout=60_000)
             for name in names:
-                faults += look(browser, base, name, PHONE, True, shots)
+                if name not in slides:
+                    faults += look(browser, base, name, PHONE, True, shots)
             for name in desk:
-                faults += look(browser, base, name, DESK, False, shots)
+                if name not in slides:
+                    faults += look(browser, base, name, DESK, False, shots)
+            for name in slides:
+                faults += look(browser, base, name, PROJECTOR, False, shots)
             browser.close()
     finally:
         server.shutdown()

@@ -1,17 +1,15 @@
-"""What looks after the site and the slides: a page with a fault is found out, and lessons are cut where they should be.
+"""What looks after the site: a page with a fault is found out.
 
-The site itself is built and checked by `make site`, the slides by `make slides`: both need more than the tests do.
+The site itself is built and checked by `make site`, which needs more than the tests do.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 from pathlib import Path
 from types import ModuleType
 
-import nbformat
 import pytest
 
 from .harness import NO_BROWSER, ROOT, chromium
@@ -21,7 +19,6 @@ GOOD = (
     '<meta name="viewport" content="width=device-width"></head><body>'
     '<h1 id="top">A page</h1><a href="other.html#there">on</a> <a href="https://example.org">out</a></body></html>'
 )
-LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def load(name: str) -> ModuleType:
@@ -33,7 +30,7 @@ def load(name: str) -> ModuleType:
     return module
 
 
-check_site, make_slides = load("check_site"), load("make_slides")
+check_site = load("check_site")
 
 
 def site(folder: Path, more: str = "") -> Path:
@@ -96,35 +93,3 @@ def test_what_a_browser_sees(tmp_path):
         assert (own == []) == (words is None), own
         assert words is None or any(words in fault for fault in own), own
     assert not any(fault.startswith("other.html") for fault in found)
-
-
-# --- slides
-
-
-def test_text_is_cut_at_headings_questions_and_when_a_slide_is_full():
-    paragraph = "word " * 100
-    text = (
-        "## One (5 minutes)\n\nA line.\n\n$$x = y$$\n\n"
-        f"**Predict first.** What?\n\n{paragraph}\n\n{paragraph}\n\n### Two\n\n"
-        "```python\na = 1\n\nb = 2\n```\n\n<details><summary>Answer</summary>\n\nsecret\n</details>"
-    )
-    slides = make_slides.cut(text)
-    assert [kind for kind, _ in slides] == ["slide", "subslide", "subslide", "subslide"]
-    assert slides[0][1] == "## One (5 minutes)\n\nA line.\n\n$$x = y$$"
-    assert slides[1][1].startswith("**Predict first.** What?")
-    assert slides[3][1] == "### Two\n\n```python\na = 1\n\nb = 2\n```"
-
-
-@pytest.mark.parametrize("path", LESSONS, ids=[path.name[:2] for path in LESSONS])
-def test_a_lesson_as_slides(path):
-    notebook = nbformat.read(path, as_version=4)
-    deck = make_slides.slides_of(notebook)
-    texts = [cell.source for cell in deck.cells if cell.cell_type == "markdown"]
-    told = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown").partition("## Try it")[0]
-    assert [t for t in texts if "BEGIN SOLUTION" in t or "<details>" in t] == []
-    assert sum(t.startswith("**Predict first.**") for t in texts) == len(
-        re.findall(r"(?m)^\*\*Predict first\.\*\*", told)
-    )
-    # nothing of the text is lost: every heading is there, in its order
-    assert re.findall(r"(?m)^#+ .+$", "\n".join(texts)) == re.findall(r"(?m)^#+ .+$", told)
-    assert not any("### BEGIN SOLUTION" in cell.source for cell in deck.cells)
