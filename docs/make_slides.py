@@ -30,6 +30,7 @@ OPTIONS = Config({
         "reveal_theme": "white", "embed_images": True, "exclude_anchor_links": True, "exclude_input_prompt": True,
         "exclude_output_prompt": True,
     },
+    "CoalesceStreamsPreprocessor": {"enabled": True},
     "TagRemovePreprocessor": {"enabled": True, "remove_input_tags": ["no-input"]},
 })  # fmt: skip
 REVEAL = r"dist/(reset|reveal)\.css|dist/reveal\.js$|dist/theme/(white\.css|fonts/)|plugin/notes/notes\.js|LICENSE"
