@@ -59,7 +59,8 @@ class Fit:
 Watcher = Callable[[Record, SkinnedModel], None]
 """Called after every iteration with the record and the model as it is then; it may raise KeyboardInterrupt.
 
-A watcher of a fit to a scan that has a method `begin(scan)` is given the scan as it is used, before the first step.
+A watcher of a fit to a scan that has a method `begin(scan)` is given the scan as it is used, before the first step; one
+of a fit to views that has a method `see(ask)` is given a function: `ask()` are the cameras as they are at that moment.
 """
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.alignment import Alignment, align_points, apply_alignment
-from asm_teach.fitting import Record, iterate
+from asm_teach.fitting import Record, Watcher, iterate, watching
 from asm_teach.mesh import Mesh
 from asm_teach.morphable import LinearMorphableModel, solve_ridge
 from asm_teach.placing import place_scan
@@ -54,6 +54,7 @@ def fit_morphable(
     scale: bool = True,
     noise: float = 0.2,
     steps: int | None = None,
+    watch: Watcher | None = None,
     progress: bool = True,
 ) -> MorphableFit:
     """Fit a linear model to a scan anywhere in space, as `fit_scan` fits a skinned one.
@@ -70,6 +71,8 @@ def fit_morphable(
         scale: whether the face may grow as a whole, as that of a skinned model may.
         noise: mm of a vertex that weigh as much as one standard deviation of a coefficient; 0 for no prior.
         steps: at most 30 for a registered mesh and 50 for a raw one where none is given.
+        watch: called after each iteration with its `Record` and the face, to be called for its vertices; may raise
+            KeyboardInterrupt.
 
     Raises:
         ValueError: a scan that is no mesh, has no face to be found in it or NaN; a mask or landmarks of the wrong
@@ -82,12 +85,14 @@ def fit_morphable(
     if steps is not None and steps < 1:
         raise ValueError(f"steps: a fit needs at least one step, found {steps}")
     if not torch.equal(scan.faces, model.mesh.faces) or scan.vertices.shape != model.mean.shape:
-        return _fit_raw(model, scan, landmarks, mask, scale, noise, steps or RAW_STEPS, progress)
+        return _fit_raw(model, scan, landmarks, mask, scale, noise, steps or RAW_STEPS, watch, progress)
     if landmarks is not None:
         raise ValueError("landmarks: this scan is registered to the model, vertex by vertex; leave them out")
     model.check_target(scan.vertices)
     weight = None if mask is None else _check_weights(mask, len(model.mean))
-    begin, history = time.perf_counter(), []
+    if hasattr(watch, "begin"):
+        watch.begin(scan)
+    begin, history, interrupted = time.perf_counter(), [], False
     goal = scan.vertices.double()
     face = PlacedFace(model, align_points(model.mean.double(), goal, scale), scale)
     for iteration in range(steps or 30):
@@ -95,9 +100,14 @@ def fit_morphable(
         away = (face.vertices - goal).square().sum(1)
         loss = float(away.mean() if weight is None else (weight * away).sum() / weight.sum())
         history.append(Record(iteration, loss, time.perf_counter() - begin, float(away.sqrt().mean())))
-        if moved < _STILL:
+        try:
+            if watch is not None:
+                watch(history[-1], face)
+        except KeyboardInterrupt:
+            interrupted = True
+        if interrupted or moved < _STILL:
             break
-    return face.finish(tuple(history), False, scan, ())
+    return face.finish(tuple(history), interrupted, scan, ())
 
 
 def _fit_raw(
@@ -108,11 +118,14 @@ def _fit_raw(
     scale: bool,
     noise: float,
     steps: int,
+    watch: Watcher | None,
     progress: bool,
 ) -> MorphableFit:
     placed = place_scan(model.mesh, scan, landmarks, mask)
     start = (torch.tensor(placed.scale).double(), placed.rotation.double(), placed.shift.double())
     face = PlacedFace(model, start, scale)
+    if hasattr(watch, "begin"):
+        watch.begin(placed.mesh)
     pull = SurfacePull(face, placed.mesh, None, landmarks, placed.unit)
 
     def step(iteration: int) -> tuple[float, float]:
@@ -124,7 +137,7 @@ def _fit_raw(
         loss = (pull.weight * (moved - pull.target).square().sum(1)).sum() / pull.weight.sum().clamp_min(1e-9)
         return float(loss), pull.error(moved)
 
-    history, interrupted = iterate(step, steps, "fit linear model", progress=progress)
+    history, interrupted = iterate(step, steps, "fit linear model", watching(watch, face), progress)
     return face.finish(history, interrupted, placed.mesh, placed.notes)
 
 

@@ -129,12 +129,17 @@ def fit_views(
         ([cameras.rotation], 0.01), ([cameras.shift], 0.002),
         ([cameras.log_size], 0.01), ([cameras.focal_number], 0.03),
     ]  # fmt: skip
+    if hasattr(watch, "see"):
+        watch.see(cameras.cameras)
     history, interrupted = descend(loss, groups, steps, "fit views", watching(watch, fitted), progress, looks)
     seen = cameras.cameras()
     with torch.no_grad():  # what landmarks say of each other shows best before the pictures have their say
         notes += after(fitted, fitted(), views, seen)
     if len(pictured) >= (2 if photometric else 3) and photometric is not False and not interrupted:
         bundle = Bundle(SkinnedFace(fitted, prior), CameraState.of(seen, cameras.pivot), focal_prior, one_lens)
+
+        if hasattr(watch, "see"):
+            watch.see(lambda: bundle.cameras.cameras())
 
         def show(record: Record) -> None:
             bundle.face.finish()

@@ -10,12 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asm_teach.closest import Surface, to_array
+from asm_teach.alignment import align_points, apply_alignment
+from asm_teach.camera import Camera
+from asm_teach.carry import Skin
+from asm_teach.closest import to_array
 from asm_teach.fitting import Fit, Record
 from asm_teach.mesh import Mesh
 from asm_teach.model import SkinnedModel
 
-_OFTEN = 0.25  # seconds between two looks at the face: each costs the fit a little time
+_OFTEN = 0.25  # seconds between two looks at the face, at least
+_SHARE = 4  # a look that took a second is followed by four for the fit
+_BESIDE = 1.0  # mm: so far beyond its edge a scan still counts as there
 _FAR = 20.0  # mm: further from the scan than this a vertex has no counterpart on it
 
 
@@ -23,63 +28,80 @@ class FitThread:
     """Run fit(model, data, watch=..., progress=False, **options) in a thread.
 
     Args:
-        fit: `fit_scan`, `fit_views`, or a function that takes the same.
+        fit: `fit_scan`, `fit_views`, `fit_morphable`, or a function that takes the same.
         model: what is to be fitted.
         data: a scan, or views.
         changed: called in the thread whenever there is something new to look at.
+        truth: a face on the template's mesh, from which the distance is measured where the fit has no scan.
 
     Attributes:
         state: "ready", "running", "paused", "stopping", "done", "stopped" or "failed".
         history: the records so far.
+        seconds: that the fit took, without the pauses.
         vertices: (V, 3) mm, the face at the last look, or None.
-        error: (V,) mm from the scan at the last look, NaN where the scan has nothing near; None without a scan.
+        error: (V,) mm from the scan at the last look, NaN where the scan has nothing near or has ended; or from the
+            true face, to which the fit's is brought by turn, shift and scale; None where there is neither.
+        cameras: those of the views at the last look.
         fit: the result once it has ended, be it by `stop` with the best so far; None before, and when it failed.
         failure: what a failed fit raised.
     """
 
     def __init__(
-        self, fit: Callable[..., Fit], model: SkinnedModel, data: Any, changed: Callable[[], None], **options: Any
+        self,
+        fit: Callable[..., Fit],
+        model: SkinnedModel,
+        data: Any,
+        changed: Callable[[], None],
+        truth: Mesh | None = None,
+        **options: Any,
     ) -> None:
         self.state = "ready"
         self.history: list[Record] = []
+        self.seconds = 0.0
         self.vertices: Tensor | None = None
         self.error: Tensor | None = None
+        self.cameras: tuple[Camera, ...] = ()
         self.fit: Fit | None = None
         self.failure: BaseException | None = None
         self._call = lambda: fit(model, data, watch=_Watch(self), **{"progress": False, **options})
-        self._template, self._changed, self._looked = model.mesh, changed, -_OFTEN
-        self._going, self._stop = threading.Event(), threading.Event()
+        self._template, self._changed, self._truth = model.mesh, changed, truth
+        self._next_look = self._held = 0.0
+        self._going, self._stop, self._turn = threading.Event(), threading.Event(), threading.Lock()
         self._scan: Mesh | None = None
-        self._surface: Surface | None = None
+        self._skin: Skin | None = None
+        self._see: Callable[[], tuple[Camera, ...]] = tuple
         self._thread = threading.Thread(target=self._run, name="fit", daemon=True)
 
     # -- from outside --------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin; a second call does nothing."""
-        if self.state == "ready":
-            self.state = "running"
+        if self._pass("running", "ready"):
             self._going.set()
             self._thread.start()
 
     def pause(self) -> None:
         """Hold after the step that is under way."""
-        if self.state == "running":
-            self.state = "paused"
-            self._going.clear()
+        with self._turn:
+            if self.state == "running":
+                self.state = "paused"
+                self._going.clear()
 
     def resume(self) -> None:
         """Go on after a pause."""
-        if self.state == "paused":
-            self.state = "running"
+        if self._pass("running", "paused"):
             self._going.set()
 
     def stop(self) -> None:
         """End after the step that is under way, and keep the best so far."""
-        if self.state in ("running", "paused"):
-            self.state = "stopping"
+        if self._pass("stopping", "running", "paused"):
             self._stop.set()
             self._going.set()
+
+    @property
+    def scanned(self) -> bool:
+        """Whether the fit has told of a scan that it uses."""
+        return self._scan is not None
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the end; False when it did not come in time. A notebook need not wait."""
@@ -87,51 +109,89 @@ class FitThread:
             self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    def _pass(self, after: str, *before: str) -> bool:
+        """Go from one of the states `before` to the next, if it is one of those: the fit may end at any moment."""
+        with self._turn:
+            if self.state not in before:
+                return False
+            self.state = after
+            return True
+
     # -- in the thread -------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
-            self.fit = self._call()
-            self.history = list(self.fit.history)
-            self._look(self.fit.vertices)
-            self.state = "stopped" if self.fit.interrupted else "done"
+            fit = self._call()
+            self.history, self.cameras = list(fit.history), tuple(getattr(fit, "cameras", ()))
+            self.seconds = self.seconds or fit.seconds
+            self._look(fit.vertices)
+            self.fit, ended = fit, "stopped" if fit.interrupted else "done"
         except BaseException as failure:  # a page shows words, and the thread ends either way
-            self.failure, self.state = failure, "failed"
+            self.failure, ended = failure, "failed"
+        with self._turn:
+            self.state = ended
         self._changed()
 
     def begin(self, scan: Mesh) -> None:
         """The fit tells which scan it uses."""
-        self._scan = scan
+        self._scan, self._skin = scan, None
 
-    def step(self, record: Record, model: SkinnedModel) -> None:
+    def see(self, cameras: Callable[[], tuple[Camera, ...]]) -> None:
+        """The fit tells how to ask for its cameras."""
+        self._see = cameras
+
+    def step(self, record: Record, model: Callable[[], Tensor]) -> None:
         """The fit has made a step."""
         self.history.append(record)
+        self.seconds = record.seconds - self._held
         if self._stop.is_set():
             raise KeyboardInterrupt
-        if time.monotonic() - self._looked >= _OFTEN or not self._going.is_set():
+        if time.monotonic() >= self._next_look or not self._going.is_set():
             with torch.no_grad():
+                self.cameras = tuple(self._see())
                 self._look(model())
             self._changed()
+        begin = time.monotonic()
         self._going.wait()
+        self._held += time.monotonic() - begin
         if self._stop.is_set():
             raise KeyboardInterrupt
 
     def _look(self, vertices: Tensor) -> None:
-        self.vertices = vertices.detach().cpu()
-        if self._scan is not None:
-            self.error = self._distance(self.vertices)
-        self._looked = time.monotonic()
+        begin = time.monotonic()
+        vertices = vertices.detach().cpu()
+        if torch.isfinite(vertices).all():
+            self.error = self._distance(vertices)
+        self.vertices = vertices
+        now = time.monotonic()
+        self._next_look = now + max(_OFTEN, _SHARE * (now - begin))
 
-    def _distance(self, vertices: Tensor) -> Tensor:
-        """(V,) mm: to the same vertex of a registered scan, to the surface of another."""
-        scan, faces = self._scan, self._template.faces.cpu()
-        if scan.faces.shape == faces.shape and torch.equal(scan.faces.cpu(), faces):
-            distance = torch.linalg.vector_norm(vertices - scan.vertices.cpu().to(vertices), dim=1)
+    def _distance(self, vertices: Tensor) -> Tensor | None:
+        """(V,) mm: to the same vertex of a registered scan or of the true face, to the surface of a raw scan."""
+        target = self._truth if self._scan is None else self._scan
+        if target is None:
+            return None
+        if same_faces(target, self._template):
+            goal = target.vertices.cpu().to(vertices)
+            if self._scan is None:  # pictures do not show where the face is, nor its size
+                rows = self._template.part_vertices("face").cpu() if "face" in self._template.parts else slice(None)
+                vertices = apply_alignment(vertices, align_points(vertices[rows], goal[rows], scale=True))
+            distance = torch.linalg.vector_norm(vertices - goal, dim=1)
         else:
-            if self._surface is None:
-                self._surface = Surface(scan.vertices.cpu(), scan.faces.cpu())
-            distance = torch.from_numpy(self._surface.closest(to_array(vertices))[1])
+            if self._skin is None:
+                self._skin = Skin(to_array(target.vertices), target.faces.cpu().numpy())
+            points = to_array(vertices)
+            on = self._skin.put(points)
+            # beside an edge where the scan ends: the face goes on over a hole, and nothing is known there
+            across = ((points - on.position) * self._skin.looks[on.face]).sum(1)
+            beside = self._skin.on_rim(on) & (on.distance**2 - across**2 > _BESIDE**2)
+            distance = torch.from_numpy(on.distance).masked_fill(torch.from_numpy(beside), torch.nan)
         return torch.where(distance > _FAR, torch.nan, distance)
+
+
+def same_faces(a: Mesh, b: Mesh) -> bool:
+    """Whether two meshes have the same triangles of as many vertices."""
+    return len(a.vertices) == len(b.vertices) and torch.equal(a.faces.cpu(), b.faces.cpu())
 
 
 class _Watch:
@@ -142,6 +202,9 @@ class _Watch:
 
     def begin(self, scan: Mesh) -> None:
         self._run.begin(scan)
+
+    def see(self, cameras: Callable[[], tuple[Camera, ...]]) -> None:
+        self._run.see(cameras)
 
     def __call__(self, record: Record, model: SkinnedModel) -> None:
         self._run.step(record, model)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
 import torch
 
 from asm_teach.alignment import align_points, apply_alignment
-from asm_teach.camera import Camera
 from asm_teach.fitting import Fit
+from asm_teach.mesh import Mesh
 from asm_teach.model import SkinnedModel
-from asm_teach.widgets.fit_thread import FitThread
+from asm_teach.widgets.fit_cameras import Seat, camera_plan, camera_words, seats
+from asm_teach.widgets.fit_thread import FitThread, same_faces
 from asm_teach.widgets.loss_curve import loss_curve
+from asm_teach.widgets.shown import Shown
 from asm_teach.widgets.viewer import Viewer
 
 _WORDS = {
@@ -27,10 +29,10 @@ _WORDS = {
     "done": "The fit is done: watcher.fit holds it.",
     "stopped": "Stopped: watcher.fit holds the best so far.",
 }
-_ERROR = "distance from the scan, mm"
+_ERROR, _FROM_TRUTH = "distance from the scan, mm", "distance from the true face, mm"
 
 
-class FitWatcher(ipywidgets.HBox):
+class FitWatcher(Shown, ipywidgets.HBox):
     """Run a fit beside the notebook and show it live.
 
     The fit runs in a thread, so the notebook stays free; cells below run while it goes on. `fit` is the result once it
@@ -39,19 +41,22 @@ class FitWatcher(ipywidgets.HBox):
 
     The face is shown turned to where the template looks. With a scan its colours are the distance in mm from the scan
     as it is used, cleaned and in mm: from vertex to vertex where it is registered, else to its surface. Vertices more
-    than 20 mm from it are grey: there the scan has nothing.
+    than 20 mm from it, or over a hole of it, are grey: there the scan has nothing. With views the cameras found so far
+    are shown from above and in words, and the colours are the distance from `truth`, where that is known.
 
     Args:
-        fit: `fit_scan`, `fit_views`, or a function that takes (model, data, watch=, progress=) like them.
+        fit: `fit_scan`, `fit_views`, `fit_morphable`, or a function that takes (model, data, watch=, progress=) too.
         model: what is to be fitted; it is not changed.
         data: the scan, or the views.
+        truth: of views of a known face: that face, on the template's mesh. The fit is not told.
         start: begin at once, without the button.
         width: of the view, in pixels.
         height: of the view, in pixels.
         options: for the fit.
 
     Raises:
-        ValueError: a `watch` among the options: the watcher itself watches.
+        ValueError: a `watch` among the options: the watcher itself watches; a truth that is no face on the template's
+            mesh.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class FitWatcher(ipywidgets.HBox):
         model: SkinnedModel,
         data: Any,
         *,
+        truth: Mesh | None = None,
         start: bool = True,
         width: int = 480,
         height: int = 440,
@@ -69,10 +75,16 @@ class FitWatcher(ipywidgets.HBox):
             raise ValueError(
                 "watch: this widget watches the fit itself; leave it out, or call the fit without a widget"
             )
+        if truth is not None and not (isinstance(truth, Mesh) and same_faces(truth, model.mesh)):
+            found = f"a Mesh of {len(truth.faces)} faces" if isinstance(truth, Mesh) else f"a {type(truth).__name__}"
+            raise ValueError(
+                f"truth: found {found}, give one with the template's own {len(model.mesh.faces)} faces; else leave it "
+                "out, and measure the result with `scan_error`"
+            )
         self._template = model.mesh.vertices.detach().cpu()
-        self._run = FitThread(fit, model, data, self._news, **options)
+        self._run = FitThread(fit, model, data, self._news, truth, **options)
         self._limits: tuple[float, float] | None = None
-        self._asked = False
+        self._asked = self._closed = False
         try:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
@@ -80,10 +92,9 @@ class FitWatcher(ipywidgets.HBox):
         self.viewer = Viewer(model.mesh, width=width, height=height)
         self.go = _button("Start", "begin the fit", self._go)
         self.stop_button = _button("Stop", "end the fit and keep the best so far", self.stop)
-        self._state, self._curve, self._facts, self._cameras = (ipywidgets.HTML() for _ in range(4))
-        side = ipywidgets.VBox(
-            [ipywidgets.HBox([self.go, self.stop_button]), self._state, self._curve, self._facts, self._cameras]
-        ).add_class("asm-fit")
+        self._state, self._curve, self._facts, self._cameras, self._notes = (ipywidgets.HTML() for _ in range(5))
+        told = [self._state, self._curve, self._facts, self._cameras, self._notes]
+        side = ipywidgets.VBox([ipywidgets.HBox([self.go, self.stop_button]), *told]).add_class("asm-fit")
         super().__init__(children=[self.viewer, side])
         self.add_class("asm-panel")
         self.refresh()
@@ -136,14 +147,14 @@ class FitWatcher(ipywidgets.HBox):
     @property
     def text(self) -> str:
         """What the widget shows, in words."""
-        words = [self._words(), *(f"{name} {value}" for name, value in self._numbers()), *self._camera_words()]
-        return " · ".join([*words, self.viewer.text])
+        words = [self._words(), *(f"{name} {value}" for name, value in self._numbers())]
+        return " · ".join([*words, *camera_words(self._seats()), *self._said(), self.viewer.text])
 
     def close(self) -> None:
         """Stop the fit, and take the widget off the page."""
         if hasattr(self, "viewer"):
+            self._closed = True  # first: the fit's thread may have news at this moment
             self._run.stop()
-            self._loop = None
             self.viewer.close()
         super().close()
 
@@ -152,8 +163,8 @@ class FitWatcher(ipywidgets.HBox):
     def refresh(self) -> None:
         """Show the fit as it is now."""
         self._asked = False
-        if self.comm is None:
-            return  # it was closed, and the last news came afterwards
+        if self._closed:
+            return  # the last news came afterwards
         state = self._run.state
         self.go.description, self.go.tooltip = _GO.get(state, ("Pause", "hold the fit"))
         self.go.disabled = state not in _GO
@@ -165,7 +176,9 @@ class FitWatcher(ipywidgets.HBox):
         self._curve.value = loss_curve([record.loss for record in list(self._run.history)])
         rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in self._numbers())
         self._facts.value = f'<table class="asm-facts">{rows}</table>' if rows else ""
-        self._cameras.value = "".join(f"<div>{html.escape(words)}</div>" for words in self._camera_words())
+        where = self._seats()
+        self._cameras.value = camera_plan(where) + "".join(f"<div>{html.escape(w)}</div>" for w in camera_words(where))
+        self._notes.value = "".join(f'<div class="asm-said">{html.escape(words)}</div>' for words in self._said())
         self._draw()
 
     def _draw(self) -> None:
@@ -179,10 +192,13 @@ class FitWatcher(ipywidgets.HBox):
             # one scale for the whole fit: what fades is the error, not the colours
             first, self._limits = self._limits is None, self._limits or _limits(error)
             show = first or self.viewer.colours == "error"  # else a person has chosen other colours
-            self.viewer.colour_by("error", error, self._limits, label=_ERROR, show=show)
+            label = _ERROR if self._run.scanned else _FROM_TRUTH
+            self.viewer.colour_by("error", error, self._limits, label=label, show=show)
 
     def _news(self) -> None:
         """Something new, told in the fit's thread; it is shown from the notebook's loop."""
+        if self._closed:
+            return
         if self._loop is None:
             self.refresh()
         elif not self._asked:
@@ -206,33 +222,29 @@ class FitWatcher(ipywidgets.HBox):
         if not self._run.history:
             return []
         last = self._run.history[-1]
-        rows = [("iteration", f"{last.iteration}"), ("loss", f"{last.loss:.4g}"), ("seconds", f"{last.seconds:.1f}")]
+        rows = [
+            ("iteration", f"{last.iteration}"),
+            ("loss", f"{last.loss:.4g}"),
+            ("seconds", f"{self._run.seconds:.1f}"),
+        ]
         if math.isfinite(last.error):
             rows.insert(2, ("mean distance, as the fit counts it", f"{last.error:.2f} mm"))
         return rows
 
-    def _camera_words(self) -> list[str]:
-        fit = self._run.fit
-        return [] if fit is None else camera_words(fit.cameras, fit.vertices.detach().mean(0))
+    def _seats(self) -> list[Seat]:
+        """The cameras about the face as it is shown, turned to where the template looks."""
+        vertices, cameras = self._run.vertices, self._run.cameras
+        if vertices is None or not cameras or not torch.isfinite(vertices).all():
+            return []
+        return seats(cameras, vertices.mean(0), align_points(vertices, self._template.to(vertices)))
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        return {**bundle, "text/plain": self.text, "image/png": self.viewer._repr_mimebundle_()["image/png"]}
+    def _said(self) -> tuple[str, ...]:
+        """What the fit says of its data, once it has ended."""
+        return () if self._run.fit is None else tuple(getattr(self._run.fit, "notes", ()))
 
-
-def camera_words(cameras: Sequence[Camera], middle: torch.Tensor) -> list[str]:
-    """One line a camera: its focal length in pixels, its distance from the face's middle (3,) in mm, its side."""
-    lines = []
-    for number, camera in enumerate(cameras):
-        x, y, z = (camera.centre().detach().to(middle) - middle).tolist()
-        away = math.hypot(x, y, z)
-        side = "the person's left" if x > 0 else "the person's right"
-        turn, up = math.degrees(math.atan2(abs(x), z)), math.degrees(math.asin(y / max(away, 1e-9)))
-        lines.append(
-            f"view {number + 1}: focal length {float(camera.focal):.0f} px, {away:.0f} mm away, {turn:.0f}° to {side}, "
-            f"{abs(up):.0f}° {'up' if round(up) >= 0 else 'down'}"
-        )
-    return lines
+    def still(self) -> bytes:
+        """The view, for a page without a kernel."""
+        return self.viewer.still()
 
 
 _GO = {"ready": ("Start", "begin the fit"), "running": ("Pause", "hold after the step under way")}

@@ -40,6 +40,13 @@ STYLE = """<style>
 .asm-curve polyline { fill: none; stroke: #2166ac; stroke-width: 2; stroke-linejoin: round; }
 .asm-curve circle { fill: #2166ac; }
 .asm-curve .asm-grid { stroke: currentColor; opacity: 0.18; }
+.asm-cameras { font-size: 11px; fill: currentColor; overflow: hidden; }
+.asm-cameras .asm-ring { fill: none; stroke: currentColor; opacity: 0.18; }
+.asm-cameras .asm-far { text-anchor: middle; opacity: 0.75; }
+.asm-cameras .asm-head { fill: #deb399; stroke: currentColor; }
+.asm-cameras .asm-sight { fill: none; stroke: #2166ac; stroke-width: 1.5; }
+.asm-cameras circle { fill: #2166ac; }
+.asm-cameras .asm-seat { fill: #fff; font-weight: 700; text-anchor: middle; }
 .asm-facts { border-spacing: 0; line-height: 1.5; font-variant-numeric: tabular-nums; }
 .asm-facts th { font-weight: 400; text-align: left; opacity: 0.75; padding: 0 14px 0 2px; }
 .asm-group { font-weight: 600; margin: 6px 0 0; color: var(--jp-ui-font-color1, #333); }
