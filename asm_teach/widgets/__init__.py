@@ -23,4 +23,5 @@ __all__ = sorted(_HOMES)
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'asm_teach.widgets' has no attribute {name!r}")
+    import_module("asm_teach.widgets.early")
     return getattr(import_module(f"asm_teach.widgets.{_HOMES[name]}"), name)

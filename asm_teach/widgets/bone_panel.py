@@ -16,6 +16,7 @@ from asm_teach.widgets.bone_sliders import BoneSliders
 from asm_teach.widgets.later import Later
 from asm_teach.widgets.motion_state import Mover, Undo
 from asm_teach.widgets.posejson import pose_from_json, pose_to_json
+from asm_teach.widgets.shown import Shown
 from asm_teach.widgets.viewer import Viewer
 
 _STROKE = 1.0  # seconds: moves of one slider that follow each other faster are undone together
@@ -23,7 +24,7 @@ _WIDTH = {"width": "296px"}
 _POSE = "JSON of the bones that are not at rest, to copy and paste: mm, rotation vectors in radians, factors."
 
 
-class BonePanel(ipywidgets.HBox):
+class BonePanel(Shown, ipywidgets.HBox):
     """Choose a bone, move its nine sliders, and watch `viewer` follow `model`.
 
     A bone is chosen by its name, or by a click on the face: the one with the largest weight there. The sliders speak
@@ -208,10 +209,14 @@ class BonePanel(ipywidgets.HBox):
         self.mirror.disabled = self._other_side() is None
         return not self.mirror.disabled
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        still = self.viewer._repr_mimebundle_()
-        return {**bundle, "text/plain": still["text/plain"], "image/png": still["image/png"]}
+    @property
+    def text(self) -> str:
+        """What the view shows, in words."""
+        return self.viewer.text
+
+    def still(self) -> bytes:
+        """The view without the sliders, for a page without a kernel."""
+        return self.viewer.still()
 
 
 def _checkbox(words: str, on: bool) -> ipywidgets.Checkbox:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Callable
 from io import BytesIO
@@ -47,8 +46,8 @@ def read_out(words: str, trouble: str = "") -> str:
     return f'<div class="{kind}" role="status" aria-live="polite">{html.escape(f"{trouble} {words}".strip())}</div>'
 
 
-def still(chart: ChartView, viewer: Viewer) -> str:
-    """Chart and face side by side as one PNG in base64, for a page without a kernel."""
+def side_by_side(chart: ChartView, viewer: Viewer) -> bytes:
+    """Chart and face as one PNG."""
     figure, axes = plots.new_figure(1, (440, 440))
     chart.draw(axes[0, 0])
     pictures = []
@@ -62,4 +61,4 @@ def still(chart: ChartView, viewer: Viewer) -> str:
     both.paste(pictures[1], (pictures[0].width, 0))
     buffer = BytesIO()
     both.save(buffer, "png", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import ipywidgets
 
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.widgets import live
 from asm_teach.widgets.chart import ChartView
-from asm_teach.widgets.chart_style import still
+from asm_teach.widgets.chart_style import side_by_side
+from asm_teach.widgets.shown import Shown
 from asm_teach.widgets.viewer import Viewer
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(Shown, ipywidgets.VBox):
     """A `chart` and a `viewer` of the same `model`, and a `text` that says what both show."""
 
     model: AdaptiveSkinningModel
     chart: ChartView
     viewer: Viewer
-    text: str
     _closed = False
 
     def close(self) -> None:
@@ -32,6 +30,6 @@ class Explorer(ipywidgets.VBox):
         if self._closed:
             raise ValueError("this explorer was closed: run its cell again to make a new one")
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return {**bundle, "text/plain": self.text, "image/png": still(self.chart, self.viewer)}
+    def still(self) -> bytes:
+        """Chart and face, for a page without a kernel."""
+        return side_by_side(self.chart, self.viewer)

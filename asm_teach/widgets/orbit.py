@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pythreejs as three
+import roma
+import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from asm_teach import zbuffer
 
@@ -98,7 +99,7 @@ class Orbit:
         with self.camera.hold_sync():
             # the mouse controls aim the camera only when dragged, so its orientation is sent along;
             # three.js ignores `.rotation` here, it wants the quaternion
-            self.camera.quaternion = tuple(Rotation.from_matrix(rotation.T).as_quat())
+            self.camera.quaternion = tuple(roma.rotmat_to_unitquat(torch.from_numpy(rotation.T)).tolist())
             self.camera.position = tuple(np.add(self.controls.target, rotation[2] * distance))
         self._own_move = False
 

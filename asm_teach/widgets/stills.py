@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -52,13 +50,6 @@ def draw_view(stage: Stage, chosen: Colouring, orbit: Orbit, scale: float = 1.0)
     if chosen.scalar:
         plots.add_scale(figure, axes, chosen.limits, colours.SCALAR_MAPS[chosen.mode], chosen.label)
     return figure
-
-
-def png(figure: Figure) -> bytes:
-    """The figure as the bytes of a PNG file."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
 
 
 def _overlaid(stage: Stage, chosen: Colouring, eye: Eye) -> NDArray[np.float64]:

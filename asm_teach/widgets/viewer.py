@@ -6,8 +6,8 @@ a kernel, shows a matplotlib picture in its stead.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asm_teach.mesh import Mesh
-from asm_teach.widgets import live, stills
+from asm_teach.widgets import live
 from asm_teach.widgets.colouring import Colouring
 from asm_teach.widgets.controls import ControlBar
 from asm_teach.widgets.keys import keys
@@ -25,6 +25,7 @@ from asm_teach.widgets.looks import CLOSED, Looks
 from asm_teach.widgets.orbit import Orbit
 from asm_teach.widgets.readout import Readout
 from asm_teach.widgets.scene import float32
+from asm_teach.widgets.shown import Shown
 from asm_teach.widgets.stage import Stage
 from asm_teach.widgets.style import STYLE
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Viewer(Looks, ipywidgets.VBox):
+class Viewer(Looks, Shown, ipywidgets.VBox):
     """One or several meshes in a 3D view, with camera buttons, a choice of colours and a text read-out.
 
     Beyond 8,000 vertices a moving mesh is drawn as facets until it rests, beyond 50,000 it is also sent at most about
@@ -160,6 +161,8 @@ class Viewer(Looks, ipywidgets.VBox):
 
     def picture(self, path: str | PathLike[str] | None = None, *, scale: float = 1.0) -> Figure:
         """The same view as a matplotlib figure, drawn without a browser; saved when a path is given."""
+        from asm_teach.widgets import stills  # brings matplotlib's figures, which the first live picture does without
+
         figure = stills.draw_view(self._stage, self._colouring, self._orbit, scale)
         if path is not None:
             figure.savefig(path)
@@ -172,19 +175,19 @@ class Viewer(Looks, ipywidgets.VBox):
         own picture could never be returned. Camera, colours and light are those of the page; a turn by mouse counts
         from the moment the button is let go.
         """
-        drawn = stills.png(self.picture())
+        drawn = self._png()
         if path is not None:
             Path(path).write_bytes(drawn)
         return drawn
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        # A live page prefers the widget; a page without a kernel takes the picture, a terminal the text.
-        still = base64.b64encode(self._still()).decode()
-        return {**bundle, "text/plain": self.text, "image/png": still}
+    def still(self) -> bytes:
+        """A smaller `snapshot`, for a page without a kernel."""
+        return self._png(scale=0.75)
 
-    def _still(self) -> bytes:
-        return stills.png(self.picture(scale=0.75))
+    def _png(self, scale: float = 1.0) -> bytes:
+        buffer = BytesIO()
+        self.picture(scale=scale).savefig(buffer, format="png")
+        return buffer.getvalue()
 
     # -- the end -------------------------------------------------------------------------------------------
 
@@ -199,7 +202,7 @@ class Viewer(Looks, ipywidgets.VBox):
     def retire(self) -> None:
         """Put a still picture in place of the live view: the page has too many."""
         live.leave(self)
-        picture = ipywidgets.Image(value=self._still(), format="png", layout={"width": f"{self._stage.width}px"})
+        picture = ipywidgets.Image(value=self.still(), format="png", layout={"width": f"{self._stage.width}px"})
         self.warn(
             f"A page shows {live.MOST_LIVE} live views at most. This is a picture: run its cell again to turn it."
         )
