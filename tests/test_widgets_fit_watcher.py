@@ -354,7 +354,7 @@ def test_the_plan_of_the_cameras_is_seen_from_above() -> None:
     x, y, heading = place(LEFT)
     assert x == pytest.approx(y, abs=0.2) and x > 40 and heading == pytest.approx(-135, abs=1)
     drawn = camera_plan(seats((FRONT, LEFT), torch.zeros(3)))
-    assert 'role="img"' in drawn and "view 2: focal length 900 px" in drawn and "500 mm<" in drawn
+    assert 'role="img"' in drawn and "view 2: focal length 900 px" in drawn and "250 mm<" in drawn
     assert camera_plan([]) == ""
 
 

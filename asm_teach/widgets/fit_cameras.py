@@ -15,7 +15,7 @@ from asm_teach.camera import Camera
 _WIDTH, _HEIGHT, _EDGE = 320, 170, 16  # pixels
 _HEAD = 75.0  # mm: half the width of the head in the plan
 _SIGHT = 30.0  # pixels: how long the sides of a camera's field of view are drawn
-_RING = 500.0  # mm between two rings about the face
+_RINGS = (250.0, 500.0, 1000.0, 2000.0, 5000.0)  # mm between rings about the face
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,14 @@ def camera_plan(cameras: Sequence[Seat]) -> str:
         return _WIDTH / 2 + scale * x, top + scale * z
 
     (x0, y0), r = on_page(0, 0), scale * _HEAD
-    rings = range(1, 1 + math.ceil(max(math.hypot(*seat.place) for seat in cameras) / _RING))
-    drawn = [f'<circle cx="{x0:.1f}" cy="{y0:.1f}" r="{scale * _RING * n:.1f}" class="asm-ring"/>' for n in rings]
-    drawn += [f'<text x="{x0:.1f}" y="{y0 + scale * _RING * n - 3:.1f}" class="asm-far">{_RING * n:g} mm</text>'
-              for n in rings if y0 + scale * _RING * n < _HEIGHT]  # fmt: skip
+    farthest = max(math.hypot(seat.place[0], seat.place[2]) for seat in cameras)
+    step = next((one for one in _RINGS if farthest <= 3 * one), _RINGS[-1])
+    drawn = []
+    for ring in (step, 2 * step, 3 * step):
+        wide, words = scale * ring, f"{ring:g} mm"
+        drawn.append(f'<circle cx="{x0:.1f}" cy="{y0:.1f}" r="{wide:.1f}" class="asm-ring"/>')
+        if x0 + wide < _WIDTH - 2 * _EDGE:  # beside the ears, where cameras seldom stand
+            drawn.append(f'<text x="{x0 + wide:.1f}" y="{y0 - 3:.1f}" class="asm-far">{words}</text>')
     drawn.append(f'<path class="asm-head" d="M {x0 - r:.1f} {y0:.1f} A {r:.1f} {r:.1f} 0 1 1 {x0 + r:.1f} {y0:.1f} '
                  f'Q {x0 + r:.1f} {y0 + r:.1f} {x0:.1f} {y0 + 1.35 * r:.1f} Q {x0 - r:.1f} {y0 + r:.1f} {x0 - r:.1f} '
                  f'{y0:.1f} Z"/>')  # fmt: skip

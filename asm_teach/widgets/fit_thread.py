@@ -65,7 +65,7 @@ class FitThread:
         self.failure: BaseException | None = None
         self._call = lambda: fit(model, data, watch=_Watch(self), **{"progress": False, **options})
         self._template, self._changed, self._truth = model.mesh, changed, truth
-        self._next_look = self._held = 0.0
+        self._next_look = self._told = self._held = 0.0
         self._going, self._stop, self._turn = threading.Event(), threading.Event(), threading.Lock()
         self._scan: Mesh | None = None
         self._skin: Skin | None = None
@@ -146,10 +146,14 @@ class FitThread:
         self.seconds = record.seconds - self._held
         if self._stop.is_set():
             raise KeyboardInterrupt
-        if time.monotonic() >= self._next_look or not self._going.is_set():
+        now, held = time.monotonic(), not self._going.is_set()
+        look = held or now >= self._next_look
+        if look:
             with torch.no_grad():
                 self.cameras = tuple(self._see())
                 self._look(model())
+        if look or now >= self._told + _OFTEN:  # the numbers cost nothing
+            self._told = now
             self._changed()
         begin = time.monotonic()
         self._going.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import ipywidgets
@@ -83,6 +83,7 @@ class FitWatcher(Shown, ipywidgets.HBox):
             )
         self._template = model.mesh.vertices.detach().cpu()
         self._run = FitThread(fit, model, data, self._news, truth, **options)
+        self._drawn: torch.Tensor | None = None
         self._limits: tuple[float, float] | None = None
         self._asked = self._closed = False
         try:
@@ -177,14 +178,15 @@ class FitWatcher(Shown, ipywidgets.HBox):
         rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in self._numbers())
         self._facts.value = f'<table class="asm-facts">{rows}</table>' if rows else ""
         where = self._seats()
-        self._cameras.value = camera_plan(where) + "".join(f"<div>{html.escape(w)}</div>" for w in camera_words(where))
-        self._notes.value = "".join(f'<div class="asm-said">{html.escape(words)}</div>' for words in self._said())
+        self._cameras.value = camera_plan(where) + _lines(camera_words(where))
+        self._notes.value = _lines(self._said())
         self._draw()
 
     def _draw(self) -> None:
         vertices, error = self._run.vertices, self._run.error
-        if vertices is None:
+        if vertices is self._drawn:
             return
+        self._drawn = vertices
         if torch.isfinite(vertices).all():
             vertices = apply_alignment(vertices, align_points(vertices, self._template.to(vertices)))
         self.viewer.update(vertices)
@@ -213,7 +215,8 @@ class FitWatcher(Shown, ipywidgets.HBox):
     def _words(self) -> str:
         failure = self._run.failure
         if failure is None:
-            return _WORDS[self._run.state]
+            begun = bool(self._run.history) or self._run.state != "running"
+            return _WORDS[self._run.state] + ("" if begun else " Its first step is still to come.")
         # a ValueError of this project says in a sentence what is wrong; others need their kind to be understood
         told = str(failure) if isinstance(failure, ValueError) else f"{type(failure).__name__}: {failure}"
         return f"The fit could not go on. {told}"
@@ -249,6 +252,10 @@ class FitWatcher(Shown, ipywidgets.HBox):
 
 _GO = {"ready": ("Start", "begin the fit"), "running": ("Pause", "hold after the step under way")}
 _GO["paused"] = ("Resume", "go on with the fit")
+
+
+def _lines(words: Iterable[str]) -> str:
+    return "".join(f'<div class="asm-said">{html.escape(line)}</div>' for line in words)
 
 
 def _limits(error: torch.Tensor) -> tuple[float, float]:

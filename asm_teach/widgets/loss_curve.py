@@ -42,7 +42,7 @@ def loss_curve(losses: Sequence[float]) -> str:
         y = down(tick)
         marks.append(f'<line x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{y:.1f}" y2="{y:.1f}" class="asm-grid"/>')
         marks.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{words}</text>')
-    marks.append(f'<text x="{_LEFT + 4}" y="{_TOP + 12}">loss</text>')
+    marks.append(f'<text x="{_WIDTH - 8}" y="{_TOP + 12}" text-anchor="end">loss</text>')
     marks.append(f'<text x="{_LEFT}" y="{_HEIGHT - 6}">0</text>')
     marks.append(f'<text x="{_WIDTH - 8}" y="{_HEIGHT - 6}" text-anchor="end">iteration {len(losses) - 1}</text>')
     line = " ".join(f"{across(i):.1f},{down(v):.1f}" for (i, _), v in zip(kept, values, strict=True))
