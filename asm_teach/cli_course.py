@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from asm_teach.course.grading import Mark
 
 
 @click.command("student")
@@ -16,6 +21,17 @@ def student_command(folder: Path, lesson: str | None) -> None:
 
     for path in write_copies(folder, lesson):
         click.echo(path)
+
+
+def total(marks: Sequence[Mark]) -> tuple[int, int]:
+    """One student's points, and out of how many. Of what was handed in twice the better one counts."""
+    best: dict[tuple[str, str], tuple[int, int]] = {}
+    for mark in marks:
+        key = (mark.lesson, mark.exercise)
+        best[key] = max(best.get(key, (0, 0)), (mark.points, mark.of))
+    marked = {lesson for lesson, exercise in best if exercise}
+    counted = [found for (lesson, exercise), found in best.items() if exercise or lesson not in marked]
+    return sum(points for points, _ in counted), sum(of for _, of in counted)
 
 
 @click.command("check")
@@ -33,6 +49,6 @@ def check_command(folder: Path, out: Path, limit: float) -> None:
     marks = grade(folder, limit, say=click.echo)
     write_marks(marks, out)
     for name in dict.fromkeys(mark.student for mark in marks):
-        own = [mark for mark in marks if mark.student == name]
-        click.echo(f"{name}: {sum(mark.points for mark in own)} of {sum(mark.of for mark in own)} points")
+        points, of = total([mark for mark in marks if mark.student == name])
+        click.echo(f"{name}: {points} of {of} points")
     click.echo(f"{len(marks)} rows in {out}")

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from asm_teach.cli import main
+from asm_teach.cli_course import total
 from asm_teach.course import grading, students
 from asm_teach.course.grading import Mark, grade, write_marks
 
@@ -87,32 +88,47 @@ def test_a_class_is_marked(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     nbformat.write(new_notebook(), folder / "fred.ipynb")
     dead = handed_in(tiny, folder / "gina.ipynb", "import os\nos._exit(1)")
     assert dead
+    handed_in(tiny, folder / "hugo" / "05_tiny.ipynb", "def (", "largest_K = 8")
+    (folder / "ida").mkdir()
+    (folder / "ida" / "05_tiny.pdf").write_bytes(b"%PDF")
+    (folder / "jon").mkdir()
     (folder / "ann" / ".ipynb_checkpoints").mkdir()
     handed_in(tiny, folder / "ann" / ".ipynb_checkpoints" / "05_tiny-checkpoint.ipynb")
 
     told: list[str] = []
     marks = grade(folder, limit=3, say=told.append)
-    assert len(told) == 5
+    assert len(told) == 6
     rows = {(mark.student, mark.exercise): mark for mark in marks}
     # with what the lesson defines, and a cell of her own
     assert rows["ann", "nme"] == Mark("ann", "05", "nme", 2, 2, "right") and rows["ann", "largest_K"].points == 1
     assert rows["bob", "nme"].points == 0 and "longer than 3 seconds" in rows["bob", "nme"].message
     assert rows["bob", "nme"].of == 2 and "one more Gaussian" in rows["bob", "largest_K"].message
     assert "is not a notebook" in rows["erik", ""].message and rows["erik", ""].lesson == "05"
+    assert (rows["erik", ""].points, rows["erik", ""].of) == (0, 3)
+    assert "stops: SyntaxError" in rows["hugo", "nme"].message and "(line 1)" in rows["hugo", "nme"].message
+    assert rows["hugo", "largest_K"].points == 1
+    assert "but 05_tiny.pdf" in rows["ida", ""].message and "but nothing" in rows["jon", ""].message
     assert "no exercises of this course" in rows["fred", ""].message
     assert {rows["gina", name].points for name in SOLUTIONS} == {0}
     assert "does not run" in rows["gina", "nme"].message
-    assert len(marks) == 3 * 2 + 2
+    assert len(marks) == 4 * 2 + 4
+
+
+def test_of_what_was_handed_in_twice_the_better_counts() -> None:
+    once, again = Mark("ann", "05", "nme", 0, 2, ""), Mark("ann", "05", "nme", 2, 2, "right")
+    broken, other = Mark("ann", "05", "", 0, 3, "is not a notebook"), Mark("ann", "06", "", 0, 4, "does not run")
+    assert total([once, again]) == total([again, once, broken]) == (2, 2)
+    assert total([broken]) == (0, 3) and total([again, other]) == (2, 6)
 
 
 def test_marks_are_written_whole_and_are_no_formulas(tmp_path: Path) -> None:
     file = tmp_path / "marks.csv"
-    write_marks([Mark("=ann", "05", "nme", 0, 2, '-1, "two"\nlines')], file)
-    with file.open(newline="", encoding="utf-8") as stream:
+    write_marks([Mark("=änn", "05", "nme", 0, 2, '-1, "two"\nlines')], file)
+    with file.open(newline="", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     assert rows == [
         {
-            "student": "'=ann",
+            "student": "'=änn",
             "lesson": "05",
             "exercise": "nme",
             "points": "0",

@@ -77,6 +77,11 @@ def grade(folder: Path, limit: float = 60.0, say: Callable[[str], None] = lambda
         say(str(place))
         student = place.parts[0] if len(place.parts) > 1 else path.stem
         marks += mark_notebook(path, student, limit)
+    known = {mark.student for mark in marks}
+    for place in sorted(place for place in folder.iterdir() if place.is_dir() and not place.name.startswith(".")):
+        if place.name not in known:
+            there = ", ".join(sorted(one.name for one in place.iterdir())) or "nothing"
+            marks.append(Mark(place.name, "", "", 0, 0, f"there is no notebook (*.ipynb) in this folder, but {there}"))
     return marks
 
 
@@ -86,12 +91,13 @@ def mark_notebook(path: Path, student: str, limit: float) -> list[Mark]:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
     except Exception as error:  # whatever a broken file can raise in nbformat
-        return [Mark(student, _lesson_of(path), "", 0, 0, f"{path.name} is not a notebook: {_line(error)}")]
+        return [_unmarked(path, student, f"is not a notebook: {_line(error)}")]
     named = [students.exercise_of(cell) for cell in notebook.cells if students.nbgrader_of(cell)]
     known = _tasks()
     lessons = {known[name].lesson for name in named if name in known}
     if not lessons:
-        return [Mark(student, _lesson_of(path), "", 0, 0, f"{path.name} has no exercises of this course")]
+        lost = "they were deleted, or lost what marks them when another program saved the notebook"
+        return [_unmarked(path, student, f"has no exercises of this course, or no longer: {lost}")]
     tasks = {name: task for name, task in known.items() if task.lesson in lessons}
     try:
         found = _run(_exercises_only(notebook, tasks), limit)
@@ -109,10 +115,18 @@ def mark_notebook(path: Path, student: str, limit: float) -> list[Mark]:
     return rows
 
 
+def _unmarked(path: Path, student: str, why: str) -> Mark:
+    """The one row of a notebook without marks: none of the points of the lesson that its name says."""
+    lesson = _lesson_of(path)
+    return Mark(
+        student, lesson, "", 0, sum(t.points for t in _tasks().values() if t.lesson == lesson), f"{path.name} {why}"
+    )
+
+
 def write_marks(marks: Sequence[Mark], file: Path) -> None:
-    """Write rows as CSV with a head; nothing in it is taken for a formula by a spreadsheet."""
+    """Write rows as CSV with a head; a spreadsheet takes nothing in it for a formula, and finds every letter."""
     partial = file.with_name(file.name + ".part")
-    with partial.open("w", newline="", encoding="utf-8") as stream:
+    with partial.open("w", newline="", encoding="utf-8-sig") as stream:
         writer = csv.writer(stream)
         writer.writerow([field.name for field in fields(Mark)])
         for mark in marks:
@@ -209,9 +223,15 @@ def _run(notebook: NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
         client.log = _quiet()  # what happened is said in the rows
         environment = {**os.environ, "ASM_TEACH_PROGRESS": record, "PYTHONPATH": paths}
         client.execute(env=environment, stderr=subprocess.DEVNULL)  # what a kernel says of itself
-    return {
+    found = {
         students.exercise_of(cell): _verdict(cell.outputs, limit) for cell in notebook.cells if students.is_check(cell)
     }
+    for cell in filter(students.is_solution, notebook.cells):
+        name, stopped = students.exercise_of(cell), [o for o in cell.outputs if o.output_type == "error"]
+        if stopped and found.get(name, (False, ""))[1].startswith("NameError"):  # as its answer came to nothing
+            words = re.sub(r"\(\d+\.py, (line \d+)\)", r"(\1)", _verdict(stopped, limit)[1])
+            found[name] = (False, f"the cell of the answer stops: {words}")
+    return found
 
 
 def _verdict(outputs: Iterable[NotebookNode], limit: float) -> tuple[bool, str]:
