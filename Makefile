@@ -38,7 +38,7 @@ site: $(READY_DOCS)
 
 slides: $(READY_DOCS)
 	$(BIN)/python docs/make_slides.py build/slides $(ARGS)
-	$(BIN)/python docs/check_site.py build/slides
+	$(BIN)/python docs/check_site.py build/slides --if-browser
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .benchmarks

@@ -200,13 +200,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("site", nargs="?", type=Path, default=ROOT / "build" / "site")
     parser.add_argument("--shots", type=Path, help="a folder for a picture of each page")
+    parser.add_argument("--if-browser", action="store_true", help="where there is none, only read the pages")
     given = parser.parse_args()
     if not (given.site / "index.html").is_file():
         print(f"{given.site} holds no site: run `make site` or `make slides`")
         return 2
     faults, outside = read_links(given.site)
     print(f"{len(outside)} links to other sites, not fetched:", *sorted(outside), sep="\n    ")
-    faults += open_pages(given.site, given.shots)
+    if given.if_browser and chromium() is None:
+        print(f"the pages were not opened; {NO_BROWSER}")
+    else:
+        faults += open_pages(given.site, given.shots)
     print(*faults, f"{len(faults)} faults", sep="\n")
     return 1 if faults else 0
 

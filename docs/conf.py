@@ -83,10 +83,11 @@ def lesson_map() -> str:
     rows = []
     for path, texts in lessons().values():
         title = texts[0].splitlines()[0].removeprefix("# ")
-        doing = re.search(r"\*\*What you will do\.\*\* (.+?\.)(?:\s|$)", texts[0], re.DOTALL)
-        minutes = re.search(r"\*\*Time\.\*\* (?:About )?(\d+) minutes", texts[0])
+        head = "\n\n".join(texts)
+        doing = re.search(r"\*\*What you will do\.\*\* (.+?\.)(?:\s|$)", head, re.DOTALL)
+        minutes = re.search(r"\*\*Time\.\*\* (?:About )?(\d+) minutes", head)
         if not doing or not minutes:
-            raise ValueError(f"{path.name}: its first cell has no **What you will do.** or **Time.** N minutes")
+            raise ValueError(f"{path.name}: it has no **What you will do.** or **Time.** N minutes")
         what = " ".join(doing.group(1).split())
         rows.append(f"- **[{title}](../notebooks/{path.name})** ({minutes.group(1)} minutes). {what}")
     return "\n".join(rows)
