@@ -27,7 +27,7 @@ from asm_teach.widgets.page.pose import PARAMETERS
 from asm_teach.widgets.page.sliders import mirror_images, sliders_for
 
 BLOCK = 1024  # four-vectors: the 16 kB that a uniform buffer has on every device
-SCRIPTS = ("bones.js", "weights.js", "programs.js", "face.js", "view.js", "page.js")
+SCRIPTS = ("mesh.js", "bones.js", "weights.js", "programs.js", "face.js", "view.js", "page.js")
 
 
 def check_model(model: SkinnedModel) -> None:

@@ -14,6 +14,7 @@ class Bones {
     this.vertices = unpack(data.vertices, Float32Array);
     this.uv = unpack(data.uv, Float32Array);
     this.faces = unpack(data.faces, Uint16Array);
+    this.mesh = new Mesh(this.faces, this.vertices.length / 3);
     this.start = {};
     for (const part in this.widths) this.start[part] = Float64Array.from(unpack(data.start[part], Float32Array));
     this.found = this.names.map(() => ({}));  // of each bone, where it was last located on the chart
@@ -65,7 +66,7 @@ class Bones {
       if (s >= -1e-12 && t >= -1e-12 && 1 - s - t >= -1e-12) return {face: f, s, t};
     }
     let best = {far: Infinity};
-    for (const [f, a, b] of this.boundary()) {
+    for (const [f, a, b] of this.mesh.rim()) {
       const dx = uv[2 * b] - uv[2 * a], dy = uv[2 * b + 1] - uv[2 * a + 1];
       const along = ((u - uv[2 * a]) * dx + (v - uv[2 * a + 1]) * dy) / (dx * dx + dy * dy);
       const share = Math.min(1, Math.max(0, along));
@@ -75,20 +76,6 @@ class Bones {
     [u, v] = [best.x, best.y];
     const [s, t] = inside(best.f);
     return {face: best.f, s, t};
-  }
-
-  boundary() {  // edges that belong to one triangle alone: [triangle, one end, other end]
-    if (!this.edges) {
-      const seen = new Map(), {faces} = this;
-      for (let f = 0; f < faces.length; f += 3) {
-        for (let k = 0; k < 3; k++) {
-          const a = faces[f + k], b = faces[f + (k + 1) % 3], key = Math.min(a, b) * 65536 + Math.max(a, b);
-          seen.set(key, seen.has(key) ? null : [f, a, b]);
-        }
-      }
-      this.edges = [...seen.values()].filter(Boolean);
-    }
-    return this.edges;
   }
 
   // What the face is computed from. Of each bone six four-vectors: the rows of [A - 1 | t], where A turns and scales,

@@ -1,16 +1,19 @@
 // The face on the graphics card: the programs of programs.js, their buffers and textures, and the order they run in.
 
+// What each texture unit holds; the last is the skin, one pixel of clay, or the scale of colours for weights.
+const UNITS = ['shares', 'places', 'fan', 'albedo'];
+
 class Face {
   constructor(canvas, data, bones) {
     const gl = this.gl = canvas.getContext('webgl2', {antialias: false});
     if (!gl) throw Error('This browser does not offer WebGL 2, which draws the face. A current Firefox, Chrome, Edge or Safari does.');
     Object.assign(this, {canvas, V: bones.vertices.length / 3, J: bones.names.length, weights: new Weights(bones)});
-    const {V, J} = this, rows = Math.ceil(V / 256), nothing = `${HEAD} out vec4 c; void main() { c = vec4(0.0); }`;
+    const {V, J} = this, {G} = this.weights, rows = Math.ceil(V / 256), nothing = `${HEAD} out vec4 c; void main() { c = vec4(0.0); }`;
     this.programs = {
       bones: this.program(BONES(J), nothing, ['row0', 'row1', 'row2', 'pivot']),
-      vertices: this.program(VERTICES(J), nothing, ['placed']),
+      vertices: this.program(VERTICES(J), nothing, ['placed0', 'placed1', 'placed2']),
       normals: this.program(NORMALS, nothing, ['normal']),
-      lit: this.program(PICTURE, LIT(data.light, data.ramp)),
+      lit: this.program(PICTURE, LIT(data.light)),
       plain: this.program(PICTURE, PLAIN),
     };
     const buffer = (target, content, use) => {
@@ -26,26 +29,29 @@ class Face {
         if (index !== gl.INVALID_INDEX) gl.uniformBlockBinding(this.programs[name].id, index, slot);
       }
     });
-    this.placed = buffer(gl.ARRAY_BUFFER, 16 * 256 * rows, gl.DYNAMIC_COPY);
+    this.placed = buffer(gl.ARRAY_BUFFER, 16 * Math.max(256 * rows, 3 * G), gl.DYNAMIC_COPY);
     this.normal = buffer(gl.ARRAY_BUFFER, 12 * V, gl.DYNAMIC_COPY);
-    this.runs = buffer(gl.ARRAY_BUFFER, 8 * V, gl.DYNAMIC_DRAW);
-    const rest = buffer(gl.ARRAY_BUFFER, bones.vertices, gl.STATIC_DRAW), uv = buffer(gl.ARRAY_BUFFER, bones.uv, gl.STATIC_DRAW);
+    this.runs = buffer(gl.ARRAY_BUFFER, 8 * G, gl.DYNAMIC_DRAW);
+    const padded = new Float32Array(9 * G);
+    padded.set(bones.vertices);
+    const rest = buffer(gl.ARRAY_BUFFER, padded, gl.STATIC_DRAW), uv = buffer(gl.ARRAY_BUFFER, bones.uv, gl.STATIC_DRAW);
 
-    const round = Array.from({length: V}, () => []), net = new Set(), {faces} = bones;
-    for (let f = 0; f < faces.length; f += 3) {
-      for (let k = 0; k < 3; k++) {
-        const [a, b, c] = [faces[f + k], faces[f + (k + 1) % 3], faces[f + (k + 2) % 3]];
-        round[a].push(b, c); net.add(Math.min(a, b) * 65536 + Math.max(a, b));
-      }
-    }
-    const runs = new Uint32Array(2 * V), fan = new Uint16Array(512 * Math.ceil(faces.length / 256));
-    let first = 0;
-    round.forEach((others, i) => { runs.set([first, others.length / 2], 2 * i); fan.set(others, 2 * first); first += others.length / 2; });
-    const run = buffer(gl.ARRAY_BUFFER, runs, gl.STATIC_DRAW);
-    this.places = this.texture(gl.RGBA32F, 256, rows, gl.RGBA, gl.FLOAT, null);
-    this.pairs = this.texture(gl.RGBA32F, WIDTH, 1, gl.RGBA, gl.FLOAT, null);
-    this.fan = this.texture(gl.RG16UI, 256, fan.length / 512, gl.RG_INTEGER, gl.UNSIGNED_SHORT, fan);
-    this.skin = this.texture(gl.RGBA8, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array([222, 178, 153, 255]));
+    const fans = bones.mesh.fans(), run = buffer(gl.ARRAY_BUFFER, fans.runs, gl.STATIC_DRAW);
+    const pixel = (colour) => Uint8Array.from([...colour, 1], (x) => Math.round(255 * x)), bytes = [gl.RGBA, gl.UNSIGNED_BYTE];
+    this.textures = {
+      shares: this.texture(gl.RGBA32F, WIDTH, 1, gl.RGBA, gl.FLOAT, null),
+      places: this.texture(gl.RGBA32F, 256, rows, gl.RGBA, gl.FLOAT, null),
+      fan: this.texture(gl.RGBA16UI, 256, fans.list.length / 1024, gl.RGBA_INTEGER, gl.UNSIGNED_SHORT, fans.list),
+      skin: this.texture(gl.RGBA8, 1, 1, ...bytes, pixel(data.light.CLAY)),
+      clay: this.texture(gl.RGBA8, 1, 1, ...bytes, pixel(data.light.CLAY)),
+      ramp: this.texture(gl.RGBA8, 16, 1, ...bytes, Uint8Array.from(data.ramp.flatMap((c) => [...pixel(c)]))),
+    };
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.LINEAR);
+    UNITS.forEach((name, unit) => {
+      for (const {id, at} of Object.values(this.programs)) if (at[name]) { gl.useProgram(id); gl.uniform1i(at[name], unit); }
+      if (this.textures[name]) this.bind(name);
+    });
 
     const attributes = (...list) => {  // [slot, buffer, numbers, bytes from one to the next, first byte, of integers]
       const made = gl.createVertexArray();
@@ -57,7 +63,7 @@ class Face {
       }
       return made;
     };
-    this.inputs = {bones: attributes(), vertices: attributes([0, rest, 3], [1, this.runs, 2, 0, 0, true]),
+    this.inputs = {bones: attributes(), vertices: attributes(...[0, 1, 2].map((k) => [k, rest, 3, 36, 12 * k]), [3, this.runs, 2, 0, 0, true]),
       normals: attributes([0, run, 2, 0, 0, true]), dots: attributes([0, this.uniforms.Moves, 4, 64, 48]),
       mesh: attributes([0, this.placed, 4], [1, uv, 2], [2, this.normal, 3])};
     const indices = (list) => {
@@ -66,8 +72,7 @@ class Face {
       gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, made); gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, list, gl.STATIC_DRAW);
       return {made, count: list.length};
     };
-    this.net = indices(Uint16Array.from([...net].flatMap((key) => [Math.floor(key / 65536), key % 65536])));
-    this.triangles = indices(faces);
+    Object.assign(this, {net: indices(bones.mesh.net()), lids: indices(bones.mesh.lids()), triangles: indices(bones.faces)});
     gl.bindVertexArray(null); gl.bindBuffer(gl.ARRAY_BUFFER, null);
   }
 
@@ -97,9 +102,14 @@ class Face {
     return made;
   }
 
+  bind(name, unit = UNITS.indexOf(name)) {
+    const {gl} = this;
+    gl.activeTexture(gl.TEXTURE0 + unit); gl.bindTexture(gl.TEXTURE_2D, this.textures[name]);
+  }
+
   dress(picture) {  // an ImageBitmap whose first row is at v = 0
     const {gl} = this;
-    gl.bindTexture(gl.TEXTURE_2D, this.skin);
+    this.bind('skin', 3);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, picture);
     gl.generateMipmap(gl.TEXTURE_2D);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_NEAREST);
@@ -122,13 +132,12 @@ class Face {
     const {gl, weights} = this;
     if (!weights.update(gauss)) return;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.runs); gl.bufferSubData(gl.ARRAY_BUFFER, 0, weights.runs);
-    gl.bindTexture(gl.TEXTURE_2D, this.pairs);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA32F, WIDTH, weights.rows, 0, gl.RGBA, gl.FLOAT, weights.pairs);
+    this.bind('shares');
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA32F, WIDTH, weights.rows, 0, gl.RGBA, gl.FLOAT, weights.shares);
   }
 
   pose({bones, gauss}, chosen) {
     const {gl, programs, uniforms} = this;
-    gl.activeTexture(gl.TEXTURE0);
     this.weigh(gauss);
     gl.bindBuffer(gl.UNIFORM_BUFFER, uniforms.Bones); gl.bufferSubData(gl.UNIFORM_BUFFER, 0, bones);
     gl.bindBufferBase(gl.UNIFORM_BUFFER, 1, null);  // it may not be read from while it is written
@@ -136,47 +145,49 @@ class Face {
     gl.useProgram(programs.bones.id);
     this.write('bones', uniforms.Moves, this.J);
     gl.bindBufferBase(gl.UNIFORM_BUFFER, 1, uniforms.Moves);
-    gl.bindTexture(gl.TEXTURE_2D, this.pairs);
     gl.useProgram(programs.vertices.id);
-    gl.uniform1i(programs.vertices.at.pairs, 0); gl.uniform1i(programs.vertices.at.chosen, chosen);
-    this.write('vertices', this.placed, this.V);
+    gl.uniform1i(programs.vertices.at.chosen, chosen);
+    this.write('vertices', this.placed, this.weights.G);
     gl.bindBufferBase(gl.UNIFORM_BUFFER, 1, null);
     // The places become a texture, so that a vertex can look up its neighbours; the copy stays on the card.
-    gl.bindTexture(gl.TEXTURE_2D, this.places);
+    this.bind('places');
     gl.bindBuffer(gl.PIXEL_UNPACK_BUFFER, this.placed);
     gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, 256, Math.ceil(this.V / 256), gl.RGBA, gl.FLOAT, 0);
     gl.bindBuffer(gl.PIXEL_UNPACK_BUFFER, null);
-    gl.activeTexture(gl.TEXTURE1); gl.bindTexture(gl.TEXTURE_2D, this.fan);
     gl.useProgram(programs.normals.id);
-    gl.uniform1i(programs.normals.at.places, 0); gl.uniform1i(programs.normals.at.fan, 1);
     this.write('normals', this.normal, this.V);
-    gl.activeTexture(gl.TEXTURE0);
   }
 
-  // camera: {rows: the three rows of the rotation, target, distance, focal}; look: 0 to 3; dots: whether bones show.
-  draw(camera, look, chosen, dots) {
+  // camera: {rows: the three rows of the rotation, target, distance, focal}; look: 0 to 3; dots: whether bones show;
+  // quick: fronts of triangles alone, which is half the work, with lids over the openings through which backs show.
+  draw(camera, look, chosen, dots, quick) {
     const {gl, canvas} = this;
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clearColor(0, 0, 0, 0); gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    gl.enable(gl.DEPTH_TEST);
-    const paint = (name, input, forward, draw) => {
+    gl.enable(gl.DEPTH_TEST); gl.depthFunc(gl.LEQUAL);
+    const paint = (name, input, forward, kind, draw) => {
       const {id, at} = this.programs[name];
       gl.useProgram(id);
       gl.uniformMatrix3fv(at.view, true, camera.rows.flat());
       gl.uniform3fv(at.target, camera.target);
       gl.uniform4f(at.lens, camera.distance, camera.focal * canvas.height / canvas.width, camera.focal, forward);
-      gl.uniform1f(at.pixel, canvas.width / canvas.clientWidth);
-      for (const [key, number] of Object.entries({look, skin: 0, chosen, dots: +(input === 'dots')})) gl.uniform1i(at[key], number);
+      gl.uniform1f(at.pixel, canvas.width / canvas.clientWidth); gl.uniform1f(at.contrast, look === 3 ? 0.6 : 1);
+      for (const [key, number] of Object.entries({look, chosen, kind})) gl.uniform1i(at[key], number);
       gl.bindVertexArray(this.inputs[input]);
       draw();
     };
     const elements = (kind, {made, count}) => {
       gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, made); gl.drawElements(kind, count, gl.UNSIGNED_SHORT, 0);
     };
-    gl.bindTexture(gl.TEXTURE_2D, this.skin);
-    paint('lit', 'mesh', 0, () => elements(gl.TRIANGLES, this.triangles));
-    if (look === 2) paint('plain', 'mesh', 0.4, () => elements(gl.LINES, this.net));
-    if (dots) paint('plain', 'dots', 3, () => gl.drawArrays(gl.POINTS, 0, this.J));
+    this.bind(['skin', 'clay', 'clay', 'ramp'][look], 3);
+    if (quick) gl.enable(gl.CULL_FACE);
+    paint('lit', 'mesh', 0, 0, () => elements(gl.TRIANGLES, this.triangles));
+    gl.disable(gl.CULL_FACE);
+    if (quick) {  // behind all that is drawn
+      gl.depthRange(1, 1); paint('plain', 'mesh', 0, 0, () => elements(gl.TRIANGLES, this.lids)); gl.depthRange(0, 1);
+    }
+    if (look === 2) paint('plain', 'mesh', 0.4, 1, () => elements(gl.LINES, this.net));
+    if (dots) paint('plain', 'dots', 3, 2, () => gl.drawArrays(gl.POINTS, 0, this.J));
     gl.bindVertexArray(null);
   }
 

@@ -43,7 +43,7 @@ function draw(sharpness) {
   const [low, high] = box, half = high.map((x, i) => (x - low[i]) / 2);
   const fits = Math.max(half[1], Math.max(half[0], 0.7 * half[2]) / aspect) * focal + half[2];
   face.draw({rows: [right, up, towards], target: high.map((x, i) => (x + low[i]) / 2), focal,
-    distance: 1.07 * data.margin * fits / camera.zoom}, look, chosen, $('dots').checked);
+    distance: 1.07 * data.margin * fits / camera.zoom}, look, chosen, $('dots').checked, sharpness < sharp.fine);
 }
 
 let box;  // about the first face, wherever a fit has put it
