@@ -227,7 +227,9 @@ def test_edges_and_facets_are_switched_by_button_and_by_code() -> None:
 def test_the_edges_of_a_picture_are_those_that_are_seen() -> None:
     view = Viewer(ball(), width=200, height=160)
     (surface,) = view._surfaces.values()
-    edges = stills._seen_edges(surface, view._orbit.eye())
+    assert len(stills._seen_edges([surface], view._orbit.eye())[0]) == 0
+    view.wireframe()
+    (edges,) = stills._seen_edges([surface], view._orbit.eye())
     assert surface.vertices[edges].mean(axis=1)[:, 2].min() > -25  # mm: the far half of the ball is hidden
     assert len(edges) > 0.4 * 480  # the ball has 480
 

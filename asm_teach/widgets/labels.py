@@ -16,8 +16,8 @@ from asm_teach.widgets.scene import attribute, float32
 from asm_teach.widgets.shaders import LABELS_FRAGMENT, LABELS_VERTEX
 from asm_teach.zbuffer import Eye
 
-_HEIGHT, _AWAY = 17, 10  # pixels: of a label, and from the point to its label
-_SHARP = 2  # drawn at twice the size, for screens with fine pixels
+HEIGHT, AWAY = 17, 10  # pixels: of a label, and from the point to its label
+SHARP = 2  # drawn at twice the size, for screens with fine pixels
 _BEHIND = 1.015  # of the distance to the middle: points further away than that are on the far side of a head
 
 
@@ -47,7 +47,7 @@ def choose_labels(
     width, height = eye.size
     for one in order:
         x, y = screen[one, :2]
-        box = np.array([x + _AWAY, y - _HEIGHT / 2, x + _AWAY + widths[one], y + _HEIGHT / 2])
+        box = np.array([x + AWAY, y - HEIGHT / 2, x + AWAY + widths[one], y + HEIGHT / 2])
         inside = box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height
         free = not ((boxes[:, :2] < box[2:] + 1) & (boxes[:, 2:] > box[:2] - 1)).all(axis=1).any()
         if finite[one] and (one == first or (front[one] and inside and free)):
@@ -59,24 +59,24 @@ def choose_labels(
 @cache
 def _font() -> ImageFont.FreeTypeFont:
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), 11 * _SHARP)
+    return ImageFont.truetype(str(path), 11 * SHARP)
 
 
 def label_width(name: str) -> float:
     """Pixels that a name needs."""
-    return _font().getlength(name) / _SHARP + 10
+    return _font().getlength(name) / SHARP + 10
 
 
 def draw_labels(names: Sequence[str]) -> NDArray[np.uint8]:
     """The names, one under the other, as a picture (n rows, W, 4): dark on a light ground with round ends."""
-    row = _HEIGHT * _SHARP
-    width = max(int(np.ceil(label_width(name))) for name in names) * _SHARP
+    row = HEIGHT * SHARP
+    width = max(int(np.ceil(label_width(name))) for name in names) * SHARP
     picture = Image.new("RGBA", (width, row * len(names)), (255, 255, 255, 0))
     pen = ImageDraw.Draw(picture)
     for i, name in enumerate(names):
-        end = label_width(name) * _SHARP - 1
-        pen.rounded_rectangle((0, i * row + 2, end, (i + 1) * row - 3), radius=7 * _SHARP, fill=(255, 255, 255, 225))
-        pen.text((5 * _SHARP, i * row + row / 2), name, fill=(28, 40, 54, 255), font=_font(), anchor="lm")
+        end = label_width(name) * SHARP - 1
+        pen.rounded_rectangle((0, i * row + 2, end, (i + 1) * row - 3), radius=7 * SHARP, fill=(255, 255, 255, 225))
+        pen.text((5 * SHARP, i * row + row / 2), name, fill=(28, 40, 54, 255), font=_font(), anchor="lm")
     return np.asarray(picture)
 
 
@@ -87,12 +87,12 @@ class Labels:
         count, self.names = len(names), tuple(names)
         self.widths = [label_width(name) for name in names]
         picture = draw_labels(names)
-        picture_width = picture.shape[1] / _SHARP
+        picture_width = picture.shape[1] / SHARP
         # four corners a label: of the quad in pixels, and of its row of the picture
         right = np.repeat([[0, 1, 1, 0]], count, axis=0)
         up = np.repeat([[0, 0, 1, 1]], count, axis=0)
         wide = np.array(self.widths)[:, None]
-        self._corners = np.stack([_AWAY + right * wide, (up - 0.5) * _HEIGHT], axis=-1).reshape(-1, 2)
+        self._corners = np.stack([AWAY + right * wide, (up - 0.5) * HEIGHT], axis=-1).reshape(-1, 2)
         place = np.stack([right * wide / picture_width, (np.arange(count)[:, None] + 1 - up) / count], axis=-1)
         quads = 4 * np.arange(count)[:, None, None] + np.array([[0, 1, 2], [0, 2, 3]])
         self._position = attribute(np.zeros((4 * count, 3)))

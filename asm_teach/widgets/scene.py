@@ -187,6 +187,11 @@ class Surface:
         self._set(facets=float(on))
 
     @property
+    def flat(self) -> bool:
+        """Whether facets are wanted; a large mesh shows some while it moves all the same."""
+        return self._flat
+
+    @property
     def wired(self) -> bool:
         """Whether the edges are drawn."""
         return self._edges.visible
