@@ -109,7 +109,7 @@ class JointFit:
 
         noise: mm that weigh as much as one standard deviation of the prior. adapt: whether the Gaussians may move yet.
         unity: mm^2 that it costs if the shares pi of a bone sum to e instead of 1. Held to 1 from the start, a bone's
-        strength is tied to its width; drawn in slowly it is free at first (lesson 5 measures what that is worth: next
+        strength is tied to its width; drawn in slowly it is free at first (lesson 5, exercise 5, asks what that is worth: next
         to nothing).
         """
         adapts = self._adapts and (adapt or not self._moves)

@@ -1,6 +1,7 @@
-"""The small problem of lesson 5, section 5: 12 bones with one Gaussian each, 400 vertices, Levenberg-Marquardt.
+"""The problems that lesson 5 poses: the linear one of section 3, and the small one of section 5.
 
-The lesson derives the Jacobian by hand; here forward differentiation gives the same.
+The small one has 12 bones with one Gaussian each and 400 vertices. The lesson derives its Jacobian by hand; here
+forward differentiation gives the same.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch.func import jacfwd
 from asm_teach.budget import budget_rig
 from asm_teach.data import load_head
 from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.scanfit import move_roots, narrow
 
 State = tuple[Tensor, Tensor, Tensor, Tensor]  # t (J, 3), R (J, 3, 3), log s (J, 3), c_u c_v a b c (J, 5)
 
@@ -141,3 +143,20 @@ def halve_or_quadruple(fit: SmallFit, steps: int) -> float:
                 break
             damping *= 4
     return fit.mean_error(state)
+
+
+@functools.cache
+def solve_case() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Columns A (V, 4J), how much vertices count (V,), the goal (V, 3), and S_0 (4J, 3): section 3 of the lesson."""
+    head = load_head()
+    mesh, goal = head.mesh, head.sample(0).vertices
+    start = AdaptiveSkinningModel(mesh, head.rig, components=2)
+    narrow(start)
+    move_roots(start, goal)
+    start.requires_grad_(False)
+    counts = torch.full((len(mesh.vertices),), 0.25).index_fill(0, mesh.part_vertices("face"), 1.0).double()
+    middle = start.vertices.mean(0)
+    x = torch.cat([(start.vertices - middle) / 20, torch.ones(len(goal), 1)], 1).double()
+    A = (start.weights().double()[:, :, None] * x[:, None]).flatten(1)
+    identity = torch.cat([20 * torch.eye(3), middle[None]]).double().repeat(len(head.rig), 1)  # x S_0 = v
+    return A, counts, goal.double(), identity

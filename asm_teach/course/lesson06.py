@@ -12,7 +12,7 @@ from torch import Tensor
 
 from asm_teach.binding import Chart
 from asm_teach.course.checking import Right, exercise
-from asm_teach.course.diagnoses import equal, first, not_finite, numbers, one_of, wrong_shape
+from asm_teach.course.diagnoses import equal, first, not_finite, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.quizzes import Question
 from asm_teach.data import load_head
 from asm_teach.marks import HANDFUL
@@ -41,15 +41,11 @@ def tutte_middle(middle: Any) -> str | None:
     area = (x1 * y2 - y1 * x2) / 2
     if (area <= 0).any():
         return f"triangle {int(area.argmin())} is flipped, its area is {area.min():.3f}"
-    wrong = {
-        "this is the middle of the box round the ring; nothing folds, but it is not the mean of the neighbours": (
-            (RING.min(0) + RING.max(0)) / 2
-        ),
-        "this is the middle of the chart; nothing folds, but it is not the mean of the neighbours": [0.5, 0.5],
-    }
-    if sentence := one_of(given, wrong, 1e-6):
-        return sentence
-    return None if equal(given, RING.mean(0), 1e-3) else "nothing folds, but it is not the mean of its neighbours"
+    if equal(given, RING.mean(0), 1e-3):
+        return None
+    boxed = equal(given, (RING.min(0) + RING.max(0)) / 2, 1e-6)
+    found = "this is the middle of the box round the ring; " if boxed else ""
+    return f"{found}nothing folds, but it is not the mean of its neighbours"
 
 
 @functools.cache
@@ -72,11 +68,8 @@ def wrong_clicks() -> tuple[Mesh, dict[str, list[float]]]:
 @exercise(
     lesson="06",
     hints=(
-        "Ask the package: `asm.prepare_head(somebody, wrong)` says in a sentence what it finds. Then look at the "
-        "numbers.",
-        "One point is in millimetres where the file is in centimetres. The inner corners of the eyes: which of them "
-        "has the "
-        "negative x?",
+        "`asm.prepare_head(somebody, wrong)` says in a sentence what it finds. Then look at the numbers.",
+        "One point is in millimetres, the file in centimetres. Which inner corner of an eye has the negative x?",
         '`mended = {**wrong, "chin": [x / 10 for x in wrong["chin"]], "right_eye_inner": ...}`',
     ),
 )
@@ -133,17 +126,10 @@ def make_alike(function: Callable[..., Tensor]) -> str | None:
         "this is the mirror image of the partner alone: take the mean of both": flip(points[swap]),
         "this is the sum, not the mean": points + flip(points[swap]),
     }
-    return first(
-        wrong_shape(answer, right),
-        not_finite(answer),
-        one_of(answer, wrong),
-    ) or _uneven(numbers(answer), flip, swap)
-
-
-def _uneven(answer: Tensor | None, flip: Callable[[Tensor], Tensor], swap: Tensor) -> str:
-    if answer is None:
-        return "a tensor of points is asked for"
-    rest = float((answer.float() - flip(answer.float()[swap])).abs().max())
+    if sentence := first(not_numbers(answer), wrong_shape(answer, right), not_finite(answer), one_of(answer, wrong)):
+        return sentence
+    given = torch.as_tensor(answer).float()
+    rest = float((given - flip(given[swap])).abs().max())
     if rest < 1e-4:
         return "the sides are alike, but the points are not the means of both: something else moved them"
     return f"the sides still differ by {rest:.2f}"
@@ -194,9 +180,7 @@ QUIZ = (
         1,
         (
             "It has, and no error is raised. That is worse than a refusal.",
-            "The table has the right shape and no error is raised, but its rows belong to other places. That is worse "
-            "than a "
-            "refusal.",
+            "Its rows belong to other places. No error is raised, and that is worse than a refusal.",
             "By what? Nothing in the table says where a row lies on the face.",
         ),
     ),
@@ -205,11 +189,8 @@ QUIZ = (
         ("Yes", "Not necessarily", "No"),
         1,
         (
-            "Two triangles far apart on the surface may still overlap, as the two ends of a ribbon wound round more "
-            "than once.",
-            "Two triangles far apart on the surface may still overlap, as the two ends of a ribbon that is wound "
-            "round more than "
-            "once. If besides the rim is laid out without crossing itself, as on Tutte's circle, it is.",
+            "Two triangles far apart may still overlap, as the two ends of a ribbon wound round more than once.",
+            "As the two ends of a ribbon wound round more than once, triangles far apart on the skin may overlap.",
             "It may well be: with a rim that does not cross itself, as on Tutte's circle, it is.",
         ),
     ),
@@ -224,25 +205,7 @@ QUIZ = (
         (
             "Only one rim can go to the circle. A second fixed rim would take the proof away.",
             "The theorem speaks of a net whose faces may have more than three corners; a hole is such a face.",
-            "The hole is a face of the net with more than three corners. The package closes each with a fan round a "
-            "new vertex, so "
-            "that it is a proper net of triangles, and takes the fan away again.",
-        ),
-    ),
-    Question(
-        "Why are angles kept badly by weights of 1, and why use them at all?",
-        (
-            "They know only who is whose neighbour; but they never come near 0",
-            "They fold; but they are fast",
-            "They need the rim; but they are symmetric",
-        ),
-        0,
-        (
-            "A long thin triangle becomes as regular as the others. But on triangles without area, where angles are "
-            "noise, they "
-            "still work. The package falls back on them.",
-            "All weights above 0 are safe from folding, these too. That is their strength.",
-            "All weights need the rim. Symmetry is no gain here.",
+            "The package closes each hole with a fan round a new vertex, and takes the fan away again.",
         ),
     ),
     Question(
@@ -251,8 +214,7 @@ QUIZ = (
         1,
         (
             'So is "each to its closest", which has 0 and is worth nothing.',
-            'The other direction, which points counted, and whether triangles have turned over. "Each to its closest" '
-            "has 0.",
+            "The other direction, which points counted, and whether triangles have turned over.",
             "0 is easy, and proves nothing: put each vertex onto its closest point.",
         ),
     ),
@@ -266,9 +228,7 @@ QUIZ = (
         1,
         (
             "A step costs the same. What changes is what it believes.",
-            "They are far away and on other features. As the face comes nearer they become right, and then only they "
-            "should "
-            "count, and the face may bend to follow.",
+            "They are on other features. As the face comes nearer they become right, and it may bend to follow them.",
             "A soft one is stable, too; it settles stably on the wrong features.",
         ),
     ),
@@ -282,8 +242,7 @@ QUIZ = (
         1,
         (
             "Mesh files mostly name no unit, so there is nothing to read.",
-            "The unit is guessed by the size of the face that was found. Look at it, and give `landmarks` on the face "
-            "or a `mask`.",
+            "The unit is guessed by the size of what was found. Look at it, and give `landmarks` or a `mask`.",
             "The model is in millimetres: at a wrong scale it fits something else than the face.",
         ),
     ),
