@@ -26,8 +26,9 @@ from asm_teach.zbuffer import Eye
 _DPI = 100
 _PX = 72 / _DPI  # points, in which matplotlib measures lines and dots, to a pixel
 _TITLE, _BAR = 28, 92  # pixels: above several meshes for their names, and beside them for the scale
-# The browser draws an edge once for each of its two triangles: half see-through twice is a quarter.
-_EDGE = (0.07, 0.13, 0.20, 0.75)
+# The browser draws an edge once for each of its two triangles: half see-through twice is a quarter. Its lines are one
+# pixel wide along a row or column, across a slanted line that is less.
+_EDGE, _EDGE_WIDTH = (0.07, 0.13, 0.20, 0.75), 0.85
 
 
 def draw_view(stage: Stage, chosen: Colouring, orbit: Orbit, scale: float = 1.0) -> Figure:
@@ -41,7 +42,9 @@ def draw_view(stage: Stage, chosen: Colouring, orbit: Orbit, scale: float = 1.0)
         for surface, edges in zip(here, _seen_edges(here, eye), strict=True):
             if surface.wired:
                 lines = eye.project(surface.vertices)[edges]
-                ax.add_collection(LineCollection(lines, colors=[_EDGE], linewidths=_PX * scale), autolim=False)
+                ax.add_collection(
+                    LineCollection(lines, colors=[_EDGE], linewidths=_EDGE_WIDTH * _PX * scale), autolim=False
+                )
         if stage.overlay and len(names) > 1:
             ax.set_title(", ".join(f"{name} ({'see-through' if i else 'solid'})" for i, name in enumerate(names)))
         elif len(names) > 1:
