@@ -63,7 +63,8 @@ _SLIDES = """(least) => Reveal.getSlides().flatMap((slide) => {
   const shown = slide.cloneNode(true);
   shown.querySelectorAll('aside, style, script').forEach((e) => e.remove());
   const words = shown.textContent.trim().replace(/\\s+/g, ' ');
-  const name = `slide ${h + 1}.${v + 1} (${words.slice(0, 40)})`;
+  const cell = slide.querySelector('.jp-Cell')?.id.replace(/cell-id=(cell-)?/, ', cell ') || '';
+  const name = `slide ${h + 1}.${v + 1}${cell} (${words.slice(0, 40)})`;
   const over = slide.scrollHeight - slide.clientHeight;
   const wide = [...slide.querySelectorAll('.jp-Cell *')].some((e) => e.scrollWidth > e.clientWidth + 2
     && getComputedStyle(e).overflowX === 'auto');
@@ -183,15 +184,17 @@ def open_pages(site: Path, shots: Path | None) -> list[str]:
                 if name not in slides:
                     faults += look(browser, base, name, PHONE, True, shots)
             for name in desk:
-                if name not in slides:
-                    faults += look(browser, base, name, DESK, False, shots)
+                faults += look(browser, base, name, DESK, False, shots)
             for name in slides:
                 faults += look(browser, base, name, PROJECTOR, False, shots)
             browser.close()
     finally:
         server.shutdown()
         server.server_close()
-    print(f"{len(names)} pages opened at {PHONE[0]} px, {len(desk)} of them at {DESK[0]} px too")
+    pages = len(names) - len(slides)
+    print(
+        f"{pages} pages opened at {PHONE[0]} px, {len(desk)} of them at {DESK[0]} px; slides of {len(slides)} lessons"
+    )
     return faults
 
 
