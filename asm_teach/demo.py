@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -177,15 +177,27 @@ def methods(head: Head) -> dict[str, SkinnedModel | None]:
 
 
 def compare(
-    case: Case, head: Head, device: str = "auto", progress: bool = True, watch: Callable[..., None] | None = None
+    case: Case,
+    head: Head,
+    device: str = "auto",
+    progress: bool = True,
+    watch: Callable[..., None] | None = None,
+    fits: Mapping[str, Fit] | None = None,
 ) -> list[Outcome]:
-    """Fit every method to a case and measure it. `watch` is called with the method's name, the record and the model."""
-    outcomes = []
+    """Fit every method to a case and measure it. `watch` is called with the method's name, the record and the model.
+
+    `fits` are results already there, by the method's name; they are not made again.
+    """
+    outcomes: list[Outcome] = []
     for name, model in methods(head).items():
         follow = functools.partial(watch, name) if watch is not None else None
         start = time.perf_counter()
-        fit = fit_views(model, case.views, device=device, progress=progress, watch=follow) if model else None
-        seconds = time.perf_counter() - start
+        fit = (fits or {}).get(name)
+        if model and fit is None:
+            fit = fit_views(model, case.views, device=device, progress=progress, watch=follow)
+            seconds = time.perf_counter() - start
+        else:
+            seconds = fit.history[-1].seconds if fit else 0.0
         vertices = fit.vertices.cpu() if fit else head.mesh.vertices
         outcomes.append(Outcome(case.name, name, vertices, measure(case, head, vertices), seconds, fit))
     return outcomes

@@ -13,6 +13,7 @@ from torch import Tensor
 from asm_teach.course.checking import Right, exercise
 from asm_teach.course.diagnoses import changed_inputs, equal, first, ignores, not_finite, numbers, one_of, wrong_shape
 from asm_teach.course.quizzes import Question
+from asm_teach.course.rebuilding import Face, judge
 from asm_teach.data import load_head
 from asm_teach.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel
@@ -115,6 +116,24 @@ def flat_reach(function: Callable[[float, float, float], tuple[float, float, flo
         if abs(volume - 1) > 1e-6:
             return f"the shape is right, but det L is {volume:.2f} times what it was"
     return None
+
+
+@exercise(
+    lesson="04",
+    hints=(
+        "Three parts, each of which you can try alone: w (V, J), the pivots (J, 3) and S (J, 4, 4). With all bones at "
+        "rest the template has to come back; a translation t of a bone without children adds w_j t.",
+        "w is the softmax over the bones of logsumexp_k (log pi + log N); the pivot is the beta-weighted mean of the "
+        "three corners; S_j = G_j B_j^-1 with G_j = G_p (B_p^-1 B_j) T_j and T_j = [R diag(s) | t].",
+        "`x = d[..., 0] / a.exp()`, `y = (d[..., 1] - b * x) / c.exp()`, "
+        "`log_g = (logits.log_softmax(-1) - (x**2 + y**2) / 2 - a - c).logsumexp(-1)`, `w = log_g.softmax(1)`. For the "
+        "triangle: beta for all of them by the inverse of [u1 - u0, u2 - u0], then the one whose smallest beta is "
+        "largest. At the end `torch.einsum('ij,jab,ib->ia', w, S, v)[:, :3]`.",
+    ),
+)
+def whole_face(function: Face) -> str | None:
+    """The model from memory: template, chart, tree and theta to vertices."""
+    return judge(function)
 
 
 @functools.cache

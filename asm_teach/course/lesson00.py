@@ -1,0 +1,196 @@
+"""Start here: exercises and quiz of the first notebook."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from asm_teach.course.checking import exercise
+from asm_teach.course.diagnoses import compare, equal, first, ignores, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.quizzes import Question
+
+
+@exercise(
+    lesson="00",
+    hints=(
+        "A scale is a factor in each of the three directions. What factor leaves a thing as it is?",
+        "20 % smaller means that 80 % are left.",
+        "`smaller_nose = [..., ..., 0.8]`",
+    ),
+)
+def smaller_nose(answer: Sequence[float]) -> str | None:
+    """The three scales of a bone that makes its part of the face a fifth smaller."""
+    wrong = {
+        "that is what is taken away; a scale says what is left": [0.2] * 3,
+        "that is larger: factors above 1 stretch": [1.2] * 3,
+        "the share is to be given as a factor, not in per cent": [80.0] * 3,
+        "a scale multiplies: minus would turn the nose inside out": [-0.2] * 3,
+        "divided by 1.2 it is 17 % smaller; 20 % smaller is a factor of its own": [1 / 1.2] * 3,
+        "that leaves everything as it is": [1.0] * 3,
+        "the product of the three is 0.8; here each direction shrinks by 20 %": [0.8 ** (1 / 3)] * 3,
+    }
+    if numbers(answer) is not None and numbers(answer).shape == ():
+        return "three numbers are asked for, one for each of x, y and z"
+    right = [0.8] * 3
+    return None if equal(answer, right) else first(one_of(answer, wrong), compare(answer, right))
+
+
+@exercise(
+    lesson="00",
+    hints=(
+        "The panel speaks degrees, `set_motion` radians. And a turn has three numbers: round x, y and z.",
+        "180 degrees are pi radians. By the right-hand rule a turn round +x (the person's left) takes +y (up) to +z "
+        "(forward). Where does the chin, which lies below, go?",
+        "`chin_turn = [math.radians(...), 0.0, 0.0]`, and the sign is that which takes -y to -z.",
+    ),
+)
+def chin_turn(answer: Sequence[float]) -> str | None:
+    """The rotation vector of 30 degrees round x that takes what lies below the pivot backwards."""
+    angle = math.radians(30)
+    right = [angle, 0.0, 0.0]
+    if equal(answer, right):
+        return None
+    wrong = {
+        "these are degrees: `set_motion` wants radians, math.radians(30)": [30.0, 0.0, 0.0],
+        "these are degrees (radians are wanted), and the turn goes the other way: it takes the chin forward": [
+            -30.0,
+            0.0,
+            0.0,
+        ],
+        "the size is right, but this takes the chin forward: try the other sign": [-angle, 0.0, 0.0],
+        "this turns round y, the axis that points up: the face would look to the side": [0.0, angle, 0.0],
+        "this turns round z, the axis that points out of the face: the head would tilt": [0.0, 0.0, angle],
+        "30 degrees are pi / 6, a twelfth of the full circle 2 pi": [math.pi / 3, 0.0, 0.0],
+    }
+    return first(one_of(answer, wrong), compare(answer, right))
+
+
+@exercise(
+    lesson="00",
+    hints=(
+        "How far has each vertex gone? That is one number a vertex; then count those above the limit.",
+        "The distance of a vertex is the length of the difference, sqrt(dx^2 + dy^2 + dz^2); a share is a mean of yes "
+        "and no.",
+        "`far = torch.linalg.vector_norm(after - before, dim=1)`, and then the mean of `far > limit`, as a float.",
+    ),
+)
+def moved_share(function: Callable[[Tensor, Tensor, float], float]) -> str | None:
+    """The share of the vertices that move by more than a limit."""
+    generator = torch.Generator().manual_seed(0)
+    before = torch.randn(40, 3, generator=generator)
+    step = torch.randn(40, 3, generator=generator)
+    after, limit = before + step, 1.5
+    found = function(before, after, limit)
+    far = torch.linalg.vector_norm(step, dim=1)
+    right = float((far > limit).double().mean())
+    if not equal(found, right):
+        wrong = {
+            "this counts them; a share is that divided by the number of vertices": float((far > limit).sum()),
+            "that is per cent; a share lies between 0 and 1": 100 * right,
+            "this is the share of those that move less": 1 - right,
+            "this is the mean distance; how many lie above the limit?": float(far.mean()),
+            "this counts single coordinates; a vertex has gone the length of its three": float(
+                (step.abs() > limit).double().mean()
+            ),
+            "a sum of squares was compared: take its root first": float((far**2 > limit).double().mean()),
+            "this takes the largest of the three coordinates; a vertex has gone the length of all three": float(
+                (step.abs().amax(1) > limit).double().mean()
+            ),
+        }
+        return first(not_numbers(found), one_of(found, wrong), wrong_shape(found, right), compare(found, right))
+    return ignores(function, (before, after, limit), (before, after, 2.5), "limit")
+
+
+@exercise(
+    lesson="00",
+    hints=(
+        "What does a single bone have? Count its motion, its place, its Gaussians; then there are J bones.",
+        "9 for the motion, 2 for the place, and for each of K Gaussians 1 share, 2 for its centre, 3 for its shape.",
+        "`return J * (9 + 2 + ... * K)`",
+    ),
+)
+def face_numbers(function: Callable[[int, int], int]) -> str | None:
+    """How many numbers one adaptive face has."""
+    for J, K in ((84, 2), (84, 3), (10, 1)):
+        found, right = function(J, K), J * (11 + 6 * K)
+        if equal(found, right):
+            continue
+        wrong = {
+            "these are the numbers of the Gaussians; motion and place of the bones are missing": 6 * K * J,
+            "these are the numbers of a single bone": 11 + 6 * K,
+            "the place of a bone, two numbers on the chart, is missing": J * (9 + 6 * K),
+            "the motion of a bone, nine numbers, is missing": J * (2 + 6 * K),
+            "a Gaussian has six numbers: its share, two for its centre, three for its shape": J * (11 + 5 * K),
+            "motion and place belong to a bone once, not once for each of its Gaussians": J * K * 17,
+            "the place of a bone has two numbers: it lies on the flat chart": J * (12 + 6 * K),
+        }
+        if said := first(one_of(found, wrong), compare(found, right)):
+            return f"for J = {J} and K = {K}: {said}"
+    return None
+
+
+QUIZ = (
+    Question(
+        "What holds a vertex between two bones?",
+        ("The nearer of the two", "Both, in shares that sum to one", "Neither: it follows its neighbours"),
+        1,
+        (
+            "Then the skin would tear where one bone's part ends and the next begins.",
+            "Equation (1): a vertex goes to the mean of where its bones take it, in the shares w. That is why the tip "
+            "of the nose went only a part of the bone's 10 mm.",
+            "No vertex looks at another one: equation (1) holds for each by itself.",
+        ),
+    ),
+    Question(
+        "All bones are at rest. Somebody changes the shares w of all vertices. What does the face do?",
+        ("Nothing", "It gets smoother", "Each part goes to its nearest bone"),
+        0,
+        (
+            "At rest every bone leaves every vertex where it is, and a mean of equal things is the same thing, in "
+            "whatever shares. Lesson 4 returns to that.",
+            "Shares say how motion spreads, and there is no motion.",
+            "Bones pull at nothing by themselves: they carry along what they hold, and they are at rest.",
+        ),
+    ),
+    Question(
+        "What may the adaptive model change from face to face that a static one may not?",
+        (
+            "How far its bones move",
+            "How many bones it has",
+            "How far each bone reaches, and where on the face it sits",
+        ),
+        2,
+        (
+            "The static one may do that too: it is the motion T.",
+            "Both keep their bones: adding one is a change of the rig, by hand.",
+            "The Gaussians and the places on the chart are found for each face, together with the motion.",
+        ),
+    ),
+    Question(
+        "The mesh gets four times as many vertices. What does that do to the numbers of one face?",
+        ("There are four times as many", "There are as many as before", "There are sixteen times as many"),
+        1,
+        (
+            "That would be so for a painted table, which has a row for each vertex.",
+            "The Gaussians lie on the chart, not at the vertices: it stays J (11 + 6K).",
+            "Nothing in J (11 + 6K) asks for the mesh.",
+        ),
+    ),
+    Question(
+        "The fitted focal lengths are far from the true ones, and the face is close to the true face. How can that be?",
+        (
+            "The error is measured wrongly",
+            "The lenses are unusual ones",
+            "Focal length and distance nearly make up for each other in a picture",
+        ),
+        2,
+        (
+            "It is the distance from the points of a scan that the fit never saw.",
+            "Then the face would be wrong too, if it depended on them as strongly.",
+            "Further away with a longer lens looks nearly the same. Lesson 7 measures how nearly.",
+        ),
+    ),
+)

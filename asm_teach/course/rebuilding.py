@@ -1,0 +1,187 @@
+"""The whole model written from memory, lesson 4: the slips that it invites, and in which of its parts one lies.
+
+Each slip is one line of equations (1) to (3) done wrong, so that what somebody's function gives can be named by it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from asm_teach.course.diagnoses import changed_inputs, compare, equal, first, not_finite, not_numbers, wrong_shape
+from asm_teach.mesh import Mesh
+from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.transforms import Rig
+
+Theta = Mapping[str, Tensor]
+Face = Callable[[Tensor, Tensor, Tensor, list[int], Theta], Tensor]
+
+SLIPS = {
+    "offset": "the Gaussians sit at ζ itself: their offsets μ, `mixture_mean`, are missing",
+    "shares": "π is the softmax of the logits over the Gaussians of a bone: exp alone does not make them sum to 1",
+    "even": "all Gaussians of a bone count alike: their shares π, the softmax of `mixture_logits`, are missing",
+    "height": "a wider Gaussian is lower: 1 / det L is missing from the density, -a - c in its logarithm",
+    "widths": "a and c are logarithms: the diagonal of L is e^a and e^c",
+    "tilt": "L is taken as diagonal: solving L (x, y) = d gives y = (d_1 - b x) / e^c",
+    "upper": "b stands below the diagonal of L, and you have it above",
+    "down": "the weights are normalised over the vertices; the shares of one vertex, over the bones, sum to 1",
+    "nearest": "the bone sits at the nearest vertex; equation (3) takes the mean of three corners, by β",
+    "log_scale": "the scale of a bone is exp(`log_scale`)",
+    "scale_last": "scale acts before the turn: T_j = [R diag(s) | t], not diag(s) R",
+    "other_way": "the turns go the other way round: R is transposed",
+    "euler": "the rotation is one vector, axis times angle: its matrix is exp([r]_x), not three turns in a row",
+    "alone": "no bone follows its parent: G_j = G_p (B_p^-1 B_j) T_j",
+    "stacked": "B_p^-1 is missing: G_j = G_p (B_p^-1 B_j) T_j",
+    "unbound": "S_j = G_j B_j^-1: without B_j^-1 a vertex is not brought into the bone's frame",
+}
+
+
+def face_by_slip(
+    vertices: Tensor, faces: Tensor, uv: Tensor, parents: list[int], theta: Theta, slip: str = ""
+) -> Tensor:
+    """The face (V, 3) of eq. (1) to (3), with one of the `SLIPS` or with none."""
+    w = _weights(uv, theta, slip)
+    S = _matrices(_pivots(vertices, faces, uv, theta["bone_uv"], slip), parents, theta, slip)
+    v = torch.cat([vertices, torch.ones_like(vertices[:, :1])], 1)
+    return torch.einsum("ij,jab,ib->ia", w, S, v)[:, :3]
+
+
+def _weights(uv: Tensor, theta: Theta, slip: str) -> Tensor:
+    a, b, c = theta["mixture_factor"].unbind(-1)
+    mean, logits = theta["mixture_mean"], theta["mixture_logits"]
+    d = uv[:, None, None] - (theta["bone_uv"][:, None] + (0 * mean if slip == "offset" else mean))
+    e_a, e_c = (a, c) if slip == "widths" else (a.exp(), c.exp())
+    b = 0 * b if slip == "tilt" else b
+    if slip == "upper":
+        y = d[..., 1] / e_c
+        x = (d[..., 0] - b * y) / e_a
+    else:
+        x = d[..., 0] / e_a
+        y = (d[..., 1] - b * x) / e_c
+    log_g = -(x**2 + y**2) / 2 - (0 if slip == "height" else a + c)
+    log_pi = {"shares": logits, "even": 0 * logits}.get(slip, logits.log_softmax(-1))
+    return (log_g + log_pi).logsumexp(-1).softmax(0 if slip == "down" else 1)
+
+
+def _pivots(vertices: Tensor, faces: Tensor, uv: Tensor, bone_uv: Tensor, slip: str) -> Tensor:
+    if slip == "nearest":
+        return vertices[torch.cdist(bone_uv, uv).argmin(1)]
+    u0, u1, u2 = uv[faces].unbind(1)
+    beta = torch.linalg.solve(torch.stack([u1 - u0, u2 - u0], -1), (bone_uv[:, None] - u0)[..., None])[..., 0]
+    beta = torch.cat([1 - beta.sum(-1, keepdim=True), beta], -1)  # (J, F, 3)
+    f = beta.amin(-1).argmax(1)
+    return torch.einsum("jc,jcx->jx", beta[torch.arange(len(f)), f], vertices[faces[f]])
+
+
+def _matrices(points: Tensor, parents: list[int], theta: Theta, slip: str) -> Tensor:
+    eye = torch.eye(4).to(points)
+    G: list[Tensor] = []
+    B = eye.repeat(len(points), 1, 1)
+    B[:, :3, 3] = points
+    for j, parent in enumerate(parents):
+        s = theta["log_scale"][j] if slip == "log_scale" else theta["log_scale"][j].exp()
+        r = theta["rotation"][j]
+        turns = [torch.linalg.matrix_exp(_cross(one)) for one in (torch.diag(r) if slip == "euler" else r[None])]
+        R = torch.linalg.multi_dot(turns[::-1]) if len(turns) > 1 else turns[0]
+        R = R.T if slip == "other_way" else R
+        T = eye.clone()
+        T[:3, :3] = torch.diag(s) @ R if slip == "scale_last" else R @ torch.diag(s)
+        T[:3, 3] = theta["translation"][j]
+        if parent < 0 or slip == "alone":
+            G.append(B[j] @ T)
+        else:
+            G.append(G[parent] @ (eye if slip == "stacked" else torch.linalg.inv(B[parent])) @ B[j] @ T)
+    return torch.stack(G) if slip == "unbound" else torch.stack(G) @ torch.linalg.inv(B)
+
+
+def _cross(r: Tensor) -> Tensor:
+    x, y, z = r.unbind()
+    o = torch.zeros_like(x)
+    return torch.stack([o, -z, y, z, o, -x, -y, x, o]).view(3, 3)
+
+
+# --- judging an answer
+
+
+@cache
+def case(components: int = 2, seed: int = 0) -> AdaptiveSkinningModel:
+    """A small dome with five bones and random numbers everywhere, float64."""
+    steps = torch.linspace(0.05, 0.95, 9, dtype=torch.float64)
+    uv = torch.cartesian_prod(steps, steps)
+    vertices = torch.cat([100 * (uv - 0.5), 40 - 80 * (uv - 0.5).square().sum(1, keepdim=True)], 1)
+    corner = torch.cartesian_prod(torch.arange(8), torch.arange(8)) @ torch.tensor([9, 1])
+    faces = torch.cat([corner[:, None] + torch.tensor(one) for one in ((0, 9, 10), (0, 10, 1))])
+    place = torch.tensor([[0.5, 0.5], [0.52, 0.68], [0.33, 0.72], [0.7, 0.31], [0.81, 0.24]])
+    rig = Rig(tuple("abcde"), torch.tensor([-1, 0, 1, 0, 3]), uv=place)
+    model = AdaptiveSkinningModel(Mesh(vertices, faces, uv=uv), rig, components).requires_grad_(False)
+    generator = torch.Generator().manual_seed(seed)
+    sizes = {"translation": 3.0, "rotation": 0.4, "log_scale": 0.2, "bone_uv": 0.01, "mixture_logits": 0.5}
+    for name, parameter in model.named_parameters():
+        parameter += sizes.get(name, 0.1) * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+    return model
+
+
+def judge(function: Face) -> str | None:
+    """What is wrong with a model written from memory, or None."""
+    model = case()
+    inputs, theta = _given(model), _theta(model)
+    kept = {name: value.clone() for name, value in theta.items()}
+    found, right = function(*inputs, theta), model()
+    if sentence := changed_inputs(list(kept.values()), list(theta.values()), list(kept)):
+        return sentence
+    if not equal(found, right, 1e-6):
+        wrong = (words for slip, words in SLIPS.items() if equal(found, face_by_slip(*inputs, theta, slip), 1e-6))
+        return first(not_numbers(found), wrong_shape(found, right), not_finite(found), next(wrong, None)) or _part(
+            function
+        )
+    other = case(3, 1)
+    if not equal(function(*_given(other), _theta(other)), other(), 1e-6):
+        return "it is right for two Gaussians a bone, but not for three: sum over all K of them"
+    narrow = {name: value.float() for name, value in theta.items()}
+    narrow["mixture_factor"] = torch.tensor([math.log(0.004), 0.0, math.log(0.004)]).expand(5, 2, 3)
+    vertices, faces, uv, parents = inputs
+    if not torch.as_tensor(function(vertices.float(), faces, uv.float(), parents, narrow)).isfinite().all():
+        return "it is right, until the Gaussians get narrow: then g is 0 / 0 in float32; stay in the logarithm"
+    return _derivatives(function, model)
+
+
+def _given(model: AdaptiveSkinningModel) -> tuple[Tensor, Tensor, Tensor, list[int]]:
+    return model.vertices, model.mesh.faces, model.uv, model.rig.parents.tolist()
+
+
+def _theta(model: AdaptiveSkinningModel, **instead: Tensor) -> dict[str, Tensor]:
+    return {name: instead.get(name, p.detach().clone()) for name, p in model.named_parameters()}
+
+
+def _part(function: Face) -> str:
+    """In which part of the model an unknown mistake lies: parts are switched on one after another."""
+    model = case()
+    inputs, still = _given(model), {n: torch.zeros(5, 3).double() for n in ("translation", "rotation", "log_scale")}
+    if not equal(function(*inputs, _theta(model, **still)), model.vertices, 1e-6):
+        return "with all bones at rest the template does not come back: is S_j = I then, and do rows of w sum to 1?"
+    last = still["translation"].clone()
+    last[4, 2] = 1.0  # this bone has no children: vertices rise by their share of it
+    risen = (function(*inputs, _theta(model, **{**still, "translation": last})) - model.vertices)[:, 2]
+    if not equal(risen, model.weights()[:, 4], 1e-6):
+        return f"the weights, equation (2), are wrong: {compare(risen, model.weights()[:, 4])}"
+    for name, words in (("log_scale", "scales"), ("rotation", "turns"), ("translation", "translations")):
+        theta = _theta(model, **{**still, name: getattr(model, name).detach().clone()})
+        if not equal(function(*inputs, theta), face_by_slip(*inputs, theta), 1e-6):
+            return f"the weights are right, but a motion of {words} alone is wrong: look at B_j, T_j and the tree"
+    return "weights, scales, turns and translations are right, each alone: look at the order in T_j"
+
+
+def _derivatives(function: Face, model: AdaptiveSkinningModel) -> str | None:
+    theta = {name: value.requires_grad_(True) for name, value in _theta(model).items()}
+    face = function(*_given(model), theta)
+    lost = list(theta)
+    if face.requires_grad:
+        gradients = torch.autograd.grad(face.square().mean(), list(theta.values()), allow_unused=True)
+        lost = [name for name, gradient in zip(theta, gradients, strict=True) if gradient is None]
+    if lost:
+        return f"the face is right, but no derivative leads back to {', '.join(lost)}: no numpy, item() or detach()"
+    return None
