@@ -109,8 +109,8 @@ class JointFit:
 
         noise: mm that weigh as much as one standard deviation of the prior. adapt: whether the Gaussians may move yet.
         unity: mm^2 that it costs if the shares pi of a bone sum to e instead of 1. Held to 1 from the start, a bone's
-        strength is tied to its width; drawn in slowly it is free at first (lesson 5, exercise 5, asks what that is worth: next
-        to nothing).
+        strength is tied to its width; drawn in slowly it is free at first (worth next to nothing: lesson 5,
+        exercise 5).
         """
         adapts = self._adapts and (adapt or not self._moves)
         part = len(points.homogeneous) / len(self.model.vertices)
