@@ -81,8 +81,8 @@ def grade(folder: Path, limit: float = 60.0, say: Callable[[str], None] = lambda
     for place in sorted(place for place in folder.iterdir() if place.is_dir() and not place.name.startswith(".")):
         if place.name not in known:
             there = ", ".join(sorted(one.name for one in place.iterdir())) or "nothing"
-            marks.append(Mark(place.name, "", "", 0, 0, f"there is no notebook (*.ipynb) in this folder, but {there}"))
-    return marks
+            marks.append(Mark(place.name, "", "", 0, 0, f"no notebook (*.ipynb) in this folder; it holds {there}"))
+    return sorted(marks, key=lambda mark: mark.student)
 
 
 def mark_notebook(path: Path, student: str, limit: float) -> list[Mark]:
