@@ -49,5 +49,8 @@ STYLE = """<style>
 .asm-cameras .asm-seat { fill: #fff; font-weight: 700; text-anchor: middle; }
 .asm-facts { border-spacing: 0; line-height: 1.5; font-variant-numeric: tabular-nums; }
 .asm-facts th { font-weight: 400; text-align: left; opacity: 0.75; padding: 0 14px 0 2px; }
+@media (prefers-reduced-motion: reduce) {
+  .asm-viewer *, .asm-panel *, .asm-explorer * { transition: none !important; animation: none !important; }
+}
 .asm-group { font-weight: 600; margin: 6px 0 0; color: var(--jp-ui-font-color1, #333); }
 </style>"""

@@ -9,7 +9,6 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,8 @@ from PIL import Image
 from asm_teach import zbuffer
 from asm_teach.data import load_head
 
-from .harness import NO_BROWSER, ROOT, LabPage, LabServer, chromium, write_notebook
+from .conftest import Opener
+from .harness import NO_BROWSER, ROOT, LabPage, chromium
 
 pytestmark = [
     pytest.mark.browser,
@@ -57,26 +57,11 @@ def _tell(explorer):
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabPage]:
-    """One page with both explorers in it; opened once more if the browser or the kernel hung."""
-    from playwright.sync_api import TimeoutError as Hung
-
-    folder = tmp_path_factory.mktemp("books") / "notebooks"
-    folder.mkdir()
-    write_notebook(folder / "explorers.ipynb", CELLS)
-    with LabServer(folder) as server:
-        for attempt in (1, 2):
-            with LabPage(server, size=(1400, 1250)) as page:
-                try:
-                    page.open("explorers.ipynb")
-                    page.run_all()
-                    page.evaluate(TELL)
-                except Hung:
-                    if attempt == 2:
-                        raise
-                    continue
-                yield page
-                return
+def lab(open_cells: Opener) -> LabPage:
+    """One page with both explorers in it."""
+    page = open_cells("explorers.ipynb", CELLS, size=(1400, 1250))
+    page.evaluate(TELL)
+    return page
 
 
 def tell(page: LabPage, name: str) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""What browser tests share: one JupyterLab for all, and pages that have run the cells they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from .harness import LabPage, LabServer, write_notebook
+
+Opener = Callable[..., LabPage]
+
+
+@pytest.fixture(scope="session")
+def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    """JupyterLab over a folder that tests write their notebooks to."""
+    folder = tmp_path_factory.mktemp("lab") / "notebooks"
+    folder.mkdir()
+    with LabServer(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def open_cells(lab_server: LabServer) -> Iterator[Opener]:
+    """A function (name, cells, size of the window) -> page that has run them; tried once more if browser or kernel hung."""
+    from playwright.sync_api import TimeoutError as Hung
+
+    with ExitStack() as pages:
+
+        def opened(name: str, cells: list[str], size: tuple[int, int] = (1400, 1000)) -> LabPage:
+            write_notebook(lab_server.folder / name, cells)
+            for attempt in (1, 2):
+                with ExitStack() as trial:
+                    page = trial.enter_context(LabPage(lab_server, size=size))
+                    try:
+                        page.open(name)
+                        page.run_all()
+                    except Hung:  # a headless start hangs about once in a hundred
+                        if attempt == 2:
+                            raise
+                        continue
+                    assert page.problems() == []
+                    pages.push(trial.pop_all())
+                    return page
+            raise AssertionError("unreachable")
+
+        yield opened
