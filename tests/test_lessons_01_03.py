@@ -63,6 +63,10 @@ def factor(along: float, across: float, angle: float) -> tuple[float, float, flo
     return math.log(uu) / 2, uv / math.sqrt(uu), math.log(vv - uv**2 / uu) / 2
 
 
+def lower(a: float, b: float, c: float) -> Tensor:
+    return torch.tensor([[math.exp(a), 0.0], [b, math.exp(c)]])
+
+
 def by_halving(apart: float, s0: float, s1: float, power: float = 2.0) -> float:
     low, high = 0.0, apart
     for _ in range(60):
@@ -122,6 +126,8 @@ WRONG: list[tuple[str, Answer, str]] = [
     ("turn_about", in_place, "changes its argument points"),
     ("turn_about", lambda x, R, p: p + R @ (x - p).T, "your code stops at line"),
     ("turn_about", lambda x, R, p: p[:, None] + R @ (x - p).T, "wrong way round"),
+    ("turn_about", lambda x, R, p: x @ R + p, "other way round, and the pivot was not subtracted before"),
+    ("turn_about", lambda x, R, p: (x - p) @ R.T - p, "added, not subtracted"),
     ("rodrigues", lambda r: by_fractions(r, each, -1.0), "inverse turn"),
     ("rodrigues", lambda r: rotation_matrix(torch.deg2rad(r)), "degrees"),
     ("rodrigues", lambda r: torch.eye(3) + torch.sinc(each(r) / math.pi) * cross(r), "is missing"),
@@ -135,6 +141,9 @@ WRONG: list[tuple[str, Answer, str]] = [
     ("hold_still", lambda Gp, Bp, B, wanted: inv(Gp) @ wanted, "B_parent^-1 B is missing"),
     ("hold_still", lambda Gp, Bp, B, wanted: inv(Gp @ inv(Bp) @ B) @ B, "an argument of its own"),
     ("hold_still", lambda Gp, Bp, B, wanted: inv(Gp) @ wanted @ B, "mm from where it should be"),
+    ("hold_still", lambda Gp, Bp, B, wanted: inv(Bp) @ B @ inv(Gp) @ wanted, "wrong order"),
+    ("waist", lambda angle, w: (w * angle).cos(), "the angle was shared out"),
+    ("waist", lambda angle, w: 1 - w * angle.sin(), "there the angle is"),
     ("waist", lambda angle, w: (angle / 2).cos().abs(), "should follow w"),
     ("waist", lambda angle, w: 1 - w + w * angle.cos(), "the sine is missing"),
     ("waist", lambda angle, w: 1 - 2 * w * (1 - w) * (1 - angle.cos()), "take the root"),
@@ -147,12 +156,14 @@ WRONG: list[tuple[str, Answer, str]] = [
     ("log_sum", lambda z: z.exp().sum(1).log(), "left the range of float32"),
     ("log_sum", lambda z: z.max() + (z - z.max()).exp().sum(1).log(), "rows that differ much"),
     ("log_sum", lambda z: (z - z.amax(1, keepdim=True)).exp().sum(1).log(), "not added again"),
+    ("log_sum", lambda z: z.amax(1) + (z - z.amax(1)).exp().sum(1).log(), "c[:, None]"),
     ("log_sum", lambda z: z.logsumexp(0), "k is the last axis"),
     ("log_sum", lambda z: z.logsumexp(1, keepdim=True), "axis of length 1"),
     ("factor_of", lambda long, short, angle: factor(long, short, angle), "Sigma holds their squares"),
     ("factor_of", lambda long, short, angle: factor(long**2, short**2, -angle), "the wrong way"),
     ("factor_of", lambda long, short, angle: factor(long**2, short**2, math.radians(angle)), "degrees"),
     ("factor_of", lambda long, short, angle: factor(short**2, long**2, angle), "exchanged"),
+    ("factor_of", lambda long, short, angle: lower(*factor(long**2, short**2, angle)), "this is L itself"),
     (
         "factor_of",
         lambda long, short, angle: tuple(
@@ -187,6 +198,7 @@ WRONG: list[tuple[str, Answer, str]] = [
         lambda x, a, b: on_edge(x, a, b, (share(x, a, b) * (b - a).norm()).clamp(0, 1)),
         "not by the length",
     ),
+    ("nearest_on_edge", lambda x, a, b: torch.clamp(x, a, b), "each coordinate was cut off by itself"),
     ("reach_of_step", lambda D, h: torch.linalg.svdvals(D), "factor h is missing"),
     ("reach_of_step", lambda D, h: h * torch.linalg.svdvals(D).flip(0), "exchanged"),
     ("reach_of_step", lambda D, h: h * D.norm(dim=0), "along u and along v only"),

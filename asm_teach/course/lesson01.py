@@ -48,6 +48,9 @@ def turn_about(function: Function) -> str | None:
         "it turns the other way round, and the pivot was not subtracted: x' = p + A (x - p), A x is `points @ R.T`": (
             points @ R
         ),
+        "it turns the other way round, and the pivot was not subtracted before": points @ R + pivot,
+        "at the end the pivot is added, not subtracted": (points - pivot) @ R.T - pivot,
+        "the turned part is added to the pivot, not subtracted from it": pivot - (points - pivot) @ R.T,
         "the points come back as they were: nothing is turned yet": points,
     }
     return say.first(
@@ -161,6 +164,9 @@ def hold_still(function: Function) -> str | None:
         "the product is turned round: B_parent^-1 B, first from the bone to the world, then to the parent": (
             inv(G_parent @ B @ inv(B_parent)) @ wanted
         ),
+        "the inverses stand in the wrong order: with F = G_parent B_parent^-1 B it is F^-1 that takes G_wanted to T": (
+            inv(B_parent) @ B @ inv(G_parent) @ wanted
+        ),
         "an inverse of a product reverses the order, (M N)^-1 = N^-1 M^-1": inv(G_parent) @ inv(back) @ wanted,
         "a transpose is the inverse of a rotation only, not of a matrix that also shifts": carried.T @ wanted,
         "this is the identity: then the child goes along with its parent": torch.eye(4),
@@ -170,7 +176,10 @@ def hold_still(function: Function) -> str | None:
     if sentence := say.first(say.not_numbers(found), say.wrong_shape(found, right), say.one_of(found, wrong, 1e-3)):
         return sentence
     gap = float((carried @ found - wanted)[:3, 3].norm())
-    return f"with your T the child's joint ends {gap:.1f} mm from where it should be"
+    return (
+        f"with your T the child's joint ends {gap:.1f} mm from where it should be: put T into G_parent B_parent^-1 B T "
+        "and compare with G_wanted"
+    )
 
 
 @exercise(
@@ -199,11 +208,21 @@ def waist(function: Function) -> str | None:
         "the sine is missing: the blended point has moved aside as well": across,
         "the sine is missing: the blended point has moved aside too (and taking the size does not help)": across.abs(),
         "this is a bone that turns by w times the angle, and the radius stays; here two points are blended": w * 0 + 1,
+        "the angle was shared out; it is two points that are, (1 - w) (1, 0) + w (cos a, sin a)": (w * angle).cos(),
+        "the angle was shared out; it is two points that are: start from the lesson's ½ and put w there": (
+            (w * angle / 2).cos().abs()
+        ),
         "a factor of 2 is missing: the mixed term of the square counts twice": (
             (1 - w * (1 - w) * (1 - angle.cos())).sqrt()
         ),
     }
-    return say.first(say.degrees_for_radians(found, factor, angle), say.one_of(found, wrong), say.compare(found, right))
+    if sentence := say.first(
+        say.degrees_for_radians(found, factor, angle), say.one_of(found, wrong), say.wrong_shape(found, right)
+    ):
+        return sentence
+    given = say.numbers(found)
+    at = int((given - right).abs().nan_to_num(math.inf).argmax()) if given is not None else 0
+    return f"{say.compare(found, right)}; there the angle is {angle[at]:.2f} and w is {w[at]:.2f}"
 
 
 QUIZ = (

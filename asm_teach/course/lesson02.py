@@ -71,6 +71,8 @@ def log_sum(function: Function) -> str | None:
             "this is the sum; its logarithm is asked for": z.exp().sum(1),
             "this is the log of the mean: sum, not mean": z.exp().mean(1).log(),
             "this is the sum of the logarithms of exp, so just the sum of z": z.sum(1),
+            "the largest of each row was taken from the columns: give it a second axis, `c[:, None]`": z.amax(1)
+            + (z - z.amax(1)).exp().sum(1).log(),
             "the largest was subtracted twice: add c to the logarithm": right - 2 * z.amax(1),
         }
         return say.first(say.one_of(found, wrong), say.compare(found, right))
@@ -124,6 +126,8 @@ def factor_of(function: Function) -> str | None:
 def _wrong_factor(found: Any, long: float, short: float, angle: float) -> str | None:
     Sigma = _covariance(long, short, angle)
     a, b, c = _factor(Sigma)
+    if say.equal(found, torch.linalg.cholesky(Sigma), 1e-3):
+        return "this is L itself: return its three numbers, (log L[0, 0], L[1, 0], log L[1, 1])"
     wrong = {
         "a and c are the logarithms of the diagonal of L": [math.exp(a), b, math.exp(c)],
         "b is an entry of L as it is, no logarithm": [a, math.log(abs(b)) if b else 0.0, c],

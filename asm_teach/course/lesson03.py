@@ -137,6 +137,9 @@ def nearest_on_edge(function: Function) -> str | None:
         "this is always one of the two ends; between them the nearest point is the foot of the perpendicular": (
             torch.where((t > 0.5)[:, None], b, a)
         ),
+        "each coordinate was cut off by itself; the nearest point lies on the line from a to b": torch.maximum(
+            torch.minimum(points, torch.maximum(a, b)), torch.minimum(a, b)
+        ),
         "the points were cut off at 0 and 1 themselves; it is t that has to stay between 0 and 1": points.clamp(0, 1),
     }
     return say.first(say.one_of(found, wrong), say.compare(found, right))

@@ -53,25 +53,32 @@ def sizes(function: Callable[..., tuple[int, int]]) -> str | None:
     found = function(84, 2, 4165, 199)
     if not isinstance(found, (tuple, list)) or len(found) != 2:
         return "return both, one after the other: bytes of the face, bytes of the linear model"
-    for J, K, V, M in ((84, 2, 4165, 199), (42, 3, 1000, 10)):
-        face, model = (float(x) for x in function(J, K, V, M))
+    cases = ((84, 2, 4165, 199), (42, 3, 1000, 10))  # two, for one alone lets two slips look alike
+    given = [tuple(float(x) for x in function(*case)) for case in cases]
+    slips: dict[str, Callable[[int, int, int, int], int]] = {
+        "the face: those are numbers; a float32 has four bytes": lambda J, K, V, M: J * (11 + 6 * K),
+        "the face: those are bits, not bytes": lambda J, K, V, M: 32 * J * (11 + 6 * K),
+        "the face: a float32 has four bytes, not eight": lambda J, K, V, M: 8 * J * (11 + 6 * K),
+        "the face: a bone's own motion (9) and its place (2) are missing": lambda J, K, V, M: 4 * J * 6 * K,
+        "the face: a bone's place, two numbers, is missing": lambda J, K, V, M: 4 * J * (9 + 6 * K),
+        "the face: each bone has Gaussians of its own, J times 6 K": lambda J, K, V, M: 4 * (11 * J + 6 * K),
+        "the face: a Gaussian has one share, two numbers for its centre and three for its factor, 6 in all": (
+            lambda J, K, V, M: 4 * J * (11 + 5 * K)
+        ),
+        "the linear model: those are numbers; a float32 has four bytes": lambda J, K, V, M: 3 * V * (M + 1) + M,
+        "the linear model: the mean is missing": lambda J, K, V, M: 4 * (3 * V * M + M),
+        "the linear model: the standard deviations of the modes are missing": lambda J, K, V, M: 4 * 3 * V * (M + 1),
+        "the linear model: there is one standard deviation for each mode, M in all": (
+            lambda J, K, V, M: 4 * 3 * V * (M + 2)
+        ),
+        "the linear model: a vertex has three coordinates": lambda J, K, V, M: 4 * (V * (M + 1) + M),
+    }
+    for sentence, wrong in slips.items():
+        which = int(sentence.startswith("the linear"))
+        if all(sizes[which] == wrong(*case) for sizes, case in zip(given, cases, strict=True)):
+            return sentence
+    for (face, model), (J, K, V, M) in zip(given, cases, strict=True):
         numbers, basis = J * (11 + 6 * K), 3 * V * (M + 1) + M
-        slips = {
-            "the face: those are numbers; a float32 has four bytes": (face, numbers),
-            "the face: those are bits, not bytes": (face, 32 * numbers),
-            "the face: a bone's own motion (9) and its place (2) are missing": (face, 4 * J * 6 * K),
-            "the face: a Gaussian has one share, two numbers for its centre and three for its factor, 6 in all": (
-                face,
-                4 * J * (11 + 5 * K),
-            ),
-            "the linear model: those are numbers; a float32 has four bytes": (model, basis),
-            "the linear model: the mean is missing": (model, 4 * (3 * V * M + M)),
-            "the linear model: the standard deviations of the modes are missing": (model, 4 * 3 * V * (M + 1)),
-            "the linear model: a vertex has three coordinates": (model, 4 * (V * (M + 1) + M)),
-        }
-        for sentence, (given, wrong) in slips.items():
-            if given == wrong:
-                return sentence
         if face != 4 * numbers:
             return f"the face: for J = {J} and K = {K} you give {face:,.0f} bytes, there are {4 * numbers:,}"
         if model != 4 * basis:
@@ -105,6 +112,10 @@ def jitter(function: Callable[..., torch.Tensor]) -> str | None:
         "that is the mean length; the root of the mean square is asked for": lengths.mean(),
         "the mean was taken over x, y and z too: sum the squares over the coordinates": second.square().mean().sqrt(),
         "the root is missing": lengths.square().mean(),
+        "differences were taken from vertex to vertex: time is the first axis": (
+            frames.diff(n=2, dim=1).norm(dim=-1).square().mean().sqrt()
+        ),
+        "the squares were summed over frames and vertices: the mean is asked for": lengths.square().sum().sqrt(),
         "the middle frame counts twice: v[t+1] - 2 v[t] + v[t-1]": (
             (frames[2:] - frames[1:-1] + frames[:-2]).norm(dim=-1).square().mean().sqrt()
         ),
@@ -145,6 +156,9 @@ def at_home(function: Callable[..., torch.Tensor]) -> str | None:
         "the modes have neither length 1 nor right angles: make a basis by QR, or solve": (
             (flat.T @ d).square().sum() / d.square().sum()
         ),
+        "those are squares of coefficients: what counts is the shape that they make": (
+            (torch.linalg.pinv(flat) @ d).square().sum() / d.square().sum()
+        ),
         "that is the share that is left over: one minus it": 1 - right,
         "that is a ratio of lengths: the shares of squares add up to one": right.sqrt(),
     }
@@ -163,7 +177,7 @@ QUIZ = (
         1,
         (
             "On the stranger the linear error is several times the adaptive one: the ground decides.",
-            "At home it spends a tenth of the numbers for the same error.",
+            "At home it spends a tenth of the numbers for about the same error.",
             "It has learned from nobody: template and chart are one mesh.",
         ),
     ),
