@@ -1,6 +1,6 @@
-"""What looks after the site: a page with a fault is found out.
+"""What looks after the site and the slides: a page with a fault is found out, and a slide that does not fit.
 
-The site itself is built and checked by `make site`, which needs more than the tests do.
+They are built and checked by `make site` and `make slides`, which need more than the tests do.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from .harness import NO_BROWSER, ROOT, chromium
 
@@ -30,7 +31,7 @@ def load(name: str) -> ModuleType:
     return module
 
 
-check_site = load("check_site")
+check_site, make_slides = load("check_site"), load("make_slides")
 
 
 def site(folder: Path, more: str = "") -> Path:
@@ -93,3 +94,31 @@ def test_what_a_browser_sees(tmp_path):
         assert (own == []) == (words is None), own
         assert words is None or any(words in fault for fault in own), own
     assert not any(fault.startswith("other.html") for fault in found)
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(chromium() is None, reason=NO_BROWSER)
+def test_slides_that_cannot_be_shown_are_found(tmp_path):
+    pytest.importorskip("sphinx_revealjs", reason="reveal.js is not installed: `make slides` installs it")
+    printed = [new_output("stream", text="shown\n" * 12)]
+    cells = [
+        new_markdown_cell("# Good\n\n$x^2$"),
+        new_code_cell("short = 1\n" * 16, outputs=printed),  # fits when it is made a little smaller
+        new_markdown_cell("high\n\n" * 60),
+        new_markdown_cell("small\n\n" * 18),
+        new_code_cell("long = 1\n" * 17),
+        new_markdown_cell("|" + " wide |" * 60 + "\n|" + "---|" * 60),
+    ]
+    for number, cell in enumerate(cells):
+        cell.id, cell.metadata = (
+            f"cell-{number:02d}",
+            {"slideshow": {"slide_type": "slide" if number % 2 else "subslide"}},
+        )
+    make_slides.copy_scripts(tmp_path)
+    assert make_slides.write_slides(new_notebook(cells=cells), tmp_path / "deck.html") == len(cells)
+    faults = check_site.open_pages(tmp_path, None)
+    for number, words in ((2, "do not fit"), (3, "fits only at"), (4, "is empty"), (5, "wider than the slide")):
+        own = [fault for fault in faults if f"cell {number:02d}" in fault]
+        assert len(own) == 1 and words in own[0], faults
+    assert len(faults) == 4
