@@ -6,7 +6,6 @@ two photographs, measured against his scan. Neither the cameras nor the scan is 
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -177,24 +176,14 @@ def methods(head: Head) -> dict[str, SkinnedModel | None]:
 
 
 def compare(
-    case: Case,
-    head: Head,
-    device: str = "auto",
-    progress: bool = True,
-    watch: Callable[..., None] | None = None,
-    fits: Mapping[str, Fit] | None = None,
+    case: Case, head: Head, device: str = "auto", progress: bool = True, fits: Mapping[str, Fit] | None = None
 ) -> list[Outcome]:
-    """Fit every method to a case and measure it. `watch` is called with the method's name, the record and the model.
-
-    `fits` are results already there, by the method's name; they are not made again.
-    """
-    outcomes: list[Outcome] = []
+    """Fit every method to a case and measure it. `fits` are there already, by the method's name: not made again."""
+    outcomes = []
     for name, model in methods(head).items():
-        follow = functools.partial(watch, name) if watch is not None else None
-        start = time.perf_counter()
-        fit = (fits or {}).get(name)
+        start, fit = time.perf_counter(), (fits or {}).get(name)
         if model and fit is None:
-            fit = fit_views(model, case.views, device=device, progress=progress, watch=follow)
+            fit = fit_views(model, case.views, device=device, progress=progress)
             seconds = time.perf_counter() - start
         else:
             seconds = fit.history[-1].seconds if fit else 0.0

@@ -287,19 +287,16 @@ def test_the_truth_is_used_for_measuring_alone(short_fits):
     for (model, views), options in short_fits:
         assert torch.equal(model().detach(), HEAD.mesh.vertices)  # every fit starts at the template
         assert views is CASE.views
-        assert set(options) == {"device", "progress", "watch"}
+        assert set(options) == {"device", "progress"}
 
 
-def test_fits_can_be_watched(short_fits):
-    seen = []
-    outcomes = compare(CASE, HEAD, "cpu", progress=False, watch=lambda *told: seen.append(told))
-    assert [name for name, _, _ in seen] == [name for name in METHODS[1:] for _ in range(SHORT)]
-    kinds = 2 * SHORT * [StaticSkinningModel] + SHORT * [AdaptiveSkinningModel]
-    assert [type(model) for _, _, model in seen] == kinds
-    for n, outcome in enumerate(outcomes[1:]):
-        told = seen[SHORT * n : SHORT * (n + 1)]
-        assert tuple(record for _, record, _ in told) == outcome.fit.history
-        assert all(model is outcome.fit.model for _, _, model in told)
+def test_a_fit_that_is_there_is_not_made_again(short_fits):
+    first = compare(CASE, HEAD, "cpu", progress=False)
+    short_fits.clear()
+    again = compare(CASE, HEAD, "cpu", progress=False, fits={"adaptive": first[-1].fit})
+    assert len(short_fits) == len(METHODS) - 2
+    assert again[-1].fit is first[-1].fit and torch.equal(again[-1].vertices, first[-1].vertices)
+    assert again[-1].figures == first[-1].figures and again[-1].seconds == first[-1].fit.history[-1].seconds
 
 
 # --- measuring

@@ -17,6 +17,7 @@ from asm_teach.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.transforms import Rig
 
+_CLOSE = 1e-5  # of the largest coordinate: float32 is enough, none of the slips below is
 Theta = Mapping[str, Tensor]
 Face = Callable[[Tensor, Tensor, Tensor, list[int], Theta], Tensor]
 
@@ -133,13 +134,13 @@ def judge(function: Face) -> str | None:
     found, right = function(*inputs, theta), model()
     if sentence := changed_inputs(list(kept.values()), list(theta.values()), list(kept)):
         return sentence
-    if not equal(found, right, 1e-6):
-        wrong = (words for slip, words in SLIPS.items() if equal(found, face_by_slip(*inputs, theta, slip), 1e-6))
+    if not equal(found, right, _CLOSE):
+        wrong = (words for slip, words in SLIPS.items() if equal(found, face_by_slip(*inputs, theta, slip), _CLOSE))
         return first(not_numbers(found), wrong_shape(found, right), not_finite(found), next(wrong, None)) or _part(
             function
         )
     other = case(3, 1)
-    if not equal(function(*_given(other), _theta(other)), other(), 1e-6):
+    if not equal(function(*_given(other), _theta(other)), other(), _CLOSE):
         return "it is right for two Gaussians a bone, but not for three: sum over all K of them"
     narrow = {name: value.float() for name, value in theta.items()}
     narrow["mixture_factor"] = torch.tensor([math.log(0.004), 0.0, math.log(0.004)]).expand(5, 2, 3)
@@ -161,16 +162,16 @@ def _part(function: Face) -> str:
     """In which part of the model an unknown mistake lies: parts are switched on one after another."""
     model = case()
     inputs, still = _given(model), {n: torch.zeros(5, 3).double() for n in ("translation", "rotation", "log_scale")}
-    if not equal(function(*inputs, _theta(model, **still)), model.vertices, 1e-6):
+    if not equal(function(*inputs, _theta(model, **still)), model.vertices, _CLOSE):
         return "with all bones at rest the template does not come back: is S_j = I then, and do rows of w sum to 1?"
     last = still["translation"].clone()
     last[4, 2] = 1.0  # this bone has no children: vertices rise by their share of it
     risen = (function(*inputs, _theta(model, **{**still, "translation": last})) - model.vertices)[:, 2]
-    if not equal(risen, model.weights()[:, 4], 1e-6):
-        return f"the weights, equation (2), are wrong: {compare(risen, model.weights()[:, 4])}"
+    if sentence := compare(risen, model.weights()[:, 4]):
+        return f"the weights, equation (2), are wrong: {sentence}"
     for name, words in (("log_scale", "scales"), ("rotation", "turns"), ("translation", "translations")):
         theta = _theta(model, **{**still, name: getattr(model, name).detach().clone()})
-        if not equal(function(*inputs, theta), face_by_slip(*inputs, theta), 1e-6):
+        if not equal(function(*inputs, theta), face_by_slip(*inputs, theta), _CLOSE):
             return f"the weights are right, but a motion of {words} alone is wrong: look at B_j, T_j and the tree"
     return "weights, scales, turns and translations are right, each alone: look at the order in T_j"
 
