@@ -44,13 +44,14 @@ def few_people(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def moved(model: AdaptiveSkinningModel, seed: int) -> AdaptiveSkinningModel:
-    """A copy in which every parameter of every bone is another."""
+    """Every bone moved, every Gaussian changed, every bone at another place, some of them off the chart."""
     other, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
-    sizes = dict(zip(PARAMETERS, (4.0, 0.2, 0.15, 0.02, 0.5, 0.02, 0.2), strict=True))
+    sizes = dict(zip(PARAMETERS, (4.0, 0.2, 0.15, 0.03, 0.5, 0.02, 0.3), strict=True))
     with torch.no_grad():
         for name, size in sizes.items():
             parameter = getattr(other, name)
             parameter += size * torch.randn(parameter.shape, generator=generator)
+        # L's lower left number is a length on the chart, not a logarithm
         other.mixture_factor[..., 1] *= 0.1
     return other
 

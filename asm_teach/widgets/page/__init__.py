@@ -1,8 +1,9 @@
 """The playground: an adaptive model as one HTML file that needs no kernel and no network.
 
-What runs in the page lies beside this file: `bones.js` keeps the parameters, `weights.js` evaluates eq. (2),
-`programs.js` has eqs. (1) and (3) for the graphics card and `face.js` runs them, `view.js` keeps the camera, and
-`page.js` joins all to the controls. Here they meet a model's numbers.
+What runs in the page lies beside this file: `bones.js` keeps the parameters, `mesh.js` what follows from the triangles,
+`weights.js` evaluates eq. (2), `programs.js` has eqs. (1) and (3) for the graphics card and `face.js` runs them.
+`view.js` keeps the camera and `hands.js` turns it; `words.js` says what is shown, `history.js` undoes it, `controls.js`
+has the sliders, and `page.js` joins all. Here they meet a model's numbers.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ from asm_teach.widgets.page.pose import PARAMETERS
 from asm_teach.widgets.page.sliders import mirror_images, sliders_for
 
 BLOCK = 1024  # four-vectors: the 16 kB that a uniform buffer has on every device
-SCRIPTS = ("mesh.js", "bones.js", "weights.js", "programs.js", "face.js", "view.js", "page.js")
+SCRIPTS = (
+    "mesh.js", "bones.js", "weights.js", "programs.js", "face.js", "view.js", "hands.js", "words.js", "history.js",
+    "controls.js", "page.js",
+)  # fmt: skip
 
 
 def check_model(model: SkinnedModel) -> None:

@@ -5,7 +5,7 @@ const UNITS = ['shares', 'places', 'fan', 'albedo'];
 
 class Face {
   constructor(canvas, data, bones) {
-    const gl = this.gl = canvas.getContext('webgl2', {antialias: false});
+    const gl = this.gl = canvas.getContext('webgl2', {antialias: false, stencil: true});
     if (!gl) throw Error('This browser does not offer WebGL 2, which draws the face. A current Firefox, Chrome, Edge or Safari does.');
     Object.assign(this, {canvas, V: bones.vertices.length / 3, J: bones.names.length, weights: new Weights(bones)});
     const {V, J} = this, {G} = this.weights, rows = Math.ceil(V / 256), nothing = `${HEAD} out vec4 c; void main() { c = vec4(0.0); }`;
@@ -163,7 +163,7 @@ class Face {
   draw(camera, look, chosen, dots, quick) {
     const {gl, canvas} = this;
     gl.viewport(0, 0, canvas.width, canvas.height);
-    gl.clearColor(0, 0, 0, 0); gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    gl.clearColor(0, 0, 0, 0); gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT | gl.STENCIL_BUFFER_BIT);
     gl.enable(gl.DEPTH_TEST); gl.depthFunc(gl.LEQUAL);
     const paint = (name, input, forward, kind, draw) => {
       const {id, at} = this.programs[name];
@@ -183,12 +183,26 @@ class Face {
     if (quick) gl.enable(gl.CULL_FACE);
     paint('lit', 'mesh', 0, 0, () => elements(gl.TRIANGLES, this.triangles));
     gl.disable(gl.CULL_FACE);
-    if (quick) {  // behind all that is drawn
-      gl.depthRange(1, 1); paint('plain', 'mesh', 0, 0, () => elements(gl.TRIANGLES, this.lids)); gl.depthRange(0, 1);
-    }
+    if (quick) this.close(() => paint('plain', 'mesh', 0, 0, () => elements(gl.TRIANGLES, this.lids)));
     if (look === 2) paint('plain', 'mesh', 0.4, 1, () => elements(gl.LINES, this.net));
     if (dots) paint('plain', 'dots', 3, 2, () => gl.drawArrays(gl.POINTS, 0, this.J));
     gl.bindVertexArray(null);
+  }
+
+  // Where a line of sight meets no front of the skin but backs of it, it goes through lids, once more inwards than
+  // outwards for each back, whatever shape the lids have: so they are counted, and painted where the count is not 0.
+  close(lids) {
+    const {gl} = this;
+    gl.enable(gl.STENCIL_TEST); gl.depthRange(1, 1); gl.depthMask(false);  // behind all that is drawn
+    gl.colorMask(false, false, false, false);
+    gl.stencilFunc(gl.ALWAYS, 0, 255);
+    gl.stencilOpSeparate(gl.FRONT, gl.KEEP, gl.KEEP, gl.INCR_WRAP);
+    gl.stencilOpSeparate(gl.BACK, gl.KEEP, gl.KEEP, gl.DECR_WRAP);
+    lids();
+    gl.colorMask(true, true, true, true);
+    gl.stencilFunc(gl.NOTEQUAL, 0, 255); gl.stencilOp(gl.KEEP, gl.KEEP, gl.KEEP);
+    lids();
+    gl.disable(gl.STENCIL_TEST); gl.depthRange(0, 1); gl.depthMask(true);
   }
 
   read(buffer, numbers) {  // back to the processor: for the words under the picture, and for tests

@@ -19,8 +19,7 @@ class Mesh {
 
   net() { return Uint16Array.from(this.edges().flatMap(([, a, b]) => [a, b])); }
 
-  // Each rim closed by a fan of triangles. A line of sight that meets no front of the skin and yet enters the head must
-  // go through one of them, whatever the pose: they stand for the inside where back faces are left out.
+  // Each rim closed by a fan of triangles, turned as the skin is: they stand for the inside where backs are left out.
   lids() {
     const next = new Map(this.rim().map(([, a, b]) => [b, a])), lids = [];
     while (next.size) {
