@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -99,22 +100,19 @@ def _drawn(name: str, surface: Surface, chosen: Colouring, eye: Eye) -> NDArray[
 
 def _overlaid(stage: Stage, chosen: Colouring, eye: Eye) -> NDArray[np.float64]:
     """The picture (H, W, 4) of meshes one over the other: each is mixed in where it is nearest of those so far."""
-    mixed: NDArray[np.float64] | None = None
-    vertices, faces, first = [], [], 0
+    (width, height), mixed = eye.size, np.zeros((*eye.size[::-1], 4))
+    twice = replace(eye, focal=2 * eye.focal, size=(2 * width, 2 * height))  # the four samples a pixel of `draw`
+    vertices, faces, points, triangles = [], [], 0, 0
     for name, surface in stage.surfaces.items():
         vertices.append(surface.vertices)
-        faces.append(surface.faces + first)
+        faces.append(surface.faces + points)
         layer = _drawn(name, surface, chosen, eye)
         share = layer[..., 3:]
-        if mixed is None:
-            mixed = np.zeros_like(layer)
-        else:
-            # without light the last mesh is white, the others black: how much of a pixel it has
-            points = np.concatenate(vertices)
-            last = np.broadcast_to(np.arange(len(points))[:, None] >= first, points.shape)
-            seen = zbuffer.draw(points, np.concatenate(faces), eye, last, contrast=0.0)
-            share = surface.opacity * seen[..., :1] * seen[..., 3:]
-        first += len(surface.vertices)
+        if points:
+            nearest, _ = zbuffer.rasterise(twice.screen(np.concatenate(vertices)), np.concatenate(faces), twice.size)
+            samples = (nearest >= triangles).reshape(height, 2, width, 2)
+            share = surface.opacity * samples.mean(axis=(1, 3))[..., None]
+        points, triangles = points + len(surface.vertices), triangles + len(surface.faces)
         mixed[..., :3] = (1 - share) * mixed[..., :3] + share * layer[..., :3]
         mixed[..., 3:] = (1 - share) * mixed[..., 3:] + share
     mixed[..., :3] /= np.maximum(mixed[..., 3:], 1e-9)
