@@ -23,7 +23,7 @@ def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
 
 @pytest.fixture(scope="module")
 def open_cells(lab_server: LabServer) -> Iterator[Opener]:
-    """A function (name, cells, size of the window) -> page that has run them; tried once more if browser or kernel hung."""
+    """A function (name, cells, size of the window) -> page that has run them; once more if browser or kernel hung."""
     from playwright.sync_api import TimeoutError as Hung
 
     with ExitStack() as pages:
