@@ -4,8 +4,8 @@
 
 Marks are set in JupyterLab under "Slide Type": slide (to the right), subslide (below), fragment (comes on the same
 slide), notes (for the speaker), skip; "-" goes on with the slide before it. Outputs are those kept in the notebook.
-Left out are folded answers, and code of more than `LINES` lines, whose outputs are shown. Each lesson becomes one file;
-scripts and styles lie beside it in `_static`, so slides are shown without a network.
+Left out are folded answers, and code of more than `LINES` lines or with the tag `no-input`, whose outputs are shown.
+Each lesson becomes one file; scripts and styles lie beside it in `_static`, so slides are shown without a network.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def as_shown(cell: NotebookNode) -> NotebookNode:
         text = re.sub(r"<details>.*?</details>", "", cell.source, flags=re.DOTALL)
         cell.source = re.sub(r"(?<!!)\[([^\]]+)\]\((?!\w+:)[^)]+\)", r"\1", text).strip()
     elif cell.cell_type == "code" and len(cell.source.splitlines()) > LINES:
-        cell.metadata["tags"] = [*cell.metadata.get("tags", []), "no-input"]
+        cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), "no-input"})
     return cell
 
 

@@ -44,6 +44,15 @@ def notebook() -> nbformat.NotebookNode:
     )
 
 
+@pytest.mark.parametrize("lines", (1, 17))
+def test_a_tag_leaves_code_out(lines, tmp_path):
+    output = new_output("stream", text="shown\n")
+    cell = new_code_cell("hidden = 1\n" * lines, outputs=[output], metadata={"tags": ["no-input"]})
+    make_slides.write_slides(new_notebook(cells=[marked("slide", cell)]), tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text("utf-8").partition("<main>")[2]
+    assert "shown" in page and "hidden" not in page
+
+
 def test_slides_hold_what_is_marked(notebook, tmp_path):
     assert make_slides.write_slides(notebook, tmp_path / "a.html") == 3
     page = (tmp_path / "a.html").read_text("utf-8").partition("<main>")[2]
