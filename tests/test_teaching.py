@@ -70,7 +70,7 @@ def test_the_parts_of_a_lesson_add_up_to_its_time(number):
 
 
 def test_what_happens_is_what_the_lessons_show():
-    """Every number of the table of questions stands in the text or the outputs of its lesson."""
+    """Every number of the table of questions stands, with its unit, in the text or the outputs of its lesson."""
     rows = re.findall(r"^\| (start|\d+) \| (.+?) \| (.+?) \| .+ \|$", PAGE.partition("## What to say")[2], re.MULTILINE)
     assert len(rows) >= 12
     missing = []
@@ -78,8 +78,7 @@ def test_what_happens_is_what_the_lessons_show():
         cells = nbformat.read(LESSONS[0 if lesson == "start" else int(lesson)], as_version=4).cells
         shown = [output.get("text", "") for cell in cells for output in cell.get("outputs", [])]
         text = "\n".join([cell.source for cell in cells] + shown).replace(",", "")
-        numbers = re.findall(r"\d+(?:\.\d+)?", f"{ask} {happens}".replace(",", ""))
-        missing += [
-            f"{n} (lesson {lesson})" for n in numbers if not re.search(rf"(?<![\d.]){re.escape(n)}(?!\d)", text)
-        ]
+        for number, unit in re.findall(r"(\d+(?:\.\d+)?)(?: ?(mm|px|%))?", f"{ask} {happens}".replace(",", "")):
+            if not re.search(rf"(?<![\d.]){re.escape(number)}(?!\d) ?{unit}", text):
+                missing.append(f"{number} {unit} (lesson {lesson})")
     assert not missing
