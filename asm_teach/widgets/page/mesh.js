@@ -21,10 +21,11 @@ class Mesh {
 
   // Each rim closed by a fan of triangles, turned as the skin is: they stand for the inside where backs are left out.
   lids() {
-    const next = new Map(this.rim().map(([, a, b]) => [b, a])), lids = [];
-    while (next.size) {
+    const next = new Map(), lids = [];  // from each vertex of a rim the next ones: two where rims touch
+    for (const [, a, b] of this.rim()) next.set(b, [...(next.get(b) ?? []), a]);
+    for (const begin of next.keys()) {
       const loop = [];
-      for (let v = next.keys().next().value; next.has(v);) { const to = next.get(v); next.delete(v); loop.push(v); v = to; }
+      for (let v = begin; next.get(v)?.length; v = next.get(v).pop()) loop.push(v);
       for (let k = 2; k < loop.length; k++) lids.push(loop[0], loop[k - 1], loop[k]);
     }
     return Uint16Array.from(lids);
@@ -34,9 +35,13 @@ class Mesh {
   // Rings are closed by their first; where there are several rings or gaps, the vertex itself stands between them, and
   // it fills the last four. Where each vertex's begin and how many, in fours, and their list.
   fans() {
-    const {faces, V} = this, next = Array.from({length: V}, () => new Map());
+    const {faces, V} = this, next = Array.from({length: V}, () => new Map()), spare = new Map();
     for (let f = 0; f < faces.length; f += 3) {
-      for (let k = 0; k < 3; k++) next[faces[f + k]].set(faces[f + (k + 1) % 3], faces[f + (k + 2) % 3]);
+      for (let k = 0; k < 3; k++) {
+        const [v, a, b] = [faces[f + k], faces[f + (k + 1) % 3], faces[f + (k + 2) % 3]];
+        if (next[v].has(a)) spare.set(v, [...(spare.get(v) ?? []), v, a, b]);  // three triangles share an edge
+        else next[v].set(a, b);
+      }
     }
     const runs = new Uint32Array(2 * V), fans = [];
     next.forEach((after, v) => {
@@ -47,6 +52,7 @@ class Mesh {
         list.push(begin);
         for (let at = begin; after.has(at);) { const to = after.get(at); after.delete(at); list.push(to); at = to; }
       }
+      list.push(...(spare.get(v) ?? []));
       while (list.length % 4) list.push(v);
       runs.set([fans.length / 4, list.length / 4], 2 * v);
       fans.push(...list);
