@@ -46,6 +46,9 @@ def pixel_of(function: Callable[..., Any]) -> str | None:
             "you divided by the distance, not by the depth x[2]": f * x[:2] / x.norm() + c,
             "the focal length is missing: this is the direction, not yet in pixels": x[:2] / x[2] + c,
             "row and column are swapped": right.flip(0),
+            "the signs: a point to the right of the axis is seen to the right of c": 2 * c - right,
+            "do not round: a pixel's place is a real number, its centre at a half": right.round(),
+            "the focal length multiplies, it does not divide": x[:2] / (f * x[2]) + c,
             "in OpenCV's axes y points down already: do not turn it over": c + f * torch.tensor([x[0], -x[1]]) / x[2],
         }
         return first(not_numbers(answer), wrong_shape(answer, right), one_of(answer, wrong), differs(answer, right))
@@ -70,6 +73,9 @@ def distance_of(function: Callable[..., Any]) -> str | None:
         "upside down: a face seen larger is nearer": f * 400.0 / 150.0,
         "film and columns the wrong way round": 36.0 / 50.0 * 1200.0 * 150.0 / 400.0,
         "that is in metres; millimetres are asked for": right / 1000,
+        "that is in centimetres; millimetres are asked for": right / 10,
+        "that is the focal length in pixels; now solve pixels = f * wide / distance": f,
+        "the film's 36 mm are missing: in pixels the focal length is lens / 36 * columns": 36 * right,
     }
     sentence = first(one_of(answer, wrong), compare(answer, right))
     if sentence is None and not equal(function(140.0, 200.0, 85.0, 3000.0), 85 / 36 * 3000 * 140 / 200):
@@ -97,6 +103,8 @@ def into_space(function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> s
     if not isinstance(pair, (tuple, list)) or len(pair) != 2 or any(numbers(one) is None for one in pair):
         return "two tensors are asked for: b (n, 3) and the depth (n,)"
     b, depth = pair
+    if numbers(b).ndim == 1 and numbers(depth).ndim == 2:
+        return "the other way round: first the weights b (n, 3), then the depth (n,)"
     over = share / z
     right, t = over / over.sum(1, keepdim=True), 1 / over.sum(1)
     if sentence := first(wrong_shape(b, right), wrong_shape(depth, t)):
@@ -150,7 +158,8 @@ def repair(function: Callable[..., tuple[Any, Any]]) -> str | None:
     if any(abs(s - 0.7) > 1e-6 for s in slopes):
         found = [round(s, 3) for s in slopes]
         return f"the sum of both should change by own - beyond = 0.7 for each pixel of way; found {found}"
-    if abs(float(function(torch.tensor(0.5), 0.9, 0.2)[1]) - 0.2) > 1e-6:
+    middle = function(torch.tensor(0.5), torch.tensor(0.9), torch.tensor(0.2))
+    if abs(float(middle[1]) - 0.2) > 1e-6 or abs(float(middle[0]) - 0.9) > 1e-6:
         return "at t = 1/2 the outline runs along the border of the two pixels: neither has a part of the other"
     end, start_again = function(torch.tensor(1.0), 0.9, 0.2), function(torch.tensor(0.0), 0.9, 0.2)
     # What was beyond at t = 1 is the surface's own pixel at t = 0 of the next pair.

@@ -41,7 +41,7 @@ def dolly_zoom(distance: float) -> str | None:
         return f"a distance is above 0, found {given:g}"
     if abs(given - 1500) < 1:
         return None
-    return f"f / z would be {2250 / given:.2f} pixels a mm, not {900 / 600:.2f}"
+    return f"f / z would be {2250 / given:.4g} pixels a mm, not {900 / 600:.2f}"
 
 
 @exercise(
@@ -67,8 +67,7 @@ def immune(function: Callable[[Tensor], Tensor]) -> str | None:
     if not torch.allclose(function(1.7 * light), base, atol=1e-4):
         return "it changes with the gain: after the logarithm a gain is a constant that is added; take the mean away"
     if not torch.allclose(function(light**0.6), base, atol=1e-4):
-        plain = light - light.mean()
-        without_log = any(torch.allclose(base, plain / size, atol=1e-3) for size in (plain.norm(), plain.std()))
+        without_log = float(torch.corrcoef(torch.stack([base.flatten(), light]))[0, 1]) > 0.999  # a line through light
         return "it changes with gamma: " + (
             "take the logarithm first" if without_log else "after the logarithm it is a factor; divide by the size"
         )
@@ -106,6 +105,9 @@ def step_of(function: Callable[[Tensor, Tensor, Tensor], Any]) -> str | None:
         "the common row was held: it answers to the step, and the second derivative gets smaller": -slope / own,
         "no common row: the rows were drawn to zero": -(b[:, None] * g * r).sum() / own,
         "the weights b are missing": unweighted,
+        "the common row is the mean with the weights b, not the plain one, and it answers to the step": (
+            -(b[:, None] * g * (r - r.mean(0))).sum() / own
+        ),
         "that is the slope alone: divide by the second derivative": -slope,
         "the sum of the weighted derivatives is squared and then divided by sum b: that division is missing": (
             -slope / (own - (b[:, None] * g).sum(0).square().sum())
@@ -151,6 +153,7 @@ def depth_error(function: Callable[[float, float, float], Any]) -> str | None:
             e / (2 * s * math.tan(t / 2))
         ),
         "pixels have to be divided by the size, not multiplied": lambda t, s, e: e * s / (2 * math.sin(t / 2)),
+        "that takes the angle for its sine, which is right for small angles only": lambda t, s, e: e / (s * t),
         "the angle is in radians already": lambda t, s, e: e / (2 * s * math.sin(math.radians(t) / 2)),
         "cosine for sine: seen from the front (angle 0) depth does not show at all": lambda t, s, e: (
             e / (2 * s * math.cos(t / 2))

@@ -31,6 +31,9 @@ def error_floor(function: Callable[[float, float], Any]) -> str | None:
             "that is c, the part that views take away": c,
             "errors do not add, their squares do: square both before you subtract": (4 * b - a) / 3,
             "that is the error with 8 pictures; the floor lies below": b,
+            "that is three of its squares: divide by 3 before you take the root": 3**0.5 * f,
+            "c^2 is divided by N, not by its square": (abs(16 * b**2 - a**2) / 15) ** 0.5,
+            "the difference of the squares is a part of c^2: it tells c, not the floor": (a**2 - b**2) ** 0.5,
         }
         if sentence := first(one_of(answer, wrong, 1e-6), not_numbers(answer)):
             return sentence
@@ -51,16 +54,19 @@ def error_floor(function: Callable[[float, float], Any]) -> str | None:
 )
 def crossing(function: Callable[..., Any]) -> str | None:
     """The number of pictures at which two models are equally good."""
-    for f1, c1, f2, c2 in ((1.5, 1.0, 0.5, 3.0), (2.0, 0.5, 1.9, 1.0)):
+    for f1, c1, f2, c2 in ((2.0, 0.5, 1.9, 1.0), (1.5, 1.0, 0.5, 3.0)):
         N = function(f1, c1, f2, c2)
         right = (c2**2 - c1**2) / (f1**2 - f2**2)
         wrong = {
             "upside down: the slopes' difference over the floors'": 1 / right,
             "the squares are missing": (c2 - c1) / (f1 - f2),
             "the sign: the second slope less the first, over the first floor less the second": -right,
+            "that is its root: c^2 is divided by N itself": right**0.5,
         }
         if sentence := first(one_of(N, wrong), not_numbers(N)):
             return sentence
+        if right != round(right) and float(N) in (float(int(right)), float(int(right) + 1)):
+            return f"do not round: the real number is asked for, here between {int(right)} and {int(right) + 1}"
         N = float(N)
         if not N > 0:
             return f"a number of pictures is above 0, found {N:g}"
