@@ -42,6 +42,7 @@ def nme(function: Callable[..., Tensor]) -> str | None:
         ),
         "that is the length of the mean difference: take lengths before the mean": of_two * (p - q).mean(0).norm(),
         "that is the sum over the vertices: take the mean": 50 * right,
+        "that is one length of all differences: take one length a vertex, then the mean": of_two * (p - q).norm(),
     }
     sentence = first(wrong_shape(answer, right), one_of(answer, wrong), compare(answer, right))
     if sentence is None and not equal(function(p, q, one, tilted), right):
@@ -68,6 +69,8 @@ def exponent_slopes(function: Callable[..., tuple[Tensor, Tensor]]) -> str | Non
         if pair[0] is None or pair[1] is None:
             return f"the derivative by {'c' if pair[0] is None else 'a'} is still missing"
         (-a - (u - c) ** 2 / (2 * (2 * a).exp())).backward()
+        if max(abs(float(pair[0]) - float(a.grad)), abs(float(pair[1]) - float(c.grad))) < 1e-6:
+            return "both are right, but in the wrong order: the one by c comes first"
         for name, found, right in (("c", float(pair[0]), float(c.grad)), ("a", float(pair[1]), float(a.grad))):
             s = math.exp(float(a.detach()))
             if abs(found - right) < 1e-6:
@@ -224,8 +227,7 @@ QUIZ = (
         1,
         (
             "The same scans were used for both, so they cannot favour one by 20 %.",
-            "In one pose μ and the translation can do all that ζ does, so the best fits are equal. A descent may well "
-            "get there sooner with ζ, a shortcut through the valley; with equal convergence the difference should go.",
+            "In one pose μ and the translation can do all that ζ does: the best fits are equal, if both get there.",
             "In one pose they add nothing that μ and the translation cannot do: the best fits are equal.",
         ),
     ),

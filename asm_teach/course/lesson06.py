@@ -150,13 +150,13 @@ def trust(function: Callable[[Tensor, Tensor, float], Tensor]) -> str | None:
     w = function(d, torch.ones(5), c)
     if sentence := first(wrong_shape(w, d), not_finite(w)):
         return sentence
-    w = w.detach()
+    w = torch.as_tensor(w).detach().float()
     if abs(w[0] - 1) > 1e-6:
         return f"at distance 0 it should be 1, it is {w[0]:.2f}"
     if (w[1:] > w[:-1]).any():
         return "it should fall with the distance"
     far, near = w[4] * d[4], w[2] * d[2]
-    if far >= near:
+    if far >= near > 0:
         return f"a point at 100 mm pulls with {far:.2f}, one at the reach with {near:.2f}: a collar would win"
     if abs(w[2] - 0.25) > 1e-6:
         again = ": square once more" if abs(w[2] - 0.5) < 1e-6 else ""
