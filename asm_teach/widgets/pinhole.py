@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import math
 from io import BytesIO
@@ -22,16 +21,18 @@ from asm_teach.edges import mesh_edges
 from asm_teach.renderer import render
 from asm_teach.shading import lamp
 from asm_teach.widgets.keys import keys
+from asm_teach.widgets.shown import Shown
 from asm_teach.widgets.style import STYLE
 
 _SIZE = (240, 300)  # of the picture, pixels
 _PLAN = (360, 260)  # of the plan, pixels
 _NEAREST, _FARTHEST = 200.0, 4000.0  # mm from the eyes
 _SHORTEST, _LONGEST = 120.0, 4000.0  # pixels of focal length
+_STEP = 0.02  # of the sliders, in powers of ten: some 5 per cent
 _FILM = 36.0  # mm: how wide the film is for which lenses are named
 
 
-class PinholeView(ipywidgets.VBox):
+class PinholeView(Shown, ipywidgets.VBox):
     """Sliders for distance, focal length and side of a camera that looks at the eyes of a head.
 
     While `keep` is on, the focal length follows the distance, and the distance the focal length, so that the eyes keep
@@ -128,10 +129,6 @@ class PinholeView(ipywidgets.VBox):
         figure.savefig(buffer, format="png")
         return buffer.getvalue()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        return {**bundle, "text/plain": self.text, "image/png": base64.b64encode(self.still()).decode()}
-
     def _moved(self, change: dict[str, Any]) -> None:
         if self._moving:
             return
@@ -194,6 +191,14 @@ class _LogSlider(ipywidgets.FloatLogSlider):
 
 
 def _slider(name: str, value: float, low: float, high: float) -> _LogSlider:
+    # A page draws a value to the nearest step above the lower end: let the first value be one, or it would be changed.
+    steps = math.floor((math.log10(value) - math.log10(low)) / _STEP)
     return _LogSlider(
-        value, min=math.log10(low), max=math.log10(high), step=0.02, description=name, readout_format=".0f", **_WIDE
+        value,
+        min=math.log10(value) - steps * _STEP,
+        max=math.log10(high),
+        step=_STEP,
+        description=name,
+        readout_format=".0f",
+        **_WIDE,
     )
