@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import os
+from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import ipywidgets
 
@@ -15,6 +14,7 @@ from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.plots import new_figure, render_mesh
 from asm_teach.widgets.page import write_page
 from asm_teach.widgets.page.pose import posed
+from asm_teach.widgets.shown import Shown
 
 _FRAME = (
     '<iframe title="Playground: the adaptive model" srcdoc="{page}" '
@@ -22,7 +22,7 @@ _FRAME = (
 )
 
 
-class Playground(ipywidgets.HTML):
+class Playground(Shown, ipywidgets.HTML):
     """Sliders, other people and expressions for the whole model, evaluated in the browser alone.
 
     The kernel is needed once, to write the page (some ten seconds); after that nothing passes between the two. To get a
@@ -56,12 +56,17 @@ class Playground(ipywidgets.HTML):
         with whole(Path(path)) as part:
             part.write_text(self.page, "utf-8")
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        # A live page prefers the widget; a saved one takes the picture, a terminal the text.
+    @property
+    def text(self) -> str:
+        """What the page shows, in words."""
+        return f"a playground: {len(self.model.mesh.vertices)} vertices, {len(self.model.rig)} bones"
+
+    def still(self) -> bytes:
+        """The head from two sides, for a page without a kernel."""
         figure, axes = new_figure(2, (360, 400))
         mesh, vertices = self.model.mesh, self.model().detach()
         for ax, view in zip(axes[0], ("front", "three-quarter"), strict=True):
             render_mesh(ax, vertices, mesh.faces, view=view, texture=mesh.texture, uv=mesh.uv, uv_faces=mesh.uv_faces)
-        words = f"a playground: {len(vertices)} vertices, {len(self.model.rig)} bones"
-        return {**bundle, "text/plain": words, "image/png": base64.b64encode(figure._repr_png_()).decode()}
+        buffer = BytesIO()
+        figure.savefig(buffer, format="png")
+        return buffer.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,25 @@ class Page:
         self.page.click("#paste")
         return self.page.locator("#told").inner_text()
 
+    def press_times(self, slider: str, presses: int) -> dict[str, list[float]]:
+        """Milliseconds from each press of a key on a slider: `asked` until the draw call, `shown` until the picture."""
+        self.page.click("#reset")
+        self.page.wait_for_timeout(600)
+        self.page.locator(f"#s_{slider}").focus()
+        self.js(
+            """(id) => { window.took = {asked: [], shown: []}; let pressed = 0;
+              const gl = playground.face.gl, pixel = new Uint8Array(4), slider = document.getElementById(id);
+              addEventListener('keydown', () => { pressed = performance.now(); }, true);
+              slider.addEventListener('input', () => {  // after the page's own listener, which draws
+                took.asked.push(performance.now() - pressed);
+                gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);  // waits for the picture
+                took.shown.push(performance.now() - pressed); }); }""",
+            f"s_{slider}",
+        )
+        for press in range(presses):
+            self.page.keyboard.press("ArrowRight" if press % 20 < 10 else "ArrowLeft")
+        return self.js("() => took")
+
     def said(self, words: str) -> str:
         self.page.wait_for_function(
             "(words) => document.getElementById('said').textContent.includes(words)", arg=words, timeout=20_000
@@ -79,14 +99,21 @@ def file(model: AdaptiveSkinningModel, tmp_path_factory: pytest.TempPathFactory)
     return path
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+@contextmanager
+def launched() -> Iterator[Any]:
+    """A browser for pages without a kernel."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS, headless=True, timeout=60_000)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with launched() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

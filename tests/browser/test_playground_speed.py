@@ -13,22 +13,7 @@ pytestmark = NEEDS_BROWSER
 
 @pytest.mark.parametrize("slider", ["nose_depth", "nose_reach"])  # one moves bones, one changes weights
 def test_a_key_press_soon_shows(page: Page, slider: str, capsys: pytest.CaptureFixture[str]) -> None:
-    page.page.click("#reset")
-    page.page.wait_for_timeout(600)
-    page.page.locator(f"#s_{slider}").focus()
-    page.js(
-        """(id) => { window.took = {asked: [], shown: []}; let pressed = 0;
-          const gl = playground.face.gl, pixel = new Uint8Array(4), slider = document.getElementById(id);
-          addEventListener('keydown', () => { pressed = performance.now(); }, true);
-          slider.addEventListener('input', () => {  // after the page's own listener, which draws
-            took.asked.push(performance.now() - pressed);
-            gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);  // waits for the picture
-            took.shown.push(performance.now() - pressed); }); }""",
-        f"s_{slider}",
-    )
-    for press in range(40):
-        page.page.keyboard.press("ArrowRight" if press % 20 < 10 else "ArrowLeft")
-    took = page.js("() => took")
+    took = page.press_times(slider, presses=40)
     assert len(took["shown"]) == 40
     asked, shown = (float(np.median(took[k])) for k in ("asked", "shown"))
     size = page.js("() => playground.sharp.quick")
