@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import html
 import math
+import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,6 +31,7 @@ _WORDS = {
     "done": "The fit is done: watcher.fit holds it.",
     "stopped": "Stopped: watcher.fit holds the best so far.",
 }
+_GLANCE = 0.5  # seconds between two refreshes while a cell waits
 _ERROR, _FROM_TRUTH = "distance from the scan, mm", "distance from the true face, mm"
 
 
@@ -86,6 +89,7 @@ class FitWatcher(Shown, ipywidgets.HBox):
         self._drawn: torch.Tensor | None = None
         self._limits: tuple[float, float] | None = None
         self._asked = self._closed = False
+        self._one_at_a_time = threading.RLock()
         try:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
@@ -125,8 +129,12 @@ class FitWatcher(Shown, ipywidgets.HBox):
         self.refresh()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait for the end, and show it; False when it did not come in time."""
-        ended = self._run.wait(seconds)
+        """Wait for the end, and show the fit until then; False when it did not come in time."""
+        last = math.inf if seconds is None else time.monotonic() + seconds
+        while (
+            not (ended := self._run.wait(max(0.0, min(_GLANCE, last - time.monotonic())))) and time.monotonic() < last
+        ):
+            self.refresh()  # the notebook's loop, which shows the news otherwise, waits with the cell
         self.refresh()
         return ended
 
@@ -154,7 +162,8 @@ class FitWatcher(Shown, ipywidgets.HBox):
     def close(self) -> None:
         """Stop the fit, and take the widget off the page."""
         if hasattr(self, "viewer"):
-            self._closed = True  # first: the fit's thread may have news at this moment
+            with self._one_at_a_time:  # the fit's thread may be showing news at this moment
+                self._closed = True
             self._run.stop()
             self.viewer.close()
         super().close()
@@ -163,9 +172,12 @@ class FitWatcher(Shown, ipywidgets.HBox):
 
     def refresh(self) -> None:
         """Show the fit as it is now."""
-        self._asked = False
-        if self._closed:
-            return  # the last news came afterwards
+        with self._one_at_a_time:
+            self._asked = False
+            if not self._closed:  # the last news may come afterwards
+                self._show()
+
+    def _show(self) -> None:
         state = self._run.state
         self.go.description, self.go.tooltip = _GO.get(state, ("Pause", "hold the fit"))
         self.go.disabled = state not in _GO
