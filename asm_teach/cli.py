@@ -17,6 +17,7 @@ from asm_teach.cli_course import check_command, student_command
 from asm_teach.cli_fits import DEVICE, fit_scan_command, fit_views_command, prepare
 from asm_teach.cli_playground import playground_command
 from asm_teach.cli_views import views_command
+from asm_teach.kernel import jupyter_path
 from asm_teach.processes import run_to_its_end
 
 START = Path("notebooks/00_start_here.ipynb")
@@ -83,7 +84,8 @@ def lab(browser: bool | None, options: tuple[str, ...]) -> None:
     if not browser:
         click.echo("Open the address that JupyterLab prints below (http://localhost...) in a browser.")
     superuser = hasattr(os, "geteuid") and os.geteuid() == 0
-    sys.exit(run_to_its_end([*lab_command(root, browser, superuser), *options]))
+    command = [*lab_command(root, browser, superuser), *options]
+    sys.exit(run_to_its_end(command, os.environ | {"JUPYTER_PATH": jupyter_path()}))
 
 
 @main.command()

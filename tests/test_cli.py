@@ -100,7 +100,7 @@ def test_a_display_is_looked_for(
 
 def test_lab_without_a_display_prints_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
-    monkeypatch.setattr(cli, "run_to_its_end", lambda command: started.append(list(command)) or 0)
+    monkeypatch.setattr(cli, "run_to_its_end", lambda command, env: started.append(list(command)) or 0)
     monkeypatch.setattr(cli, "has_display", lambda: False)
     result = run("lab", "--port=8890")
     assert result.exit_code == 0, result.output

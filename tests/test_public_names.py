@@ -39,6 +39,7 @@ FIELDS = {
 # From the ground up: a module imports only modules above it in this list. A new module gets its place here.
 FLOORS = [
     "processes",
+    "kernel",
     "checks", "devices", "files", "npz", "picture", "assets", "chartcheck", "landmarks", "mesh", "objfile", "meshio",
     "closest", "alignment", "metrics", "pose", "camera", "interpolation", "raster", "edges", "shading", "renderer",
     "transforms", "skinning", "mixture", "binding", "model", "storage",

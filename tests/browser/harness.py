@@ -35,6 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from asm_teach.kernel import SPEC
+
 ROOT = Path(__file__).resolve().parents[2]
 NO_BROWSER = (
     "no browser: install Debian's with `apt-get install chromium`, or set CHROME to the path of a Chrome or Chromium"
@@ -119,10 +121,13 @@ def chromium() -> str | None:
 
 
 class LabServer:
-    """A JupyterLab server over a copy of a folder of notebooks, with settings of its own; or, as `app`, "notebook"."""
+    """A JupyterLab server over a copy of a folder of notebooks, with settings of its own; or, as `app`, "notebook".
 
-    def __init__(self, folder: str | os.PathLike[str], app: str = "jupyterlab") -> None:
-        self.app = app
+    With `ahead` its kernels import the long ones ahead, as those of `asm-teach lab` do.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], app: str = "jupyterlab", ahead: bool = False) -> None:
+        self.app, self.ahead = app, ahead
         self.home = Path(tempfile.mkdtemp(prefix="asm-lab-"))
         self.folder = self.home / "notebooks"
         shutil.copytree(folder, self.folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
@@ -143,6 +148,8 @@ class LabServer:
         env = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "PYTEST"))}
         env |= {key: str(self.home / value) for key, value in names.items()}
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        if self.ahead:
+            env["JUPYTER_PATH"] = str(SPEC)
         # the question about news would cover the page
         (self.home / "config" / "labconfig").mkdir(parents=True)
         (self.home / "config" / "labconfig" / "page_config.json").write_text(
