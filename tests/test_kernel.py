@@ -35,7 +35,7 @@ def test_it_runs_cells_and_has_loaded_what_they_need(monkeypatch: pytest.MonkeyP
         code = f"""
             import sys, time
             end = time.monotonic() + 60
-            while (missing := [name for name in {kernel.AHEAD!r} if name not in sys.modules]) and time.monotonic() < end:
+            while time.monotonic() < end and (missing := [n for n in {kernel.AHEAD!r} if n not in sys.modules]):
                 time.sleep(0.05)
             assert not missing, missing
         """
