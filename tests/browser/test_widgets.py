@@ -172,6 +172,8 @@ def test_the_bone_panel_by_keyboard_click_and_drag(page: LabPage) -> None:
     ]
     stops = list(dict.fromkeys(tab_stops(page, 21)))  # of a slider its handle and its number
     assert stops == ["bone", *sliders, "mirror to the other side", "show the bones as dots"]
+    for name in sliders:  # what a screen reader says
+        assert page.page.get_by_role("slider", name=name, exact=True).count(), name
 
     # a click where the kernel sees the tip of the nose
     where = "p = panel.viewer._orbit.eye().project(panel._mover()[1][[head.rig.index('nose_tip')]])[0]; print(*p)"
