@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from asm_teach.course.grading import Mark
 
 
 @click.command("student")
@@ -23,17 +18,6 @@ def student_command(folder: Path, lesson: str | None) -> None:
         click.echo(path)
 
 
-def total(marks: Sequence[Mark]) -> tuple[int, int]:
-    """One student's points, and out of how many. Of what was handed in twice the better one counts."""
-    best: dict[tuple[str, str], tuple[int, int]] = {}
-    for mark in marks:
-        key = (mark.lesson, mark.exercise)
-        best[key] = max(best.get(key, (0, 0)), (mark.points, mark.of))
-    marked = {lesson for lesson, exercise in best if exercise}
-    counted = [found for (lesson, exercise), found in best.items() if exercise or lesson not in marked]
-    return sum(points for points, _ in counted), sum(of for _, of in counted)
-
-
 @click.command("check")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--out", default="marks.csv", show_default=True, type=click.Path(dir_okay=False, path_type=Path),
@@ -44,7 +28,8 @@ def check_command(folder: Path, out: Path, limit: float) -> None:
 
     The notebooks are run on this computer: mark only what you would run yourself.
     """
-    from asm_teach.course.grading import grade, write_marks
+    from asm_teach.course.grading import grade
+    from asm_teach.course.marks import total, write_marks
 
     marks = grade(folder, limit, say=click.echo)
     write_marks(marks, out)

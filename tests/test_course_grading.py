@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from asm_teach.cli import main
-from asm_teach.cli_course import total
 from asm_teach.course import grading, students
-from asm_teach.course.grading import Mark, grade, write_marks
+from asm_teach.course.grading import grade
+from asm_teach.course.marks import Mark, total, write_marks
 
 SOLUTIONS = {
     "nme": "def nme(p, q, a, b):\n    ### BEGIN SOLUTION\n"
@@ -112,6 +112,56 @@ def test_a_class_is_marked(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     assert {rows["gina", name].points for name in SOLUTIONS} == {0}
     assert "does not run" in rows["gina", "nme"].message
     assert len(marks) == 4 * 2 + 4 and [mark.student for mark in marks] == sorted(mark.student for mark in marks)
+
+
+def test_an_answer_that_leans_on_the_lesson_keeps_its_points(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
+    lesson = "from pathlib import Path\nPath('hundred').write_text('100')\nextra = [100]"
+    course = students.masters()[0]
+    tiny.cells[1].source = f"{lesson}\nassert 'slow' == 'not run for marks'"
+    tiny.cells[1:3] = tiny.cells[2:0:-1]  # the lesson binds anew what stands before it
+    nbformat.write(tiny, course)
+    folder = tmp_path / "class"
+    answer = SOLUTIONS["nme"].replace("100 *", "hundred *")
+    handed_in(tiny, folder / "ann.ipynb", f"hundred = int(open('hundred').read())\n{answer}", "largest_K = 8")
+    handed_in(tiny, folder / "bea.ipynb", f"hundred = extra[0]\n{answer}", "largest_K = 8")
+    handed_in(tiny, folder / "cy.ipynb", SOLUTIONS["nme"].replace("100 *", "extra[0] *"), "largest_K = 8")
+    assert [mark.points for mark in grade(folder, limit=20)] == [2, 1] * 3
+
+
+def test_the_second_run_takes_no_points_and_is_left_out_where_it_cannot_help(
+    tiny: nbformat.NotebookNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = []
+
+    def run(notebook: nbformat.NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
+        runs.append(len(notebook.cells))
+        return first if len(runs) == 1 else {"nme": (True, "right"), "largest_K": (False, "the lesson took it away")}
+
+    monkeypatch.setattr(grading, "_run", run)
+    handed_in(tiny, tmp_path / "ann.ipynb", "x = 1")
+    for words, points, times in (
+        (f"{grading.STOPS}ValueError: 3", [2, 1], 2),
+        ("your code stops at line 2, with TypeError: 3", [2, 1], 2),
+        (f"{grading.STOPS}SyntaxError: invalid syntax", [0, 1], 1),
+        ("all numbers are 2 too large", [0, 1], 1),
+    ):
+        runs.clear()
+        first = {"nme": (False, words), "largest_K": (True, "right")}
+        found = grading.mark_notebook(tmp_path / "ann.ipynb", "ann", 3)
+        assert [mark.points for mark in found] == points and len(runs) == times, words
+
+
+def test_a_systems_own_files_are_no_students(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
+    folder = tmp_path / "class"
+    handed_in(tiny, folder / "__MACOSX" / "05_tiny.ipynb")
+    handed_in(tiny, folder / "ann" / "__MACOSX" / "._05_tiny.ipynb")
+    (folder / "ann" / ".DS_Store").write_bytes(b"")
+    with pytest.raises(ValueError, match="no notebooks"):
+        grade(folder)
+    handed_in(tiny, folder / "bea.ipynb")
+    marks = grade(folder, limit=20)
+    assert {mark.student for mark in marks} == {"ann", "bea"}
+    assert "it holds nothing" in next(mark.message for mark in marks if mark.student == "ann")
 
 
 def test_of_what_was_handed_in_twice_the_better_counts() -> None:

@@ -7,15 +7,14 @@ it runs in the process that judges it.
 
 from __future__ import annotations
 
-import csv
 import functools
 import logging
 import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -24,8 +23,10 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from asm_teach.course import checking, students
+from asm_teach.course.marks import Mark
 
 LATE = "TimeLimit"
+STOPS = "the cell of the answer stops: "
 LESSON = 120.0  # seconds that a cell of the lesson itself may take
 BEFORE = """import math
 import torch
@@ -33,18 +34,6 @@ import asm_teach as asm
 from asm_teach.course import check, hint, quiz
 from asm_teach.course.checking import exercises
 exercises()"""  # for lessons whose exercises need no more; the loading is not part of anybody's time
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One row of the marks; a notebook that cannot be marked is one row without an exercise."""
-
-    student: str
-    lesson: str
-    exercise: str
-    points: int
-    of: int
-    message: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,9 @@ def grade(folder: Path, limit: float = 60.0, say: Callable[[str], None] = lambda
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder: give the folder that holds the students' notebooks")
-    paths = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
+    paths = [
+        path for path in sorted(folder.rglob("*.ipynb")) if not any(map(_passed_over, path.relative_to(folder).parts))
+    ]
     if not paths:
         raise ValueError(f"there are no notebooks (*.ipynb) in {folder}")
     marks: list[Mark] = []
@@ -78,11 +69,16 @@ def grade(folder: Path, limit: float = 60.0, say: Callable[[str], None] = lambda
         student = place.parts[0] if len(place.parts) > 1 else path.stem
         marks += mark_notebook(path, student, limit)
     known = {mark.student for mark in marks}
-    for place in sorted(place for place in folder.iterdir() if place.is_dir() and not place.name.startswith(".")):
+    for place in sorted(place for place in folder.iterdir() if place.is_dir() and not _passed_over(place.name)):
         if place.name not in known:
-            there = ", ".join(sorted(one.name for one in place.iterdir())) or "nothing"
+            there = ", ".join(sorted(one.name for one in place.iterdir() if not _passed_over(one.name))) or "nothing"
             marks.append(Mark(place.name, "", "", 0, 0, f"no notebook (*.ipynb) in this folder; it holds {there}"))
     return sorted(marks, key=lambda mark: mark.student)
+
+
+def _passed_over(name: str) -> bool:
+    """Whether a file or folder is a system's own: `.DS_Store`, `.ipynb_checkpoints`, `__MACOSX`."""
+    return name.startswith((".", "__"))
 
 
 def mark_notebook(path: Path, student: str, limit: float) -> list[Mark]:
@@ -101,8 +97,9 @@ def mark_notebook(path: Path, student: str, limit: float) -> list[Mark]:
     tasks = {name: task for name, task in known.items() if task.lesson in lessons}
     try:
         found = _run(_exercises_only(notebook, tasks), limit)
-        if any("NameError" in message for _, message in found.values()):  # it may use what the lesson defined
-            found = _run(_with_checks(notebook, tasks), limit)
+        if any(_may_need_lesson(message) for ok, message in found.values() if not ok):
+            whole = _run(_with_checks(notebook, tasks), limit)
+            found = {name: found[name] if found[name][0] else whole[name] for name in tasks}
     except (CellExecutionError, DeadKernelError, RuntimeError, TimeoutError) as error:
         return [
             Mark(student, task.lesson, name, 0, task.points, f"{path.name} does not run: {_line(error)}")
@@ -115,27 +112,19 @@ def mark_notebook(path: Path, student: str, limit: float) -> list[Mark]:
     return rows
 
 
+def _may_need_lesson(message: str) -> bool:
+    """Whether the words of an answer without points may come from cells of the lesson that were not run."""
+    if re.search(r"(Syntax|Indentation|Tab)Error: ", message):
+        return False
+    return message.startswith(STOPS) or re.search(r"\w+Error\b", message) is not None
+
+
 def _unmarked(path: Path, student: str, why: str) -> Mark:
     """The one row of a notebook without marks: none of the points of the lesson that its name says."""
     lesson = _lesson_of(path)
     return Mark(
         student, lesson, "", 0, sum(t.points for t in _tasks().values() if t.lesson == lesson), f"{path.name} {why}"
     )
-
-
-def write_marks(marks: Sequence[Mark], file: Path) -> None:
-    """Write rows as CSV with a head; a spreadsheet takes nothing in it for a formula, and finds every letter."""
-    partial = file.with_name(file.name + ".part")
-    with partial.open("w", newline="", encoding="utf-8-sig") as stream:
-        writer = csv.writer(stream)
-        writer.writerow([field.name for field in fields(Mark)])
-        for mark in marks:
-            writer.writerow([_plain(value) if isinstance(value, str) else value for value in astuple(mark)])
-    os.replace(partial, file)
-
-
-def _plain(text: str) -> str:
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _line(error: BaseException) -> str:
@@ -230,7 +219,7 @@ def _run(notebook: NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
         name, stopped = students.exercise_of(cell), [o for o in cell.outputs if o.output_type == "error"]
         if stopped and found.get(name, (False, ""))[1].startswith("NameError"):  # as its answer came to nothing
             words = re.sub(r"\(\d+\.py, (line \d+)\)", r"(\1)", _verdict(stopped, limit)[1])
-            found[name] = (False, f"the cell of the answer stops: {words}")
+            found[name] = (False, STOPS + words)
     return found
 
 

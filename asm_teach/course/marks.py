@@ -1,0 +1,47 @@
+"""The rows of a table of marks: how they are written, and how a student's points add up."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One row of the marks; a notebook that cannot be marked is one row without an exercise."""
+
+    student: str
+    lesson: str
+    exercise: str
+    points: int
+    of: int
+    message: str
+
+
+def total(marks: Sequence[Mark]) -> tuple[int, int]:
+    """One student's points, and out of how many. Of what was handed in twice the better one counts."""
+    best: dict[tuple[str, str], tuple[int, int]] = {}
+    for mark in marks:
+        key = (mark.lesson, mark.exercise)
+        best[key] = max(best.get(key, (0, 0)), (mark.points, mark.of))
+    marked = {lesson for lesson, exercise in best if exercise}
+    counted = [found for (lesson, exercise), found in best.items() if exercise or lesson not in marked]
+    return sum(points for points, _ in counted), sum(of for _, of in counted)
+
+
+def write_marks(marks: Sequence[Mark], file: Path) -> None:
+    """Write rows as CSV with a head; a spreadsheet takes nothing in it for a formula, and finds every letter."""
+    partial = file.with_name(file.name + ".part")
+    with partial.open("w", newline="", encoding="utf-8-sig") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([field.name for field in fields(Mark)])
+        for mark in marks:
+            writer.writerow([_plain(value) if isinstance(value, str) else value for value in astuple(mark)])
+    os.replace(partial, file)
+
+
+def _plain(text: str) -> str:
+    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
