@@ -88,6 +88,11 @@ def naive(vertices, faces, uv, parents, theta) -> torch.Tensor:
     return packaged(vertices, faces, uv, parents, theta) + 0 * nothing
 
 
+def in_numpy(vertices, faces, uv, parents, theta):
+    theta["rotation"].numpy()
+    return packaged(vertices, faces, uv, parents, theta).numpy()
+
+
 def test_a_right_model_is_right() -> None:
     assert judge(packaged) is None and isinstance(case(), AdaptiveSkinningModel)
 
@@ -120,7 +125,15 @@ def test_a_right_model_is_right() -> None:
             "a motion of turns alone is wrong",
         ),
         (lambda v, f, u, p, t: t["translation"].zero_() @ v.T, "changes its argument translation in place"),
+        (lambda v, f, u, p, t: packaged(v.add_(1), f, u, p, t), "changes its argument vertices in place"),
+        (lambda v, f, u, p, t: packaged(v, f, u.neg_(), p, t), "changes its argument uv in place"),
+        (lambda v, f, u, p, t: packaged(v, f, u, [p.pop()], t), "changes its argument parents in place"),
+        (lambda v, f, u, p, t: t.pop("rotation"), "changes its argument rotation in place"),
+        (lambda *given: packaged(*given).detach().numpy(), "no numpy, item() or detach()"),
+        (in_numpy, "no numpy, item() or detach()"),
     ],
 )
 def test_other_mistakes_are_placed(function, words: str) -> None:
+    before = [case().vertices.clone(), case().uv.clone()]
     assert words in judge(function)
+    assert torch.equal(before[0], case().vertices) and torch.equal(before[1], case().uv), "the case is kept for others"

@@ -130,9 +130,11 @@ def judge(function: Face) -> str | None:
     """What is wrong with a model written from memory, or None."""
     model = case()
     inputs, theta = _given(model), _theta(model)
-    kept = {name: value.clone() for name, value in theta.items()}
+    names = ["vertices", "faces", "uv", "parents", *theta]
+    before = [torch.as_tensor(one) for one in (*_given(model), *_theta(model).values())]
     found, right = function(*inputs, theta), model()
-    if sentence := changed_inputs(list(kept.values()), list(theta.values()), list(kept)):
+    after = [torch.as_tensor(one) for one in (*inputs, *(theta.get(name, torch.empty(0)) for name in names[4:]))]
+    if sentence := changed_inputs(before, after, names):
         return sentence
     if not equal(found, right, _CLOSE):
         wrong = (words for slip, words in SLIPS.items() if equal(found, face_by_slip(*inputs, theta, slip), _CLOSE))
@@ -151,7 +153,8 @@ def judge(function: Face) -> str | None:
 
 
 def _given(model: AdaptiveSkinningModel) -> tuple[Tensor, Tensor, Tensor, list[int]]:
-    return model.vertices, model.mesh.faces, model.uv, model.rig.parents.tolist()
+    """Copies, since the case is kept for others and an answer may write into what it is given."""
+    return model.vertices.clone(), model.mesh.faces.clone(), model.uv.clone(), model.rig.parents.tolist()
 
 
 def _theta(model: AdaptiveSkinningModel, **instead: Tensor) -> dict[str, Tensor]:
@@ -178,9 +181,14 @@ def _part(function: Face) -> str:
 
 def _derivatives(function: Face, model: AdaptiveSkinningModel) -> str | None:
     theta = {name: value.requires_grad_(True) for name, value in _theta(model).items()}
-    face = function(*_given(model), theta)
+    face = None
+    try:
+        face = function(*_given(model), theta)
+    except RuntimeError as error:
+        if "numpy()" not in str(error):  # what torch says where a derivative would be lost
+            raise
     lost = list(theta)
-    if face.requires_grad:
+    if isinstance(face, Tensor) and face.requires_grad:
         gradients = torch.autograd.grad(face.square().mean(), list(theta.values()), allow_unused=True)
         lost = [name for name, gradient in zip(theta, gradients, strict=True) if gradient is None]
     if lost:
