@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
+import math
+import re
 
 import pytest
 import torch
@@ -44,6 +47,30 @@ def test_without_it_only_one_of_them_moves_and_ends_hold(head):
     assert view.distance.value >= 200.0 * (1 - 1e-9)
 
 
+def apart(view):
+    corners = view.camera.project(view._corners)
+    return float((corners[0] - corners[1]).norm())
+
+
+def test_the_dolly_zoom_keeps_the_eyes_from_end_to_end_and_back(head):
+    view = PinholeView(head, distance=450, focal=385)  # as lesson 7 begins
+    view.keep.value = True
+    before = apart(view)
+    for slider in (view.focal, view.distance):
+        for value in (120.0, 385.0, 4000.0, 200.0, 450.0):
+            slider.value = value
+            assert view.focal.value / view.distance.value == pytest.approx(385 / 450, rel=1e-9)
+            assert apart(view) == pytest.approx(before, rel=0.05)  # the corners lie behind the middle of the eyes
+    assert apart(view) == pytest.approx(before, rel=1e-6)
+
+
+def test_the_camera_stays_on_the_plan(head):
+    for turn, distance in itertools.product((-70.0, 0.0, 70.0), (200.0, 2300.0, 4000.0)):
+        view = PinholeView(head, distance=distance, turn=turn)
+        x, y = map(float, re.search(r'<circle cx="([^"]*)" cy="([^"]*)" r="6"', view._above.value).groups())
+        assert 6 <= x <= 354 and 6 <= y <= 254, (turn, distance)
+
+
 def test_picture_plan_and_words_follow(head):
     view = PinholeView(head)
     before = view._shown.value, view._above.value, view._said.value
@@ -60,6 +87,15 @@ def test_picture_plan_and_words_follow(head):
     assert float(middle[0]) < 0  # both edges go back towards the head
     for slider in (view.distance, view.focal, view.turn):
         assert slider.description  # a name for whoever hears the page
+
+
+def test_all_that_a_slider_stops_at_is_one_of_its_steps(head):
+    view = PinholeView(head, distance=450, focal=385)
+    view.keep.value = True
+    for slider, end in ((view.focal, "min"), (view.distance, "max"), (view.focal, "max"), (view.distance, "min")):
+        slider.value = 10 ** getattr(slider, end)
+        steps = [(math.log10(one.value) - one.min) / one.step for one in (view.distance, view.focal)]
+        assert steps == pytest.approx([round(n) for n in steps], abs=1e-6)
 
 
 def test_a_start_that_no_slider_has_is_refused(head):

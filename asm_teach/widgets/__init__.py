@@ -12,6 +12,7 @@ _HOMES = {
     "BindingExplorer": "binding_explorer",
     "BonePanel": "bone_panel",
     "FitWatcher": "fit_watcher",
+    "PinholeView": "pinhole",
     "Playground": "playground",
     "Viewer": "viewer",
     "WeightExplorer": "weight_explorer",

@@ -36,8 +36,8 @@ class PinholeView(Shown, ipywidgets.VBox):
     """Sliders for distance, focal length and side of a camera that looks at the eyes of a head.
 
     While `keep` is on, the focal length follows the distance, and the distance the focal length, so that the eyes keep
-    their size: the dolly zoom. The picture is drawn by `render`, the plan shows camera, field of view and head from
-    above, and the text says the same in numbers.
+    their size: the dolly zoom. Where one of them is at its end the other stops too. The picture is drawn by `render`,
+    the plan shows camera, field of view and head from above, and the text says the same in numbers.
 
     Attributes:
         distance: slider, mm from the camera to the middle between the eyes.
@@ -71,7 +71,7 @@ class PinholeView(Shown, ipywidgets.VBox):
         self.keep = ipywidgets.Checkbox(False, description="keep the size of the eyes (dolly zoom)", indent=False)
         self._shown = ipywidgets.Image(format="png", width=_SIZE[0], height=_SIZE[1])
         self._above, self._said = ipywidgets.HTML(), ipywidgets.HTML()
-        self._moving = False
+        self._moving, self._ratio = False, self.focal.value / self.distance.value
         self._style = ipywidgets.Box([ipywidgets.HTML(STYLE), keys()], layout={"display": "none"})
         controls = ipywidgets.VBox([self.distance, self.focal, self.turn, self.keep])
         pictures = ipywidgets.HBox([self._shown, self._above], layout={"flex_flow": "row wrap"})
@@ -132,10 +132,16 @@ class PinholeView(Shown, ipywidgets.VBox):
     def _moved(self, change: dict[str, Any]) -> None:
         if self._moving:
             return
-        if self.keep.value and change["owner"] is not self.turn:
+        if not self.keep.value:
+            self._ratio = self.focal.value / self.distance.value
+        elif change["owner"] is not self.turn:
             self._moving = True
-            other = self.focal if change["owner"] is self.distance else self.distance
-            other.value = min(max(other.value * change["new"] / change["old"], other.min_value), other.max_value)
+            moved, other, ratio = self.distance, self.focal, self._ratio
+            if change["owner"] is self.focal:
+                moved, other, ratio = other, moved, 1 / ratio
+            other.value = ratio * moved.value
+            if not math.isclose(other.value, ratio * moved.value):  # it is at its end
+                moved.value = other.value / ratio
             self._moving = False
         self.draw()
 
@@ -156,7 +162,8 @@ class PinholeView(Shown, ipywidgets.VBox):
     def _plan_svg(self) -> str:
         camera, ends = self._plan()
         width, height = _PLAN
-        scale = 0.8 * height / (self.distance.value + 200)  # pixels a mm: the farther, the smaller all is drawn
+        # pixels a mm: the farther, the smaller all is drawn, so that the camera is in sight also from the side
+        scale = min(0.8 * height, width / 2 - 12) / (self.distance.value + 200)
         origin = np.array([width / 2, 0.08 * height - scale * self._outline[:, 1].min()])
         outline, (cx, cy), ends = (origin + scale * x for x in (self._outline, camera, ends))
         length, low = (100 if self.distance.value < 1000 else 1000), height - 10  # of the scale's bar
@@ -178,25 +185,15 @@ _WIDE: dict[str, Any] = {
 }
 
 
-class _LogSlider(ipywidgets.FloatLogSlider):
-    """A slider for factors, which knows its ends as values."""
-
-    @property
-    def min_value(self) -> float:
-        return float(self.base**self.min)
-
-    @property
-    def max_value(self) -> float:
-        return float(self.base**self.max)
-
-
-def _slider(name: str, value: float, low: float, high: float) -> _LogSlider:
+def _slider(name: str, value: float, low: float, high: float) -> ipywidgets.FloatLogSlider:
     # A page draws a value to the nearest step above the lower end: let the first value be one, or it would be changed.
-    steps = math.floor((math.log10(value) - math.log10(low)) / _STEP)
-    return _LogSlider(
+    # The upper end is one too, so that a slider which stops the other one leaves it on its steps.
+    down = math.floor((math.log10(value) - math.log10(low)) / _STEP)
+    up = math.floor((math.log10(high) - math.log10(value)) / _STEP)
+    return ipywidgets.FloatLogSlider(
         value,
-        min=math.log10(value) - steps * _STEP,
-        max=math.log10(high),
+        min=math.log10(value) - down * _STEP,
+        max=math.log10(value) + up * _STEP,
         step=_STEP,
         description=name,
         readout_format=".0f",
