@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from importlib import import_module
 from pathlib import Path
@@ -20,14 +21,25 @@ def jupyter_path() -> str:
     return os.pathsep.join(filter(None, [str(SPEC), os.environ.get("JUPYTER_PATH")]))
 
 
+def shadowed() -> set[str]:
+    """Names of the reader's own files beside the notebook that an import would find before the modules meant."""
+    return {path.stem for path in Path.cwd().glob("*.py")} & {
+        *sys.stdlib_module_names,
+        *(name.partition(".")[0] for name in AHEAD),
+    }
+
+
 def load_ahead() -> threading.Thread:
-    """Import them in a thread, which ends with the first that is missing: the cell that needs it says so."""
+    """Import them in a thread, which ends with the first that cannot be: the cell that needs it says so.
+
+    Where a file of the reader has such a name nothing is loaded: it is not run before its reader asks for it.
+    """
 
     def load() -> None:
         try:
-            for name in AHEAD:
+            for name in () if shadowed() else AHEAD:
                 import_module(name)
-        except ImportError:
+        except Exception:  # also OSError, where a library of PyTorch is missing
             pass
 
     thread = threading.Thread(target=load, name="load ahead", daemon=True)
@@ -37,14 +49,18 @@ def load_ahead() -> threading.Thread:
 
 def main() -> None:
     """Run the kernel."""
+    # As ipykernel's own launcher does: a reader's `queue.py` beside the notebook must not be taken for Python's. The
+    # folder is put back once the kernel is there.
+    if sys.path[0] == "" or Path(sys.path[0]) == Path.cwd():
+        del sys.path[0]
     from ipykernel.kernelapp import IPKernelApp
 
-    class Kernel(IPKernelApp):
+    class AheadApp(IPKernelApp):
         def start(self) -> None:
             load_ahead()  # not before: the page waits for what happens until here
             super().start()
 
-    Kernel.launch_instance()
+    AheadApp.launch_instance()
 
 
 if __name__ == "__main__":

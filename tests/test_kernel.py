@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import start_new_kernel
 
@@ -48,7 +49,31 @@ def test_it_runs_cells_and_has_loaded_what_they_need(monkeypatch: pytest.MonkeyP
         manager.shutdown_kernel(now=True)
 
 
-def test_what_is_missing_is_left_to_the_cell(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> None:
+def test_files_of_the_reader_beside_the_notebook_do_not_stop_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever their names; and a cell finds them first, as under the usual kernel."""
+    for name in ("code", "queue", "random", "token", "zmq", "roma"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write('{name} ')\n")
+    monkeypatch.setenv("JUPYTER_PATH", kernel.jupyter_path())
+    manager, client = start_new_kernel(cwd=str(tmp_path), startup_timeout=30)
+    try:
+        assert not (tmp_path / "ran").exists()
+        reply = client.execute_interactive("import roma", timeout=30)
+        assert reply["content"]["status"] == "ok", reply["content"]
+        assert (tmp_path / "ran").read_text() == "roma "
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.parametrize("broken", [None, "raise OSError('libtorch.so: cannot open shared object file')"])
+def test_what_is_missing_is_left_to_the_cell(
+    broken: str | None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    if broken:
+        (tmp_path / "no_such_module_at_all.py").write_text(broken)
+        monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(kernel, "AHEAD", ("json", "no_such_module_at_all"))
     thread = kernel.load_ahead()
     thread.join(30)
@@ -76,4 +101,6 @@ def test_lab_and_binder_start_it() -> None:
 
 def test_its_description_is_that_of_the_usual_one() -> None:
     ours = json.loads((kernel.SPEC / "kernels" / "python3" / "kernel.json").read_text("utf-8"))
-    assert ours["language"] == "python" and ours["display_name"] == "Python 3 (ipykernel)"
+    usual = get_kernel_dict()
+    for name in ("display_name", "language", "metadata"):
+        assert ours[name] == usual[name]
