@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from click.testing import CliRunner
+from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from asm_teach.cli import main
@@ -135,17 +136,21 @@ def test_the_second_run_takes_no_points_and_is_left_out_where_it_cannot_help(
 
     def run(notebook: nbformat.NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
         runs.append(len(notebook.cells))
+        if len(runs) == 2 and dies:
+            raise DeadKernelError("Kernel died")
         return first if len(runs) == 1 else {"nme": (True, "right"), "largest_K": (False, "the lesson took it away")}
 
     monkeypatch.setattr(grading, "_run", run)
     handed_in(tiny, tmp_path / "ann.ipynb", "x = 1")
-    for words, points, times in (
-        (f"{grading.STOPS}ValueError: 3", [2, 1], 2),
-        ("your code stops at line 2, with TypeError: 3", [2, 1], 2),
-        (f"{grading.STOPS}SyntaxError: invalid syntax", [0, 1], 1),
-        ("all numbers are 2 too large", [0, 1], 1),
+    for words, points, times, death in (
+        (f"{grading.STOPS}ValueError: 3", [2, 1], 2, False),
+        (f"{grading.STOPS}ValueError: 3", [0, 1], 2, True),
+        ("your code stops at line 2, with TypeError: 3", [2, 1], 2, False),
+        (f"{grading.STOPS}SyntaxError: invalid syntax", [0, 1], 1, False),
+        ("all numbers are 2 too large", [0, 1], 1, False),
     ):
         runs.clear()
+        dies = death
         first = {"nme": (False, words), "largest_K": (True, "right")}
         found = grading.mark_notebook(tmp_path / "ann.ipynb", "ann", 3)
         assert [mark.points for mark in found] == points and len(runs) == times, words

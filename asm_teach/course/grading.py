@@ -7,6 +7,7 @@ it runs in the process that judges it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
@@ -27,6 +28,7 @@ from asm_teach.course.marks import Mark
 
 LATE = "TimeLimit"
 STOPS = "the cell of the answer stops: "
+_STOPPED = (CellExecutionError, DeadKernelError, RuntimeError, TimeoutError)
 LESSON = 120.0  # seconds that a cell of the lesson itself may take
 BEFORE = """import math
 import torch
@@ -98,9 +100,10 @@ def mark_notebook(path: Path, student: str, limit: float) -> list[Mark]:
     try:
         found = _run(_exercises_only(notebook, tasks), limit)
         if any(_may_need_lesson(message) for ok, message in found.values() if not ok):
-            whole = _run(_with_checks(notebook, tasks), limit)
-            found = {name: found[name] if found[name][0] else whole[name] for name in tasks}
-    except (CellExecutionError, DeadKernelError, RuntimeError, TimeoutError) as error:
+            with contextlib.suppress(*_STOPPED):  # what was right without the lesson stays so
+                whole = _run(_with_checks(notebook, tasks), limit)
+                found = {name: found[name] if found[name][0] else whole[name] for name in tasks}
+    except _STOPPED as error:
         return [
             Mark(student, task.lesson, name, 0, task.points, f"{path.name} does not run: {_line(error)}")
             for name, task in tasks.items()

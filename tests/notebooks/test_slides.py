@@ -6,6 +6,7 @@ Whether all fits on the screen is seen in a browser: `make slides`.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from pathlib import Path
 
 import nbformat
@@ -102,3 +103,26 @@ def test_a_lesson_can_be_shown(path):
         f"slides of {path.name} on which nothing would be seen, as code of more than {make_slides.LINES} lines is left "
         f"out and only its output is shown: {bare}. Mark the cell skip, or shorten it"
     )
+
+
+def unhidden_answers(notebook: nbformat.NotebookNode) -> list[str]:
+    """Questions whose answer would stand on the same slide."""
+    shown = [cell for cell in notebook.cells if make_slides.mark_of(cell) not in ("skip", "notes")]
+    return [
+        cell.source
+        for cell, after in itertools.pairwise(shown)
+        if "Predict first" in cell.source and make_slides.mark_of(after) not in ("slide", "subslide")
+    ]
+
+
+def test_what_follows_a_question_begins_a_slide():
+    cells = [marked("slide", new_markdown_cell("**Predict first.** What?")), marked("skip", new_code_cell("x"))]
+    for kind, found in (("subslide", 0), ("slide", 0), ("fragment", 1), ("-", 1)):
+        notebook = new_notebook(cells=[*cells, marked(kind, new_code_cell("print(1)"))])
+        assert len(unhidden_answers(notebook)) == found, kind
+    asked = 0
+    for path in LESSONS:
+        lesson = nbformat.read(path, as_version=4)
+        asked += sum("Predict first" in cell.source for cell in lesson.cells)
+        assert not unhidden_answers(lesson), f"{path.name}: mark the cell after as a slide or subslide ({MARK})"
+    assert asked > 0
