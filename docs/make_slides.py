@@ -11,6 +11,7 @@ Each lesson becomes one file; scripts and styles lie beside it in `_static`, so 
 from __future__ import annotations
 
 import argparse
+import html
 import re
 import shutil
 from importlib.metadata import files
@@ -84,16 +85,29 @@ def copy_scripts(folder: Path) -> None:
     shutil.copyfile(mathjax.locate(), folder / "_static" / "tex-svg.js")
 
 
-def main() -> None:
+def clear(folder: Path) -> None:
+    """Take yesterday's slides away, and no folder that holds anything else."""
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / "_static" / "reveal").is_dir():
+            raise SystemExit(f"{folder} is there and holds no slides: give an empty folder or a new one")
+        shutil.rmtree(folder)
+    elif folder.exists() and not folder.is_dir():
+        raise SystemExit(f"{folder} is no folder: give an empty folder or a new one")
+
+
+def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("lessons", nargs="*", help="such as 04 05; by default all")
-    given = parser.parse_args()
-    shutil.rmtree(given.folder, ignore_errors=True)
+    given = parser.parse_args(arguments)
+    paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if unknown := set(given.lessons) - {path.name[:2] for path in paths}:
+        raise SystemExit(f"there is no lesson {' '.join(sorted(unknown))} in {NOTEBOOKS}")
+    clear(given.folder)
     copy_scripts(given.folder)
     rows = []
-    for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+    for path in paths:
         if given.lessons and path.name[:2] not in given.lessons:
             continue
         notebook = nbformat.read(path, as_version=4)
@@ -101,7 +115,8 @@ def main() -> None:
             print(f"{path.stem}: left out, no cell has a slide type")
             continue
         print(f"{path.stem}: {write_slides(notebook, given.folder / f'{path.stem}.html')} slides")
-        rows.append(f'<li><a href="{path.stem}.html">{notebook.cells[0].source.splitlines()[0].lstrip("# ")}</a></li>')
+        title = html.escape(notebook.cells[0].source.splitlines()[0].lstrip("# "))
+        rows.append(f'<li><a href="{path.stem}.html">{title}</a></li>')
     if not rows:
         raise SystemExit(f"there are no slides of {' '.join(given.lessons) or 'any lesson'} in {NOTEBOOKS}")
     (given.folder / "index.html").write_text(

@@ -71,6 +71,28 @@ def test_the_notebook_stays_as_it_is(notebook, tmp_path):
     assert nbformat.writes(notebook) == before
 
 
+def test_only_slides_are_written_over(notebook, tmp_path, monkeypatch):
+    course, work, out = tmp_path / "course", tmp_path / "work", tmp_path / "out"
+    notebook.cells[0].source = "# Bones <in> 3 & 4"
+    for folder in (course, work):
+        folder.mkdir()
+    (work / "thesis.md").write_text("years")
+    nbformat.write(notebook, course / "04_bones.ipynb")
+    monkeypatch.setattr(make_slides, "NOTEBOOKS", course)
+    for target in (work, work / "thesis.md"):
+        with pytest.raises(SystemExit, match="give an empty folder"):
+            make_slides.main([str(target), "04"])
+    assert (work / "thesis.md").read_text() == "years"
+    make_slides.main([str(out)])
+    (out / "old.html").write_text("of yesterday")
+    assert "Bones &lt;in&gt; 3 &amp; 4" in (out / "index.html").read_text("utf-8")
+    with pytest.raises(SystemExit, match="no lesson 4 99"):
+        make_slides.main([str(out), "99", "4"])
+    assert (out / "old.html").exists()
+    make_slides.main([str(out), "04"])
+    assert sorted(path.name for path in out.iterdir()) == ["04_bones.html", "_static", "index.html"]
+
+
 # --- the lessons
 
 
