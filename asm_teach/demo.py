@@ -7,7 +7,6 @@ two photographs, measured against his scan. Neither the cameras nor the scan is 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -52,14 +51,18 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """One method on one case: its head (V, 3), the error at each point of the region, and the seconds of the fit."""
+    """One method on one case: its head (V, 3), the error at each point of the region, and its fit if there was one."""
 
     case: str
     method: str
     vertices: Tensor
     seen: ScanDistances
-    seconds: float
     fit: Fit | None = None
+
+    @property
+    def seconds(self) -> float:
+        """That the fit took, watched or not."""
+        return self.fit.seconds if self.fit else 0.0
 
     @property
     def figures(self) -> dict[str, float]:
@@ -178,17 +181,20 @@ def methods(head: Head) -> dict[str, SkinnedModel | None]:
 def compare(
     case: Case, head: Head, device: str = "auto", progress: bool = True, fits: Mapping[str, Fit] | None = None
 ) -> list[Outcome]:
-    """Fit every method to a case and measure it. `fits` are there already, by the method's name: not made again."""
-    outcomes = []
-    for name, model in methods(head).items():
-        start, fit = time.perf_counter(), (fits or {}).get(name)
+    """Fit every method to a case and measure it. `fits` are there already, by the method's name: not made again.
+
+    Raises ValueError for a name in `fits` that is none of those methods that are fitted.
+    """
+    compared, fits, outcomes = methods(head), fits or {}, []
+    fitted = [name for name, model in compared.items() if model]
+    if unknown := set(fits) - set(fitted):
+        raise ValueError(f"fits: found {', '.join(map(repr, sorted(unknown)))}; the methods that are fitted: {fitted}")
+    for name, model in compared.items():
+        fit = fits.get(name)
         if model and fit is None:
             fit = fit_views(model, case.views, device=device, progress=progress)
-            seconds = time.perf_counter() - start
-        else:
-            seconds = fit.history[-1].seconds if fit else 0.0
         vertices = fit.vertices.cpu() if fit else head.mesh.vertices
-        outcomes.append(Outcome(case.name, name, vertices, measure(case, head, vertices), seconds, fit))
+        outcomes.append(Outcome(case.name, name, vertices, measure(case, head, vertices), fit))
     return outcomes
 
 

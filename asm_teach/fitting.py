@@ -21,8 +21,9 @@ from asm_teach.model import SkinnedModel
 
 @dataclass(frozen=True)
 class Record:
-    """One iteration of a fit: its loss, the seconds since the fit began, and its error.
+    """One iteration of a fit: its loss, the seconds the fit has taken so far, and its error.
 
+    seconds: without those that its watcher took, so that they say the same of every fit, watched or not.
     error: the mean distance in mm that is left, where the fit measures one: from vertex to vertex for a registered
     scan, from a vertex to the scan's surface for a raw one; else NaN.
     """
@@ -52,12 +53,14 @@ class Fit:
 
     @property
     def seconds(self) -> float:
-        """How long the fit took."""
+        """How long the fit took, without its watcher."""
         return self.history[-1].seconds if self.history else 0.0
 
 
-Watcher = Callable[[Record, SkinnedModel], None]
-"""Called after every iteration with the record and the model as it is then; it may raise KeyboardInterrupt.
+Watcher = Callable[[Record, Callable[[], Tensor]], None]
+"""Called after every iteration with the record and the model as it is then: model() is the face, (V, 3) mm.
+
+It may raise KeyboardInterrupt.
 
 A watcher of a fit to a scan that has a method `begin(scan)` is given the scan as it is used, before the first step; one
 of a fit to views that has a method `see(ask)` is given a function: `ask()` are the cameras as they are at that moment.
@@ -115,7 +118,9 @@ def descend(
             if iteration % 20 == 0:
                 bar.set_postfix(loss=f"{number:.4g}", refresh=False)
             if watch is not None:
+                before = time.perf_counter()
                 watch(history[-1])
+                start += time.perf_counter() - before
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -151,7 +156,9 @@ def iterate(
             history.append(Record(iteration, loss, time.perf_counter() - start, error))
             bar.set_postfix(error=f"{error:.3f} mm", refresh=False)
             if watch is not None:
+                before = time.perf_counter()
                 watch(history[-1])
+                start += time.perf_counter() - before
     except KeyboardInterrupt:
         interrupted = True
     finally:

@@ -100,11 +100,13 @@ def fit_morphable(
         away = (face.vertices - goal).square().sum(1)
         loss = float(away.mean() if weight is None else (weight * away).sum() / weight.sum())
         history.append(Record(iteration, loss, time.perf_counter() - begin, float(away.sqrt().mean())))
+        before = time.perf_counter()
         try:
             if watch is not None:
                 watch(history[-1], face)
         except KeyboardInterrupt:
             interrupted = True
+        begin += time.perf_counter() - before
         if interrupted or moved < _STILL:
             break
     return face.finish(tuple(history), interrupted, scan, ())

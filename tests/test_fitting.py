@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 
@@ -225,6 +226,14 @@ def test_iterate_keeps_what_each_step_says(capsys):
     assert capsys.readouterr().err == ""
     iterate(lambda i: (0.0, 0.5), 2, "step on")
     assert "step on" in capsys.readouterr().err
+
+
+def test_what_a_watcher_takes_is_not_counted():
+    for history, _ in (
+        Watched().descend(steps=4, watch=lambda _: time.sleep(0.2)),
+        iterate(lambda i: (1.0, 1.0), 4, "step on", watch=lambda _: time.sleep(0.2), progress=False),
+    ):
+        assert history[-1].seconds < 0.2
 
 
 def test_a_descent_knows_no_error_in_millimetres():
