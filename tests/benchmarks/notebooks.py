@@ -51,13 +51,15 @@ def run(path: Path) -> tuple[float, float, float]:
     notebook = nbformat.read(path, as_version=4)
     watch, start = Watch(), time.perf_counter()
     watch.start()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["ASM_TEACH_PROGRESS"] = str(Path(folder) / "progress.json")
-        resources = {"metadata": {"path": str(path.parent)}}
-        NotebookClient(notebook, timeout=600, resources=resources).execute()
-    wall = time.perf_counter() - start
-    watch.ended.set()
-    watch.join()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            env = {**os.environ, "ASM_TEACH_PROGRESS": str(Path(folder) / "progress.json")}
+            resources = {"metadata": {"path": str(path.parent)}}
+            NotebookClient(notebook, timeout=600, resources=resources).execute(env=env)
+        wall = time.perf_counter() - start
+    finally:
+        watch.ended.set()
+        watch.join()
     return wall, watch.cpu, watch.mib
 
 
