@@ -52,10 +52,12 @@ def camera_words(cameras: Sequence[Seat]) -> list[str]:
         x, y, z = seat.place
         away = math.hypot(x, y, z)
         side = "the person's left" if x > 0 else "the person's right"
-        turn, up = math.degrees(math.atan2(abs(x), z)), math.degrees(math.asin(y / max(away, 1e-9)))
+        turn = round(math.degrees(math.atan2(abs(x), z)))
+        up = round(math.degrees(math.asin(y / max(away, 1e-9))))
+        where = [f"{turn}° to {side}"] * bool(turn) + [f"{abs(up)}° {'up' if up > 0 else 'down'}"] * bool(up)
         lines.append(
-            f"view {number}: focal length {seat.focal:.0f} px, {away:.0f} mm away, {turn:.0f}° to {side}, "
-            f"{abs(up):.0f}° {'up' if round(up) >= 0 else 'down'}"
+            f"view {number}: focal length {seat.focal:.0f} px, {away:.0f} mm away, "
+            f"{', '.join(where) or 'straight in front'}"
         )
     return lines
 

@@ -37,13 +37,13 @@ class FitThread:
     Attributes:
         state: "ready", "running", "paused", "stopping", "done", "stopped" or "failed".
         history: the records so far.
-        seconds: that the fit took, without the pauses.
         vertices: (V, 3) mm, the face at the last look, or None.
-        error: (V,) mm from the scan at the last look, NaN where the scan has nothing near or has ended; or from the
+        error: (V,) mm from the scan at the last look, NaN where a raw scan has nothing near or has ended; or from the
             true face, to which the fit's is brought by turn, shift and scale; None where there is neither.
         cameras: those of the views at the last look.
         fit: the result once it has ended, be it by `stop` with the best so far; None before, and when it failed.
         failure: what a failed fit raised.
+        blind: what looking at the fit, or showing it, raised: it is not looked at any more, and goes on.
     """
 
     def __init__(
@@ -57,15 +57,15 @@ class FitThread:
     ) -> None:
         self.state = "ready"
         self.history: list[Record] = []
-        self.seconds = 0.0
         self.vertices: Tensor | None = None
         self.error: Tensor | None = None
         self.cameras: tuple[Camera, ...] = ()
         self.fit: Fit | None = None
         self.failure: BaseException | None = None
+        self.blind: Exception | None = None
         self._call = lambda: fit(model, data, watch=_Watch(self), **{"progress": False, **options})
         self._template, self._changed, self._truth = model.mesh, changed, truth
-        self._next_look = self._told = self._held = 0.0
+        self._next_look = self._told = 0.0
         self._going, self._stop, self._turn = threading.Event(), threading.Event(), threading.Lock()
         self._scan: Mesh | None = None
         self._skin: Skin | None = None
@@ -105,8 +105,9 @@ class FitThread:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the end; False when it did not come in time. A notebook need not wait."""
-        if self.state != "ready":
-            self._thread.join(seconds)
+        if self.state == "ready":
+            return False
+        self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def _pass(self, after: str, *before: str) -> bool:
@@ -123,14 +124,13 @@ class FitThread:
         try:
             fit = self._call()
             self.history, self.cameras = list(fit.history), tuple(getattr(fit, "cameras", ()))
-            self.seconds = self.seconds or fit.seconds
-            self._look(fit.vertices)
+            self._guarded(lambda: self._look(fit.vertices))
             self.fit, ended = fit, "stopped" if fit.interrupted else "done"
         except BaseException as failure:  # a page shows words, and the thread ends either way
             self.failure, ended = failure, "failed"
         with self._turn:
             self.state = ended
-        self._changed()
+        self._guarded(self._changed)
 
     def begin(self, scan: Mesh) -> None:
         """The fit tells which scan it uses."""
@@ -143,23 +143,30 @@ class FitThread:
     def step(self, record: Record, model: Callable[[], Tensor]) -> None:
         """The fit has made a step."""
         self.history.append(record)
-        self.seconds = record.seconds - self._held
         if self._stop.is_set():
             raise KeyboardInterrupt
         now, held = time.monotonic(), not self._going.is_set()
         look = held or now >= self._next_look
-        if look:
-            with torch.no_grad():
-                self.cameras = tuple(self._see())
-                self._look(model())
+        if look and self.blind is None:
+            self._guarded(lambda: self._look_at(model))
         if look or now >= self._told + _OFTEN:  # the numbers cost nothing
             self._told = now
-            self._changed()
-        begin = time.monotonic()
+            self._guarded(self._changed)
         self._going.wait()
-        self._held += time.monotonic() - begin
         if self._stop.is_set():
             raise KeyboardInterrupt
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """What only shows the fit must not end it."""
+        try:
+            action()
+        except Exception as failure:
+            self.blind = failure
+
+    @torch.no_grad()
+    def _look_at(self, model: Callable[[], Tensor]) -> None:
+        self.cameras = tuple(self._see())
+        self._look(model())
 
     def _look(self, vertices: Tensor) -> None:
         begin = time.monotonic()
@@ -190,7 +197,8 @@ class FitThread:
             across = ((points - on.position) * self._skin.looks[on.face]).sum(1)
             beside = self._skin.on_rim(on) & (on.distance**2 - across**2 > _BESIDE**2)
             distance = torch.from_numpy(on.distance).masked_fill(torch.from_numpy(beside), torch.nan)
-        return torch.where(distance > _FAR, torch.nan, distance)
+            distance = torch.where(distance > _FAR, torch.nan, distance)
+        return distance
 
 
 def same_faces(a: Mesh, b: Mesh) -> bool:
@@ -210,5 +218,5 @@ class _Watch:
     def see(self, cameras: Callable[[], tuple[Camera, ...]]) -> None:
         self._run.see(cameras)
 
-    def __call__(self, record: Record, model: SkinnedModel) -> None:
+    def __call__(self, record: Record, model: Callable[[], Tensor]) -> None:
         self._run.step(record, model)

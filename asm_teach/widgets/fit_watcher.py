@@ -7,7 +7,7 @@ import html
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
@@ -19,18 +19,11 @@ from asm_teach.mesh import Mesh
 from asm_teach.model import SkinnedModel
 from asm_teach.widgets.fit_cameras import Seat, camera_plan, camera_words, seats
 from asm_teach.widgets.fit_thread import FitThread, same_faces
+from asm_teach.widgets.fit_words import GO, lines, notes, numbers, state_words
 from asm_teach.widgets.loss_curve import loss_curve
 from asm_teach.widgets.shown import Shown
 from asm_teach.widgets.viewer import Viewer
 
-_WORDS = {
-    "ready": "Not begun: press Start.",
-    "running": "The fit is running.",
-    "paused": "Paused after the step under way. Resume goes on from here.",
-    "stopping": "Stopping after the step under way.",
-    "done": "The fit is done: watcher.fit holds it.",
-    "stopped": "Stopped: watcher.fit holds the best so far.",
-}
 _GLANCE = 0.5  # seconds between two refreshes while a cell waits
 _ERROR, _FROM_TRUTH = "distance from the scan, mm", "distance from the true face, mm"
 
@@ -44,8 +37,8 @@ class FitWatcher(Shown, ipywidgets.HBox):
 
     The face is shown turned to where the template looks. With a scan its colours are the distance in mm from the scan
     as it is used, cleaned and in mm: from vertex to vertex where it is registered, else to its surface. Vertices more
-    than 20 mm from it, or over a hole of it, are grey: there the scan has nothing. With views the cameras found so far
-    are shown from above and in words, and the colours are the distance from `truth`, where that is known.
+    than 20 mm from such a surface, or over a hole of it, are grey: there the scan has nothing. With views the cameras
+    found so far are shown from above and in words, and the colours are the distance from `truth`, where that is known.
 
     Args:
         fit: `fit_scan`, `fit_views`, `fit_morphable`, or a function that takes (model, data, watch=, progress=) too.
@@ -129,7 +122,13 @@ class FitWatcher(Shown, ipywidgets.HBox):
         self.refresh()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait for the end, and show the fit until then; False when it did not come in time."""
+        """Wait for the end, and show the fit until then; False when it did not come in time.
+
+        The buttons wait with the page while a cell runs: a fit that is paused or not begun goes on, or nothing would
+        ever end it. To end it early interrupt the kernel and press Stop.
+        """
+        self.start()
+        self.resume()
         last = math.inf if seconds is None else time.monotonic() + seconds
         while (
             not (ended := self._run.wait(max(0.0, min(_GLANCE, last - time.monotonic())))) and time.monotonic() < last
@@ -156,8 +155,8 @@ class FitWatcher(Shown, ipywidgets.HBox):
     @property
     def text(self) -> str:
         """What the widget shows, in words."""
-        words = [self._words(), *(f"{name} {value}" for name, value in self._numbers())]
-        return " · ".join([*words, *camera_words(self._seats()), *self._said(), self.viewer.text])
+        words = [state_words(self._run), *(f"{name} {value}" for name, value in numbers(self._run))]
+        return " · ".join([*words, *camera_words(self._seats()), *notes(self._run), self.viewer.text])
 
     def close(self) -> None:
         """Stop the fit, and take the widget off the page."""
@@ -179,19 +178,20 @@ class FitWatcher(Shown, ipywidgets.HBox):
 
     def _show(self) -> None:
         state = self._run.state
-        self.go.description, self.go.tooltip = _GO.get(state, ("Pause", "hold the fit"))
-        self.go.disabled = state not in _GO
+        self.go.description, self.go.tooltip = GO.get(state, ("Pause", "hold the fit"))
+        self.go.disabled = state not in GO
         self.stop_button.disabled = state not in ("running", "paused")
         trouble = "trouble" if state == "failed" else "said"
-        told = f'<div class="asm-{trouble}" role="status" aria-live="polite">{html.escape(self._words())}</div>'
+        words = html.escape(state_words(self._run))
+        told = f'<div class="asm-{trouble}" role="status" aria-live="polite">{words}</div>'
         if told != self._state.value:
             self._state.value = told
         self._curve.value = loss_curve([record.loss for record in list(self._run.history)])
-        rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in self._numbers())
+        rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in numbers(self._run))
         self._facts.value = f'<table class="asm-facts">{rows}</table>' if rows else ""
         where = self._seats()
-        self._cameras.value = camera_plan(where) + _lines(camera_words(where))
-        self._notes.value = _lines(self._said())
+        self._cameras.value = camera_plan(where) + lines(camera_words(where))
+        self._notes.value = lines(notes(self._run))
         self._draw()
 
     def _draw(self) -> None:
@@ -202,7 +202,7 @@ class FitWatcher(Shown, ipywidgets.HBox):
         if torch.isfinite(vertices).all():
             vertices = apply_alignment(vertices, align_points(vertices, self._template.to(vertices)))
         self.viewer.update(vertices)
-        if error is not None:
+        if error is not None and torch.isfinite(error).any():
             # one scale for the whole fit: what fades is the error, not the colours
             first, self._limits = self._limits is None, self._limits or _limits(error)
             show = first or self.viewer.colours == "error"  # else a person has chosen other colours
@@ -217,34 +217,15 @@ class FitWatcher(Shown, ipywidgets.HBox):
             self.refresh()
         elif not self._asked:
             self._asked = True
-            self._loop.call_soon_threadsafe(self.refresh)
+            try:
+                self._loop.call_soon_threadsafe(self.refresh)
+            except RuntimeError:  # the loop is closed, and nobody watches any more
+                self._closed = True
 
     def _go(self) -> None:
         {"ready": self.start, "running": self.pause, "paused": self.resume}.get(self.state, self.refresh)()
 
     # -- words ---------------------------------------------------------------------------------------------
-
-    def _words(self) -> str:
-        failure = self._run.failure
-        if failure is None:
-            begun = bool(self._run.history) or self._run.state != "running"
-            return _WORDS[self._run.state] + ("" if begun else " Its first step is still to come.")
-        # a ValueError of this project says in a sentence what is wrong; others need their kind to be understood
-        told = str(failure) if isinstance(failure, ValueError) else f"{type(failure).__name__}: {failure}"
-        return f"The fit could not go on. {told}"
-
-    def _numbers(self) -> list[tuple[str, str]]:
-        if not self._run.history:
-            return []
-        last = self._run.history[-1]
-        rows = [
-            ("iteration", f"{last.iteration}"),
-            ("loss", f"{last.loss:.4g}"),
-            ("seconds", f"{self._run.seconds:.1f}"),
-        ]
-        if math.isfinite(last.error):
-            rows.insert(2, ("mean distance, as the fit counts it", f"{last.error:.2f} mm"))
-        return rows
 
     def _seats(self) -> list[Seat]:
         """The cameras about the face as it is shown, turned to where the template looks."""
@@ -253,26 +234,13 @@ class FitWatcher(Shown, ipywidgets.HBox):
             return []
         return seats(cameras, vertices.mean(0), align_points(vertices, self._template.to(vertices)))
 
-    def _said(self) -> tuple[str, ...]:
-        """What the fit says of its data, once it has ended."""
-        return () if self._run.fit is None else tuple(getattr(self._run.fit, "notes", ()))
-
     def still(self) -> bytes:
         """The view, for a page without a kernel."""
         return self.viewer.still()
 
 
-_GO = {"ready": ("Start", "begin the fit"), "running": ("Pause", "hold after the step under way")}
-_GO["paused"] = ("Resume", "go on with the fit")
-
-
-def _lines(words: Iterable[str]) -> str:
-    return "".join(f'<div class="asm-said">{html.escape(line)}</div>' for line in words)
-
-
 def _limits(error: torch.Tensor) -> tuple[float, float]:
-    known = error[torch.isfinite(error)]
-    top = float(known.quantile(0.9)) if len(known) else 1.0
+    top = float(error[torch.isfinite(error)].quantile(0.9))
     return 0.0, next((step for step in (0.5, 1.0, 2.0, 5.0, 10.0) if top <= step), 20.0)
 
 
