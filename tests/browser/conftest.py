@@ -23,7 +23,10 @@ def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
 
 @pytest.fixture(scope="module")
 def open_cells(lab_server: LabServer) -> Iterator[Opener]:
-    """A function (name, cells, size of the window) -> page that has run them; once more if browser or kernel hung."""
+    """A function (name, cells, size of the window) -> page that has run them; once more if browser or kernel hung.
+
+    For one page in a module: Playwright has room for one at a time, and a page that goes ends all kernels.
+    """
     from playwright.sync_api import TimeoutError as Hung
 
     with ExitStack() as pages:
@@ -32,8 +35,8 @@ def open_cells(lab_server: LabServer) -> Iterator[Opener]:
             write_notebook(lab_server.folder / name, cells)
             for attempt in (1, 2):
                 with ExitStack() as trial:
-                    page = trial.enter_context(LabPage(lab_server, size=size))
                     try:
+                        page = trial.enter_context(LabPage(lab_server, size=size))
                         page.open(name)
                         page.run_all()
                     except Hung:  # a headless start hangs about once in a hundred
