@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from .harness import LabPage, LabServer, write_notebook
+from .playground_page import browser, file, model, page  # noqa: F401 (fixtures, one of each for all modules)
 
 Opener = Callable[..., LabPage]
 

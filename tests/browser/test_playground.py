@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures are imported, and named again where they are asked for)
 """A person opens the page of the finished model: it is the torch model, and it needs nothing else."""
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from asm_teach.widgets.page.pose import PARAMETERS, pose_text, posed
 
 from ..test_playground import moved, small
 from .harness import ROOT
-from .playground_page import NEEDS_BROWSER, Page, browser, file, model, page  # noqa: F401
+from .playground_page import NEEDS_BROWSER, Page
 
 pytestmark = NEEDS_BROWSER
 

@@ -1,8 +1,8 @@
-# ruff: noqa: F811 (fixtures are imported, and named again where they are asked for)
 """The playground by keyboard, mouse and fingers: every control is reached, steps are undone, motion stops if asked."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from asm_teach.model import AdaptiveSkinningModel
 
-from .playground_page import NEEDS_BROWSER, Page, browser, file, model, page  # noqa: F401
+from .playground_page import NEEDS_BROWSER, Page
 
 pytestmark = NEEDS_BROWSER
 
@@ -207,3 +207,36 @@ def test_the_face_is_shifted_without_a_touch_screen_too(page: Page) -> None:
     page.page.keyboard.press("Home")
     assert "shifted" not in page.said("front view. ")
     page.fits()
+
+
+def test_the_bone_that_moved_is_the_one_that_is_named(page: Page) -> None:
+    page.page.click("#reset")
+    for bone in ("nose_tip", "chin"):
+        pose = {"format": "asm_teach pose 1", "bones": {bone: {"translation": [0, 0, 20]}}}
+        page.js("(text) => { $('json').open = true; $('text').value = text; $('paste').click(); }", json.dumps(pose))
+        page.said(f"near the {bone.replace('_', ' ')}.")
+    page.page.click("#reset")
+
+
+def test_a_page_that_may_not_copy_says_so(page: Page) -> None:
+    page.js(
+        """() => { $('json').open = true;
+          Object.defineProperty(navigator, 'clipboard', {configurable: true, value: undefined});
+          document.execCommand = () => false; $('copy').click(); }"""
+    )
+    page.page.wait_for_function("() => $('told').textContent.includes('copy it with Ctrl+C')", timeout=5000)
+
+
+def test_a_finger_that_is_lost_does_not_stay(page: Page) -> None:
+    """Without a word of its end: the next drag turns, and does not zoom."""
+    page.js(
+        """() => { const canvas = $('canvas'); canvas.setPointerCapture = () => {};
+          const send = (type, pointerId, clientX) =>
+            canvas.dispatchEvent(new PointerEvent(type, {pointerId, clientX, clientY: 100, bubbles: true}));
+          send('pointerdown', 70, 100); send('lostpointercapture', 70, 100);
+          window.near = camera.zoom;
+          send('pointerdown', 71, 100); send('pointermove', 71, 160); send('pointerup', 71, 160);
+          delete canvas.setPointerCapture; }"""
+    )
+    page.said("seen from")
+    assert page.js("() => camera.zoom === near")

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures are imported, and named again where they are asked for)
 """How soon a key press shows in the playground, and what is left out of the picture while something moves."""
 
 from __future__ import annotations
@@ -6,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from .playground_page import NEEDS_BROWSER, Page, browser, file, model, page  # noqa: F401
+from .playground_page import NEEDS_BROWSER, Page
 
 pytestmark = NEEDS_BROWSER
 

@@ -33,7 +33,7 @@ function buildCamera() {
     else turn(-0.4 * x, 0.4 * y);
     held.set(event.pointerId, event);
   });
-  for (const end of ['pointerup', 'pointercancel']) canvas.addEventListener(end, (event) => held.delete(event.pointerId));
+  for (const end of ['pointerup', 'pointercancel', 'lostpointercapture']) canvas.addEventListener(end, (event) => held.delete(event.pointerId));
   canvas.addEventListener('contextmenu', (event) => event.preventDefault());
   canvas.addEventListener('wheel', (event) => { event.preventDefault(); turn(0, 0, Math.exp(-0.0015 * event.deltaY)); }, {passive: false});
   canvas.addEventListener('webglcontextlost', () => trouble('The graphics card was lost to another program. Load this page again.'));

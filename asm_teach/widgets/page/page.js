@@ -74,8 +74,10 @@ function buildButtons() {
   });
   $('copy').addEventListener('click', async () => {
     $('text').value = bones.text(goal());
-    try { await navigator.clipboard.writeText($('text').value); } catch { $('text').select(); document.execCommand('copy'); }
-    $('told').textContent = 'Copied; the text stands above too.';
+    let copied = true;
+    try { await navigator.clipboard.writeText($('text').value); } catch { $('text').select(); copied = document.execCommand('copy'); }
+    $('told').textContent = copied ? 'Copied; the text stands above too.'
+      : 'Your browser does not let a page copy: the text above is marked, copy it with Ctrl+C.';
   });
   $('paste').addEventListener('click', () => {
     try {

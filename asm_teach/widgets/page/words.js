@@ -26,7 +26,7 @@ function describe(words = '') {
     before = now;
     parts.push(seen());
     let text = parts.join('; ') + '. ';
-    text += far < 0.05 ? 'Nothing has moved.' : `Most moved: ${far.toFixed(1)} mm, near the ${readable(data.bones[nearest(first, at)])}.`;
+    text += far < 0.05 ? 'Nothing has moved.' : `Most moved: ${far.toFixed(1)} mm, near the ${readable(data.bones[nearest(now, at)])}.`;
     if (look === 3) text += ` Colours: weights of the ${readable(data.bones[chosen])}, ${weightWords(now)}.`;
     if (note === 'reach' && moved < 0.05) text += ' How far a bone reaches shows only once it moves: pull it with another slider.';
     note = '';
