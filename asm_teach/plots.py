@@ -74,10 +74,14 @@ class NotebookFigure(Figure):
     before it asks the figure, and gets the same picture.
     """
 
-    def _repr_png_(self) -> bytes:
+    def png(self, **options: Any) -> bytes:
+        """Itself as the bytes of a PNG file."""
         buffer = BytesIO()
-        self.savefig(buffer, format="png", bbox_inches="tight")
+        self.savefig(buffer, format="png", **options)
         return buffer.getvalue()
+
+    def _repr_png_(self) -> bytes:
+        return self.png(bbox_inches="tight")
 
 
 def new_figure(columns: int, size: tuple[int, int], rows: int = 1) -> tuple[NotebookFigure, NDArray[Any]]:

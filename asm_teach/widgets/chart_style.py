@@ -52,9 +52,7 @@ def side_by_side(chart: ChartView, viewer: Viewer) -> bytes:
     chart.draw(axes[0, 0])
     pictures = []
     for one in (figure, viewer.picture()):
-        buffer = BytesIO()
-        one.savefig(buffer, format="png")
-        pictures.append(Image.open(buffer).convert("RGB"))
+        pictures.append(Image.open(BytesIO(one.png())).convert("RGB"))
     size = (sum(one.width for one in pictures), max(one.height for one in pictures))
     both = Image.new("RGB", size, pictures[1].getpixel((0, 0)))
     both.paste(pictures[0], (0, 0))

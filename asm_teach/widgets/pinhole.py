@@ -125,9 +125,7 @@ class PinholeView(Shown, ipywidgets.VBox):
         axes[0, 1].set(xlabel="x, mm", ylabel="z, mm", aspect="equal")
         axes[0, 1].invert_yaxis()  # the camera below, as one stands before a mirror
         axes[0, 1].set_title("from above", fontsize=9)
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png")
-        return buffer.getvalue()
+        return figure.png()
 
     def _moved(self, change: dict[str, Any]) -> None:
         if self._moving:

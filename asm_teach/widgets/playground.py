@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import os
-from io import BytesIO
 from pathlib import Path
 
 import ipywidgets
@@ -67,6 +66,4 @@ class Playground(Shown, ipywidgets.HTML):
         mesh, vertices = self.model.mesh, self.model().detach()
         for ax, view in zip(axes[0], ("front", "three-quarter"), strict=True):
             render_mesh(ax, vertices, mesh.faces, view=view, texture=mesh.texture, uv=mesh.uv, uv_faces=mesh.uv_faces)
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png")
-        return buffer.getvalue()
+        return figure.png()

@@ -32,7 +32,7 @@ _TITLE, _BAR = 28, 92  # pixels: above several meshes for their names, and besid
 _EDGE, _EDGE_WIDTH = (0.07, 0.13, 0.20, 0.75), 0.85
 
 
-def draw_view(stage: Stage, chosen: Colouring, orbit: Orbit, scale: float = 1.0) -> Figure:
+def draw_view(stage: Stage, chosen: Colouring, orbit: Orbit, scale: float = 1.0) -> plots.NotebookFigure:
     """What a view shows as a matplotlib figure; `scale` times as large."""
     eye, names = orbit.eye(scale), list(stage.surfaces)
     figure, axes = _lay_out(1 if stage.overlay else len(names), eye.size, len(names) > 1)
@@ -56,7 +56,7 @@ def draw_view(stage: Stage, chosen: Colouring, orbit: Orbit, scale: float = 1.0)
     return figure
 
 
-def _lay_out(columns: int, size: tuple[int, int], titled: bool) -> tuple[Figure, list[Axes]]:
+def _lay_out(columns: int, size: tuple[int, int], titled: bool) -> tuple[plots.NotebookFigure, list[Axes]]:
     """A figure whose axes have (width, height) pixels each, side by side."""
     width, height = size
     top = _TITLE if titled else 0

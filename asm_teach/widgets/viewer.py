@@ -7,7 +7,6 @@ a kernel, shows a matplotlib picture in its stead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +29,7 @@ from asm_teach.widgets.stage import Stage
 from asm_teach.widgets.style import STYLE
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from asm_teach.plots import NotebookFigure
 
 
 class Viewer(Looks, Shown, ipywidgets.VBox):
@@ -159,7 +158,7 @@ class Viewer(Looks, Shown, ipywidgets.VBox):
         """What the view shows, in words."""
         return CLOSED if self._closed else self._readout.text
 
-    def picture(self, path: str | PathLike[str] | None = None, *, scale: float = 1.0) -> Figure:
+    def picture(self, path: str | PathLike[str] | None = None, *, scale: float = 1.0) -> NotebookFigure:
         """The same view as a matplotlib figure, drawn without a browser; saved when a path is given."""
         from asm_teach.widgets import stills  # brings matplotlib's figures, which the first live picture does without
 
@@ -175,19 +174,14 @@ class Viewer(Looks, Shown, ipywidgets.VBox):
         own picture could never be returned. Camera, colours and light are those of the page; a turn by mouse counts
         from the moment the button is let go.
         """
-        drawn = self._png()
+        drawn = self.picture().png()
         if path is not None:
             Path(path).write_bytes(drawn)
         return drawn
 
     def still(self) -> bytes:
         """A smaller `snapshot`, for a page without a kernel."""
-        return self._png(scale=0.75)
-
-    def _png(self, scale: float = 1.0) -> bytes:
-        buffer = BytesIO()
-        self.picture(scale=scale).savefig(buffer, format="png")
-        return buffer.getvalue()
+        return self.picture(scale=0.75).png()
 
     # -- the end -------------------------------------------------------------------------------------------
 

@@ -119,4 +119,4 @@ async function begin() {
   // for tests, and for whoever likes to try things in the browser's console
   window.playground = {bones, face, camera, sharp, goal, show, draw, state: () => state, ready: true};
 }
-begin();
+begin().catch((error) => trouble(`The page could not begin: ${error.message}`));
