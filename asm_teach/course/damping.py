@@ -15,17 +15,12 @@ from torch import Tensor
 from torch.func import jacfwd
 
 from asm_teach.budget import budget_rig
+from asm_teach.course.rotations import cross_matrix
 from asm_teach.data import load_head
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.scanfit import move_roots, narrow
 
 State = tuple[Tensor, Tensor, Tensor, Tensor]  # t (J, 3), R (J, 3, 3), log s (J, 3), c_u c_v a b c (J, 5)
-
-
-def _crossed(r: Tensor) -> Tensor:
-    x, y, z = r.unbind(-1)
-    o = torch.zeros_like(x)
-    return torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +43,7 @@ class SmallFit:
         few = AdaptiveSkinningModel(head.mesh, budget_rig(head.mesh, head.rig, 12), components=1)
         few = few.double().requires_grad_(False)
         rows = skin[torch.randperm(len(skin), generator=torch.Generator().manual_seed(0))[:400]]
-        turns = torch.linalg.matrix_exp(_crossed(few.rotation))
+        turns = torch.linalg.matrix_exp(cross_matrix(few.rotation))
         gaussians = torch.cat([few.bone_uv + few.mixture_mean[:, 0], few.mixture_factor[:, 0]], 1)
         return cls(
             few.uv[rows],
@@ -65,7 +60,7 @@ class SmallFit:
         motion, gaussian = step[: 9 * len(t)].view(-1, 9), step[9 * len(t) :].view(-1, 5)
         return (
             t + motion[:, :3],
-            torch.linalg.matrix_exp(_crossed(motion[:, 3:6])) @ R,
+            torch.linalg.matrix_exp(cross_matrix(motion[:, 3:6])) @ R,
             log_s + motion[:, 6:],
             g + gaussian,
         )
@@ -110,7 +105,7 @@ class SmallFit:
 
         def turned(motion: Tensor) -> Tensor:  # to first order at 0, as `moved`
             step = motion.view(-1, 9)
-            return self.transforms(t + step[:, :3], R + _crossed(step[:, 3:6]) @ R, log_s + step[:, 6:])
+            return self.transforms(t + step[:, :3], R + cross_matrix(step[:, 3:6]) @ R, log_s + step[:, 6:])
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of what torch loads for it the first time

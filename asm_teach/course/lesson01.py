@@ -11,6 +11,7 @@ from torch import Tensor
 from asm_teach.course import diagnoses as say
 from asm_teach.course.checking import Right, exercise
 from asm_teach.course.quizzes import Question
+from asm_teach.course.rotations import not_a_rotation, wrong_rotations
 from asm_teach.transforms import rotation_matrix
 
 Function = Callable[..., Tensor]
@@ -78,8 +79,8 @@ def rodrigues(function: Function) -> str | None:
             say.not_numbers(found),
             say.wrong_shape(found, right),
             say.degrees_for_radians(found, rotation_matrix, r),
-            say.one_of(found, _wrong_rotations(r)),
-        ) or _not_a_rotation(found)
+            say.one_of(found, wrong_rotations(r)),
+        ) or not_a_rotation(found)
     if shape := say.wrong_shape(function(r[0, 0]), right[0, 0]):
         return f"for a single vector (3,): {shape}"
     zero = torch.zeros(2, 3, requires_grad=True)
@@ -99,41 +100,6 @@ def rodrigues(function: Function) -> str | None:
     if not say.equal(zero.grad[0], [0.0, 0.0, 1.0], 1e-3):
         return f"its derivative at r = 0 is wrong: dR[1,0]/dr should be (0, 0, 1), yours is {zero.grad[0].tolist()}"
     return None
-
-
-def _wrong_rotations(r: Tensor) -> dict[str, Tensor]:
-    theta, whole = r.norm(dim=-1)[..., None, None], r.norm()
-    x, y, z = r.unbind(-1)
-    o = torch.zeros_like(x)
-    K = torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
-    axis, one = K / theta, torch.eye(3)
-    sine, rest = theta.sin(), 1 - theta.cos()
-    return {
-        "this is the inverse turn: the signs of the cross product matrix are exchanged, or it is transposed": (
-            rotation_matrix(-r)
-        ),
-        "the last term, with [r]x^2, is missing": one + sine * axis,
-        "I is missing": sine * axis + rest * axis @ axis,
-        "sin and 1 - cos belong to the axis of length 1: divide [r]x by the angle, and [r]x^2 by its square": (
-            one + sine * K + rest * K @ K
-        ),
-        "the last term is (1 - cos t) / t^2 [r]x^2; yours has cos t": one + sine * axis + theta.cos() * axis @ axis,
-        "the last fraction is (1 - cos t) / t^2, with the square": one + sine * axis + rest / theta * K @ K,
-        "[r]x^2 is a matrix product, `K @ K`; `K * K` squares each entry": one + sine * axis + rest * axis**2,
-        "the last term is positive: + (1 - cos t) / t^2 [r]x^2": one + sine * axis - rest * axis @ axis,
-        "the lengths of all vectors together were taken for the angle: use `r.norm(dim=-1)`": (
-            one + whole.sin() / whole * K + (1 - whole.cos()) / whole**2 * K @ K
-        ),
-    }
-
-
-def _not_a_rotation(found: Tensor) -> str:
-    if found.isnan().any():
-        return "it gives nan"
-    off = float((found.mT @ found - torch.eye(3)).abs().max())
-    if off > 1e-3:
-        return f"these are no rotations: R^T R differs from I by up to {off:.2g}, so lengths change"
-    return "these are rotations, but not by r: check that the axis stays, R r = r, and that the angle is |r|"
 
 
 @exercise(

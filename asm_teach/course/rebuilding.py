@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.diagnoses import changed_inputs, compare, equal, first, not_finite, not_numbers, wrong_shape
+from asm_teach.course.rotations import cross_matrix
 from asm_teach.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.transforms import Rig
@@ -86,7 +87,7 @@ def _matrices(points: Tensor, parents: list[int], theta: Theta, slip: str) -> Te
     for j, parent in enumerate(parents):
         s = theta["log_scale"][j] if slip == "log_scale" else theta["log_scale"][j].exp()
         r = theta["rotation"][j]
-        turns = [torch.linalg.matrix_exp(_cross(one)) for one in (torch.diag(r) if slip == "euler" else r[None])]
+        turns = [torch.linalg.matrix_exp(cross_matrix(one)) for one in (torch.diag(r) if slip == "euler" else r[None])]
         R = torch.linalg.multi_dot(turns[::-1]) if len(turns) > 1 else turns[0]
         R = R.T if slip == "other_way" else R
         T = eye.clone()
@@ -97,12 +98,6 @@ def _matrices(points: Tensor, parents: list[int], theta: Theta, slip: str) -> Te
         else:
             G.append(G[parent] @ (eye if slip == "stacked" else torch.linalg.inv(B[parent])) @ B[j] @ T)
     return torch.stack(G) if slip == "unbound" else torch.stack(G) @ torch.linalg.inv(B)
-
-
-def _cross(r: Tensor) -> Tensor:
-    x, y, z = r.unbind()
-    o = torch.zeros_like(x)
-    return torch.stack([o, -z, y, z, o, -x, -y, x, o]).view(3, 3)
 
 
 # --- judging an answer
