@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+
+from asm_teach.files import whole
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,11 @@ def total(marks: Sequence[Mark]) -> tuple[int, int]:
 
 def write_marks(marks: Sequence[Mark], file: Path) -> None:
     """Write rows as CSV with a head; a spreadsheet takes nothing in it for a formula, and finds every letter."""
-    partial = file.with_name(file.name + ".part")
-    with partial.open("w", newline="", encoding="utf-8-sig") as stream:
+    with whole(file) as part, part.open("w", newline="", encoding="utf-8-sig") as stream:
         writer = csv.writer(stream)
         writer.writerow([field.name for field in fields(Mark)])
         for mark in marks:
             writer.writerow([_plain(value) if isinstance(value, str) else value for value in astuple(mark)])
-    os.replace(partial, file)
 
 
 def _plain(text: str) -> str:

@@ -7,7 +7,6 @@ taken out is what stands between `### BEGIN SOLUTION` and `### END SOLUTION`.
 from __future__ import annotations
 
 import ast
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Any
 import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor, Preprocessor
 from nbformat import NotebookNode
+
+from asm_teach.files import whole
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "raise NotImplementedError  # your code here"
@@ -163,7 +164,6 @@ def write_copies(folder: Path, lesson: str | None = None) -> list[Path]:
     copies = [student_copy(nbformat.read(path, as_version=4)) for path in sources]
     folder.mkdir(parents=True, exist_ok=True)
     for target, copy in zip(targets, copies, strict=True):
-        partial = target.with_suffix(".part")
-        nbformat.write(copy, partial)
-        os.replace(partial, target)
+        with whole(target) as part:
+            nbformat.write(copy, part)
     return targets
