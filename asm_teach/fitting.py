@@ -117,10 +117,7 @@ def descend(
             history.append(Record(iteration, number, time.perf_counter() - start))
             if iteration % 20 == 0:
                 bar.set_postfix(loss=f"{number:.4g}", refresh=False)
-            if watch is not None:
-                before = time.perf_counter()
-                watch(history[-1])
-                start += time.perf_counter() - before
+            start += _show(watch, history[-1])
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -141,8 +138,8 @@ def iterate(
 ) -> tuple[tuple[Record, ...], bool]:
     """Call step(iteration) -> (loss, error in mm) again and again; for methods whose steps never make things worse.
 
-    watch: called after every iteration; it may raise KeyboardInterrupt. Returns the history and whether it was
-    interrupted: what the steps have reached by then stands.
+    A step that has nothing left to do raises StopIteration. watch: called after every iteration; it may raise
+    KeyboardInterrupt. Returns the history and whether it was interrupted: what the steps have reached by then stands.
     """
     if steps < 1:
         raise ValueError(f"steps: a fit needs at least one step, found {steps}")
@@ -152,19 +149,27 @@ def iterate(
     try:
         torch.set_num_threads(1)  # as in `descend`
         for iteration in bar:
-            loss, error = step(iteration)
+            try:
+                loss, error = step(iteration)
+            except StopIteration:
+                break
             history.append(Record(iteration, loss, time.perf_counter() - start, error))
             bar.set_postfix(error=f"{error:.3f} mm", refresh=False)
-            if watch is not None:
-                before = time.perf_counter()
-                watch(history[-1])
-                start += time.perf_counter() - before
+            start += _show(watch, history[-1])
     except KeyboardInterrupt:
         interrupted = True
     finally:
         torch.set_num_threads(threads)
         bar.close()
     return tuple(history), interrupted
+
+
+def _show(watch: Callable[[Record], None] | None, record: Record) -> float:
+    """Tell the watcher; the seconds it took, which are not the fit's."""
+    before = time.perf_counter()
+    if watch is not None:
+        watch(record)
+    return time.perf_counter() - before
 
 
 def watching(watch: Watcher | None, model: SkinnedModel) -> Callable[[Record], None] | None:

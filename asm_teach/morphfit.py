@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field
 
 import roma
@@ -92,24 +91,21 @@ def fit_morphable(
     weight = None if mask is None else _check_weights(mask, len(model.mean))
     if hasattr(watch, "begin"):
         watch.begin(scan)
-    begin, history, interrupted = time.perf_counter(), [], False
     goal = scan.vertices.double()
     face = PlacedFace(model, align_points(model.mean.double(), goal, scale), scale)
-    for iteration in range(steps or 30):
+    moved = math.inf
+
+    def step(iteration: int) -> tuple[float, float]:
+        nonlocal moved
+        if moved < _STILL:
+            raise StopIteration
         moved = face.step(goal, noise, weight)
         away = (face.vertices - goal).square().sum(1)
         loss = float(away.mean() if weight is None else (weight * away).sum() / weight.sum())
-        history.append(Record(iteration, loss, time.perf_counter() - begin, float(away.sqrt().mean())))
-        before = time.perf_counter()
-        try:
-            if watch is not None:
-                watch(history[-1], face)
-        except KeyboardInterrupt:
-            interrupted = True
-        begin += time.perf_counter() - before
-        if interrupted or moved < _STILL:
-            break
-    return face.finish(tuple(history), interrupted, scan, ())
+        return loss, float(away.sqrt().mean())
+
+    history, interrupted = iterate(step, steps or 30, "fit linear model", watching(watch, face), progress)
+    return face.finish(history, interrupted, scan, ())
 
 
 def _fit_raw(

@@ -63,7 +63,7 @@ class FitThread:
         self.fit: Fit | None = None
         self.failure: BaseException | None = None
         self.blind: Exception | None = None
-        self._call = lambda: fit(model, data, watch=_Watch(self), **{"progress": False, **options})
+        self._call = lambda: fit(model, data, watch=self, **{"progress": False, **options})
         self._template, self._changed, self._truth = model.mesh, changed, truth
         self._next_look = self._told = 0.0
         self._going, self._stop, self._turn = threading.Event(), threading.Event(), threading.Lock()
@@ -140,7 +140,7 @@ class FitThread:
         """The fit tells how to ask for its cameras."""
         self._see = cameras
 
-    def step(self, record: Record, model: Callable[[], Tensor]) -> None:
+    def __call__(self, record: Record, model: Callable[[], Tensor]) -> None:
         """The fit has made a step."""
         self.history.append(record)
         if self._stop.is_set():
@@ -204,19 +204,3 @@ class FitThread:
 def same_faces(a: Mesh, b: Mesh) -> bool:
     """Whether two meshes have the same triangles of as many vertices."""
     return len(a.vertices) == len(b.vertices) and torch.equal(a.faces.cpu(), b.faces.cpu())
-
-
-class _Watch:
-    """What a fit is given as its watcher."""
-
-    def __init__(self, run: FitThread) -> None:
-        self._run = run
-
-    def begin(self, scan: Mesh) -> None:
-        self._run.begin(scan)
-
-    def see(self, cameras: Callable[[], tuple[Camera, ...]]) -> None:
-        self._run.see(cameras)
-
-    def __call__(self, record: Record, model: Callable[[], Tensor]) -> None:
-        self._run.step(record, model)
