@@ -17,6 +17,7 @@ _HOMES = {
     "Viewer": "viewer",
     "WeightExplorer": "weight_explorer",
 }
+_WITHOUT_3D = ("PinholeView", "Playground")  # of the library that `early` opens on the page
 
 __all__ = sorted(_HOMES)
 
@@ -24,5 +25,6 @@ __all__ = sorted(_HOMES)
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'asm_teach.widgets' has no attribute {name!r}")
-    import_module("asm_teach.widgets.early")
+    if name not in _WITHOUT_3D:
+        import_module("asm_teach.widgets.early")
     return getattr(import_module(f"asm_teach.widgets.{_HOMES[name]}"), name)

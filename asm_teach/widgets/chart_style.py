@@ -7,9 +7,11 @@ from collections.abc import Callable
 from io import BytesIO
 
 import ipywidgets
+import numpy as np
 from PIL import Image
 
 from asm_teach import plots
+from asm_teach.widgets import colours
 from asm_teach.widgets.chart import ChartView
 from asm_teach.widgets.viewer import Viewer
 
@@ -50,13 +52,9 @@ def side_by_side(chart: ChartView, viewer: Viewer) -> bytes:
     """Chart and face as one PNG."""
     figure, axes = plots.new_figure(1, (440, 440))
     chart.draw(axes[0, 0])
-    pictures = []
-    for one in (figure, viewer.picture()):
-        pictures.append(Image.open(BytesIO(one.png())).convert("RGB"))
+    pictures = [Image.open(BytesIO(one.png())).convert("RGB") for one in (figure, viewer.picture())]
     size = (sum(one.width for one in pictures), max(one.height for one in pictures))
     both = Image.new("RGB", size, pictures[1].getpixel((0, 0)))
     both.paste(pictures[0], (0, 0))
     both.paste(pictures[1], (pictures[0].width, 0))
-    buffer = BytesIO()
-    both.save(buffer, "png", optimize=True)
-    return buffer.getvalue()
+    return colours.png(np.asarray(both))

@@ -20,9 +20,8 @@ from asm_teach.data import Head
 from asm_teach.edges import mesh_edges
 from asm_teach.renderer import render
 from asm_teach.shading import lamp
-from asm_teach.widgets.keys import keys
 from asm_teach.widgets.shown import Shown
-from asm_teach.widgets.style import STYLE
+from asm_teach.widgets.style import unseen
 
 _SIZE = (240, 300)  # of the picture, pixels
 _PLAN = (360, 260)  # of the plan, pixels
@@ -72,7 +71,7 @@ class PinholeView(Shown, ipywidgets.VBox):
         self._shown = ipywidgets.Image(format="png", width=_SIZE[0], height=_SIZE[1])
         self._above, self._said = ipywidgets.HTML(), ipywidgets.HTML()
         self._moving, self._ratio = False, self.focal.value / self.distance.value
-        self._style = ipywidgets.Box([ipywidgets.HTML(STYLE), keys()], layout={"display": "none"})
+        self._style = unseen()
         controls = ipywidgets.VBox([self.distance, self.focal, self.turn, self.keep])
         pictures = ipywidgets.HBox([self._shown, self._above], layout={"flex_flow": "row wrap"})
         super().__init__(children=[self._style, controls, pictures, self._said])

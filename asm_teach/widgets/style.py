@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ipywidgets
+
+from asm_teach.widgets.keys import keys
+
 STYLE = """<style>
 .asm-viewer { width: max-content; max-width: 100%; }
 .asm-stage { position: relative; overflow: visible; border-radius: 10px; padding: 0;
@@ -54,3 +58,8 @@ STYLE = """<style>
 }
 .asm-group { font-weight: 600; margin: 6px 0 0; color: var(--jp-ui-font-color1, #333); }
 </style>"""
+
+
+def unseen() -> ipywidgets.Box:
+    """What a view brings onto the page without showing it: the looks, and the keeper of its keys."""
+    return ipywidgets.Box([ipywidgets.HTML(STYLE), keys()], layout={"display": "none"})

@@ -19,14 +19,13 @@ from asm_teach.mesh import Mesh
 from asm_teach.widgets import live
 from asm_teach.widgets.colouring import Colouring
 from asm_teach.widgets.controls import ControlBar
-from asm_teach.widgets.keys import keys
 from asm_teach.widgets.looks import CLOSED, Looks
 from asm_teach.widgets.orbit import Orbit
 from asm_teach.widgets.readout import Readout
 from asm_teach.widgets.scene import float32
 from asm_teach.widgets.shown import Shown
 from asm_teach.widgets.stage import Stage
-from asm_teach.widgets.style import STYLE
+from asm_teach.widgets.style import unseen
 
 if TYPE_CHECKING:
     from asm_teach.plots import NotebookFigure
@@ -81,7 +80,7 @@ class Viewer(Looks, Shown, ipywidgets.VBox):
         self._surfaces, self._marks = self._stage.surfaces, self._stage.marks
         self._readout = Readout(self._stage, self._colouring, self._orbit, size[0])
         self._bar = ControlBar(self, size[0], flat=flat)
-        self._style = ipywidgets.Box([ipywidgets.HTML(STYLE), keys()], layout={"display": "none"})
+        self._style = unseen()
         top = [self._style, self._bar.box, self._stage.box]
         super().__init__(children=[*top, *self._stage.below, self._readout.box])
         self.add_class("asm-viewer")
