@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from .harness import LabPage, LabServer, write_notebook
+from .harness import LabPage, LabServer, again_if_hung, write_notebook
 from .playground_page import browser, file, model, page  # noqa: F401 (fixtures, one of each for all modules)
 
 Opener = Callable[..., LabPage]
@@ -28,25 +28,20 @@ def open_cells(lab_server: LabServer) -> Iterator[Opener]:
 
     For one page in a module: Playwright has room for one at a time, and a page that goes ends all kernels.
     """
-    from playwright.sync_api import TimeoutError as Hung
-
     with ExitStack() as pages:
 
         def opened(name: str, cells: list[str], size: tuple[int, int] = (1400, 1000)) -> LabPage:
             write_notebook(lab_server.folder / name, cells)
-            for attempt in (1, 2):
-                with ExitStack() as trial:
-                    try:
-                        page = trial.enter_context(LabPage(lab_server, size=size))
-                        page.open(name)
-                        page.run_all()
-                    except Hung:  # a headless start hangs about once in a hundred
-                        if attempt == 2:
-                            raise
-                        continue
+
+            def trial() -> LabPage:
+                with ExitStack() as until_it_runs:
+                    page = until_it_runs.enter_context(LabPage(lab_server, size=size))
+                    page.open(name)
+                    page.run_all()
                     assert page.problems() == []
-                    pages.push(trial.pop_all())
+                    pages.push(until_it_runs.pop_all())
                     return page
-            raise AssertionError("unreachable")
+
+            return again_if_hung(trial)
 
         yield opened

@@ -25,10 +25,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import nbformat
 import numpy as np
@@ -38,6 +38,7 @@ from PIL import Image
 from asm_teach.kernel import SPEC
 
 ROOT = Path(__file__).resolve().parents[2]
+Result = TypeVar("Result")
 NO_BROWSER = (
     "no browser: install Debian's with `apt-get install chromium`, or set CHROME to the path of a Chrome or Chromium"
 )
@@ -118,6 +119,21 @@ def chromium() -> str | None:
     named = os.environ.get("CHROME")
     found = [named] if named else ["chromium", "chromium-browser", "google-chrome", "/usr/bin/chromium"]
     return next((path for path in map(shutil.which, found) if path), None)
+
+
+def decoded(url: str) -> NDArray[np.uint8]:
+    """The pixels (H, W, 4) of a picture that stands in a data: address."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGBA"))
+
+
+def again_if_hung(act: Callable[[], Result]) -> Result:
+    """What `act` gives; once more where a headless start hung, as one in a hundred does."""
+    from playwright.sync_api import TimeoutError as Hung
+
+    try:
+        return act()
+    except Hung:
+        return act()
 
 
 class LabServer:
@@ -341,10 +357,9 @@ class LabPage:
         middle = picture[height // 4 : -height // 4, width // 4 : -width // 4]
         return np.unique(middle.reshape(-1, 3), axis=0)
 
-    def canvas(self, index: int = 0) -> NDArray[np.uint8]:
+    def canvas(self, within: str = ".jupyter-threejs") -> NDArray[np.uint8]:
         """The pixels (H, W, 4) of a 3D view itself, without the page around and behind it."""
-        url = self.show(".jupyter-threejs canvas", index).evaluate("(canvas) => canvas.toDataURL('image/png')")
-        return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGBA"))
+        return decoded(self.show(f"{within} canvas").evaluate("(canvas) => canvas.toDataURL('image/png')"))
 
     def drawn_positions(self, copies: int) -> NDArray[np.float32] | None:
         """Positions (copies, 3), mm, that the graphics card was last given, or None."""

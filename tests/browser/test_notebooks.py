@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .harness import NO_BROWSER, ROOT, LabPage, LabServer, chromium, write_notebook
+from .harness import NO_BROWSER, ROOT, LabPage, LabServer, again_if_hung, chromium, write_notebook
 
 START = ROOT / "notebooks" / "00_start_here.ipynb"
 
@@ -81,20 +81,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
 
 def drive(server: LabServer, notebook: str, act: Callable[[LabPage], None]) -> None:
     """Open and run the notebook and act on it; once more if the browser or the kernel hung."""
-    from playwright.sync_api import TimeoutError as Hung
 
-    for attempt in (1, 2):
-        try:
-            with LabPage(server) as page:
-                page.open(notebook)
-                page.run_all()
-                act(page)
-                return
-        except Hung:
-            # a headless start hangs about once in a hundred
-            server.end_kernels()
-            if attempt == 2:
-                raise
+    def trial() -> None:
+        with LabPage(server) as page:
+            page.open(notebook)
+            page.run_all()
+            act(page)
+
+    again_if_hung(trial)
 
 
 def panel_state(page: LabPage) -> dict:

@@ -20,7 +20,7 @@ from PIL import Image, ImageColor
 from asm_teach.plots import BACKGROUND
 
 from .conftest import Opener
-from .harness import NO_BROWSER, LabPage, chromium
+from .harness import NO_BROWSER, LabPage, chromium, decoded
 
 pytestmark = [
     pytest.mark.browser,
@@ -302,7 +302,7 @@ def test_a_fit_to_pictures_shows_its_cameras_in_two_places_at_once(page: LabPage
     page.scroll_to_cell(7)
     page.show(f"{AGAIN} canvas")
     assert page.page.locator(f"{AGAIN} .asm-cameras .asm-seat").count() == 3
-    eventually(lambda: -float((picture_of(page, AGAIN)[..., 3] > 0).mean()), -0.1)
+    eventually(lambda: -float((page.canvas(AGAIN)[..., 3] > 0).mean()), -0.1)
     page.page.locator(f"{AGAIN} .asm-fit button").first.click()  # resume, from the second place
     wait_for(page, f"{AGAIN} .asm-fit", "The fit is running")
     page.page.locator(f"{AGAIN} .asm-fit button").nth(1).click()
@@ -311,19 +311,9 @@ def test_a_fit_to_pictures_shows_its_cameras_in_two_places_at_once(page: LabPage
     assert page.problems() == []
 
 
-def picture_of(page: LabPage, selector: str) -> np.ndarray:
-    """The pixels (H, W, 4) of a live view."""
-    url = page.show(f"{selector} canvas").evaluate("(canvas) => canvas.toDataURL('image/png')")
-    return decoded(url)
-
-
-def decoded(url: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGBA")).astype(float)
-
-
 def unlike(page: LabPage, selector: str, snapshot: np.ndarray, shrink: int) -> float:
     """Mean difference (of 255) of live view and snapshot over the face, both `shrink` times smaller."""
-    live = picture_of(page, selector)
+    live = page.canvas(selector).astype(float)
     high, wide = live.shape[:2]
     cover = live[..., 3:] / 255
     live = cover * live[..., :3] + (1 - cover) * np.array(ImageColor.getrgb(BACKGROUND))
@@ -426,7 +416,7 @@ def test_nothing_moves_by_itself_for_who_asks_for_less_motion(page: LabPage) -> 
     page.page.wait_for_timeout(500)
     urls = page.page.evaluate("() => { window.__looking = false; return window.__pictures; }")
     page.page.emulate_media(reduced_motion="no-preference")
-    pictures = [decoded(url) for url in urls]
+    pictures = [decoded(url).astype(float) for url in urls]
     # each is the view before or the view after, and none lies between
     steps = [float(np.abs(a - b).mean()) for a, b in zip(pictures, pictures[1:], strict=False)]
     assert sum(step > 0.5 for step in steps) == 1, steps
@@ -447,5 +437,5 @@ def test_closed_while_it_runs_and_a_kernel_that_starts_anew(page: LabPage) -> No
     page.scroll_to_cell(4)
     page.show(SEEN)
     assert page.evaluate("print('late' in globals())").strip() == "False"
-    assert (picture_of(page, SEEN)[..., 3] > 0).mean() > 0.1, "the last picture stays"
+    assert (page.canvas(SEEN)[..., 3] > 0).mean() > 0.1, "the last picture stays"
     assert page.problems() == []
