@@ -10,7 +10,7 @@ import pytest
 
 from asm_teach import cli
 
-from .command import one_line, run
+from tests.command import one_line, run
 
 
 @pytest.fixture

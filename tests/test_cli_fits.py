@@ -25,7 +25,7 @@ from asm_teach.npz import load_npz
 from asm_teach.scans import load_photographs, load_scan
 from asm_teach.storage import load_model
 
-from .command import one_line, run
+from tests.command import one_line, run
 
 # ---- photographs
 

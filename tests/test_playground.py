@@ -25,7 +25,7 @@ from asm_teach.widgets.page.pose import PARAMETERS, pose_text, posed
 from asm_teach.widgets.page.sliders import SLIDERS, mirror_images, sliders_for
 from asm_teach.widgets.posejson import pose_to_json
 
-from .command import one_line, run
+from tests.command import one_line, run
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.widgets import BonePanel, Viewer
 from asm_teach.widgets.motion_state import Mover
 
-from .widget_parts import close_widgets, three_bones  # noqa: F401
+from tests.widget_parts import close_widgets, three_bones  # noqa: F401
 
 
 def test_the_sliders_move_the_bone_as_the_model_says(model: StaticSkinningModel) -> None:

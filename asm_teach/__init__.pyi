@@ -1,0 +1,38 @@
+"""The public names of asm_teach and where each is defined; `__init__.py` loads them when they are first used."""
+
+from .mesh import Mesh as Mesh
+from .meshio import read_mesh as read_mesh
+from .landmarks import LandmarkSet as LandmarkSet
+from .data import Head as Head
+from .data import load_head as load_head
+from .assets import AssetUnavailable as AssetUnavailable
+from .assets import fetch as fetch
+from .assets import list_assets as list_assets
+from .scans import load_photographs as load_photographs
+from .scans import load_scan as load_scan
+from .transforms import Rig as Rig
+from .skinning import linear_blend_skinning as linear_blend_skinning
+from .mixture import mixture_weights as mixture_weights
+from .binding import Chart as Chart
+from .model import AdaptiveSkinningModel as AdaptiveSkinningModel
+from .model import StaticSkinningModel as StaticSkinningModel
+from .storage import load_model as load_model
+from .storage import save as save
+from .camera import Camera as Camera
+from .camera import look_at as look_at
+from .camera import pose_from_landmarks as pose_from_landmarks
+from .metrics import face_region as face_region
+from .metrics import scan_error as scan_error
+from .metrics import vertex_error as vertex_error
+from .fitting import Fit as Fit
+from .priors import Prior as Prior
+from .scanfit import fit_scan as fit_scan
+from .placing import place_scan as place_scan
+from .topology import prepare_head as prepare_head
+from .marks import read_marks as read_marks
+from .morphable import LinearMorphableModel as LinearMorphableModel
+from .morphfit import fit_morphable as fit_morphable
+from .viewfit import fit_views as fit_views
+from .views import View as View
+
+__version__: str

@@ -1,0 +1,12 @@
+from .checking import Right as Right
+from .checking import Verdict as Verdict
+from .checking import check as check
+from .checking import exercise as exercise
+from .checking import hint as hint
+from .grading import grade as grade
+from .marks import write_marks as write_marks
+from .overview import progress as progress
+from .quizzes import Question as Question
+from .quizzes import quiz as quiz
+from .students import student_copy as student_copy
+from .students import write_copies as write_copies
