@@ -9,7 +9,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from asm_teach.checks import check_points
+from asm_teach.base.checks import check_points
 from asm_teach.closest import Surface
 
 Alignment = tuple[Tensor, Tensor, Tensor]  # scale (), rotation (3, 3), translation (3,)

@@ -17,8 +17,8 @@ from typing import Any
 
 import pooch
 
-from asm_teach.files import whole
-from asm_teach.npz import load_npz as load_npz  # also found here, beside data_dir
+from asm_teach.base.arrays import load_npz as load_npz  # also found here, beside data_dir
+from asm_teach.base.files import whole
 
 
 class AssetUnavailable(OSError):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asm_teach.checks import check_points, check_polygons
+from asm_teach.base.checks import check_points, check_polygons
 from asm_teach.mesh import Mesh, require_injective_chart
 
 

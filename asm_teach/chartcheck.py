@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asm_teach.checks import check_points, check_polygons
+from asm_teach.base.checks import check_points, check_polygons
 
 _PAIRS_AT_ONCE = 2_000_000  # candidate pairs tested in one go: bounds the memory
 _MOST_PAIRS = 100_000  # a chart with more overlaps than this is broken beyond listing them

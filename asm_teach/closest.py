@@ -13,7 +13,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from asm_teach.checks import check_points, check_polygons
+from asm_teach.base.checks import check_points, check_polygons
 
 _PAIRS_AT_ONCE = 100_000  # point-triangle pairs looked at together: bounds the memory, and fits a cache
 _SIZE_CLASSES = 10  # each class of triangles is half the size of the one before

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from asm_teach.assets import data_dir
+from asm_teach.base.arrays import load_npz
+from asm_teach.base.pictures import read_picture
 from asm_teach.landmarks import LandmarkSet
 from asm_teach.mesh import Mesh
-from asm_teach.npz import load_npz
-from asm_teach.picture import read_picture
 from asm_teach.transforms import Rig
 
 LICENCES = {

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from asm_teach.checks import check_points
+from asm_teach.base.checks import check_points
 
 
 class _Locate(torch.autograd.Function):

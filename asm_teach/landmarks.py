@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asm_teach.checks import check_indices, check_points
+from asm_teach.base.checks import check_indices, check_points
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ from os import PathLike
 import torch
 from torch import Tensor
 
+from asm_teach.base.checks import check_indices, check_points, check_polygons
 from asm_teach.chartcheck import ChartReport, chart_problems, require_injective_chart
-from asm_teach.checks import check_indices, check_points, check_polygons
 from asm_teach.landmarks import LandmarkSet
 
 __all__ = [

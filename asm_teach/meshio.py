@@ -22,10 +22,10 @@ from torch import Tensor
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
-from asm_teach.files import whole
+from asm_teach.base.files import whole
+from asm_teach.base.pictures import picture_bytes, picture_tensor, read_picture, to_pillow
 from asm_teach.mesh import Mesh
 from asm_teach.objfile import obj_text, read_obj
-from asm_teach.picture import picture_bytes, picture_tensor, read_picture, to_pillow
 
 _ENDINGS = (".obj", ".ply", ".glb")
 

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.checks import check_points
-from asm_teach.files import whole
+from asm_teach.base.arrays import load_npz
+from asm_teach.base.checks import check_points
+from asm_teach.base.files import whole
 from asm_teach.landmarks import LandmarkSet
 from asm_teach.mesh import Mesh
-from asm_teach.npz import load_npz
 
 FORMAT = 1
 

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asm_teach.base.pictures import read_picture
 from asm_teach.mesh import Mesh
-from asm_teach.picture import read_picture
 
 
 def read_obj(path: Path) -> Mesh:

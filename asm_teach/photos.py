@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.checks import check_indices
+from asm_teach.base.arrays import load_npz
+from asm_teach.base.checks import check_indices
+from asm_teach.base.pictures import picture_size, read_picture
 from asm_teach.facepoints import GROUND, Say, find_landmarks
 from asm_teach.landmarks import LandmarkSet, read_ljson, read_tem
-from asm_teach.npz import load_npz
-from asm_teach.picture import picture_size, read_picture
 from asm_teach.views import View
 
 LONGEST = 1600  # pixels: a face that fills half of it has 4 pixels a millimetre, more than any landmark is exact to

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.alignment import align_points
-from asm_teach.devices import pick_device
+from asm_teach.base.device import pick_device
 from asm_teach.fitting import Fit, Watcher, iterate
 from asm_teach.gaussnewton import Points
 from asm_teach.jointfit import FREE, JointFit

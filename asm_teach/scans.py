@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from asm_teach.assets import asset_licence, asset_path, fetch
+from asm_teach.base.pictures import read_picture
 from asm_teach.landmarks import ibug68, read_ljson, read_tem
 from asm_teach.mesh import Mesh
 from asm_teach.meshio import read_mesh
-from asm_teach.picture import read_picture
 
 _PHOTOGRAPH_SETS = ("lisa", "zoom", "london")
 

@@ -9,7 +9,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from asm_teach.checks import check_points
+from asm_teach.base.checks import check_points
 from asm_teach.closest import to_array
 from asm_teach.mesh import Mesh
 

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.files import whole
+from asm_teach.base.arrays import load_npz
+from asm_teach.base.files import whole
 from asm_teach.landmarks import LandmarkSet
 from asm_teach.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
-from asm_teach.npz import load_npz
 from asm_teach.transforms import Rig
 
 FORMAT = 1

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
 
+from asm_teach.base.files import whole
 from asm_teach.contenders import GROUPS
-from asm_teach.files import whole
 
 
 @dataclass(frozen=True)

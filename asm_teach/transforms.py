@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from asm_teach.checks import check_points
+from asm_teach.base.checks import check_points
 
 
 @dataclass(frozen=True, eq=False)

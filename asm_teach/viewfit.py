@@ -15,10 +15,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from asm_teach.base.device import pick_device
 from asm_teach.bundle import Bundle
 from asm_teach.camera import pose_from_landmarks
 from asm_teach.cameras import CameraState
-from asm_teach.devices import pick_device
 from asm_teach.fitting import Fit, Record, Watcher, descend, parameter_groups, snapshot, watching
 from asm_teach.model import SkinnedModel
 from asm_teach.photofit import agree

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from asm_teach import cli
-
 from tests.command import one_line, run
 
 

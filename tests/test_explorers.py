@@ -26,7 +26,6 @@ from asm_teach.widgets.chart_ellipse import Ellipse
 from asm_teach.widgets.weight_explorer import WeightExplorer
 from asm_teach.widgets.weight_explorer_controls import LOG, NAIVE
 from asm_teach.widgets.weight_explorer_facts import log_densities, naive_densities, place_facts
-
 from tests.widget_parts import close_widgets  # noqa: F401
 
 HOLE = (0.5, 0.5)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from asm_teach import meshio
 from asm_teach.assets import AssetUnavailable, asset_path
+from asm_teach.base.pictures import picture_bytes, read_picture
 from asm_teach.mesh import Mesh
 from asm_teach.meshio import one_uv_per_vertex, read_mesh
-from asm_teach.picture import picture_bytes, read_picture
 
 SQUARES = """# two squares, a triangle and a pentagon
 o strip

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from asm_teach.assets import data_dir
+from asm_teach.base.arrays import load_npz
 from asm_teach.data import load_head
-from asm_teach.npz import load_npz
 from asm_teach.photos import LONGEST, load_views, read_embedding, read_landmarks, read_photo
 from asm_teach.scans import load_photographs
 from asm_teach.views import view_names

@@ -24,7 +24,6 @@ from asm_teach.widgets.page.people import EXPRESSIONS, MotionSolver, new_model, 
 from asm_teach.widgets.page.pose import PARAMETERS, pose_text, posed
 from asm_teach.widgets.page.sliders import SLIDERS, mirror_images, sliders_for
 from asm_teach.widgets.posejson import pose_to_json
-
 from tests.command import one_line, run
 
 

@@ -30,7 +30,6 @@ from asm_teach.widgets import FitWatcher
 from asm_teach.widgets.fit_cameras import camera_plan, camera_words, seats
 from asm_teach.widgets.fit_words import state_words
 from asm_teach.widgets.loss_curve import loss_curve
-
 from tests.widget_parts import close_widgets  # noqa: F401
 
 FEW = [0, *range(2, 84, 6)]  # some of the bones, all on the root: a fit takes a second

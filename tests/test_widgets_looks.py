@@ -16,7 +16,6 @@ from asm_teach.widgets import Viewer, stills
 from asm_teach.widgets.colouring import skin_colours
 from asm_teach.widgets.colours import PALETTE, bone_colours, bone_palette, nice_limits, scalar_colours, scale_bar
 from asm_teach.widgets.labels import choose_labels
-
 from tests.widget_parts import ball, close_widgets  # noqa: F401
 
 # -- colours ---------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from asm_teach.files import whole
+from asm_teach.base.files import whole
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from asm_teach.devices import pick_device
+from asm_teach.base.device import pick_device
 
 
 @pytest.mark.parametrize(("there", "expected"), [(True, "cuda"), (False, "cpu")])
