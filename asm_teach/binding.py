@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.checks import check_points, check_polygons
-from asm_teach.mesh import Mesh, require_injective_chart
+from asm_teach.geometry.mesh import Mesh, require_injective_chart
 
 
 class ChartPoint(NamedTuple):

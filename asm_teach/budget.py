@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.binding import Chart
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.transforms import Rig
 
 MIDDLE = 1.0  # mm: a point no further than this from x = 0 is its own mirror image

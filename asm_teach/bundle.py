@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.cameras import NUMBERS, CameraState
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 
 _MOST_TRIES = 6  # dampings tried before a step gives up
 

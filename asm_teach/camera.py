@@ -14,8 +14,8 @@ import roma
 import torch
 from torch import Tensor
 
-from asm_teach.alignment import on_one_line
 from asm_teach.base.checks import check_points
+from asm_teach.geometry.alignment import on_one_line
 from asm_teach.pose import solve_pose
 
 

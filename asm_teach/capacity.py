@@ -18,10 +18,10 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from asm_teach.assets import AssetUnavailable
-from asm_teach.closest import closest_points
 from asm_teach.contenders import GROUPS, Contender, contenders, facekit_contenders, file_size
 from asm_teach.data import load_head
-from asm_teach.metrics import summarise
+from asm_teach.geometry.closest_point import closest_points
+from asm_teach.geometry.metrics import summarise
 from asm_teach.morphable import LinearMorphableModel
 from asm_teach.morphfit import fit_morphable
 from asm_teach.scanfit import fit_scan

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
-from asm_teach.alignment import Placement, align_points, settle
-from asm_teach.closest import Surface, closest_on_triangles
+from asm_teach.geometry.alignment import Placement, align_points, settle
+from asm_teach.geometry.closest_point import Surface, closest_on_triangles
 from asm_teach.manifold import Faces, Points, edges_of, uses_of
 
 UNITS = {"millimetres": 1.0, "centimetres": 10.0, "decimetres": 100.0, "metres": 1000.0, "inches": 25.4}

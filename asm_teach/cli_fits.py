@@ -42,8 +42,8 @@ def fit_scan_command(
 
     A mesh with the template's own vertices in its own faces is taken as registered: fitted vertex to vertex.
     """
+    from asm_teach.geometry.mesh_files import read_mesh
     from asm_teach.marks import mark_points, read_marks
-    from asm_teach.meshio import read_mesh
     from asm_teach.scanfit import fit_scan
     from asm_teach.storage import load_model
 
@@ -68,8 +68,8 @@ def fit_scan_command(
 )
 def prepare(file: Path, landmarks: Path, part: str | None, components: int, output: Path) -> None:
     """Make an adaptive model of FILE, a head in any topology, from a handful of LANDMARKS (.json, .ljson, .txt)."""
+    from asm_teach.geometry.mesh_files import read_mesh
     from asm_teach.marks import read_marks
-    from asm_teach.meshio import read_mesh
     from asm_teach.storage import save
     from asm_teach.topology import prepare_head
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from asm_teach.carry import Points, Skin
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.manifold import (
     Patch,
     boundary_loops,
@@ -20,7 +21,6 @@ from asm_teach.manifold import (
     weld,
     without_knots,
 )
-from asm_teach.mesh import Mesh
 from asm_teach.rigging import Guide
 
 _BUST = 60.0  # mm below the source's neck from which a mesh counts as more than a head

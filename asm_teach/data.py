@@ -18,8 +18,8 @@ from torch import Tensor
 from asm_teach.assets import data_dir
 from asm_teach.base.arrays import load_npz
 from asm_teach.base.pictures import read_picture
-from asm_teach.landmarks import LandmarkSet
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.landmarks import LandmarkSet
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.transforms import Rig
 
 LICENCES = {

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.alignment import on_one_line
-from asm_teach.landmarks import LandmarkSet, ibug68, ibug68_names, read_ljson
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.alignment import on_one_line
+from asm_teach.geometry.landmarks import LandmarkSet, ibug68, ibug68_names, read_ljson
+from asm_teach.geometry.mesh import Mesh
 
 HANDFUL: Mapping[str, int] = {
     "right_eye_outer": 36, "right_eye_inner": 39, "left_eye_inner": 42, "left_eye_outer": 45, "nose_tip": 30,

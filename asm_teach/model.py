@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from asm_teach.binding import Chart
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.mixture import mixture_weights
 from asm_teach.skinning import check_weights, linear_blend_skinning
 from asm_teach.transforms import Rig, bind_matrices, bone_transforms, skinning_matrices

@@ -19,8 +19,8 @@ from torch import Tensor
 from asm_teach.base.arrays import load_npz
 from asm_teach.base.checks import check_points
 from asm_teach.base.files import whole
-from asm_teach.landmarks import LandmarkSet
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.landmarks import LandmarkSet
+from asm_teach.geometry.mesh import Mesh
 
 FORMAT = 1
 

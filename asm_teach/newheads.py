@@ -15,14 +15,14 @@ from torch import Tensor
 
 from asm_teach.assets import asset_licence, asset_path
 from asm_teach.carry import Skin
-from asm_teach.closest import to_array
 from asm_teach.contenders import file_size
 from asm_teach.data import load_head
 from asm_teach.fitting import Fit
+from asm_teach.geometry.closest_point import to_array
+from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.mesh_files import read_mesh
+from asm_teach.geometry.metrics import face_region, summarise
 from asm_teach.marks import HANDFUL, Marks
-from asm_teach.mesh import Mesh
-from asm_teach.meshio import read_mesh
-from asm_teach.metrics import face_region, summarise
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.scanfit import fit_scan
 from asm_teach.scans import load_facekit, load_scan

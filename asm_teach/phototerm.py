@@ -12,7 +12,7 @@ from asm_teach.agreement import SIDE, Agreement, tangents
 from asm_teach.bundle import Demand, Face, demand
 from asm_teach.camera import Camera
 from asm_teach.cameras import CameraState
-from asm_teach.mesh import vertex_normals
+from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.raster import rasterise
 from asm_teach.surfacefit import exposed
 

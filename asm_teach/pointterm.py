@@ -9,7 +9,7 @@ from torch import Tensor
 
 from asm_teach.bundle import Demand, Face
 from asm_teach.cameras import NUMBERS, CameraState
-from asm_teach.mesh import face_normals
+from asm_teach.geometry.mesh import face_normals
 from asm_teach.views import Sight
 
 

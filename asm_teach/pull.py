@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 
 PATCH = 64  # vertices of a patch: fewer make many small products, more have more bones act in each
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asm_teach.alignment import align_points, apply_alignment
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.alignment import align_points, apply_alignment
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.placing import unit_of
 
 _STRAY = 20.0  # times the median distance from the middle: a vertex beyond is no part of a head

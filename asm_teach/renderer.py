@@ -7,8 +7,8 @@ from torch import Tensor
 
 from asm_teach.camera import Camera
 from asm_teach.edges import Edges, antialias, mesh_edges
+from asm_teach.geometry.mesh import Mesh, vertex_normals
 from asm_teach.interpolation import blend, look_up
-from asm_teach.mesh import Mesh, vertex_normals
 from asm_teach.raster import Raster, rasterise
 from asm_teach.shading import shade
 

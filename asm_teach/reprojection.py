@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from asm_teach.camera import Camera, project
-from asm_teach.mesh import face_normals
+from asm_teach.geometry.mesh import face_normals
 from asm_teach.model import SkinnedModel
 from asm_teach.transforms import rotation_matrix
 from asm_teach.views import Sight

@@ -9,8 +9,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from asm_teach.closest import to_array
-from asm_teach.mesh import Mesh, face_areas
+from asm_teach.geometry.closest_point import to_array
+from asm_teach.geometry.mesh import Mesh, face_areas
 
 _FAR = 20  # times the median distance from the middle: nothing of a head, or of two people, is as far
 _FLAT = 1e-6  # of the median area: a triangle with less has none but for rounding

@@ -9,12 +9,12 @@ import roma
 import torch
 from torch import Tensor
 
-from asm_teach.alignment import align_points
 from asm_teach.base.device import pick_device
 from asm_teach.fitting import Fit, Watcher, iterate
 from asm_teach.gaussnewton import Points
+from asm_teach.geometry.alignment import align_points
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.jointfit import FREE, JointFit
-from asm_teach.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, start_widths
 from asm_teach.placing import place_scan
 from asm_teach.priors import Prior

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from asm_teach.assets import asset_licence, asset_path, fetch
 from asm_teach.base.pictures import read_picture
-from asm_teach.landmarks import ibug68, read_ljson, read_tem
-from asm_teach.mesh import Mesh
-from asm_teach.meshio import read_mesh
+from asm_teach.geometry.landmarks import ibug68, read_ljson, read_tem
+from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.mesh_files import read_mesh
 
 _PHOTOGRAPH_SETS = ("lisa", "zoom", "london")
 

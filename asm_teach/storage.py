@@ -13,8 +13,8 @@ from torch import Tensor
 
 from asm_teach.base.arrays import load_npz
 from asm_teach.base.files import whole
-from asm_teach.landmarks import LandmarkSet
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.landmarks import LandmarkSet
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.transforms import Rig
 

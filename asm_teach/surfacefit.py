@@ -7,8 +7,8 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from asm_teach.closest import Surface, to_array
-from asm_teach.mesh import Mesh, face_normals, vertex_normals
+from asm_teach.geometry.closest_point import Surface, to_array
+from asm_teach.geometry.mesh import Mesh, face_normals, vertex_normals
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.pull import Bend, Pull
 

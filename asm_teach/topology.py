@@ -13,15 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asm_teach.alignment import Placement
 from asm_teach.carry import PAIRS, OnSurface, Points, Skin, check_marks, find_mirror, to_convention
-from asm_teach.chartcheck import ChartReport
 from asm_teach.cropping import cut_out, main_piece, outside_out, with_a_rim, without_body
 from asm_teach.data import Head, load_head
-from asm_teach.landmarks import LandmarkSet
+from asm_teach.geometry.alignment import Placement
+from asm_teach.geometry.chart_check import ChartReport
+from asm_teach.geometry.landmarks import LandmarkSet
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.manifold import Patch, once, proper
 from asm_teach.marks import Marks, mark_points
-from asm_teach.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.rigging import Guide, place_bones
 from asm_teach.transforms import Rig

@@ -18,9 +18,9 @@ from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from asm_teach.chartcheck import ChartReport, chart_problems
+from asm_teach.geometry.chart_check import ChartReport, chart_problems
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.manifold import Faces, Points, boundary_loops, weld
-from asm_teach.mesh import Mesh
 
 FROM_FILE = "from the file"
 _RADIUS = 0.49  # of the disc; the rest is margin

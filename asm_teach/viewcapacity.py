@@ -26,7 +26,7 @@ from asm_teach.assets import AssetUnavailable, data_dir
 from asm_teach.base.files import whole
 from asm_teach.data import Head, load_head
 from asm_teach.demo import Case, james_case, measure
-from asm_teach.metrics import summarise
+from asm_teach.geometry.metrics import summarise
 from asm_teach.viewmodels import REACH, Contender, view_contenders
 from asm_teach.viewsets import EYES, embedded_pictures, scan_case
 

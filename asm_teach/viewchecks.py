@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.camera import Camera, pose_from_landmarks
-from asm_teach.mesh import face_normals
+from asm_teach.geometry.mesh import face_normals
 from asm_teach.model import SkinnedModel
 from asm_teach.views import Sight, View, sight, view_names
 

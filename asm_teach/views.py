@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asm_teach.landmarks import LandmarkSet
+from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.model import SkinnedModel
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach.mesh import vertex_normals
+from asm_teach.geometry.mesh import vertex_normals
 
 VIEWS: Mapping[str, tuple[float, float]] = {
     "front": (0.0, 0.0),

@@ -219,9 +219,9 @@ LEDGER: dict[str, Entry] = {
     ),
     "9.1": Entry(
         "alignment",
-        ("alignment.align_points",),
+        ("geometry.alignment.align_points",),
         (("09_views_and_capacity", r"\tag{9.1}"),),
-        ("test_metrics.py::test_alignment_is_the_best_there_is_and_no_reflection",),
+        ("geometry/test_metrics.py::test_alignment_is_the_best_there_is_and_no_reflection",),
     ),
     "9.2": Entry(
         "a step of the linear model",

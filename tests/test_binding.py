@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asm_teach.binding import Chart, surface_jacobian
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 
 
 def square(rows: int) -> tuple[Tensor, Tensor]:

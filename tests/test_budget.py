@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from asm_teach.binding import Chart
 from asm_teach.budget import budget_rig
 from asm_teach.data import load_head
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.transforms import Rig
 

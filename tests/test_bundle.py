@@ -16,7 +16,7 @@ from torch import Tensor
 from asm_teach.bundle import Bundle, Demand, demand
 from asm_teach.camera import look_at
 from asm_teach.cameras import NUMBERS, CameraState
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 
 COUNT, VIEWS = 8, 3
 

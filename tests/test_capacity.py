@@ -13,7 +13,6 @@ import torch
 from asm_teach import capacity
 from asm_teach.assets import AssetUnavailable
 from asm_teach.capacity import evidence, run_capacity, take_on
-from asm_teach.closest import closest_points
 from asm_teach.contenders import (
     FIRST_SAMPLE,
     GROUPS,
@@ -24,7 +23,8 @@ from asm_teach.contenders import (
     sampled_shapes,
 )
 from asm_teach.data import load_head
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.closest_point import closest_points
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.morphable import LinearMorphableModel
 from asm_teach.morphfit import fit_morphable

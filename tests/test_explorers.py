@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ipywidgets.widgets.widget import _instances as open_widgets
 
 from asm_teach.data import load_head
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.mixture import mixture_weights_reference
 from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.transforms import Rig

@@ -13,7 +13,7 @@ from torch.distributions import MultivariateNormal
 
 from asm_teach import gaussnewton
 from asm_teach.gaussnewton import Points, Posed, equations, gaussians_of
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.mixture import mixture_weights_reference
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.motion import Motion

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from asm_teach import jointfit
 from asm_teach.gaussnewton import Points
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.jointfit import FREE, JointFit
-from asm_teach.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.pull import Bend, Pull
 from asm_teach.scanfit import DENSE

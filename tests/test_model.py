@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from asm_teach.data import Head, load_head
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel, start_widths
 from asm_teach.transforms import Rig
 

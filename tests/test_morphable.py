@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from asm_teach.alignment import align_points, apply_alignment
-from asm_teach.closest import closest_points
 from asm_teach.data import load_head
-from asm_teach.mesh import Mesh
-from asm_teach.metrics import vertex_error
+from asm_teach.geometry.alignment import align_points, apply_alignment
+from asm_teach.geometry.closest_point import closest_points
+from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.metrics import vertex_error
 from asm_teach.morphable import LinearMorphableModel, principal_axes
 from asm_teach.morphfit import (
     MorphableFit,

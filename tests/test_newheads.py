@@ -9,9 +9,9 @@ import torch
 
 from asm_teach import load_head
 from asm_teach.assets import AssetUnavailable
-from asm_teach.closest import closest_points
+from asm_teach.geometry.closest_point import closest_points
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.marks import HANDFUL
-from asm_teach.mesh import Mesh
 from asm_teach.newheads import (
     ICT_FACEKIT,
     LEE_PERRY_SMITH,

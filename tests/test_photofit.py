@@ -16,8 +16,8 @@ from asm_teach.camera import Camera, look_at
 from asm_teach.cameras import CameraState
 from asm_teach.data import load_head
 from asm_teach.fitting import Record
-from asm_teach.mesh import Mesh, face_normals
-from asm_teach.metrics import scan_error
+from asm_teach.geometry.mesh import Mesh, face_normals
+from asm_teach.geometry.metrics import scan_error
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.morphable import LinearMorphableModel
 from asm_teach.photofit import agree, miss, settle

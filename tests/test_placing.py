@@ -14,11 +14,11 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from asm_teach import facesearch, placing, relief
-from asm_teach.alignment import align_points
 from asm_teach.assets import AssetUnavailable
 from asm_teach.data import Head, load_head
 from asm_teach.facesearch import draw
-from asm_teach.mesh import Mesh, face_areas
+from asm_teach.geometry.alignment import align_points
+from asm_teach.geometry.mesh import Mesh, face_areas
 from asm_teach.placing import FACE_RELIEF, PlacedScan, place_scan
 from asm_teach.scanclean import clean, keep_faces, repeated, round_points, simplify
 from asm_teach.scans import load_facekit, load_scan

@@ -15,7 +15,7 @@ import torch
 
 import asm_teach as asm
 from asm_teach import cli_playground
-from asm_teach.mesh import vertex_normals
+from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.transforms import Rig
 from asm_teach.widgets import Playground

@@ -15,7 +15,7 @@ from torch import Tensor
 from asm_teach.camera import Camera, look_at
 from asm_teach.data import load_head
 from asm_teach.edges import mesh_edges
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.raster import rasterise
 from asm_teach.renderer import SKIN, render
 from asm_teach.shading import even_light, harmonics, lamp, shade

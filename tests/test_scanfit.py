@@ -11,8 +11,8 @@ import torch
 from asm_teach.affine import AffineSkinningModel
 from asm_teach.data import load_head
 from asm_teach.fitting import Fit, Record, snapshot
-from asm_teach.mesh import Mesh
-from asm_teach.metrics import vertex_error
+from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.metrics import vertex_error
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.priors import Prior
 from asm_teach.scanfit import DENSE, fit_scan, move_roots, narrow

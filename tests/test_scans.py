@@ -8,8 +8,8 @@ import torch
 
 from asm_teach import scans
 from asm_teach.assets import AssetUnavailable
-from asm_teach.landmarks import require_ibug68
-from asm_teach.mesh import Mesh, chart_problems
+from asm_teach.geometry.landmarks import require_ibug68
+from asm_teach.geometry.mesh import Mesh, chart_problems
 from asm_teach.scans import load_facekit, load_photographs, load_scan
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from asm_teach.base.files import whole
 from asm_teach.data import load_head
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.scanfit import fit_scan
 from asm_teach.storage import load_model, save

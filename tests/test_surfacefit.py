@@ -9,12 +9,12 @@ import roma
 import torch
 from torch import Tensor
 
-from asm_teach.alignment import align_points
 from asm_teach.assets import AssetUnavailable
-from asm_teach.closest import Surface, to_array
 from asm_teach.data import load_head
 from asm_teach.fitting import Fit, Record
-from asm_teach.mesh import Mesh, face_normals
+from asm_teach.geometry.alignment import align_points
+from asm_teach.geometry.closest_point import Surface, to_array
+from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.scanfit import fit_scan
 from asm_teach.scans import Scan, load_scan

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.bundle import Demand
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.morphable import LinearMorphableModel
 from asm_teach.priors import Asymmetry, Prior

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asm_teach import load_head, unwrap
-from asm_teach.chartcheck import chart_problems
+from asm_teach.geometry.chart_check import chart_problems
+from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.mesh_files import one_uv_per_vertex
 from asm_teach.manifold import boundary_loops
-from asm_teach.mesh import Mesh
-from asm_teach.meshio import one_uv_per_vertex
 from asm_teach.unwrap import chart_of_file, filling, lay_out
 
 

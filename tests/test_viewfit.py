@@ -15,9 +15,9 @@ from asm_teach import photofit
 from asm_teach.camera import Camera, look_at
 from asm_teach.data import load_head
 from asm_teach.fitting import Fit, Record, snapshot
-from asm_teach.landmarks import LandmarkSet
-from asm_teach.mesh import Mesh, face_normals
-from asm_teach.metrics import scan_error
+from asm_teach.geometry.landmarks import LandmarkSet
+from asm_teach.geometry.mesh import Mesh, face_normals
+from asm_teach.geometry.metrics import scan_error
 from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.priors import Prior
 from asm_teach.renderer import render

@@ -8,9 +8,9 @@ import torch
 
 from asm_teach.assets import AssetUnavailable
 from asm_teach.camera import pose_from_landmarks
-from asm_teach.closest import closest_points
 from asm_teach.data import load_head
-from asm_teach.metrics import face_region
+from asm_teach.geometry.closest_point import closest_points
+from asm_teach.geometry.metrics import face_region
 from asm_teach.viewsets import (
     EYES,
     embedded_pictures,

@@ -12,7 +12,7 @@ import pytest
 import torch
 from ipywidgets.widgets.widget import _instances as open_widgets
 
-from asm_teach.mesh import Mesh, vertex_normals
+from asm_teach.geometry.mesh import Mesh, vertex_normals
 from asm_teach.widgets import Viewer, live, stage
 from asm_teach.widgets.scene import STREAMED_NORMALS, pack_normals, split_at_seams
 from tests.widget_parts import ball, close_widgets, sent_normals, sent_positions  # noqa: F401

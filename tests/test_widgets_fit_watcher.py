@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from asm_teach.camera import Camera, look_at
-from asm_teach.closest import Surface, to_array
 from asm_teach.data import load_head
 from asm_teach.fitting import Fit, Record
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.closest_point import Surface, to_array
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.morphable import LinearMorphableModel
 from asm_teach.morphfit import fit_morphable

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from asm_teach import zbuffer
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.widgets import Viewer, stills
 from asm_teach.widgets.colouring import skin_colours
 from asm_teach.widgets.colours import PALETTE, bone_colours, bone_palette, nice_limits, scalar_colours, scale_bar

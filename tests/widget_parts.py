@@ -10,7 +10,7 @@ import torch
 import trimesh
 from ipywidgets.widgets.widget import _instances as open_widgets
 
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.model import StaticSkinningModel
 from asm_teach.transforms import Rig
 from asm_teach.widgets import Viewer, live

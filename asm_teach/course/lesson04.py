@@ -15,7 +15,7 @@ from asm_teach.course.diagnoses import changed_inputs, equal, first, ignores, no
 from asm_teach.course.quizzes import Question
 from asm_teach.course.rebuilding import Face, judge
 from asm_teach.data import load_head
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel
 
 J = 84

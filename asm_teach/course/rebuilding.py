@@ -14,7 +14,7 @@ from torch import Tensor
 
 from asm_teach.course.diagnoses import changed_inputs, compare, equal, first, not_finite, not_numbers, wrong_shape
 from asm_teach.course.rotations import cross_matrix
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.transforms import Rig
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asm_teach import zbuffer
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.widgets import colours
 
 MODES = ("plain", "texture", "uv", "weights", "bones", "error")

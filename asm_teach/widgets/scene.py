@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from traitlets import CInt
 
-from asm_teach.mesh import Mesh, vertex_normals
+from asm_teach.geometry.mesh import Mesh, vertex_normals
 from asm_teach.widgets.shaders import EDGES_FRAGMENT, EDGES_VERTEX, SURFACE_FRAGMENT, SURFACE_VERTEX
 from asm_teach.zbuffer import to_numpy
 

@@ -12,7 +12,7 @@ import numpy as np
 import pythreejs as three
 from numpy.typing import NDArray
 
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.widgets.colouring import Colouring
 from asm_teach.widgets.later import Later
 from asm_teach.widgets.markers import Marks

@@ -15,7 +15,7 @@ import ipywidgets
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.widgets import live
 from asm_teach.widgets.colouring import Colouring
 from asm_teach.widgets.controls import ControlBar

@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 
 from asm_teach.camera import Camera, look_at
-from asm_teach.closest import closest_points
 from asm_teach.facepoints import find_landmarks
+from asm_teach.geometry.closest_point import closest_points
 from asm_teach.renderer import render
 from asm_teach.scans import load_scan
 from asm_teach.shading import lamp

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.alignment import align_points
 from asm_teach.assets import AssetUnavailable
-from asm_teach.closest import closest_points
 from asm_teach.data import load_head
 from asm_teach.fitting import Fit
-from asm_teach.mesh import Mesh, face_normals
+from asm_teach.geometry.alignment import align_points
+from asm_teach.geometry.closest_point import closest_points
+from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.scanfit import fit_scan
 from asm_teach.subjects import real_face

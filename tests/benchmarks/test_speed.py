@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.binding import Chart
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.mixture import mixture_weights, mixture_weights_reference
 from asm_teach.model import AdaptiveSkinningModel
 from asm_teach.skinning import linear_blend_skinning

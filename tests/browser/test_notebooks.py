@@ -27,7 +27,7 @@ SMALL = [
     """
 import torch
 import trimesh
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.model import StaticSkinningModel
 from asm_teach.transforms import Rig
 from asm_teach.widgets import BonePanel, Viewer

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asm_teach import meshio
 from asm_teach.assets import AssetUnavailable, asset_path
 from asm_teach.base.pictures import picture_bytes, read_picture
-from asm_teach.mesh import Mesh
-from asm_teach.meshio import one_uv_per_vertex, read_mesh
+from asm_teach.geometry import mesh_files
+from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.mesh_files import one_uv_per_vertex, read_mesh
 
 SQUARES = """# two squares, a triangle and a pentagon
 o strip
@@ -298,7 +298,7 @@ def test_a_write_cut_off_halfway_leaves_nothing(tmp_path, monkeypatch) -> None:
 def test_writing_asks_for_a_known_ending(tmp_path) -> None:
     with pytest.raises(ValueError, match=r"mesh.stl: the ending '.stl' is not one of .obj, .ply, .glb"):
         sample().write(tmp_path / "mesh.stl")
-    assert meshio.replace_files({}) is None and list(tmp_path.iterdir()) == []
+    assert mesh_files.replace_files({}) is None and list(tmp_path.iterdir()) == []
 
 
 # Broken files

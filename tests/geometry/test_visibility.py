@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from asm_teach.data import load_head
-from asm_teach.mesh import Mesh
-from asm_teach.sight import BEFORE, seen_from
+from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.visibility import BEFORE, seen_from
 
 HEAD = load_head()
 

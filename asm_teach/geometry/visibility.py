@@ -10,8 +10,8 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from asm_teach.base.checks import check_points
-from asm_teach.closest import to_array
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.closest_point import to_array
+from asm_teach.geometry.mesh import Mesh
 
 BEFORE = 1.0  # mm: a triangle that lies this far before a point hides it; less is the point's own surface
 _AT_ONCE = 2000  # triangles: bounds the memory

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from asm_teach.assets import AssetUnavailable, asset_path
-from asm_teach.landmarks import (
+from asm_teach.geometry.landmarks import (
     LabelledPoints,
     LandmarkSet,
     ibug68,

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from asm_teach.base.checks import check_points
-from asm_teach.closest import Surface
+from asm_teach.geometry.closest_point import Surface
 
 Alignment = tuple[Tensor, Tensor, Tensor]  # scale (), rotation (3, 3), translation (3,)
 

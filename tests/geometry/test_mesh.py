@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.spatial import Delaunay
 from torch import Tensor
 
-from asm_teach.mesh import (
+from asm_teach.geometry.mesh import (
     Mesh,
     chart_problems,
     face_areas,

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.checks import check_indices, check_points, check_polygons
-from asm_teach.chartcheck import ChartReport, chart_problems, require_injective_chart
-from asm_teach.landmarks import LandmarkSet
+from asm_teach.geometry.chart_check import ChartReport, chart_problems, require_injective_chart
+from asm_teach.geometry.landmarks import LandmarkSet
 
 __all__ = [
     "ChartReport",
@@ -167,7 +167,7 @@ class Mesh:
 
     def write(self, path: str | PathLike[str]) -> None:
         """Write to an OBJ, PLY or GLB file, whole or not at all; the ending of the name decides."""
-        from asm_teach.meshio import write_mesh  # a file format is not needed to do geometry
+        from asm_teach.geometry.mesh_files import write_mesh  # a file format is not needed to do geometry
 
         write_mesh(self, path)
 

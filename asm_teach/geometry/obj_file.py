@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.pictures import read_picture
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.mesh import Mesh
 
 
 def read_obj(path: Path) -> Mesh:

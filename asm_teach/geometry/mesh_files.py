@@ -24,8 +24,8 @@ from trimesh.visual.texture import TextureVisuals
 
 from asm_teach.base.files import whole
 from asm_teach.base.pictures import picture_bytes, picture_tensor, read_picture, to_pillow
-from asm_teach.mesh import Mesh
-from asm_teach.objfile import obj_text, read_obj
+from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.obj_file import obj_text, read_obj
 
 _ENDINGS = (".obj", ".ply", ".glb")
 

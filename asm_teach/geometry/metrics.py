@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.alignment import Alignment, Placement, align_points, apply_alignment, settle
 from asm_teach.base.checks import check_indices, check_points
-from asm_teach.closest import Surface, closest_points, to_array, to_tensor
-from asm_teach.mesh import Mesh
+from asm_teach.geometry.alignment import Alignment, Placement, align_points, apply_alignment, settle
+from asm_teach.geometry.closest_point import Surface, closest_points, to_array, to_tensor
+from asm_teach.geometry.mesh import Mesh
 
 __all__ = [
     "Alignment",

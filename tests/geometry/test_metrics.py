@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.mesh import Mesh
-from asm_teach.metrics import (
+from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.metrics import (
     align_points,
     apply_alignment,
     closest_points,
