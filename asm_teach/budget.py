@@ -8,9 +8,9 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from asm_teach.binding import Chart
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.transforms import Rig
+from asm_teach.model.binding import Chart
+from asm_teach.model.transforms import Rig
 
 MIDDLE = 1.0  # mm: a point no further than this from x = 0 is its own mirror image
 EXTRA = "extra"  # new bones are called extra000_L, extra000_R, ...

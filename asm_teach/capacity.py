@@ -22,7 +22,7 @@ from asm_teach.contenders import GROUPS, Contender, contenders, facekit_contende
 from asm_teach.data import load_head
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.metrics import summarise
-from asm_teach.morphable import LinearMorphableModel
+from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.morphfit import fit_morphable
 from asm_teach.scanfit import fit_scan
 from asm_teach.scans import load_facekit

@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from asm_teach.fitting import Fit
-    from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+    from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 
 DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
 HEAD = click.option("--head", default="makehuman", show_default=True, help="Template: makehuman or soma.")
@@ -44,8 +44,8 @@ def fit_scan_command(
     """
     from asm_teach.geometry.mesh_files import read_mesh
     from asm_teach.marks import mark_points, read_marks
+    from asm_teach.model.storage import load_model
     from asm_teach.scanfit import fit_scan
-    from asm_teach.storage import load_model
 
     scan = read_mesh(file)
     model = _adaptive_model(head) if model_file is None else load_model(model_file)
@@ -70,7 +70,7 @@ def prepare(file: Path, landmarks: Path, part: str | None, components: int, outp
     """Make an adaptive model of FILE, a head in any topology, from a handful of LANDMARKS (.json, .ljson, .txt)."""
     from asm_teach.geometry.mesh_files import read_mesh
     from asm_teach.marks import read_marks
-    from asm_teach.storage import save
+    from asm_teach.model.storage import save
     from asm_teach.topology import prepare_head
 
     prepared = prepare_head(read_mesh(file), read_marks(landmarks), part=part)
@@ -104,8 +104,8 @@ def fit_views_command(
     upper left corner), face.tem, face.ljson or face.csv: the 68 iBUG points, or 468 or 478 of a face mesh. Without
     such a file MediaPipe finds them: pip install 'asm_teach[photos]'. Ctrl-C ends the fit and keeps the best so far.
     """
+    from asm_teach.model.storage import load_model, save
     from asm_teach.photos import load_views, read_embedding
-    from asm_teach.storage import load_model, save
     from asm_teach.viewchecks import before
     from asm_teach.viewfit import fit_views
 
@@ -139,7 +139,7 @@ def fit_views_command(
 
 def _adaptive_model(head: str) -> AdaptiveSkinningModel:
     from asm_teach.data import load_head
-    from asm_teach.model import AdaptiveSkinningModel
+    from asm_teach.model.adaptive import AdaptiveSkinningModel
 
     template = load_head(head)
     return AdaptiveSkinningModel(template.mesh, template.rig, components=2)

@@ -68,7 +68,7 @@ def playground_command(model_file: Path | None, output: Path, serve: bool, port:
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(TEMPLATES), os.environ.get("JUPYTER_PATH")]))
         sys.exit(run_to_its_end(command))
     from asm_teach.base.files import whole
-    from asm_teach.storage import load_model
+    from asm_teach.model.storage import load_model
     from asm_teach.widgets.page import write_page
 
     page = write_page(load_model(model_file) if model_file else None)

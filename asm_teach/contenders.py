@@ -12,10 +12,10 @@ from torch import Tensor
 
 from asm_teach.budget import budget_rig
 from asm_teach.data import Head
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
-from asm_teach.morphable import LinearMorphableModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.linear import LinearMorphableModel
+from asm_teach.model.storage import save
 from asm_teach.scans import FaceKit
-from asm_teach.storage import save
 
 GROUPS = {
     "given": "linear, modes given",

@@ -20,7 +20,7 @@ from asm_teach.base.arrays import load_npz
 from asm_teach.base.pictures import read_picture
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.transforms import Rig
+from asm_teach.model.transforms import Rig
 
 LICENCES = {
     "makehuman": "CC0 1.0: MakeHuman / MPFB2 assets; face units by Mika Suominen, CC0; skin texture by asm_teach, CC0",

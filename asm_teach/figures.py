@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from asm_teach.binding import Chart
+from asm_teach.model.binding import Chart
 from asm_teach.plots import BACKGROUND, new_figure, render_mesh
 
 if TYPE_CHECKING:

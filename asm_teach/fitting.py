@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from asm_teach.camera import Camera
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import SkinnedModel
+from asm_teach.model.adaptive import SkinnedModel
 
 
 @dataclass(frozen=True)

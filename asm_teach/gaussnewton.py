@@ -14,8 +14,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from asm_teach.mixture import chart_powers, exponent_coefficients, mixture_shares, shares_backward
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.model.mixture import chart_powers, exponent_coefficients, mixture_shares, shares_backward
 from asm_teach.pull import Patch
 
 NUMBERS = 6  # of a Gaussian: its centre (2), the factor a, b, c of its covariance, the logarithm of its share pi

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from asm_teach.affine import AffineMotion, AffineSkinningModel
-from asm_teach.binding import Chart
 from asm_teach.gaussnewton import NUMBERS, Equations, Points, Posed, equations, gaussians_of
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.model.binding import Chart
 from asm_teach.motion import Motion
 from asm_teach.priors import Prior
 from asm_teach.pull import Pull

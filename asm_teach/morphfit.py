@@ -12,7 +12,7 @@ from torch import Tensor
 from asm_teach.fitting import Record, Watcher, iterate, watching
 from asm_teach.geometry.alignment import Alignment, align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.morphable import LinearMorphableModel, solve_ridge
+from asm_teach.model.linear import LinearMorphableModel, solve_ridge
 from asm_teach.placing import place_scan
 from asm_teach.surfacefit import SurfacePull
 

@@ -23,7 +23,7 @@ from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_files import read_mesh
 from asm_teach.geometry.metrics import face_region, summarise
 from asm_teach.marks import HANDFUL, Marks
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.scanfit import fit_scan
 from asm_teach.scans import load_facekit, load_scan
 from asm_teach.topology import PreparedHead, prepare_head

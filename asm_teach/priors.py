@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asm_teach.model import SkinnedModel
-from asm_teach.transforms import Rig
+from asm_teach.model.adaptive import SkinnedModel
+from asm_teach.model.transforms import Rig
 
 
 @dataclass(frozen=True)

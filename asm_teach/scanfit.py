@@ -15,7 +15,7 @@ from asm_teach.gaussnewton import Points
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.jointfit import FREE, JointFit
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, start_widths
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, start_widths
 from asm_teach.placing import place_scan
 from asm_teach.priors import Prior
 from asm_teach.pull import Pull, patches_of

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh, face_normals, vertex_normals
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.pull import Bend, Pull
 
 _REACH = (12.0, 3.0)  # mm beyond which a closest point says little, at first and after half of the fit

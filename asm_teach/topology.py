@@ -22,9 +22,9 @@ from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.manifold import Patch, once, proper
 from asm_teach.marks import Marks, mark_points
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.model.transforms import Rig
 from asm_teach.rigging import Guide, place_bones
-from asm_teach.transforms import Rig
 from asm_teach.unwrap import FROM_FILE, Attempt, chart_of_file, lay_out
 
 _OFF_MESH = 8.0  # mm: a landmark farther from the mesh belongs to another

@@ -13,8 +13,8 @@ from asm_teach.bundle import Demand
 from asm_teach.gaussnewton import Points, equations
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.jointfit import FREE, JointFit
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
-from asm_teach.morphable import LinearMorphableModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.priors import MIRROR, Prior, mirror_pairs
 from asm_teach.pull import Bend, Patch, Pull, patches_of
 

@@ -20,10 +20,10 @@ from asm_teach.camera import Camera, pose_from_landmarks
 from asm_teach.cameras import CameraState
 from asm_teach.contenders import POPULATION, sampled_shapes
 from asm_teach.data import Head
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
-from asm_teach.morphable import LinearMorphableModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.linear import LinearMorphableModel
+from asm_teach.model.transforms import Rig
 from asm_teach.photofit import agree, settle
-from asm_teach.transforms import Rig
 from asm_teach.unknowns import LinearFace
 from asm_teach.viewfit import LOOSE, fit_views
 from asm_teach.views import View, sight

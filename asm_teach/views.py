@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.geometry.landmarks import LandmarkSet
-from asm_teach.model import SkinnedModel
+from asm_teach.model.adaptive import SkinnedModel
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,8 +25,8 @@ from asm_teach.contenders import (
 from asm_teach.data import load_head
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
-from asm_teach.morphable import LinearMorphableModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
+from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.morphfit import fit_morphable
 from asm_teach.scanfit import fit_scan
 from asm_teach.scans import FaceKit

@@ -22,8 +22,8 @@ from asm_teach.camera import look_at
 from asm_teach.data import load_head
 from asm_teach.fitting import Fit
 from asm_teach.geometry.mesh_files import read_mesh
+from asm_teach.model.storage import load_model
 from asm_teach.scans import load_photographs, load_scan
-from asm_teach.storage import load_model
 from tests.command import one_line, run
 
 # ---- photographs

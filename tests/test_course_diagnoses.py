@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from asm_teach.course import diagnoses as d
-from asm_teach.transforms import rotation_matrix
+from asm_teach.model.transforms import rotation_matrix
 
 R = rotation_matrix(torch.tensor([0.4, -0.7, 0.9], dtype=torch.float64))
 M = torch.eye(3).double() + 0.3 * torch.randn(3, 3, generator=torch.Generator().manual_seed(0)).double()

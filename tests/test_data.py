@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from asm_teach.assets import data_dir
-from asm_teach.binding import Chart
 from asm_teach.data import Head, load_head
 from asm_teach.geometry.landmarks import LandmarkSet, require_ibug68
 from asm_teach.geometry.mesh import Mesh, chart_problems, face_areas, face_normals
 from asm_teach.geometry.metrics import align_points, apply_alignment, closest_points
-from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
+from asm_teach.model.binding import Chart
 
 HEADS = {name: load_head(name) for name in ("makehuman", "soma")}
 MIRROR = torch.tensor([-1.0, 1.0, 1.0])

@@ -32,7 +32,7 @@ from asm_teach.demo import (
     unknown_cameras,
 )
 from asm_teach.geometry.metrics import ScanDistances, summarise
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.viewfit import fit_views
 from asm_teach.views import View
 

@@ -15,9 +15,9 @@ from ipywidgets.widgets.widget import _instances as open_widgets
 
 from asm_teach.data import load_head
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.mixture import mixture_weights_reference
-from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
-from asm_teach.transforms import Rig
+from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
+from asm_teach.model.mixture import mixture_weights_reference
+from asm_teach.model.transforms import Rig
 from asm_teach.widgets.binding_explorer import BindingExplorer
 from asm_teach.widgets.binding_explorer_facts import along_line, chart_edges, find_place
 from asm_teach.widgets.chart import ChartView

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from asm_teach.data import load_head
 from asm_teach.fitting import RATES, Fit, Record, descend, iterate, parameter_groups, snapshot, watching
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.transforms import Rig
 from asm_teach.priors import Asymmetry, Bending, Prior, prior_loss
-from asm_teach.transforms import Rig
 
 
 class Watched:

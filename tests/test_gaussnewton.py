@@ -14,12 +14,12 @@ from torch.distributions import MultivariateNormal
 from asm_teach import gaussnewton
 from asm_teach.gaussnewton import Points, Posed, equations, gaussians_of
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.mixture import mixture_weights_reference
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.mixture import mixture_weights_reference
+from asm_teach.model.skinning import linear_blend_skinning
+from asm_teach.model.transforms import Rig
 from asm_teach.motion import Motion
 from asm_teach.pull import Bend, Patch, Pull
-from asm_teach.skinning import linear_blend_skinning
-from asm_teach.transforms import Rig
 
 BONES, COMPONENTS, SIDE = 5, 2, 13
 COUNT = SIDE * SIDE

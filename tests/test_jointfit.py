@@ -14,10 +14,10 @@ from asm_teach import jointfit
 from asm_teach.gaussnewton import Points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.jointfit import FREE, JointFit
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.transforms import Rig
 from asm_teach.pull import Bend, Pull
 from asm_teach.scanfit import DENSE
-from asm_teach.transforms import Rig
 
 SIDE = 13
 COUNT = SIDE * SIDE

@@ -11,7 +11,7 @@ import torch
 
 from asm_teach.course import check
 from asm_teach.course.rebuilding import SLIPS, case, face_by_slip, judge
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from asm_teach.course import check
 from asm_teach.course.checking import NOTHING, Exercise, exercises, lessons
-from asm_teach.transforms import rotation_matrix
+from asm_teach.model.transforms import rotation_matrix
 
 Answer = Callable[..., Any]
 inv = torch.linalg.inv

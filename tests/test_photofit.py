@@ -18,8 +18,8 @@ from asm_teach.data import load_head
 from asm_teach.fitting import Record
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import scan_error
-from asm_teach.model import AdaptiveSkinningModel
-from asm_teach.morphable import LinearMorphableModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.photofit import agree, miss, settle
 from asm_teach.pointterm import PointTerm
 from asm_teach.priors import Prior

@@ -16,8 +16,8 @@ import torch
 import asm_teach as asm
 from asm_teach import cli_playground
 from asm_teach.geometry.mesh import vertex_normals
-from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
-from asm_teach.transforms import Rig
+from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
+from asm_teach.model.transforms import Rig
 from asm_teach.widgets import Playground
 from asm_teach.widgets.page import people, write_page
 from asm_teach.widgets.page.people import EXPRESSIONS, MotionSolver, new_model, solve_shapes, symmetric

@@ -13,10 +13,10 @@ from asm_teach.data import load_head
 from asm_teach.fitting import Fit, Record, snapshot
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import vertex_error
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.transforms import Rig
 from asm_teach.priors import Prior
 from asm_teach.scanfit import DENSE, fit_scan, move_roots, narrow
-from asm_teach.transforms import Rig
 
 HEAD = load_head()
 PERSON = HEAD.sample(11)  # 5.1 mm from the template

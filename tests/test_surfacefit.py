@@ -15,11 +15,11 @@ from asm_teach.fitting import Fit, Record
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh, face_normals
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.transforms import Rig
 from asm_teach.scanfit import fit_scan
 from asm_teach.scans import Scan, load_scan
 from asm_teach.surfacefit import SurfacePull, exposed
-from asm_teach.transforms import Rig
 
 HEAD = load_head()
 PERSON = HEAD.sample(11)

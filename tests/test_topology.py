@@ -11,16 +11,16 @@ import torch
 
 from asm_teach import load_head, load_model, save
 from asm_teach.assets import AssetUnavailable
-from asm_teach.binding import Chart
 from asm_teach.geometry.chart_check import chart_problems
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.mesh_files import one_uv_per_vertex, read_mesh
 from asm_teach.manifold import boundary_loops
 from asm_teach.marks import HANDFUL
+from asm_teach.model.binding import Chart
+from asm_teach.model.transforms import rotation_matrix
 from asm_teach.newheads import new_heads
 from asm_teach.scanfit import fit_scan
 from asm_teach.topology import PreparedHead, prepare_head
-from asm_teach.transforms import rotation_matrix
 
 SOMA = load_head("soma")
 BARE = replace(SOMA.mesh, uv=None, landmarks={}, parts={}, quads=None)

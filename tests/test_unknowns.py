@@ -10,10 +10,10 @@ from torch import Tensor
 
 from asm_teach.bundle import Demand
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
-from asm_teach.morphable import LinearMorphableModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
+from asm_teach.model.linear import LinearMorphableModel
+from asm_teach.model.transforms import Rig
 from asm_teach.priors import Asymmetry, Prior
-from asm_teach.transforms import Rig
 from asm_teach.unknowns import LinearFace, SkinnedFace
 
 SIDE = 7

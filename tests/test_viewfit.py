@@ -18,7 +18,7 @@ from asm_teach.fitting import Fit, Record, snapshot
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import scan_error
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.priors import Prior
 from asm_teach.renderer import render
 from asm_teach.viewfit import Cameras, View, fit_views, sight

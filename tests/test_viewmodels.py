@@ -11,7 +11,7 @@ from asm_teach.contenders import sampled_shapes
 from asm_teach.data import load_head
 from asm_teach.demo import measure
 from asm_teach.geometry.metrics import summarise
-from asm_teach.morphable import LinearMorphableModel
+from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.viewmodels import fit_linear, view_contenders
 from asm_teach.viewsets import rendered_case
 

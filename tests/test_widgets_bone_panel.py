@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from asm_teach.data import load_head
-from asm_teach.model import AdaptiveSkinningModel, StaticSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.widgets import BonePanel, Viewer
 from asm_teach.widgets.motion_state import Mover
 from tests.widget_parts import close_widgets, three_bones  # noqa: F401

@@ -18,12 +18,12 @@ from asm_teach.data import load_head
 from asm_teach.fitting import Fit, Record
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import AdaptiveSkinningModel
-from asm_teach.morphable import LinearMorphableModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.model.linear import LinearMorphableModel
+from asm_teach.model.transforms import Rig
 from asm_teach.morphfit import fit_morphable
 from asm_teach.scanclean import keep_faces
 from asm_teach.scanfit import fit_scan
-from asm_teach.transforms import Rig
 from asm_teach.viewfit import fit_views
 from asm_teach.viewsets import embedded_pictures
 from asm_teach.widgets import FitWatcher

@@ -11,8 +11,8 @@ import trimesh
 from ipywidgets.widgets.widget import _instances as open_widgets
 
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import StaticSkinningModel
-from asm_teach.transforms import Rig
+from asm_teach.model.adaptive import StaticSkinningModel
+from asm_teach.model.transforms import Rig
 from asm_teach.widgets import Viewer, live
 
 

@@ -12,7 +12,7 @@ from asm_teach.course import diagnoses as say
 from asm_teach.course.checking import Right, exercise
 from asm_teach.course.quizzes import Question
 from asm_teach.course.rotations import not_a_rotation, wrong_rotations
-from asm_teach.transforms import rotation_matrix
+from asm_teach.model.transforms import rotation_matrix
 
 Function = Callable[..., Tensor]
 

@@ -16,7 +16,7 @@ from asm_teach.course.quizzes import Question
 from asm_teach.course.rebuilding import Face, judge
 from asm_teach.data import load_head
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 
 J = 84
 

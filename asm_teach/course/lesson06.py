@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.binding import Chart
 from asm_teach.course.checking import Right, exercise
 from asm_teach.course.diagnoses import equal, first, not_finite, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.quizzes import Question
 from asm_teach.data import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.marks import HANDFUL
+from asm_teach.model.binding import Chart
 from asm_teach.topology import prepare_head
 
 RING = np.array([[0.2, 0.1], [0.9, 0.3], [0.8, 0.9], [0.1, 0.6]])  # of the fan, whose middle has number 4

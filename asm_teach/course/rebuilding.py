@@ -15,8 +15,8 @@ from torch import Tensor
 from asm_teach.course.diagnoses import changed_inputs, compare, equal, first, not_finite, not_numbers, wrong_shape
 from asm_teach.course.rotations import cross_matrix
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import AdaptiveSkinningModel
-from asm_teach.transforms import Rig
+from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.model.transforms import Rig
 
 _CLOSE = 1e-5  # of the largest coordinate: float32 is enough, none of the slips below is
 Theta = Mapping[str, Tensor]

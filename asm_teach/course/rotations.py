@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from asm_teach.transforms import rotation_matrix
+from asm_teach.model.transforms import rotation_matrix
 
 
 def cross_matrix(r: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import ipywidgets
 import torch
 
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.widgets.binding_explorer_facts import (
     Jump,
     Line,

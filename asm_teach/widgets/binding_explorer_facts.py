@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asm_teach.binding import Chart, surface_jacobian
+from asm_teach.model.binding import Chart, surface_jacobian
 
 _SAME = 1e-9  # crossings closer than this, in chart units, are one: the line runs through a corner
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from asm_teach.model import SkinnedModel
+from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.widgets.bone_sliders import BoneSliders
 from asm_teach.widgets.later import Later
 from asm_teach.widgets.motion_state import Mover, Undo

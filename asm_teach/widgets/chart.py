@@ -20,8 +20,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse as Outline
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach.binding import Chart
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.model.binding import Chart
 from asm_teach.widgets import colours
 from asm_teach.zbuffer import to_numpy
 

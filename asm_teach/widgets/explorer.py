@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipywidgets
 
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.widgets import live
 from asm_teach.widgets.chart import ChartView
 from asm_teach.widgets.chart_style import side_by_side

@@ -16,7 +16,7 @@ import torch
 from asm_teach.fitting import Fit
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import SkinnedModel
+from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.widgets.fit_cameras import Seat, camera_plan, camera_words, seats
 from asm_teach.widgets.fit_thread import FitThread, same_faces
 from asm_teach.widgets.fit_words import GO, lines, notes, numbers, state_words

@@ -6,7 +6,7 @@ import numpy as np
 import pythreejs as three
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach.transforms import bone_index
+from asm_teach.model.transforms import bone_index
 from asm_teach.widgets.labels import Labels, choose_labels
 from asm_teach.widgets.scene import attribute, float32
 from asm_teach.widgets.shaders import DOTS_FRAGMENT, DOTS_VERTEX

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from asm_teach.model import SkinnedModel
-from asm_teach.skinning import linear_blend_skinning
-from asm_teach.transforms import bind_matrices, bone_transforms, skinning_matrices
+from asm_teach.model.adaptive import SkinnedModel
+from asm_teach.model.skinning import linear_blend_skinning
+from asm_teach.model.transforms import bind_matrices, bone_transforms, skinning_matrices
 
 _MOTION = ("translation", "rotation", "log_scale")
 _MOST = 200  # steps that can be undone

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.transforms import bone_index
+from asm_teach.model.transforms import bone_index
 
 FORMAT = "asm_teach pose 1"
 _REST = {"translation": (0.0, 0.0, 0.0), "rotation": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}

@@ -8,7 +8,7 @@ import ipywidgets
 import torch
 from torch import Tensor, nn
 
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.widgets import colours
 from asm_teach.widgets.chart import ChartView, Item, places, require_adaptive, uv_of
 from asm_teach.widgets.chart_ellipse import Ellipse

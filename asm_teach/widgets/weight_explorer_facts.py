@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asm_teach.binding import surface_jacobian
-from asm_teach.mixture import chart_powers, exponent_coefficients
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.model.binding import surface_jacobian
+from asm_teach.model.mixture import chart_powers, exponent_coefficients
 from asm_teach.widgets.chart_ellipse import Ellipse
 from asm_teach.widgets.weight_explorer_state import BoneMixture
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from asm_teach.model import AdaptiveSkinningModel, start_widths
+from asm_teach.model.adaptive import AdaptiveSkinningModel, start_widths
 from asm_teach.widgets.chart import Item, place_bone
 from asm_teach.widgets.chart_ellipse import Ellipse
 

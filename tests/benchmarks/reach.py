@@ -21,7 +21,7 @@ from asm_teach.fitting import Fit
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh, face_normals
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.scanfit import fit_scan
 from asm_teach.subjects import real_face
 from asm_teach.surfacefit import exposed

@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from asm_teach.binding import Chart
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.mixture import mixture_weights, mixture_weights_reference
-from asm_teach.model import AdaptiveSkinningModel
-from asm_teach.skinning import linear_blend_skinning
-from asm_teach.transforms import Rig
+from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.model.binding import Chart
+from asm_teach.model.mixture import mixture_weights, mixture_weights_reference
+from asm_teach.model.skinning import linear_blend_skinning
+from asm_teach.model.transforms import Rig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

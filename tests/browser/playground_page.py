@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import asm_teach as asm
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.widgets.page import write_page
 from asm_teach.widgets.page.people import new_model
 

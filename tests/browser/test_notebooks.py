@@ -28,8 +28,8 @@ SMALL = [
 import torch
 import trimesh
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import StaticSkinningModel
-from asm_teach.transforms import Rig
+from asm_teach.model.adaptive import StaticSkinningModel
+from asm_teach.model.transforms import Rig
 from asm_teach.widgets import BonePanel, Viewer
 
 sphere = trimesh.creation.icosphere(subdivisions=3, radius=80)

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from asm_teach.geometry.mesh import vertex_normals
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.widgets.page import write_page
 from asm_teach.widgets.page.pose import PARAMETERS, pose_text, posed
 

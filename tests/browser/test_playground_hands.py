@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 
 from .playground_page import NEEDS_BROWSER, Page
 

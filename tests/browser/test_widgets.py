@@ -32,7 +32,7 @@ CELLS = [
     """
 import torch
 import asm_teach as asm
-from asm_teach.transforms import Rig
+from asm_teach.model.transforms import Rig
 from asm_teach import viewsets
 from asm_teach.widgets import BonePanel, FitWatcher, Viewer
 head = asm.load_head("makehuman")

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from asm_teach import zbuffer
 from asm_teach.data import load_head
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.widgets.colours import SCALAR_MAPS
 from asm_teach.widgets.page.people import EXPRESSIONS, new_model, solve_shapes
 from asm_teach.widgets.page.pose import PARAMETERS

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from asm_teach.model import AdaptiveSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 
 PARAMETERS = (
     "translation", "rotation", "log_scale", "bone_uv", "mixture_logits", "mixture_mean", "mixture_factor",

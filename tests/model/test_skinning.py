@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from asm_teach.mixture import mixture_weights
-from asm_teach.skinning import check_weights, linear_blend_skinning
-from asm_teach.transforms import Rig, bind_matrices, bone_transforms, skinning_matrices
+from asm_teach.model.mixture import mixture_weights
+from asm_teach.model.skinning import check_weights, linear_blend_skinning
+from asm_teach.model.transforms import Rig, bind_matrices, bone_transforms, skinning_matrices
 
 
 def skin_by_loops(vertices: Tensor, weights: Tensor, transforms: Tensor) -> Tensor:

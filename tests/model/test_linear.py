@@ -15,7 +15,7 @@ from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import vertex_error
-from asm_teach.morphable import LinearMorphableModel, principal_axes
+from asm_teach.model.linear import LinearMorphableModel, principal_axes
 from asm_teach.morphfit import (
     MorphableFit,
     PlacedFace,
@@ -225,8 +225,8 @@ def test_a_file_gives_back_the_same_model(tmp_path, dtype):
 
 
 def test_files_that_are_no_linear_models(tmp_path):
-    from asm_teach.model import StaticSkinningModel
-    from asm_teach.storage import save
+    from asm_teach.model.adaptive import StaticSkinningModel
+    from asm_teach.model.storage import save
 
     save(StaticSkinningModel(HEAD.mesh, HEAD.rig, HEAD.static_weights), tmp_path / "static.npz")
     np.savez(tmp_path / "other.npz", a=np.zeros(3))

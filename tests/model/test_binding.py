@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.binding import Chart, surface_jacobian
 from asm_teach.geometry.mesh import Mesh
+from asm_teach.model.binding import Chart, surface_jacobian
 
 
 def square(rows: int) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.transforms import (
+from asm_teach.model.transforms import (
     Rig,
     affine_compose,
     affine_inverse,

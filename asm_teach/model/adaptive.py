@@ -12,11 +12,11 @@ from numbers import Integral
 import torch
 from torch import Tensor, nn
 
-from asm_teach.binding import Chart
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.mixture import mixture_weights
-from asm_teach.skinning import check_weights, linear_blend_skinning
-from asm_teach.transforms import Rig, bind_matrices, bone_transforms, skinning_matrices
+from asm_teach.model.binding import Chart
+from asm_teach.model.mixture import mixture_weights
+from asm_teach.model.skinning import check_weights, linear_blend_skinning
+from asm_teach.model.transforms import Rig, bind_matrices, bone_transforms, skinning_matrices
 
 
 class SkinnedModel(nn.Module):

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from asm_teach.data import Head, load_head
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel, start_widths
-from asm_teach.transforms import Rig
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel, start_widths
+from asm_teach.model.transforms import Rig
 
 
 @pytest.fixture(scope="module", params=["makehuman", "soma"])

@@ -14,9 +14,9 @@ from torch import nn
 from asm_teach.base.files import whole
 from asm_teach.data import load_head
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.storage import load_model, save
 from asm_teach.scanfit import fit_scan
-from asm_teach.storage import load_model, save
 
 HEAD = load_head()
 

@@ -15,8 +15,8 @@ from asm_teach.base.arrays import load_npz
 from asm_teach.base.files import whole
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
-from asm_teach.transforms import Rig
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.transforms import Rig
 
 FORMAT = 1
 

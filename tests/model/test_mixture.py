@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from asm_teach.mixture import mixture_weights, mixture_weights_reference
+from asm_teach.model.mixture import mixture_weights, mixture_weights_reference
 
 
 def make_mixtures(
