@@ -3,9 +3,6 @@
 from .assets import AssetUnavailable as AssetUnavailable
 from .assets import fetch as fetch
 from .assets import list_assets as list_assets
-from .camera import Camera as Camera
-from .camera import look_at as look_at
-from .camera import pose_from_landmarks as pose_from_landmarks
 from .data import Head as Head
 from .data import load_head as load_head
 from .fitting import Fit as Fit
@@ -28,6 +25,9 @@ from .model.transforms import Rig as Rig
 from .morphfit import fit_morphable as fit_morphable
 from .placing import place_scan as place_scan
 from .priors import Prior as Prior
+from .rendering.camera import Camera as Camera
+from .rendering.camera import look_at as look_at
+from .rendering.camera import pose_from_landmarks as pose_from_landmarks
 from .scanfit import fit_scan as fit_scan
 from .scans import load_photographs as load_photographs
 from .scans import load_scan as load_scan

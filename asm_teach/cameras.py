@@ -13,7 +13,7 @@ import roma
 import torch
 from torch import Tensor
 
-from asm_teach.camera import Camera
+from asm_teach.rendering.camera import Camera
 
 NUMBERS = 7  # of a camera
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from asm_teach.camera import Camera
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import SkinnedModel
+from asm_teach.rendering.camera import Camera
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from torch.nn.functional import normalize
 
 from asm_teach.agreement import SIDE, Agreement, tangents
 from asm_teach.bundle import Demand, Face, demand
-from asm_teach.camera import Camera
 from asm_teach.cameras import CameraState
 from asm_teach.geometry.mesh import vertex_normals
-from asm_teach.raster import rasterise
+from asm_teach.rendering.camera import Camera
+from asm_teach.rendering.raster import rasterise
 from asm_teach.surfacefit import exposed
 
 _DETAIL = 200  # pixels across the face in which it is found out what a picture sees

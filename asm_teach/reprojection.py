@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from asm_teach.camera import Camera, project
 from asm_teach.geometry.mesh import face_normals
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.model.transforms import rotation_matrix
+from asm_teach.rendering.camera import Camera, project
 from asm_teach.views import Sight
 
 

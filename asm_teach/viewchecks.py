@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asm_teach.camera import Camera, pose_from_landmarks
 from asm_teach.geometry.mesh import face_normals
 from asm_teach.model.adaptive import SkinnedModel
+from asm_teach.rendering.camera import Camera, pose_from_landmarks
 from asm_teach.views import Sight, View, sight, view_names
 
 # Where measured: on 12 photographs of four people with MediaPipe's points, on embedded people, and on both spoilt.

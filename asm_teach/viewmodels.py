@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from asm_teach.bundle import Bundle
-from asm_teach.camera import Camera, pose_from_landmarks
 from asm_teach.cameras import CameraState
 from asm_teach.contenders import POPULATION, sampled_shapes
 from asm_teach.data import Head
@@ -24,6 +23,7 @@ from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, Static
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.transforms import Rig
 from asm_teach.photofit import agree, settle
+from asm_teach.rendering.camera import Camera, pose_from_landmarks
 from asm_teach.unknowns import LinearFace
 from asm_teach.viewfit import LOOSE, fit_views
 from asm_teach.views import View, sight

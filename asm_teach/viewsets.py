@@ -18,15 +18,15 @@ from torch import Tensor
 
 from asm_teach.assets import data_dir
 from asm_teach.base.arrays import load_npz
-from asm_teach.camera import Camera, look_at
 from asm_teach.data import Head, load_head
 from asm_teach.demo import Case
-from asm_teach.edges import mesh_edges
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh, face_normals
-from asm_teach.renderer import render
+from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.rendering.edges import mesh_edges
+from asm_teach.rendering.renderer import render
+from asm_teach.rendering.shading import lamp
 from asm_teach.scans import load_scan
-from asm_teach.shading import lamp
 from asm_teach.subjects import real_face, scanned_face
 from asm_teach.views import View
 

@@ -157,44 +157,44 @@ LEDGER: dict[str, Entry] = {
     ),
     "7.1": Entry(
         "the pinhole camera",
-        ("camera.project",),
+        ("rendering.camera.project",),
         (("07_cameras_and_renderer", r"p = \frac{f}{x_3}"),),
         (
-            "test_camera.py::test_many_cameras_at_once_equal_one_number_at_a_time",
-            "test_camera.py::test_project_has_the_right_derivative_in_every_argument",
+            "rendering/test_camera.py::test_many_cameras_at_once_equal_one_number_at_a_time",
+            "rendering/test_camera.py::test_project_has_the_right_derivative_in_every_argument",
         ),
     ),
     "7.2": Entry(
         "which point of a triangle a pixel shows",
-        ("interpolation.locate", "raster.rasterise"),
+        ("rendering.interpolation.locate", "rendering.raster.rasterise"),
         (("07_cameras_and_renderer", r"b_i = t\; r_i \cdot d"),),
         (
-            "test_interpolation.py::test_weights_depths_and_their_gradients_are_those_of_the_plain_form",
-            "test_interpolation.py::test_a_straight_line_in_space_stays_straight_through_perspective",
+            "rendering/test_interpolation.py::test_weights_depths_and_their_gradients_are_those_of_the_plain_form",
+            "rendering/test_interpolation.py::test_a_straight_line_in_space_stays_straight_through_perspective",
         ),
     ),
     "7.3": Entry(
         "how that point moves with the corners",
-        ("interpolation.locate",),
+        ("rendering.interpolation.locate",),
         (("07_cameras_and_renderer", r"dt = t\; n \cdot D"),),
-        ("test_interpolation.py::test_gradcheck",),
+        ("rendering/test_interpolation.py::test_gradcheck",),
     ),
     "7.4": Entry(
         "light as nine numbers",
-        ("shading.shade", "shading.harmonics"),
+        ("rendering.shading.shade", "rendering.shading.harmonics"),
         (("07_cameras_and_renderer", r"\sum_{k=1}^{9} l_k"),),
         (
-            "test_renderer.py::test_the_nine_functions_are_orthonormal_on_the_sphere",
-            "test_renderer.py::test_a_lamp_lights_about_as_the_cosine_law_says",
+            "rendering/test_renderer.py::test_the_nine_functions_are_orthonormal_on_the_sphere",
+            "rendering/test_renderer.py::test_a_lamp_lights_about_as_the_cosine_law_says",
         ),
     ),
     "7.5": Entry(
         "outlines that have gradients",
-        ("edges.antialias",),
+        ("rendering.edges.antialias",),
         (("07_cameras_and_renderer", "Laine"),),
         (
-            "test_edges.py::test_an_outline_covers_about_what_many_rays_say",
-            "test_edges.py::test_the_gradient_of_a_pixel_sum_is_its_finite_difference",
+            "rendering/test_edges.py::test_an_outline_covers_about_what_many_rays_say",
+            "rendering/test_edges.py::test_the_gradient_of_a_pixel_sum_is_its_finite_difference",
         ),
     ),
     "8.1": Entry(

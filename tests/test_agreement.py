@@ -10,8 +10,8 @@ from torch import Tensor
 
 from asm_teach import agreement
 from asm_teach.agreement import SIDE, Agreement, plate
-from asm_teach.camera import look_at
 from asm_teach.cameras import CameraState
+from asm_teach.rendering.camera import look_at
 
 SIZE = (220, 180)
 YAWS = (-0.35, 0.0, 0.4)

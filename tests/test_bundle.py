@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asm_teach.bundle import Bundle, Demand, demand
-from asm_teach.camera import look_at
 from asm_teach.cameras import NUMBERS, CameraState
 from asm_teach.geometry.mesh import Mesh
+from asm_teach.rendering.camera import look_at
 
 COUNT, VIEWS = 8, 3
 

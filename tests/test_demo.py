@@ -15,7 +15,6 @@ from torch import Tensor
 
 from asm_teach import demo
 from asm_teach.assets import AssetUnavailable
-from asm_teach.camera import pose_from_landmarks
 from asm_teach.data import load_head
 from asm_teach.demo import (
     Case,
@@ -33,6 +32,7 @@ from asm_teach.demo import (
 )
 from asm_teach.geometry.metrics import ScanDistances, summarise
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.rendering.camera import pose_from_landmarks
 from asm_teach.viewfit import fit_views
 from asm_teach.views import View
 

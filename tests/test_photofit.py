@@ -12,7 +12,6 @@ from torch import Tensor
 
 from asm_teach import photofit
 from asm_teach.bundle import Bundle
-from asm_teach.camera import Camera, look_at
 from asm_teach.cameras import CameraState
 from asm_teach.data import load_head
 from asm_teach.fitting import Record
@@ -23,8 +22,9 @@ from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.photofit import agree, miss, settle
 from asm_teach.pointterm import PointTerm
 from asm_teach.priors import Prior
-from asm_teach.renderer import render
-from asm_teach.shading import even_light, lamp
+from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.rendering.renderer import render
+from asm_teach.rendering.shading import even_light, lamp
 from asm_teach.unknowns import LinearFace, SkinnedFace
 from asm_teach.viewfit import fit_views
 from asm_teach.views import Sight, View, sight

@@ -12,13 +12,13 @@ import torch
 import trimesh
 from torch import Tensor
 
-from asm_teach.camera import Camera, look_at
 from asm_teach.cameras import CameraState
 from asm_teach.data import load_head
 from asm_teach.geometry.mesh import Mesh, vertex_normals
 from asm_teach.geometry.visibility import seen_from
 from asm_teach.phototerm import PhotoTerm, corners
-from asm_teach.renderer import render
+from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.rendering.renderer import render
 
 HEAD = load_head()
 VERTICES = HEAD.mesh.vertices

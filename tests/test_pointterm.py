@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from asm_teach.bundle import Demand
-from asm_teach.camera import look_at
 from asm_teach.cameras import NUMBERS, CameraState
 from asm_teach.data import load_head
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.pointterm import PointTerm
+from asm_teach.rendering.camera import look_at
 from asm_teach.reprojection import Cameras, LandmarkTerm
 from asm_teach.views import Sight
 

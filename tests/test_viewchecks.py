@@ -12,10 +12,10 @@ from torch import Tensor
 
 from asm_teach.assets import data_dir
 from asm_teach.base.arrays import load_npz
-from asm_teach.camera import Camera, look_at
 from asm_teach.data import load_head
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.viewchecks import after, before, shared_misses
 from asm_teach.viewfit import fit_views
 from asm_teach.views import View

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from asm_teach.assets import AssetUnavailable
-from asm_teach.camera import pose_from_landmarks
 from asm_teach.data import load_head
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.metrics import face_region
+from asm_teach.rendering.camera import pose_from_landmarks
 from asm_teach.viewsets import (
     EYES,
     embedded_pictures,
@@ -101,7 +101,7 @@ def test_cameras_stand_where_they_should():
 
 
 def test_light_reaches_every_side():
-    from asm_teach.shading import harmonics
+    from asm_teach.rendering.shading import harmonics
 
     normals = torch.nn.functional.normalize(torch.randn(500, 3, generator=torch.Generator().manual_seed(0)), dim=1)
     for seed in range(20):

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from asm_teach.camera import Camera, look_at
 from asm_teach.data import load_head
 from asm_teach.fitting import Fit, Record
 from asm_teach.geometry.closest_point import Surface, to_array
@@ -22,6 +21,7 @@ from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.transforms import Rig
 from asm_teach.morphfit import fit_morphable
+from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.scanclean import keep_faces
 from asm_teach.scanfit import fit_scan
 from asm_teach.viewfit import fit_views

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from asm_teach.camera import Camera
 from asm_teach.geometry.alignment import Alignment, apply_alignment
+from asm_teach.rendering.camera import Camera
 
 _WIDTH, _HEIGHT, _EDGE = 320, 170, 16  # pixels
 _HEAD = 75.0  # mm: half the width of the head in the plan

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asm_teach.camera import Camera
 from asm_teach.carry import Skin
 from asm_teach.fitting import Fit, Record
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.closest_point import to_array
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import SkinnedModel
+from asm_teach.rendering.camera import Camera
 
 _OFTEN = 0.25  # seconds between two looks at the face, at least
 _SHARE = 4  # a look that took a second is followed by four for the fit

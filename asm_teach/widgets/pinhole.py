@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
 from asm_teach import plots
-from asm_teach.camera import Camera, look_at
 from asm_teach.data import Head
-from asm_teach.edges import mesh_edges
-from asm_teach.renderer import render
-from asm_teach.shading import lamp
+from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.rendering.edges import mesh_edges
+from asm_teach.rendering.renderer import render
+from asm_teach.rendering.shading import lamp
 from asm_teach.widgets.shown import Shown
 from asm_teach.widgets.style import unseen
 

@@ -18,13 +18,13 @@ import torch
 import trimesh
 from torch import Tensor
 
-from asm_teach.camera import Camera, look_at
 from asm_teach.data import load_head
-from asm_teach.edges import mesh_edges
-from asm_teach.interpolation import blend
-from asm_teach.raster import rasterise
-from asm_teach.renderer import render
-from asm_teach.shading import lamp
+from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.rendering.edges import mesh_edges
+from asm_teach.rendering.interpolation import blend
+from asm_teach.rendering.raster import rasterise
+from asm_teach.rendering.renderer import render
+from asm_teach.rendering.shading import lamp
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SIZE = (256, 256)

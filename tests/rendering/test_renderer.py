@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.camera import Camera, look_at
 from asm_teach.data import load_head
-from asm_teach.edges import mesh_edges
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.raster import rasterise
-from asm_teach.renderer import SKIN, render
-from asm_teach.shading import even_light, harmonics, lamp, shade
+from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.rendering.edges import mesh_edges
+from asm_teach.rendering.raster import rasterise
+from asm_teach.rendering.renderer import SKIN, render
+from asm_teach.rendering.shading import even_light, harmonics, lamp, shade
 
 HEAD = load_head().mesh
 BALL = trimesh.creation.icosphere(3, radius=60)

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.camera import Camera, look_at
 from asm_teach.data import load_head
-from asm_teach.raster import Raster, rasterise, unroll
+from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.rendering.raster import Raster, rasterise, unroll
 
 SIZE = (96, 64)
 
@@ -249,8 +249,8 @@ def test_memory_does_not_grow_with_triangles_times_pixels() -> None:
     """400 triangles over all of 256 x 256 pixels are 26 million fragments, 200 MB for each of their numbers."""
     code = """
 import resource, sys, torch
-from asm_teach.camera import look_at
-from asm_teach.raster import rasterise
+from asm_teach.rendering.camera import look_at
+from asm_teach.rendering.raster import rasterise
 corners = torch.tensor([[-900.0, -900, 0], [900, -900, 0], [0, 1800, 0]])
 camera = look_at(torch.tensor([0.0, 0, 500]), torch.zeros(3), 256.0, (256, 256))
 for count in (1, 400):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from asm_teach.base.checks import check_points
 from asm_teach.geometry.alignment import on_one_line
-from asm_teach.pose import solve_pose
+from asm_teach.rendering.pose import solve_pose
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.camera import Camera, look_at
-from asm_teach.edges import antialias, mesh_edges
-from asm_teach.raster import rasterise
+from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.rendering.edges import antialias, mesh_edges
+from asm_teach.rendering.raster import rasterise
 
 TRIANGLE = torch.tensor([[-37.0, -41, 3], [44, -28, -8], [9, 47, 5]], dtype=torch.float64)
 ONE = torch.tensor([[0, 1, 2]])

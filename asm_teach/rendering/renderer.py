@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from asm_teach.camera import Camera
-from asm_teach.edges import Edges, antialias, mesh_edges
 from asm_teach.geometry.mesh import Mesh, vertex_normals
-from asm_teach.interpolation import blend, look_up
-from asm_teach.raster import Raster, rasterise
-from asm_teach.shading import shade
+from asm_teach.rendering.camera import Camera
+from asm_teach.rendering.edges import Edges, antialias, mesh_edges
+from asm_teach.rendering.interpolation import blend, look_up
+from asm_teach.rendering.raster import Raster, rasterise
+from asm_teach.rendering.shading import shade
 
 SKIN = (0.87, 0.70, 0.60)
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.checks import check_polygons
-from asm_teach.raster import Raster, unroll
+from asm_teach.rendering.raster import Raster, unroll
 
 _LEAST = 0.01  # of the trust in a direction; below, it is not followed
 

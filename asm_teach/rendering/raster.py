@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.checks import check_points, check_polygons
-from asm_teach.camera import Camera
-from asm_teach.interpolation import locate, place
+from asm_teach.rendering.camera import Camera
+from asm_teach.rendering.interpolation import locate, place
 
 _THIN = 1e-4  # pixels: a triangle less high than this on the screen is taken to have no area
 _FAR = 16  # a corner this many pictures away is left to double precision

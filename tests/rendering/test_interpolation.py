@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asm_teach import zbuffer
-from asm_teach.camera import Camera, look_at
-from asm_teach.interpolation import blend, locate, look_up, place
-from asm_teach.raster import homogeneous_pixels, rasterise
+from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.rendering.interpolation import blend, locate, look_up, place
+from asm_teach.rendering.raster import homogeneous_pixels, rasterise
 
 SIZE = (12, 9)
 

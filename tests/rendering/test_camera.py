@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from asm_teach.camera import Camera, look_at, pose_from_landmarks, project
-from asm_teach.pose import _evaluate, _jacobian, _pixels, _Pose, _Problem
+from asm_teach.rendering.camera import Camera, look_at, pose_from_landmarks, project
+from asm_teach.rendering.pose import _evaluate, _jacobian, _pixels, _Pose, _Problem
 
 F64 = torch.float64
 
