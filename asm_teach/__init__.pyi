@@ -1,10 +1,12 @@
 """The public names of asm_teach and where each is defined; `__init__.py` loads them when they are first used."""
 
-from .assets import AssetUnavailable as AssetUnavailable
-from .assets import fetch as fetch
-from .assets import list_assets as list_assets
-from .data import Head as Head
-from .data import load_head as load_head
+from .data.assets import AssetUnavailable as AssetUnavailable
+from .data.assets import fetch as fetch
+from .data.assets import list_assets as list_assets
+from .data.heads import Head as Head
+from .data.heads import load_head as load_head
+from .data.scans import load_photographs as load_photographs
+from .data.scans import load_scan as load_scan
 from .fitting import Fit as Fit
 from .geometry.landmarks import LandmarkSet as LandmarkSet
 from .geometry.mesh import Mesh as Mesh
@@ -29,8 +31,6 @@ from .rendering.camera import Camera as Camera
 from .rendering.camera import look_at as look_at
 from .rendering.camera import pose_from_landmarks as pose_from_landmarks
 from .scanfit import fit_scan as fit_scan
-from .scans import load_photographs as load_photographs
-from .scans import load_scan as load_scan
 from .topology import prepare_head as prepare_head
 from .viewfit import fit_views as fit_views
 from .views import View as View

@@ -17,15 +17,15 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from asm_teach.assets import AssetUnavailable
 from asm_teach.contenders import GROUPS, Contender, contenders, facekit_contenders, file_size
-from asm_teach.data import load_head
+from asm_teach.data.assets import AssetUnavailable
+from asm_teach.data.heads import load_head
+from asm_teach.data.scans import load_facekit
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.metrics import summarise
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.morphfit import fit_morphable
 from asm_teach.scanfit import fit_scan
-from asm_teach.scans import load_facekit
 from asm_teach.subjects import Subject, embedded_people, real_face
 from asm_teach.tables import Row, check_ending, format_table, write_table
 

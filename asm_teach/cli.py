@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from asm_teach import __version__
+from asm_teach.base.files import PACKAGE
 from asm_teach.cli_course import check_command, student_command
 from asm_teach.cli_fits import DEVICE, fit_scan_command, fit_views_command, prepare
 from asm_teach.cli_playground import playground_command
@@ -74,7 +75,7 @@ def has_display() -> bool:
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def lab(browser: bool | None, options: tuple[str, ...]) -> None:
     """Open the notebooks in JupyterLab; OPTIONS are handed on to it, for example --port=8890."""
-    root = Path(__file__).resolve().parents[1]
+    root = PACKAGE.parent
     if not (root / START).is_file():
         raise ValueError(
             f"there is no {START} in {root}: the notebooks come with the repository, not with the installed "
@@ -96,7 +97,7 @@ def data(names: tuple[str, ...], everything: bool) -> None:
 
     The folder in the environment variable ASM_TEACH_MIRROR is read before anything is downloaded.
     """
-    from asm_teach.assets import asset_licence, fetch, list_assets
+    from asm_teach.data.assets import asset_licence, fetch, list_assets
 
     rows = list_assets()
     if not names and not everything:
@@ -148,8 +149,8 @@ def capacity(
 @DEVICE
 def heads(device: str) -> None:
     """Make five heads of other topologies ready, fit each to one person and compare: the table of lesson 6."""
+    from asm_teach.data.scans import load_scan
     from asm_teach.newheads import compare_heads, format_heads, new_heads
-    from asm_teach.scans import load_scan
 
     james = load_scan("james")
     assert james.landmarks is not None

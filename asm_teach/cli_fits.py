@@ -138,7 +138,7 @@ def fit_views_command(
 
 
 def _adaptive_model(head: str) -> AdaptiveSkinningModel:
-    from asm_teach.data import load_head
+    from asm_teach.data.heads import load_head
     from asm_teach.model.adaptive import AdaptiveSkinningModel
 
     template = load_head(head)

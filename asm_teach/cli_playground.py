@@ -13,9 +13,10 @@ from pathlib import Path
 
 import click
 
+from asm_teach.base.files import NOTEBOOKS
 from asm_teach.processes import run_to_its_end
 
-NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "playground.ipynb"
+NOTEBOOK = NOTEBOOKS / "playground.ipynb"
 TEMPLATES = Path(__file__).parent / "page_server"  # a page that asks no other machine for anything
 
 

@@ -43,7 +43,7 @@ def views_command(
     of the fit changes; Ctrl-C prints what there is.
     """
     if zoom:
-        from asm_teach.data import load_head
+        from asm_teach.data.heads import load_head
         from asm_teach.zoomset import compare_distances
 
         click.echo(compare_distances(load_head()).text())

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from asm_teach.budget import budget_rig
-from asm_teach.data import Head
+from asm_teach.data.heads import Head
+from asm_teach.data.scans import FaceKit
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.storage import save
-from asm_teach.scans import FaceKit
 
 GROUPS = {
     "given": "linear, modes given",

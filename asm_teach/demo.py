@@ -15,15 +15,15 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from asm_teach.assets import AssetUnavailable, data_dir
 from asm_teach.base.arrays import load_npz
-from asm_teach.data import Head, load_head
+from asm_teach.data.assets import AssetUnavailable, data_dir
+from asm_teach.data.heads import Head, load_head
+from asm_teach.data.scans import load_scan
 from asm_teach.fitting import Fit
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import ScanDistances, face_region, scan_distances, summarise
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.rendering.camera import Camera, look_at
-from asm_teach.scans import load_scan
 from asm_teach.viewfit import fit_views
 from asm_teach.views import View
 

@@ -13,7 +13,7 @@ from asm_teach.plots import BACKGROUND, new_figure, render_mesh
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from asm_teach.data import Head
+    from asm_teach.data.heads import Head
     from asm_teach.viewfit import View
 
 SIDE = {"_L": "#d55e00", "_R": "#0072b2", "": "#222222"}  # colour-safe: left, right, middle

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from asm_teach.assets import asset_licence, asset_path
 from asm_teach.carry import Skin
 from asm_teach.contenders import file_size
-from asm_teach.data import load_head
+from asm_teach.data.assets import asset_licence, asset_path
+from asm_teach.data.heads import load_head
+from asm_teach.data.scans import load_facekit, load_scan
 from asm_teach.fitting import Fit
 from asm_teach.geometry.closest_point import to_array
 from asm_teach.geometry.mesh import Mesh
@@ -25,7 +26,6 @@ from asm_teach.geometry.metrics import face_region, summarise
 from asm_teach.marks import HANDFUL, Marks
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.scanfit import fit_scan
-from asm_teach.scans import load_facekit, load_scan
 from asm_teach.topology import PreparedHead, prepare_head
 
 # Landmarks by iBUG's numbers. Of the first two, numbers of vertices; on the scan, points in mm clicked by us.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from asm_teach.carry import Mirror, OnSurface, Points, Skin, Warp
-from asm_teach.data import Head
+from asm_teach.data.heads import Head
 from asm_teach.geometry.mesh import face_normals
 from asm_teach.manifold import Patch
 from asm_teach.model.binding import Chart

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asm_teach.data import Head
+from asm_teach.data.heads import Head
+from asm_teach.data.scans import load_scan
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import face_region
 from asm_teach.geometry.visibility import seen_from
-from asm_teach.scans import load_scan
 
 BESIDE = 0.25  # how much a vertex of a registered face counts in a fit that is not in the part `face`
 READ_OFF = {

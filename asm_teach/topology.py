@@ -15,7 +15,7 @@ from torch import Tensor
 
 from asm_teach.carry import PAIRS, OnSurface, Points, Skin, check_marks, find_mirror, to_convention
 from asm_teach.cropping import cut_out, main_piece, outside_out, with_a_rim, without_body
-from asm_teach.data import Head, load_head
+from asm_teach.data.heads import Head, load_head
 from asm_teach.geometry.alignment import Placement
 from asm_teach.geometry.chart_check import ChartReport
 from asm_teach.geometry.landmarks import LandmarkSet

@@ -22,9 +22,9 @@ import pooch
 import torch
 from tqdm.auto import tqdm
 
-from asm_teach.assets import AssetUnavailable, data_dir
 from asm_teach.base.files import whole
-from asm_teach.data import Head, load_head
+from asm_teach.data.assets import AssetUnavailable, data_dir
+from asm_teach.data.heads import Head, load_head
 from asm_teach.demo import Case, james_case, measure
 from asm_teach.geometry.metrics import summarise
 from asm_teach.viewmodels import REACH, Contender, view_contenders

@@ -18,7 +18,7 @@ from torch import Tensor
 from asm_teach.bundle import Bundle
 from asm_teach.cameras import CameraState
 from asm_teach.contenders import POPULATION, sampled_shapes
-from asm_teach.data import Head
+from asm_teach.data.heads import Head
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.transforms import Rig

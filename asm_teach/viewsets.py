@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.assets import data_dir
 from asm_teach.base.arrays import load_npz
-from asm_teach.data import Head, load_head
+from asm_teach.data.assets import data_dir
+from asm_teach.data.heads import Head, load_head
+from asm_teach.data.scans import load_scan
 from asm_teach.demo import Case
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh, face_normals
@@ -26,7 +27,6 @@ from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.edges import mesh_edges
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import lamp
-from asm_teach.scans import load_scan
 from asm_teach.subjects import real_face, scanned_face
 from asm_teach.views import View
 

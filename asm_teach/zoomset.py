@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asm_teach.assets import data_dir
 from asm_teach.base.arrays import load_npz
-from asm_teach.data import Head
+from asm_teach.data.assets import data_dir
+from asm_teach.data.heads import Head
+from asm_teach.data.scans import load_photographs
 from asm_teach.fitting import Fit
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.rendering.camera import Camera
-from asm_teach.scans import load_photographs
 from asm_teach.viewfit import fit_views
 from asm_teach.views import View
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asm_teach.budget import budget_rig
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.binding import Chart

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from asm_teach import capacity
-from asm_teach.assets import AssetUnavailable
 from asm_teach.capacity import evidence, run_capacity, take_on
 from asm_teach.contenders import (
     FIRST_SAMPLE,
@@ -22,14 +21,15 @@ from asm_teach.contenders import (
     file_size,
     sampled_shapes,
 )
-from asm_teach.data import load_head
+from asm_teach.data.assets import AssetUnavailable
+from asm_teach.data.heads import load_head
+from asm_teach.data.scans import FaceKit
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.morphfit import fit_morphable
 from asm_teach.scanfit import fit_scan
-from asm_teach.scans import FaceKit
 from asm_teach.subjects import embedded_people, real_face, scanned_face
 from asm_teach.tables import CAPTION, Row, format_markdown, format_table, write_table
 

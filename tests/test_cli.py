@@ -44,7 +44,7 @@ def test_an_error_of_the_package_isone_line(error: type[Exception], monkeypatch:
     def broken() -> None:
         raise error("the scan has no faces:\n   give a mesh")
 
-    monkeypatch.setattr("asm_teach.assets.list_assets", broken)
+    monkeypatch.setattr("asm_teach.data.assets.list_assets", broken)
     assert one_line(run("data")) == "Error: the scan has no faces: give a mesh"
 
 
@@ -52,7 +52,7 @@ def test_a_mistake_in_the_code_is_not_hidden(monkeypatch: pytest.MonkeyPatch) ->
     def broken() -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr("asm_teach.assets.list_assets", broken)
+    monkeypatch.setattr("asm_teach.data.assets.list_assets", broken)
     assert isinstance(run("data").exception, KeyError)
 
 
@@ -124,7 +124,7 @@ def test_lab_without_the_notebooks_says_where_they_are(monkeypatch: pytest.Monke
 
 
 def test_data_lists_every_asset_with_licence_size_and_place(empty_cache: Path) -> None:
-    from asm_teach.assets import list_assets
+    from asm_teach.data.assets import list_assets
 
     result = run("data")
     assert result.exit_code == 0
@@ -139,7 +139,7 @@ def test_data_lists_every_asset_with_licence_size_and_place(empty_cache: Path) -
 
 def test_data_fetches_what_is_named(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched: list[str] = []
-    monkeypatch.setattr("asm_teach.assets.fetch", lambda name: fetched.append(name) or empty_cache / name)
+    monkeypatch.setattr("asm_teach.data.assets.fetch", lambda name: fetched.append(name) or empty_cache / name)
     result = run("data", "james", "london")
     assert result.exit_code == 0
     assert fetched == ["james", "london"]
@@ -148,7 +148,7 @@ def test_data_fetches_what_is_named(empty_cache: Path, monkeypatch: pytest.Monke
 
 
 def test_data_refuses_a_file_with_another_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from asm_teach.assets import _sources
+    from asm_teach.data.assets import _sources
 
     folder = tmp_path / "mediapipe-canonical"
     folder.mkdir()

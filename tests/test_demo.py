@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from asm_teach import demo
-from asm_teach.assets import AssetUnavailable
-from asm_teach.data import load_head
+from asm_teach.data.assets import AssetUnavailable
+from asm_teach.data.heads import load_head
 from asm_teach.demo import (
     Case,
     Outcome,

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.fitting import RATES, Fit, Record, descend, iterate, parameter_groups, snapshot, watching
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig

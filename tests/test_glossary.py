@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from asm_teach.assets import data_dir
+from asm_teach.data.assets import data_dir
 
 ROOT = data_dir().parent
 TEXT = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from asm_teach.assets import data_dir
+from asm_teach.data.assets import data_dir
 
 DOCS = data_dir().parent / "docs"
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from asm_teach import load_head
-from asm_teach.assets import AssetUnavailable
+from asm_teach.data.assets import AssetUnavailable
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.marks import HANDFUL

@@ -13,7 +13,7 @@ from torch import Tensor
 from asm_teach import photofit
 from asm_teach.bundle import Bundle
 from asm_teach.cameras import CameraState
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.fitting import Record
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import scan_error

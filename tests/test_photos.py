@@ -11,11 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from asm_teach.assets import data_dir
 from asm_teach.base.arrays import load_npz
-from asm_teach.data import load_head
+from asm_teach.data.assets import data_dir
+from asm_teach.data.heads import load_head
+from asm_teach.data.scans import load_photographs
 from asm_teach.photos import LONGEST, load_views, read_embedding, read_landmarks, read_photo
-from asm_teach.scans import load_photographs
 from asm_teach.views import view_names
 
 POINTS = 100 + 200 * np.random.default_rng(0).random((68, 2))

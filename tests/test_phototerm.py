@@ -13,7 +13,7 @@ import trimesh
 from torch import Tensor
 
 from asm_teach.cameras import CameraState
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh, vertex_normals
 from asm_teach.geometry.visibility import seen_from
 from asm_teach.phototerm import PhotoTerm, corners

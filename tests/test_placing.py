@@ -14,14 +14,14 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from asm_teach import facesearch, placing, relief
-from asm_teach.assets import AssetUnavailable
-from asm_teach.data import Head, load_head
+from asm_teach.data.assets import AssetUnavailable
+from asm_teach.data.heads import Head, load_head
+from asm_teach.data.scans import load_facekit, load_scan
 from asm_teach.facesearch import draw
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.mesh import Mesh, face_areas
 from asm_teach.placing import FACE_RELIEF, PlacedScan, place_scan
 from asm_teach.scanclean import clean, keep_faces, repeated, round_points, simplify
-from asm_teach.scans import load_facekit, load_scan
 
 UNITS = {"millimetres": 1.0, "centimetres": 10.0, "inches": 25.4, "metres": 1000.0}
 UPSIDE_DOWN = torch.tensor([[-1.0, 0, 0], [0, -1, 0], [0, 0, 1]])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from asm_teach.bundle import Demand
 from asm_teach.cameras import NUMBERS, CameraState
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.model.adaptive import AdaptiveSkinningModel

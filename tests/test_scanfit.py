@@ -9,7 +9,7 @@ import roma
 import torch
 
 from asm_teach.affine import AffineSkinningModel
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.fitting import Fit, Record, snapshot
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import vertex_error

@@ -9,8 +9,9 @@ import roma
 import torch
 from torch import Tensor
 
-from asm_teach.assets import AssetUnavailable
-from asm_teach.data import load_head
+from asm_teach.data.assets import AssetUnavailable
+from asm_teach.data.heads import load_head
+from asm_teach.data.scans import Scan, load_scan
 from asm_teach.fitting import Fit, Record
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.closest_point import Surface, to_array
@@ -18,7 +19,6 @@ from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
 from asm_teach.scanfit import fit_scan
-from asm_teach.scans import Scan, load_scan
 from asm_teach.surfacefit import SurfacePull, exposed
 
 HEAD = load_head()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from asm_teach import load_head, load_model, save
-from asm_teach.assets import AssetUnavailable
+from asm_teach.data.assets import AssetUnavailable
 from asm_teach.geometry.chart_check import chart_problems
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.mesh_files import one_uv_per_vertex, read_mesh

@@ -9,9 +9,9 @@ import torch
 from click.testing import CliRunner
 
 from asm_teach import viewcapacity
-from asm_teach.assets import AssetUnavailable
 from asm_teach.cli import main
-from asm_teach.data import load_head
+from asm_teach.data.assets import AssetUnavailable
+from asm_teach.data.heads import load_head
 from asm_teach.viewcapacity import (
     JAMES,
     PEOPLE,

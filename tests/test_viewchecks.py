@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from asm_teach.assets import data_dir
 from asm_teach.base.arrays import load_npz
-from asm_teach.data import load_head
+from asm_teach.data.assets import data_dir
+from asm_teach.data.heads import load_head
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.rendering.camera import Camera, look_at

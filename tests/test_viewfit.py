@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from asm_teach import photofit
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.fitting import Fit, Record, snapshot
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh, face_normals

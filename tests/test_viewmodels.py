@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from asm_teach.contenders import sampled_shapes
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.demo import measure
 from asm_teach.geometry.metrics import summarise
 from asm_teach.model.linear import LinearMorphableModel

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from asm_teach.assets import AssetUnavailable
-from asm_teach.data import load_head
+from asm_teach.data.assets import AssetUnavailable
+from asm_teach.data.heads import load_head
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.metrics import face_region
 from asm_teach.rendering.camera import pose_from_landmarks

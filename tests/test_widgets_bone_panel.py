@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.widgets import BonePanel, Viewer
 from asm_teach.widgets.motion_state import Mover

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from asm_teach.assets import AssetUnavailable
-from asm_teach.data import load_head
+from asm_teach.data.assets import AssetUnavailable
+from asm_teach.data.heads import load_head
 from asm_teach.rendering.camera import look_at
 from asm_teach.views import View
 from asm_teach.zoomset import compare_distances, shape_change, zoom_views

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Where the package lies, and writing files whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import asm_teach
+
+PACKAGE = Path(asm_teach.__file__).resolve().parent  # the folder of the package, whichever room asks
+NOTEBOOKS = PACKAGE.parent / "notebooks"  # of a checkout
 
 
 @contextmanager

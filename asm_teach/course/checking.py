@@ -26,11 +26,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from asm_teach.base.files import PACKAGE
 from asm_teach.course import record
 
 VERDICT = "application/vnd.asm-teach.verdict+json"  # by this a marking program finds a verdict among a cell's outputs
 NOTHING = "nothing here yet"
-PACKAGE = Path(__file__).resolve().parents[1]
 Checker = Callable[..., "str | None"]
 
 

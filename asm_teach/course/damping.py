@@ -16,7 +16,7 @@ from torch.func import jacfwd
 
 from asm_teach.budget import budget_rig
 from asm_teach.course.rotations import cross_matrix
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.scanfit import move_roots, narrow
 

@@ -23,6 +23,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
+from asm_teach.base.files import PACKAGE
 from asm_teach.course import checking, students
 from asm_teach.course.marks import Mark
 
@@ -209,7 +210,7 @@ def _run(notebook: NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
             kernel_name="python3",
             resources={"metadata": {"path": place}},
         )
-        package = str(checking.PACKAGE.parent)  # as here, also where it is not installed
+        package = str(PACKAGE.parent)  # as here, also where it is not installed
         paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
         record = str(Path(place) / "progress.json")  # marking is nobody's own progress
         client.log = _quiet()  # what happened is said in the rows

@@ -13,7 +13,7 @@ from torch import Tensor
 from asm_teach.course.checking import Right, exercise
 from asm_teach.course.diagnoses import equal, first, not_finite, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.quizzes import Question
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.marks import HANDFUL
 from asm_teach.model.binding import Chart

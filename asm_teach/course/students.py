@@ -16,7 +16,7 @@ import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor, Preprocessor
 from nbformat import NotebookNode
 
-from asm_teach.base.files import whole
+from asm_teach.base.files import NOTEBOOKS, whole
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "raise NotImplementedError  # your code here"
@@ -133,12 +133,11 @@ def masters() -> list[Path]:
     Raises:
         ValueError: if the notebooks are not here.
     """
-    folder = Path(__file__).resolve().parents[2] / "notebooks"
     marked = re.compile(r'"solution":\s*true')
-    found = [path for path in sorted(folder.glob("*.ipynb")) if marked.search(path.read_text(encoding="utf-8"))]
+    found = [path for path in sorted(NOTEBOOKS.glob("*.ipynb")) if marked.search(path.read_text(encoding="utf-8"))]
     if not found:
         raise ValueError(
-            f"there are no notebooks with exercises in {folder}: they come with the repository, not with the "
+            f"there are no notebooks with exercises in {NOTEBOOKS}: they come with the repository, not with the "
             "installed package"
         )
     return found

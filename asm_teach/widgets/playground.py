@@ -38,7 +38,7 @@ class Playground(Shown, ipywidgets.HTML):
 
     def __init__(self, model: SkinnedModel | None = None, *, height: int = 820) -> None:
         if model is None:
-            from asm_teach.data import load_head
+            from asm_teach.data.heads import load_head
             from asm_teach.widgets.page.people import new_model
 
             model = new_model(load_head())

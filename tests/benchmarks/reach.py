@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.assets import AssetUnavailable
-from asm_teach.data import load_head
+from asm_teach.data.assets import AssetUnavailable
+from asm_teach.data.heads import load_head
 from asm_teach.fitting import Fit
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.closest_point import closest_points

@@ -18,7 +18,7 @@ import torch
 import trimesh
 from torch import Tensor
 
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.edges import mesh_edges
 from asm_teach.rendering.interpolation import blend

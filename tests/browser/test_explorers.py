@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from asm_teach import zbuffer
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 
 from .conftest import Opener
 from .harness import NO_BROWSER, ROOT, LabPage, chromium

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from asm_teach.assets import AssetUnavailable, asset_path
+from asm_teach.data.assets import AssetUnavailable, asset_path
 from asm_teach.geometry.landmarks import (
     LabelledPoints,
     LandmarkSet,

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asm_teach.assets import AssetUnavailable, asset_path
 from asm_teach.base.pictures import picture_bytes, read_picture
+from asm_teach.data.assets import AssetUnavailable, asset_path
 from asm_teach.geometry import mesh_files
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_files import one_uv_per_vertex, read_mesh

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.visibility import BEFORE, seen_from
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from asm_teach.data import Head, load_head
+from asm_teach.data.heads import Head, load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel, start_widths
 from asm_teach.model.transforms import Rig

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from asm_teach.base.files import whole
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.storage import load_model, save

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.edges import mesh_edges

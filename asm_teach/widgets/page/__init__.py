@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from asm_teach import zbuffer
-from asm_teach.data import load_head
+from asm_teach.data.heads import load_head
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.widgets.colours import SCALAR_MAPS
 from asm_teach.widgets.page.people import EXPRESSIONS, new_model, solve_shapes

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.data import Head, load_head
+from asm_teach.data.heads import Head, load_head
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.motion import Motion, matrices_jacobian
 from asm_teach.priors import MIRROR

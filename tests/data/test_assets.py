@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asm_teach import assets
-from asm_teach.assets import AssetUnavailable, asset_licence, asset_path, data_dir, fetch, list_assets, load_npz
+from asm_teach.data import assets
+from asm_teach.data.assets import AssetUnavailable, asset_licence, asset_path, data_dir, fetch, list_assets, load_npz
 
 CONTENT = {"head.obj": b"v 0 0 0\n", "skin.png": b"not really a picture", "extra.obj": b"v 1 1 1\n"}
 

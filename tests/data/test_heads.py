@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from asm_teach.assets import data_dir
-from asm_teach.data import Head, load_head
+from asm_teach.data.assets import data_dir
+from asm_teach.data.heads import Head, load_head
 from asm_teach.geometry.landmarks import LandmarkSet, require_ibug68
 from asm_teach.geometry.mesh import Mesh, chart_problems, face_areas, face_normals
 from asm_teach.geometry.metrics import align_points, apply_alignment, closest_points

@@ -18,7 +18,7 @@ from typing import Any
 import pooch
 
 from asm_teach.base.arrays import load_npz as load_npz  # also found here, beside data_dir
-from asm_teach.base.files import whole
+from asm_teach.base.files import PACKAGE, whole
 
 
 class AssetUnavailable(OSError):
@@ -48,12 +48,11 @@ class _File:
 
 def data_dir() -> Path:
     """The folder of the embedded data: `data/` of a checkout, `_data/` inside the package of a wheel."""
-    package = Path(__file__).resolve().parent
-    for folder in (package / "_data", package.parent / "data"):
+    for folder in (PACKAGE / "_data", PACKAGE.parent / "data"):
         if (folder / "sources.json").is_file():
             return folder
     raise FileNotFoundError(
-        f"the data that belong to asm_teach are not beside it in {package.parent}: install it again"
+        f"the data that belong to asm_teach are not beside it in {PACKAGE.parent}: install it again"
     )
 
 
