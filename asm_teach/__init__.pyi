@@ -7,7 +7,8 @@ from .data.heads import Head as Head
 from .data.heads import load_head as load_head
 from .data.scans import load_photographs as load_photographs
 from .data.scans import load_scan as load_scan
-from .fitting import Fit as Fit
+from .fitting.descent import Fit as Fit
+from .fitting.priors import Prior as Prior
 from .geometry.landmarks import LandmarkSet as LandmarkSet
 from .geometry.mesh import Mesh as Mesh
 from .geometry.mesh_files import read_mesh as read_mesh
@@ -26,7 +27,6 @@ from .model.storage import save as save
 from .model.transforms import Rig as Rig
 from .morphfit import fit_morphable as fit_morphable
 from .placing import place_scan as place_scan
-from .priors import Prior as Prior
 from .rendering.camera import Camera as Camera
 from .rendering.camera import look_at as look_at
 from .rendering.camera import pose_from_landmarks as pose_from_landmarks

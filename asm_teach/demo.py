@@ -19,7 +19,7 @@ from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import AssetUnavailable, data_dir
 from asm_teach.data.heads import Head, load_head
 from asm_teach.data.scans import load_scan
-from asm_teach.fitting import Fit
+from asm_teach.fitting.descent import Fit
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import ScanDistances, face_region, scan_distances, summarise
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel

@@ -9,7 +9,7 @@ import roma
 import torch
 from torch import Tensor
 
-from asm_teach.fitting import Record, Watcher, iterate, watching
+from asm_teach.fitting.descent import Record, Watcher, iterate, watching
 from asm_teach.geometry.alignment import Alignment, align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.linear import LinearMorphableModel, solve_ridge

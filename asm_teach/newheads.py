@@ -18,7 +18,7 @@ from asm_teach.contenders import file_size
 from asm_teach.data.assets import asset_licence, asset_path
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import load_facekit, load_scan
-from asm_teach.fitting import Fit
+from asm_teach.fitting.descent import Fit
 from asm_teach.geometry.closest_point import to_array
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_files import read_mesh

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.bundle import Bundle
-from asm_teach.fitting import Record, iterate
+from asm_teach.fitting.descent import Record, iterate
 from asm_teach.phototerm import PhotoTerm
 from asm_teach.pointterm import PointTerm
 from asm_teach.views import Sight

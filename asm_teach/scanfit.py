@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.device import pick_device
-from asm_teach.fitting import Fit, Watcher, iterate
-from asm_teach.gaussnewton import Points
+from asm_teach.fitting.descent import Fit, Watcher, iterate
+from asm_teach.fitting.levenberg_marquardt import FREE, JointFit
+from asm_teach.fitting.normal_equations import Points
+from asm_teach.fitting.priors import Prior
+from asm_teach.fitting.vertex_energy import Pull, patches_of
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.jointfit import FREE, JointFit
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, start_widths
 from asm_teach.placing import place_scan
-from asm_teach.priors import Prior
-from asm_teach.pull import Pull, patches_of
 from asm_teach.registering import RegisteredScan, register
 from asm_teach.surfacefit import SurfacePull
 

@@ -7,10 +7,10 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from asm_teach.fitting.vertex_energy import Bend, Pull
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh, face_normals, vertex_normals
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
-from asm_teach.pull import Bend, Pull
 
 _REACH = (12.0, 3.0)  # mm beyond which a closest point says little, at first and after half of the fit
 _ALIKE, _ALIKE_UNTIL = 25.0, 0.6  # mm: half of what opposite normals count as; until when of the fit they count

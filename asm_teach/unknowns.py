@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from asm_teach.bundle import Demand
-from asm_teach.gaussnewton import Points, equations
+from asm_teach.fitting.levenberg_marquardt import FREE, JointFit
+from asm_teach.fitting.normal_equations import Points, equations
+from asm_teach.fitting.priors import MIRROR, Prior, mirror_pairs
+from asm_teach.fitting.vertex_energy import Bend, Patch, Pull, patches_of
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.jointfit import FREE, JointFit
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.model.linear import LinearMorphableModel
-from asm_teach.priors import MIRROR, Prior, mirror_pairs
-from asm_teach.pull import Bend, Patch, Pull, patches_of
 
 _LEAST = 0.02  # of a share: with wide Gaussians, most of the second derivatives are of what hardly acts
 

@@ -18,10 +18,10 @@ from torch import Tensor
 from asm_teach.base.device import pick_device
 from asm_teach.bundle import Bundle
 from asm_teach.cameras import CameraState
-from asm_teach.fitting import Fit, Record, Watcher, descend, parameter_groups, snapshot, watching
+from asm_teach.fitting.descent import Fit, Record, Watcher, descend, parameter_groups, snapshot, watching
+from asm_teach.fitting.priors import Asymmetry, Bending, Prior, prior_loss
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.photofit import agree
-from asm_teach.priors import Asymmetry, Bending, Prior, prior_loss
 from asm_teach.rendering.camera import pose_from_landmarks
 from asm_teach.reprojection import Cameras, LandmarkTerm
 from asm_teach.unknowns import SkinnedFace

@@ -57,7 +57,11 @@ LEDGER: dict[str, Entry] = {
     ),
     "1.2": Entry(
         "bones that hang on bones",
-        ("model.transforms.world_matrices", "model.transforms.skinning_matrices", "motion.Motion.matrices"),
+        (
+            "model.transforms.world_matrices",
+            "model.transforms.skinning_matrices",
+            "fitting.bone_motion.Motion.matrices",
+        ),
         (
             ("01_linear_blend_skinning", r"\tag{1.2}"),
             ("04_adaptive_model", r"G_j = G_{p(j)}\, \big(B_{p(j)}^{-1} B_j\big)\, T_j"),
@@ -65,7 +69,7 @@ LEDGER: dict[str, Entry] = {
         (
             "model/test_transforms.py::test_world_matrices_agree_with_a_recursive_walk",
             "model/test_transforms.py::test_identity_motion_gives_back_the_rest_head",
-            "test_motion.py::test_the_matrices_are_those_of_the_model",
+            "fitting/test_bone_motion.py::test_the_matrices_are_those_of_the_model",
         ),
     ),
     "2": Entry(
@@ -127,26 +131,26 @@ LEDGER: dict[str, Entry] = {
     ),
     "5.2": Entry(
         "the best matrices for fixed weights",
-        ("gaussnewton.equations",),
+        ("fitting.normal_equations.equations",),
         (("05_capacity", r"(A^\top a\, A)\; S"),),
-        ("test_gaussnewton.py::test_equations_of_motions_alone",),
+        ("fitting/test_normal_equations.py::test_equations_of_motions_alone",),
     ),
     "5.3": Entry(
         "Levenberg-Marquardt steps",
-        ("jointfit.JointFit.step", "bundle.Bundle.step"),
+        ("fitting.levenberg_marquardt.JointFit.step", "bundle.Bundle.step"),
         (("05_capacity", r"\lambda\, \mathrm{diag}(D^\top D)"),),
         (
-            "test_jointfit.py::test_a_few_steps_solve_what_can_be_solved",
-            "test_jointfit.py::test_with_next_to_no_prior_no_step_goes_uphill",
+            "fitting/test_levenberg_marquardt.py::test_a_few_steps_solve_what_can_be_solved",
+            "fitting/test_levenberg_marquardt.py::test_with_next_to_no_prior_no_step_goes_uphill",
         ),
     ),
     "5.4": Entry(
         "how a vertex follows a Gaussian",
-        ("gaussnewton._slopes",),
+        ("fitting.normal_equations._slopes",),
         (("05_capacity", r"\frac{\partial v}{\partial q} = p_{jk}"),),
         (
-            "test_gaussnewton.py::test_the_slopes_are_those_of_autograd",
-            "test_gaussnewton.py::test_second_derivatives_are_the_square_of_the_jacobian",
+            "fitting/test_normal_equations.py::test_the_slopes_are_those_of_autograd",
+            "fitting/test_normal_equations.py::test_second_derivatives_are_the_square_of_the_jacobian",
         ),
     ),
     "6.1": Entry(

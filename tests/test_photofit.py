@@ -14,14 +14,14 @@ from asm_teach import photofit
 from asm_teach.bundle import Bundle
 from asm_teach.cameras import CameraState
 from asm_teach.data.heads import load_head
-from asm_teach.fitting import Record
+from asm_teach.fitting.descent import Record
+from asm_teach.fitting.priors import Prior
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import scan_error
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.photofit import agree, miss, settle
 from asm_teach.pointterm import PointTerm
-from asm_teach.priors import Prior
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import even_light, lamp

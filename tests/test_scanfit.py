@@ -8,14 +8,14 @@ import pytest
 import roma
 import torch
 
-from asm_teach.affine import AffineSkinningModel
 from asm_teach.data.heads import load_head
-from asm_teach.fitting import Fit, Record, snapshot
+from asm_teach.fitting.descent import Fit, Record, snapshot
+from asm_teach.fitting.free_matrices import AffineSkinningModel
+from asm_teach.fitting.priors import Prior
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import vertex_error
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
-from asm_teach.priors import Prior
 from asm_teach.scanfit import DENSE, fit_scan, move_roots, narrow
 
 HEAD = load_head()

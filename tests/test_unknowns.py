@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from asm_teach.bundle import Demand
+from asm_teach.fitting.priors import Asymmetry, Prior
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.transforms import Rig
-from asm_teach.priors import Asymmetry, Prior
 from asm_teach.unknowns import LinearFace, SkinnedFace
 
 SIDE = 7
@@ -151,7 +151,7 @@ def test_points_inside_triangles_follow_eq_1_with_the_weights_there():
 def test_a_system_without_priors_but_its_own_is_that_of_the_jacobian(monkeypatch, name, adapts):
     """First and second derivatives, and those shared with the cameras: J' f, J' M J and J' B."""
     monkeypatch.setattr("asm_teach.unknowns._LEAST", 0.0)
-    monkeypatch.setattr("asm_teach.gaussnewton._LEAST_SHARE", 0.0)
+    monkeypatch.setattr("asm_teach.fitting.normal_equations._LEAST_SHARE", 0.0)
     face = SkinnedFace(MODELS[name](), BARE)
     face.adapts = adapts
     first, second, beside = face.system(demands_of(face))

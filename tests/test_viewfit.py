@@ -13,12 +13,12 @@ from torch import Tensor
 
 from asm_teach import photofit
 from asm_teach.data.heads import load_head
-from asm_teach.fitting import Fit, Record, snapshot
+from asm_teach.fitting.descent import Fit, Record, snapshot
+from asm_teach.fitting.priors import Prior
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import scan_error
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
-from asm_teach.priors import Prior
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
 from asm_teach.viewfit import Cameras, View, fit_views, sight

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.carry import Skin
-from asm_teach.fitting import Fit, Record
+from asm_teach.fitting.descent import Fit, Record
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.closest_point import to_array
 from asm_teach.geometry.mesh import Mesh

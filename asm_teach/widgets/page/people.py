@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from asm_teach.data.heads import Head, load_head
+from asm_teach.fitting.bone_motion import Motion, matrices_jacobian
+from asm_teach.fitting.priors import MIRROR
 from asm_teach.model.adaptive import AdaptiveSkinningModel
-from asm_teach.motion import Motion, matrices_jacobian
-from asm_teach.priors import MIRROR
 from asm_teach.scanfit import narrow
 from asm_teach.widgets.page.sliders import mirror_images
 

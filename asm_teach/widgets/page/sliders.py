@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from asm_teach.fitting.priors import MIRROR
 from asm_teach.model.transforms import Rig
-from asm_teach.priors import MIRROR
 
 DEGREE = math.pi / 180
 PERCENT = 0.01  # of the logarithm of a scale: 10 of them are a factor of 1.105

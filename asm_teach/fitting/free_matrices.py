@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from asm_teach.fitting.bone_motion import Motion
+from asm_teach.fitting.priors import Prior
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.transforms import Rig, affine_compose
-from asm_teach.motion import Motion
-from asm_teach.priors import Prior
 
 
 class AffineSkinningModel(AdaptiveSkinningModel):

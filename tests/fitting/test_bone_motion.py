@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asm_teach.data.heads import load_head
+from asm_teach.fitting.bone_motion import Motion, matrices_jacobian
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
-from asm_teach.motion import Motion, matrices_jacobian
 
 HEAD = load_head()
 STATIC = StaticSkinningModel(HEAD.mesh, HEAD.rig, HEAD.static_weights)

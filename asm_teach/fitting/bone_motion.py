@@ -11,9 +11,9 @@ import roma
 import torch
 from torch import Tensor
 
+from asm_teach.fitting.priors import Prior
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.model.transforms import Rig, affine_compose, affine_inverse, bind_matrices, skinning_matrices
-from asm_teach.priors import Prior
 
 _MOST = 6.0  # of the logarithm of a scale: a bone that shrinks its part 400 times has no inverse left to speak of
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from asm_teach.data.heads import load_head
-from asm_teach.fitting import RATES, Fit, Record, descend, iterate, parameter_groups, snapshot, watching
+from asm_teach.fitting.descent import RATES, Fit, Record, descend, iterate, parameter_groups, snapshot, watching
+from asm_teach.fitting.priors import Asymmetry, Bending, Prior, prior_loss
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
-from asm_teach.priors import Asymmetry, Bending, Prior, prior_loss
 
 
 class Watched:

@@ -11,13 +11,13 @@ import copy
 import torch
 from torch import Tensor
 
-from asm_teach.affine import AffineMotion, AffineSkinningModel
-from asm_teach.gaussnewton import NUMBERS, Equations, Points, Posed, equations, gaussians_of
+from asm_teach.fitting.bone_motion import Motion
+from asm_teach.fitting.free_matrices import AffineMotion, AffineSkinningModel
+from asm_teach.fitting.normal_equations import NUMBERS, Equations, Points, Posed, equations, gaussians_of
+from asm_teach.fitting.priors import Prior
+from asm_teach.fitting.vertex_energy import Pull
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.model.binding import Chart
-from asm_teach.motion import Motion
-from asm_teach.priors import Prior
-from asm_teach.pull import Pull
 
 FREE = ("motion", "weights", "binding")
 _MOST_TRIES = 6  # dampings tried before an iteration gives up

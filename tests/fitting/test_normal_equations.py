@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from asm_teach import gaussnewton
-from asm_teach.gaussnewton import Points, Posed, equations, gaussians_of
+from asm_teach.fitting import normal_equations
+from asm_teach.fitting.bone_motion import Motion
+from asm_teach.fitting.normal_equations import Points, Posed, equations, gaussians_of
+from asm_teach.fitting.vertex_energy import Bend, Patch, Pull
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.mixture import mixture_weights_reference
 from asm_teach.model.skinning import linear_blend_skinning
 from asm_teach.model.transforms import Rig
-from asm_teach.motion import Motion
-from asm_teach.pull import Bend, Patch, Pull
 
 BONES, COMPONENTS, SIDE = 5, 2, 13
 COUNT = SIDE * SIDE
@@ -175,7 +175,9 @@ def slopes(model: AdaptiveSkinningModel) -> Tensor:
     """How the vertices follow every Gaussian, (V, 3, 6 K J) in the order of (J, K, 6)."""
     posed = pose(model)
     present = torch.arange(BONES * model.components)  # in the order of k, then j
-    found = gaussnewton._slopes(posed, torch.arange(COUNT), posed.shares, present, torch.arange(BONES), present % BONES)
+    found = normal_equations._slopes(
+        posed, torch.arange(COUNT), posed.shares, present, torch.arange(BONES), present % BONES
+    )
     found = found.unflatten(2, (model.components, BONES, 6)).transpose(2, 3)  # (3, V, J, K, 6)
     return found.flatten(2).transpose(0, 1)
 
@@ -226,7 +228,7 @@ def test_first_derivatives_are_those_of_autograd(bends):
 def test_second_derivatives_are_the_square_of_the_jacobian(monkeypatch, bends, least, share):
     """Exactly, where no Gaussian is left out for its small share of a patch; and nearly, where some are."""
     if least is not None:
-        monkeypatch.setattr(gaussnewton, "_LEAST_SHARE", least)
+        monkeypatch.setattr(normal_equations, "_LEAST_SHARE", least)
     model = adaptive()
     with torch.no_grad():
         model.mixture_factor[..., [0, 2]] -= 1.6  # narrow: not every Gaussian reaches every patch
@@ -248,7 +250,7 @@ def test_left_out_is_only_what_has_a_small_share_all_over_a_patch(monkeypatch):
     pull, posed = make_pull(model, False), pose(model)
     gradient = pull.gradient(posed.vertices)
     usual = equations(posed, gradient, pull.patches(), gaussians=True)
-    monkeypatch.setattr(gaussnewton, "_LEAST_SHARE", 0.3)
+    monkeypatch.setattr(normal_equations, "_LEAST_SHARE", 0.3)
     rough = equations(posed, gradient, pull.patches(), gaussians=True)
     assert torch.equal(rough.by_gaussians, usual.by_gaussians)  # the slope keeps them all: the minimum is the same
     assert torch.equal(rough.by_matrices, usual.by_matrices)
@@ -305,7 +307,7 @@ def shuffled(seed: int = 20, size: int = 40) -> tuple[list[Patch], Tensor, Tenso
 @pytest.mark.parametrize("gaussians", [True, False])
 def test_a_metric_of_each_vertex_mixes_the_rows_of_the_matrices(monkeypatch, gaussians):
     """Against the dense Jacobian, with the part that other unknowns share."""
-    monkeypatch.setattr(gaussnewton, "_LEAST_SHARE", 0.0)
+    monkeypatch.setattr(normal_equations, "_LEAST_SHARE", 0.0)
     model = adaptive()
     posed, (patches, metric, beside) = pose(model), shuffled()
     by_matrices, by_gaussians = dense(model)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from asm_teach.fitting.vertex_energy import Bend, Pull, patches_of
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.pull import Bend, Pull, patches_of
 
 SIDE = 15
 

@@ -14,9 +14,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from asm_teach.fitting.vertex_energy import Patch
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.model.mixture import chart_powers, exponent_coefficients, mixture_shares, shares_backward
-from asm_teach.pull import Patch
 
 NUMBERS = 6  # of a Gaussian: its centre (2), the factor a, b, c of its covariance, the logarithm of its share pi
 _LENGTH = 20.0  # mm that count as 1 in the homogeneous vertices, so that their four columns are of one size

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach import jointfit
-from asm_teach.gaussnewton import Points
+from asm_teach.fitting import levenberg_marquardt
+from asm_teach.fitting.levenberg_marquardt import FREE, JointFit
+from asm_teach.fitting.normal_equations import Points
+from asm_teach.fitting.vertex_energy import Bend, Pull
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.jointfit import FREE, JointFit
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
-from asm_teach.pull import Bend, Pull
 from asm_teach.scanfit import DENSE
 
 SIDE = 13
@@ -170,10 +170,10 @@ def test_damping_shortens_steps_of_which_the_scan_says_next_to_nothing(monkeypat
     monkeypatch.setattr(joint, "_moved", watch)
     joint.damping = 5.0
     joint.step(points, pull, 0.2)
-    assert len(lengths) == jointfit._MOST_TRIES
+    assert len(lengths) == levenberg_marquardt._MOST_TRIES
     ratios = [one / other for one, other in zip(lengths[1:], lengths, strict=False)]
     assert max(ratios) < 0.3
-    assert joint.damping == jointfit._MOST_DAMPING
+    assert joint.damping == levenberg_marquardt._MOST_DAMPING
 
 
 def test_a_few_steps_solve_what_can_be_solved():
