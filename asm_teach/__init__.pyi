@@ -25,12 +25,12 @@ from .model.skinning import linear_blend_skinning as linear_blend_skinning
 from .model.storage import load_model as load_model
 from .model.storage import save as save
 from .model.transforms import Rig as Rig
-from .morphfit import fit_morphable as fit_morphable
-from .placing import place_scan as place_scan
 from .rendering.camera import Camera as Camera
 from .rendering.camera import look_at as look_at
 from .rendering.camera import pose_from_landmarks as pose_from_landmarks
-from .scanfit import fit_scan as fit_scan
+from .scan_fit.fit import fit_scan as fit_scan
+from .scan_fit.linear_fit import fit_morphable as fit_morphable
+from .scan_fit.place import place_scan as place_scan
 from .topology import prepare_head as prepare_head
 from .viewfit import fit_views as fit_views
 from .views import View as View

@@ -24,8 +24,8 @@ from asm_teach.data.scans import load_facekit
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.metrics import summarise
 from asm_teach.model.linear import LinearMorphableModel
-from asm_teach.morphfit import fit_morphable
-from asm_teach.scanfit import fit_scan
+from asm_teach.scan_fit.fit import fit_scan
+from asm_teach.scan_fit.linear_fit import fit_morphable
 from asm_teach.subjects import Subject, embedded_people, real_face
 from asm_teach.tables import Row, check_ending, format_table, write_table
 

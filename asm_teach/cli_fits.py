@@ -45,7 +45,7 @@ def fit_scan_command(
     from asm_teach.geometry.mesh_files import read_mesh
     from asm_teach.marks import mark_points, read_marks
     from asm_teach.model.storage import load_model
-    from asm_teach.scanfit import fit_scan
+    from asm_teach.scan_fit.fit import fit_scan
 
     scan = read_mesh(file)
     model = _adaptive_model(head) if model_file is None else load_model(model_file)

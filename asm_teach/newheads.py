@@ -25,7 +25,7 @@ from asm_teach.geometry.mesh_files import read_mesh
 from asm_teach.geometry.metrics import face_region, summarise
 from asm_teach.marks import HANDFUL, Marks
 from asm_teach.model.adaptive import AdaptiveSkinningModel
-from asm_teach.scanfit import fit_scan
+from asm_teach.scan_fit.fit import fit_scan
 from asm_teach.topology import PreparedHead, prepare_head
 
 # Landmarks by iBUG's numbers. Of the first two, numbers of vertices; on the scan, points in mm clicked by us.

@@ -14,7 +14,7 @@ from asm_teach.cameras import CameraState
 from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.rendering.camera import Camera
 from asm_teach.rendering.raster import rasterise
-from asm_teach.surfacefit import exposed
+from asm_teach.scan_fit.surface_targets import exposed
 
 _DETAIL = 200  # pixels across the face in which it is found out what a picture sees
 _GRAZING, _SQUARE = 0.3, 0.7  # cosines of normal and line of sight: none, and all of the trust

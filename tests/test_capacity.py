@@ -28,8 +28,8 @@ from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
-from asm_teach.morphfit import fit_morphable
-from asm_teach.scanfit import fit_scan
+from asm_teach.scan_fit.fit import fit_scan
+from asm_teach.scan_fit.linear_fit import fit_morphable
 from asm_teach.subjects import embedded_people, real_face, scanned_face
 from asm_teach.tables import CAPTION, Row, format_markdown, format_table, write_table
 

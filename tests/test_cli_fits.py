@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from asm_teach import scanfit, viewfit
+from asm_teach import viewfit
 from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import data_dir
 from asm_teach.data.heads import load_head
@@ -24,6 +24,7 @@ from asm_teach.fitting.descent import Fit
 from asm_teach.geometry.mesh_files import read_mesh
 from asm_teach.model.storage import load_model
 from asm_teach.rendering.camera import look_at
+from asm_teach.scan_fit import fit
 from tests.command import one_line, run
 
 # ---- photographs
@@ -225,7 +226,7 @@ def _distances(output: str) -> tuple[float, float]:
 
 def test_fit_scan_prints_errors_and_writes_the_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same vertices in the same faces, but in metres: taken as registered, and the unit is said."""
-    monkeypatch.setattr(scanfit, "fit_scan", partial(scanfit.fit_scan, steps=12))
+    monkeypatch.setattr(fit, "fit_scan", partial(fit.fit_scan, steps=12))
     scan, output = tmp_path / "scan.obj", tmp_path / "fit.obj"
     person = load_head("makehuman").sample(5)
     person.with_vertices(person.vertices / 1000).write(scan)
@@ -237,7 +238,7 @@ def test_fit_scan_prints_errors_and_writes_the_mesh(tmp_path: Path, monkeypatch:
 
 
 def test_a_new_head_is_prepared_and_fitted_to_a_raw_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanfit, "fit_scan", partial(scanfit.fit_scan, steps=6))
+    monkeypatch.setattr(fit, "fit_scan", partial(fit.fit_scan, steps=6))
     soma = load_head("soma")
     mesh, marks, model, scan = (tmp_path / name for name in ("soma.obj", "marks.json", "soma.npz", "scan.obj"))
     replace(soma.mesh, uv=None).write(mesh)

@@ -19,7 +19,7 @@ from asm_teach.marks import HANDFUL
 from asm_teach.model.binding import Chart
 from asm_teach.model.transforms import rotation_matrix
 from asm_teach.newheads import new_heads
-from asm_teach.scanfit import fit_scan
+from asm_teach.scan_fit.fit import fit_scan
 from asm_teach.topology import PreparedHead, prepare_head
 
 SOMA = load_head("soma")

@@ -20,10 +20,10 @@ from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.transforms import Rig
-from asm_teach.morphfit import fit_morphable
 from asm_teach.rendering.camera import Camera, look_at
-from asm_teach.scanclean import keep_faces
-from asm_teach.scanfit import fit_scan
+from asm_teach.scan_fit.clean import keep_faces
+from asm_teach.scan_fit.fit import fit_scan
+from asm_teach.scan_fit.linear_fit import fit_morphable
 from asm_teach.viewfit import fit_views
 from asm_teach.viewsets import embedded_pictures
 from asm_teach.widgets import FitWatcher

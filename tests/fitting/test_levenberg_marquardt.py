@@ -17,7 +17,7 @@ from asm_teach.fitting.vertex_energy import Bend, Pull
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
-from asm_teach.scanfit import DENSE
+from asm_teach.scan_fit.fit import DENSE
 
 SIDE = 13
 COUNT = SIDE * SIDE

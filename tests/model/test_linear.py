@@ -16,7 +16,7 @@ from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import vertex_error
 from asm_teach.model.linear import LinearMorphableModel, principal_axes
-from asm_teach.morphfit import (
+from asm_teach.scan_fit.linear_fit import (
     MorphableFit,
     PlacedFace,
     compose_move,

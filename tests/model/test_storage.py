@@ -16,7 +16,7 @@ from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.storage import load_model, save
-from asm_teach.scanfit import fit_scan
+from asm_teach.scan_fit.fit import fit_scan
 
 HEAD = load_head()
 

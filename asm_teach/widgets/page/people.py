@@ -14,7 +14,7 @@ from asm_teach.data.heads import Head, load_head
 from asm_teach.fitting.bone_motion import Motion, matrices_jacobian
 from asm_teach.fitting.priors import MIRROR
 from asm_teach.model.adaptive import AdaptiveSkinningModel
-from asm_teach.scanfit import narrow
+from asm_teach.scan_fit.fit import narrow
 from asm_teach.widgets.page.sliders import mirror_images
 
 PEOPLE = 24  # sampled from the head's shapes, seeds 0, 1, ...

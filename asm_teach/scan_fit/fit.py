@@ -18,9 +18,9 @@ from asm_teach.fitting.vertex_energy import Pull, patches_of
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, start_widths
-from asm_teach.placing import place_scan
-from asm_teach.registering import RegisteredScan, register
-from asm_teach.surfacefit import SurfacePull
+from asm_teach.scan_fit.place import place_scan
+from asm_teach.scan_fit.registered import RegisteredScan, register
+from asm_teach.scan_fit.surface_targets import SurfacePull
 
 DENSE = Prior(
     translation=10.0, rotation=0.5, log_scale=0.5, bone_uv=0.1, mixture_mean=3.0, mixture_factor=3.0,

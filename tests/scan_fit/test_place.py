@@ -13,15 +13,15 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from asm_teach import facesearch, placing, relief
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import Head, load_head
 from asm_teach.data.scans import load_facekit, load_scan
-from asm_teach.facesearch import draw
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.mesh import Mesh, face_areas
-from asm_teach.placing import FACE_RELIEF, PlacedScan, place_scan
-from asm_teach.scanclean import clean, keep_faces, repeated, round_points, simplify
+from asm_teach.scan_fit import face_relief, face_search, place
+from asm_teach.scan_fit.clean import clean, keep_faces, repeated, round_points, simplify
+from asm_teach.scan_fit.face_search import draw
+from asm_teach.scan_fit.place import FACE_RELIEF, PlacedScan, place_scan
 
 UNITS = {"millimetres": 1.0, "centimetres": 10.0, "inches": 25.4, "metres": 1000.0}
 UPSIDE_DOWN = torch.tensor([[-1.0, 0, 0], [0, -1, 0], [0, 0, 1]])
@@ -37,8 +37,8 @@ def quick(monkeypatch) -> None:
     """A search with fewer starts, of three sizes: enough for the heads here, in a tenth of the time."""
     few = {"_SPARSE": 4000, "_MOST_PLACES": 120, "_KEPT": 150, "_LEFT": 40, "_FINALISTS": 8, "_AT_ONE_PLACE": 3}
     for name, value in {**few, "_SIZES": np.array([70, 95, 130.0])}.items():
-        monkeypatch.setattr(facesearch, name, value)
-    monkeypatch.setattr(placing, "_SAMPLES", 12_000)
+        monkeypatch.setattr(face_search, name, value)
+    monkeypatch.setattr(place, "_SAMPLES", 12_000)
 
 
 def person(head: Head, seed: int = 1) -> Mesh:
@@ -233,7 +233,7 @@ def test_what_has_no_face_is_refused_with_a_figure(head, quick, template, shape)
     mesh = load_head(template.split(",")[0]).mesh
     mesh = Mesh(mesh.vertices, mesh.faces) if "," in template else mesh
     with pytest.raises(
-        ValueError, match=r"no face was found in it.*has \d+% of the relief.* mm .*landmarks"
+        ValueError, match=r"no face was found in it.*has \d+% of the face_relief.* mm .*landmarks"
     ) as refused:
         place_scan(mesh, SHAPES[shape]())
     share = re.search(r"(\d+)% of the relief", str(refused.value))
@@ -269,8 +269,8 @@ def test_one_face_may_not_crowd_out_another() -> None:
     generator = np.random.default_rng(0)
     rotation = Rotation.random(41, random_state=1).as_matrix()
     shift = np.concatenate([generator.normal(scale=10, size=(40, 3)), [[300.0, 0, 0]]])
-    chosen = facesearch._distinct(relief.Poses(np.ones(41), rotation, shift), np.arange(41))
-    assert 40 in chosen and (chosen < 40).sum() == facesearch._AT_ONE_PLACE
+    chosen = face_search._distinct(face_relief.Poses(np.ones(41), rotation, shift), np.arange(41))
+    assert 40 in chosen and (chosen < 40).sum() == face_search._AT_ONE_PLACE
 
 
 def test_the_shapes_look_outwards() -> None:
@@ -379,22 +379,22 @@ def test_drawn_points_lie_evenly_on_the_surface(head) -> None:
 
 def test_relief_is_one_for_the_face_itself_and_none_for_a_bowl(head) -> None:
     """Measured on a scan of itself, and on the smooth cubic that fits it best."""
-    face, _ = placing._template_face(head.mesh, np.random.default_rng(0))
-    here = relief.Poses(np.ones(1), np.eye(3)[None], np.zeros((1, 3)))
+    face, _ = place._template_face(head.mesh, np.random.default_rng(0))
+    here = face_relief.Poses(np.ones(1), np.eye(3)[None], np.zeros((1, 3)))
     dense = draw(head.mesh.vertices.double().numpy(), head.mesh.faces.numpy(), 60_000, np.random.default_rng(1))
-    middle = placing._template_face(head.mesh, np.random.default_rng(0))[1]
-    itself = relief.Samples(relief.Cloud(dense.points - middle, dense.normals))
-    assert relief.measure(itself, face, here).relief[0] > 0.9  # 32 normals are averaged, over some 3 mm
-    depth = face.points[:, 2] - relief.relief_of(face.points)
-    bowl = relief.Cloud(np.column_stack([face.points[:, :2], depth]), relief.bow_normals(face.points))
-    assert relief.measure(relief.Samples(bowl, smooth=1), face, here).relief[0] < 0.1
+    middle = place._template_face(head.mesh, np.random.default_rng(0))[1]
+    itself = face_relief.Samples(face_relief.Cloud(dense.points - middle, dense.normals))
+    assert face_relief.measure(itself, face, here).relief[0] > 0.9  # 32 normals are averaged, over some 3 mm
+    depth = face.points[:, 2] - face_relief.relief_of(face.points)
+    bowl = face_relief.Cloud(np.column_stack([face.points[:, :2], depth]), face_relief.bow_normals(face.points))
+    assert face_relief.measure(face_relief.Samples(bowl, smooth=1), face, here).relief[0] < 0.1
 
 
 def test_empty_eye_sockets_are_no_part_of_the_template() -> None:
     """SOMA's lie up to 25 mm deep, where scans have eyeballs; the face's own relief is within 15 mm."""
     soma = load_head("soma").mesh
-    face, middle = placing._template_face(soma, np.random.default_rng(0))
-    assert (relief.relief_of(face.points) > -15).all() and (face.normals[:, 2] > 0).all()
+    face, middle = place._template_face(soma, np.random.default_rng(0))
+    assert (face_relief.relief_of(face.points) > -15).all() and (face.normals[:, 2] > 0).all()
     inside = draw(soma.vertices.double().numpy(), soma.faces[soma.parts["face"]].numpy(), 1000,
                   np.random.default_rng(0))  # fmt: skip
     eyes = soma.landmarks["ibug68"].points(soma.vertices, soma.faces)[36:48].double().numpy()

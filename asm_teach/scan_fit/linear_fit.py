@@ -13,8 +13,8 @@ from asm_teach.fitting.descent import Record, Watcher, iterate, watching
 from asm_teach.geometry.alignment import Alignment, align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.linear import LinearMorphableModel, solve_ridge
-from asm_teach.placing import place_scan
-from asm_teach.surfacefit import SurfacePull
+from asm_teach.scan_fit.place import place_scan
+from asm_teach.scan_fit.surface_targets import SurfacePull
 
 RAW_STEPS = 50
 _EARLY = 10.0  # mm of noise that a fit to a raw scan begins with, as `fit_scan` does

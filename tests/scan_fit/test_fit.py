@@ -16,7 +16,7 @@ from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import vertex_error
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
-from asm_teach.scanfit import DENSE, fit_scan, move_roots, narrow
+from asm_teach.scan_fit.fit import DENSE, fit_scan, move_roots, narrow
 
 HEAD = load_head()
 PERSON = HEAD.sample(11)  # 5.1 mm from the template

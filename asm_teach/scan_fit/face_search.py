@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from asm_teach.relief import LEVER, NEAR, Cloud, Found, Poses, Samples, look, measure, solve, unit_length
+from asm_teach.scan_fit.face_relief import LEVER, NEAR, Cloud, Found, Poses, Samples, look, measure, solve, unit_length
 
 _MOST_FACES = 400_000  # of more triangles, these are looked at: enough to draw points from
 _SPARSE = 10_000  # points of the scan to search with; all are taken to finish

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.placing import unit_of
+from asm_teach.scan_fit.place import unit_of
 
 _STRAY = 20.0  # times the median distance from the middle: a vertex beyond is no part of a head
 _BESIDE = 0.25  # how much a vertex counts that is not in the part "face"
