@@ -32,7 +32,7 @@ from .scan_fit.fit import fit_scan as fit_scan
 from .scan_fit.linear_fit import fit_morphable as fit_morphable
 from .scan_fit.place import place_scan as place_scan
 from .topology import prepare_head as prepare_head
-from .viewfit import fit_views as fit_views
-from .views import View as View
+from .view_fit.fit import fit_views as fit_views
+from .view_fit.view import View as View
 
 __version__: str

@@ -105,9 +105,9 @@ def fit_views_command(
     such a file MediaPipe finds them: pip install 'asm_teach[photos]'. Ctrl-C ends the fit and keeps the best so far.
     """
     from asm_teach.model.storage import load_model, save
-    from asm_teach.photos import load_views, read_embedding
-    from asm_teach.viewchecks import before
-    from asm_teach.viewfit import fit_views
+    from asm_teach.view_fit.checks import before
+    from asm_teach.view_fit.fit import fit_views
+    from asm_teach.view_fit.photos import load_views, read_embedding
 
     if resume is not None and model_file is not None:
         raise ValueError("--model and --resume both name the model to begin with; give one of them")

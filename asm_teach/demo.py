@@ -24,8 +24,8 @@ from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import ScanDistances, face_region, scan_distances, summarise
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.rendering.camera import Camera, look_at
-from asm_teach.viewfit import fit_views
-from asm_teach.views import View
+from asm_teach.view_fit.fit import fit_views
+from asm_teach.view_fit.view import View
 
 REACH = 8.0  # mm: a vertex further than this from every measured point has no error to show
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from asm_teach.data.heads import Head
-    from asm_teach.viewfit import View
+    from asm_teach.view_fit.fit import View
 
 SIDE = {"_L": "#d55e00", "_R": "#0072b2", "": "#222222"}  # colour-safe: left, right, middle
 

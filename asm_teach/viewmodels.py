@@ -15,18 +15,18 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from asm_teach.bundle import Bundle
-from asm_teach.cameras import CameraState
 from asm_teach.contenders import POPULATION, sampled_shapes
 from asm_teach.data.heads import Head
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.transforms import Rig
-from asm_teach.photofit import agree, settle
 from asm_teach.rendering.camera import Camera, pose_from_landmarks
-from asm_teach.unknowns import LinearFace
-from asm_teach.viewfit import LOOSE, fit_views
-from asm_teach.views import View, sight
+from asm_teach.view_fit.bundle import Bundle
+from asm_teach.view_fit.camera_numbers import CameraState
+from asm_teach.view_fit.fit import LOOSE, fit_views
+from asm_teach.view_fit.movable_face import LinearFace
+from asm_teach.view_fit.refine import agree, settle
+from asm_teach.view_fit.view import View, sight
 
 FOCAL_PRIOR = (1.2, 0.7)  # of `fit_views`: median and deviation of the logarithm of focal / image diagonal
 ENOUGH = 3  # pictures that are compared with each other, as in `fit_views`

@@ -28,7 +28,7 @@ from asm_teach.rendering.edges import mesh_edges
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import lamp
 from asm_teach.subjects import real_face, scanned_face
-from asm_teach.views import View
+from asm_teach.view_fit.view import View
 
 GAMMA = 2.2  # of a screen: a stored colour is the light to the power of 1 / GAMMA
 SENSOR = 1.5  # of 255: standard deviation of a pixel's noise

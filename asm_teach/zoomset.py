@@ -20,8 +20,8 @@ from asm_teach.fitting.descent import Fit
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.rendering.camera import Camera
-from asm_teach.viewfit import fit_views
-from asm_teach.views import View
+from asm_teach.view_fit.fit import fit_views
+from asm_teach.view_fit.view import View
 
 
 @dataclass(frozen=True, eq=False)

@@ -137,7 +137,7 @@ LEDGER: dict[str, Entry] = {
     ),
     "5.3": Entry(
         "Levenberg-Marquardt steps",
-        ("fitting.levenberg_marquardt.JointFit.step", "bundle.Bundle.step"),
+        ("fitting.levenberg_marquardt.JointFit.step", "view_fit.bundle.Bundle.step"),
         (("05_capacity", r"\lambda\, \mathrm{diag}(D^\top D)"),),
         (
             "fitting/test_levenberg_marquardt.py::test_a_few_steps_solve_what_can_be_solved",
@@ -203,27 +203,27 @@ LEDGER: dict[str, Entry] = {
     ),
     "8.1": Entry(
         "what a landmark asks for",
-        ("pointterm.PointTerm", "reprojection.LandmarkTerm"),
+        ("view_fit.landmark_term.PointTerm", "view_fit.reprojection.LandmarkTerm"),
         (("08_multiview_fitting", r"\tag{8.1}"),),
         (
-            "test_pointterm.py::test_the_loss_is_that_of_a_loop_in_millimetres",
-            "test_pointterm.py::test_derivatives_are_those_of_the_loop",
+            "view_fit/test_landmark_term.py::test_the_loss_is_that_of_a_loop_in_millimetres",
+            "view_fit/test_landmark_term.py::test_derivatives_are_those_of_the_loop",
         ),
     ),
     "8.2": Entry(
         "agreement of pictures",
-        ("agreement.Agreement.measure",),
+        ("view_fit.skin_patches.Agreement.measure",),
         (("08_multiview_fitting", r"\tag{8.2}"),),
         (
-            "test_agreement.py::test_the_loss_is_that_of_a_loop",
-            "test_agreement.py::test_a_place_with_nothing_to_see_is_no_better_than_another_that_is_wrong",
+            "view_fit/test_skin_patches.py::test_the_loss_is_that_of_a_loop",
+            "view_fit/test_skin_patches.py::test_a_place_with_nothing_to_see_is_no_better_than_another_that_is_wrong",
         ),
     ),
     "8.3": Entry(
         "the common row is eliminated",
-        ("agreement.Agreement.measure",),
+        ("view_fit.skin_patches.Agreement.measure",),
         (("08_multiview_fitting", r"\tag{8.3}"),),
-        ("test_agreement.py::test_force_and_metric_are_those_of_the_loop",),
+        ("view_fit/test_skin_patches.py::test_force_and_metric_are_those_of_the_loop",),
     ),
     "9.1": Entry(
         "alignment",
@@ -233,9 +233,9 @@ LEDGER: dict[str, Entry] = {
     ),
     "9.2": Entry(
         "a step of the linear model",
-        ("unknowns.LinearFace",),
+        ("view_fit.movable_face.LinearFace",),
         (("09_views_and_capacity", r"\tag{9.2}"),),
-        ("test_unknowns.py::test_one_step_of_a_linear_face_solves_what_is_linear",),
+        ("view_fit/test_movable_face.py::test_one_step_of_a_linear_face_solves_what_is_linear",),
     ),
 }
 

@@ -15,7 +15,6 @@ import pytest
 import torch
 from PIL import Image
 
-from asm_teach import viewfit
 from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import data_dir
 from asm_teach.data.heads import load_head
@@ -25,6 +24,7 @@ from asm_teach.geometry.mesh_files import read_mesh
 from asm_teach.model.storage import load_model
 from asm_teach.rendering.camera import look_at
 from asm_teach.scan_fit import fit
+from asm_teach.view_fit import fit
 from tests.command import one_line, run
 
 # ---- photographs
@@ -54,13 +54,13 @@ def photographs(tmp_path: Path) -> list[Path]:
 def spied(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """What the command hands to `fit_views`, which takes a few steps only."""
     calls: list[dict] = []
-    real = viewfit.fit_views
+    real = fit.fit_views
 
     def fit(model, views, **options) -> Fit:
         calls.append({"model": model, "views": views, **options})
         return real(model, views, **{**options, "steps": min(options.get("steps") or 20, 20)})
 
-    monkeypatch.setattr(viewfit, "fit_views", fit)
+    monkeypatch.setattr(fit, "fit_views", fit)
     return calls
 
 
@@ -126,12 +126,12 @@ def test_fit_views_says_what_is_to_be_said_once(
     one = "There is one picture only"
 
     def fit(model, views, **options) -> Fit:
-        from asm_teach.viewchecks import before
+        from asm_teach.view_fit.checks import before
 
         camera = look_at(torch.tensor([0.0, 0.0, 700.0]), torch.zeros(3), focal=600.0, size=(400, 500))
         return Fit(model, model(), (camera,), interrupted=True, notes=(*before(model, views), "And this."))
 
-    monkeypatch.setattr(viewfit, "fit_views", fit)
+    monkeypatch.setattr(fit, "fit_views", fit)
     result = run("fit-views", photographs[0], "-o", tmp_path / "a.obj")
     assert result.exit_code == 0, result.output
     assert result.output.count(one) == 1 and result.output.count("And this.") == 1

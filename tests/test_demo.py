@@ -33,8 +33,8 @@ from asm_teach.demo import (
 from asm_teach.geometry.metrics import ScanDistances, summarise
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.rendering.camera import pose_from_landmarks
-from asm_teach.viewfit import fit_views
-from asm_teach.views import View
+from asm_teach.view_fit.fit import fit_views
+from asm_teach.view_fit.view import View
 
 HEAD = load_head()
 FIGURES = ["mean", "median", "rmse", "p95"]

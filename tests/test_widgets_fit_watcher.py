@@ -24,7 +24,7 @@ from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.scan_fit.clean import keep_faces
 from asm_teach.scan_fit.fit import fit_scan
 from asm_teach.scan_fit.linear_fit import fit_morphable
-from asm_teach.viewfit import fit_views
+from asm_teach.view_fit.fit import fit_views
 from asm_teach.viewsets import embedded_pictures
 from asm_teach.widgets import FitWatcher
 from asm_teach.widgets.fit_cameras import camera_plan, camera_words, seats

@@ -17,11 +17,11 @@ import torch
 from PIL import Image
 
 from asm_teach.data.scans import load_scan
-from asm_teach.facepoints import find_landmarks
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import lamp
+from asm_teach.view_fit.face_detector import find_landmarks
 
 SIZE, FOCAL, DISTANCE, GAMMA = 800, 2.9 * 800, 900.0, 2.2  # pixels, pixels, mm, of the screen
 SIDES = [(0, 0), (0.35, 0), (-0.35, 0), (0, 0.2), (0, -0.2), (0.2, 0.1), (-0.2, 0.1), (0.7, 0), (-0.7, 0), (0.5, 0.2),

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from asm_teach.agreement import SIDE, Agreement, tangents
-from asm_teach.bundle import Demand, Face, demand
-from asm_teach.cameras import CameraState
 from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.rendering.camera import Camera
 from asm_teach.rendering.raster import rasterise
 from asm_teach.scan_fit.surface_targets import exposed
+from asm_teach.view_fit.bundle import Demand, Face, demand
+from asm_teach.view_fit.camera_numbers import CameraState
+from asm_teach.view_fit.skin_patches import SIDE, Agreement, tangents
 
 _DETAIL = 200  # pixels across the face in which it is found out what a picture sees
 _GRAZING, _SQUARE = 0.3, 0.7  # cosines of normal and line of sight: none, and all of the trust

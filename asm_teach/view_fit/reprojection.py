@@ -12,7 +12,7 @@ from asm_teach.geometry.mesh import face_normals
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.model.transforms import rotation_matrix
 from asm_teach.rendering.camera import Camera, project
-from asm_teach.views import Sight
+from asm_teach.view_fit.view import Sight
 
 
 class Cameras(nn.Module):

@@ -12,13 +12,13 @@ import torch
 import trimesh
 from torch import Tensor
 
-from asm_teach.cameras import CameraState
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh, vertex_normals
 from asm_teach.geometry.visibility import seen_from
-from asm_teach.phototerm import PhotoTerm, corners
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
+from asm_teach.view_fit.camera_numbers import CameraState
+from asm_teach.view_fit.skin_term import PhotoTerm, corners
 
 HEAD = load_head()
 VERTICES = HEAD.mesh.vertices

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from asm_teach.bundle import Bundle
 from asm_teach.fitting.descent import Record, iterate
-from asm_teach.phototerm import PhotoTerm
-from asm_teach.pointterm import PointTerm
-from asm_teach.views import Sight
+from asm_teach.view_fit.bundle import Bundle
+from asm_teach.view_fit.landmark_term import PointTerm
+from asm_teach.view_fit.skin_term import PhotoTerm
+from asm_teach.view_fit.view import Sight
 
 SPACINGS = (2.0, 1.2, 0.8)  # mm between the points of a grid, coarse to fine
 STEPS = (6, 6, 6)  # at each

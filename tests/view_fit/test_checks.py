@@ -16,9 +16,9 @@ from asm_teach.data.heads import load_head
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.rendering.camera import Camera, look_at
-from asm_teach.viewchecks import after, before, shared_misses
-from asm_teach.viewfit import fit_views
-from asm_teach.views import View
+from asm_teach.view_fit.checks import after, before, shared_misses
+from asm_teach.view_fit.fit import fit_views
+from asm_teach.view_fit.view import View
 
 HEAD = load_head()
 MODEL = AdaptiveSkinningModel(HEAD.mesh, HEAD.rig, components=2)

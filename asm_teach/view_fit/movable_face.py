@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from asm_teach.bundle import Demand
 from asm_teach.fitting.levenberg_marquardt import FREE, JointFit
 from asm_teach.fitting.normal_equations import Points, equations
 from asm_teach.fitting.priors import MIRROR, Prior, mirror_pairs
@@ -17,6 +16,7 @@ from asm_teach.fitting.vertex_energy import Bend, Patch, Pull, patches_of
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.model.linear import LinearMorphableModel
+from asm_teach.view_fit.bundle import Demand
 
 _LEAST = 0.02  # of a share: with wide Gaussians, most of the second derivatives are of what hardly acts
 

@@ -10,9 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from asm_teach import photofit
-from asm_teach.bundle import Bundle
-from asm_teach.cameras import CameraState
 from asm_teach.data.heads import load_head
 from asm_teach.fitting.descent import Record
 from asm_teach.fitting.priors import Prior
@@ -20,14 +17,17 @@ from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import scan_error
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
-from asm_teach.photofit import agree, miss, settle
-from asm_teach.pointterm import PointTerm
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import even_light, lamp
-from asm_teach.unknowns import LinearFace, SkinnedFace
-from asm_teach.viewfit import fit_views
-from asm_teach.views import Sight, View, sight
+from asm_teach.view_fit import refine
+from asm_teach.view_fit.bundle import Bundle
+from asm_teach.view_fit.camera_numbers import CameraState
+from asm_teach.view_fit.fit import fit_views
+from asm_teach.view_fit.landmark_term import PointTerm
+from asm_teach.view_fit.movable_face import LinearFace, SkinnedFace
+from asm_teach.view_fit.refine import agree, miss, settle
+from asm_teach.view_fit.view import Sight, View, sight
 
 HEAD = load_head()
 DENSE = HEAD.dense_landmarks.subset(torch.arange(468))
@@ -96,8 +96,8 @@ IMAGES = [view.image for view in photographs()]
 @pytest.fixture
 def short(monkeypatch) -> None:
     """Few steps, on two sizes of grid."""
-    monkeypatch.setattr(photofit, "SPACINGS", (2.5, 1.5))
-    monkeypatch.setattr(photofit, "STEPS", (3, 2))
+    monkeypatch.setattr(refine, "SPACINGS", (2.5, 1.5))
+    monkeypatch.setattr(refine, "STEPS", (3, 2))
 
 
 def test_pictures_tell_more_than_their_landmarks(short):
@@ -121,8 +121,8 @@ def test_pictures_tell_more_than_their_landmarks(short):
 
 
 def test_a_view_without_a_picture_is_held_by_its_landmarks(monkeypatch):
-    monkeypatch.setattr(photofit, "SPACINGS", (2.0,))
-    monkeypatch.setattr(photofit, "STEPS", (3,))
+    monkeypatch.setattr(refine, "SPACINGS", (2.0,))
+    monkeypatch.setattr(refine, "STEPS", (3,))
     bundle, sights = started()
     images = [IMAGES[0], None, IMAGES[2]]
     before, before_error = bundle.cameras, face_error(bundle.face.vertices())
@@ -138,8 +138,8 @@ def test_a_view_without_a_picture_is_held_by_its_landmarks(monkeypatch):
 
 
 def test_an_interrupted_fit_stands_where_it_is(monkeypatch):
-    monkeypatch.setattr(photofit, "SPACINGS", (2.5,))
-    monkeypatch.setattr(photofit, "STEPS", (6,))
+    monkeypatch.setattr(refine, "SPACINGS", (2.5,))
+    monkeypatch.setattr(refine, "STEPS", (6,))
     bundle, sights = started()
 
     def stop(record: Record) -> None:
@@ -163,19 +163,19 @@ def test_grids_are_no_finer_than_the_pictures(monkeypatch):
     """At 1.1 pixels a mm a grid of 0.8 mm would compare what is between pixels."""
     asked = []
 
-    class Noted(photofit.PhotoTerm):
+    class Noted(refine.PhotoTerm):
         def look(self, vertices: Tensor, cameras: CameraState, spacing: float) -> None:
             asked.append(spacing)
             raise KeyboardInterrupt if len(asked) == 3 else StopIteration
 
-    monkeypatch.setattr(photofit, "PhotoTerm", Noted)
-    monkeypatch.setattr(photofit, "SPACINGS", (0.2, 0.1))
-    monkeypatch.setattr(photofit, "STEPS", (1, 1))
+    monkeypatch.setattr(refine, "PhotoTerm", Noted)
+    monkeypatch.setattr(refine, "SPACINGS", (0.2, 0.1))
+    monkeypatch.setattr(refine, "STEPS", (1, 1))
     bundle, sights = started()
     with pytest.raises(StopIteration):
         agree(bundle, IMAGES, sights, progress=False)
     size = float(bundle.cameras.log_size.exp().median())
-    assert asked == [pytest.approx(photofit._FINEST / size)] and asked[0] > 0.5
+    assert asked == [pytest.approx(refine._FINEST / size)] and asked[0] > 0.5
 
 
 # --- faces without descent

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from asm_teach import agreement
-from asm_teach.agreement import SIDE, Agreement, plate
-from asm_teach.cameras import CameraState
 from asm_teach.rendering.camera import look_at
+from asm_teach.view_fit import skin_patches
+from asm_teach.view_fit.camera_numbers import CameraState
+from asm_teach.view_fit.skin_patches import SIDE, Agreement, plate
 
 SIZE = (220, 180)
 YAWS = (-0.35, 0.0, 0.4)
@@ -91,18 +91,18 @@ def test_a_ramp_keeps_its_values_and_slopes_at_any_reduction(blur):
     width, height = 200, 160
     x, y = torch.meshgrid(torch.arange(width).double() + 0.5, torch.arange(height).double() + 0.5, indexing="xy")
     ramp = -2 + 0.004 * x - 0.006 * y
-    image = (ramp.exp() - agreement._DARK)[..., None].expand(-1, -1, 3)
+    image = (ramp.exp() - skin_patches._DARK)[..., None].expand(-1, -1, 3)
     found = plate(image, double(37.2, 25.9), double(160.3, 130), blur)
     assert found.factor == max(1, int(blur / 1.2))
     reach = 4 * blur + 2 * found.factor  # whole pixels of the plate, and the kernel, from its rim
     where = torch.rand(50, 1, 2, dtype=torch.float64)
     low, size = found.origin, found.factor * double(found.layers.shape[2], found.layers.shape[1])
     where = low + reach + where * (size - 2 * reach)
-    value, by_x, by_y = agreement._look_up(found, where, True)[:, 0].unbind(1)
+    value, by_x, by_y = skin_patches._look_up(found, where, True)[:, 0].unbind(1)
     torch.testing.assert_close(value, -2 + 0.004 * where[:, 0, 0] - 0.006 * where[:, 0, 1], atol=1e-9, rtol=0)
     torch.testing.assert_close(by_x, torch.full_like(by_x, 0.004), atol=1e-9, rtol=0)
     torch.testing.assert_close(by_y, torch.full_like(by_y, -0.006), atol=1e-9, rtol=0)
-    plain = agreement._look_up(found, where, False)[:, 0]
+    plain = skin_patches._look_up(found, where, False)[:, 0]
     torch.testing.assert_close(plain[:, 0], value)
     assert not plain[:, 1:].any()
 
@@ -129,7 +129,7 @@ def test_a_bright_pixel_is_found_where_it_was(blur, spot):
 
 def test_an_even_picture_has_no_slopes():
     found = plate(torch.full((90, 80, 3), 0.4, dtype=torch.float64), double(10, 10), double(70, 80), 2.0)
-    torch.testing.assert_close(found.layers[0], torch.full_like(found.layers[0], math.log(0.4 + agreement._DARK)))
+    torch.testing.assert_close(found.layers[0], torch.full_like(found.layers[0], math.log(0.4 + skin_patches._DARK)))
     assert found.layers[1:].abs().max() < 1e-12
 
 
@@ -148,7 +148,7 @@ def test_a_face_beside_its_picture_leaves_a_plate_all_the_same(low):
     low = double(*low)
     found = plate(torch.rand(50, 60, 3, dtype=torch.float64), low, low + 80, 4.0)
     assert found.layers.isfinite().all() and min(found.layers.shape) >= 1
-    assert agreement._look_up(found, double(30, 20).view(1, 1, 2), True).isfinite().all()
+    assert skin_patches._look_up(found, double(30, 20).view(1, 1, 2), True).isfinite().all()
 
 
 # --- what must not matter
@@ -182,12 +182,12 @@ def test_exposure_and_light_that_falls_off_do_not_matter(monkeypatch):
             seen = (1 + 0.5 * plate_) * plain + bowl if light else plain
             return torch.stack([seen, torch.zeros_like(seen), torch.zeros_like(seen)], -1)
 
-        monkeypatch.setattr(agreement, "_look_up", look)
+        monkeypatch.setattr(skin_patches, "_look_up", look)
         return compared.measure(POINTS, NORMALS, STATE, TRUST, derivatives=False).loss
 
     compared = agreement_of(IMAGES)
     compared.plates = [0, 1, 2]
-    monkeypatch.setattr(agreement, "_NOTHING", 0.0)  # near it contrast does matter
+    monkeypatch.setattr(skin_patches, "_NOTHING", 0.0)  # near it contrast does matter
     rows = [values(light) for light in (False, True)]
     assert rows[0] > 1
     assert rows[1] == pytest.approx(rows[0], rel=1e-9)
@@ -273,7 +273,7 @@ def continuous(monkeypatch) -> Agreement:
 
     compared = agreement_of(IMAGES)
     compared.plates = [0, 1, 2]
-    monkeypatch.setattr(agreement, "_look_up", look)
+    monkeypatch.setattr(skin_patches, "_look_up", look)
     return compared
 
 
@@ -287,12 +287,12 @@ def grids(spacing: float) -> Tensor:
 def row_of(sample: int, n: int, shift: Tensor) -> Tensor:
     """Row (K,) of one sample in view n, whose pixels are all moved by `shift` (2,)."""
     left = bowl_free(smooth(n, STATE.project(grids(1.5)[sample], n) + shift))
-    return left / (SIDE * (left.square().mean() + agreement._NOTHING**2).sqrt())
+    return left / (SIDE * (left.square().mean() + skin_patches._NOTHING**2).sqrt())
 
 
 def believed(rows: list[Tensor], trust: Tensor, worth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Weights (n,), common row (K,) and squared distances (n,) of rows, believed less the further they are off."""
-    weight, cut = trust * worth, agreement._ALIKE**2
+    weight, cut = trust * worth, skin_patches._ALIKE**2
     for _ in range(3):
         common = sum(w * row for w, row in zip(weight, rows, strict=True)) / weight.sum()
         away = torch.stack([w * (row - common).square().sum() for w, row in zip(worth, rows, strict=True)])
@@ -313,7 +313,7 @@ def some_worth() -> Tensor:
 
 
 def test_the_loss_is_that_of_a_loop(continuous):
-    trust, worth, expected, cut = some_trust(), some_worth(), 0.0, agreement._ALIKE**2
+    trust, worth, expected, cut = some_trust(), some_worth(), 0.0, skin_patches._ALIKE**2
     for sample in range(len(POINTS)):
         seen = trust[sample].nonzero()[:, 0].tolist()
         if seen:
@@ -330,7 +330,7 @@ def test_force_and_metric_are_those_of_the_loop(continuous):
     trust, worth = some_trust(), some_worth()
     found = continuous.measure(POINTS, NORMALS, STATE, trust, worth)
     assert found.force.shape == (len(POINTS), 3, 2) and found.metric.shape == (len(POINTS), 3, 2, 3, 2)
-    small, cut = 1e-5, agreement._ALIKE**2
+    small, cut = 1e-5, skin_patches._ALIKE**2
     for sample in range(len(POINTS)):
         seen = trust[sample].nonzero()[:, 0].tolist()
         force, metric = torch.zeros(3, 2).double(), torch.zeros(3, 2, 3, 2).double()

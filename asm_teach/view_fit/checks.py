@@ -16,7 +16,7 @@ from torch import Tensor
 from asm_teach.geometry.mesh import face_normals
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.rendering.camera import Camera, pose_from_landmarks
-from asm_teach.views import Sight, View, sight, view_names
+from asm_teach.view_fit.view import Sight, View, sight, view_names
 
 # Where measured: on 12 photographs of four people with MediaPipe's points, on embedded people, and on both spoilt.
 LOOSE = 0.015  # of the landmarks' extent: how far off a landmark may be before it hardly steers the template's pose

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from asm_teach.bundle import Demand, Face
-from asm_teach.cameras import NUMBERS, CameraState
 from asm_teach.geometry.mesh import face_normals
-from asm_teach.views import Sight
+from asm_teach.view_fit.bundle import Demand, Face
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraState
+from asm_teach.view_fit.view import Sight
 
 
 class PointTerm:

@@ -14,8 +14,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from asm_teach.cameras import NUMBERS, CameraState
 from asm_teach.geometry.mesh import Mesh
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraState
 
 _MOST_TRIES = 6  # dampings tried before a step gives up
 

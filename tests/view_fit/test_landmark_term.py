@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from asm_teach.bundle import Demand
-from asm_teach.cameras import NUMBERS, CameraState
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.model.adaptive import AdaptiveSkinningModel
-from asm_teach.pointterm import PointTerm
 from asm_teach.rendering.camera import look_at
-from asm_teach.reprojection import Cameras, LandmarkTerm
-from asm_teach.views import Sight
+from asm_teach.view_fit.bundle import Demand
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraState
+from asm_teach.view_fit.landmark_term import PointTerm
+from asm_teach.view_fit.reprojection import Cameras, LandmarkTerm
+from asm_teach.view_fit.view import Sight
 
 HEAD = load_head()
 MESH = HEAD.mesh.to(dtype=torch.float64)

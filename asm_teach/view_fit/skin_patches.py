@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, grid_sample, normalize, pad
 
-from asm_teach.cameras import CameraState
+from asm_teach.view_fit.camera_numbers import CameraState
 
 SIDE = 5  # points along a side of a piece of skin
 _DARK = 0.03  # added to grey values before the logarithm: below it a camera sees noise

@@ -16,17 +16,17 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.device import pick_device
-from asm_teach.bundle import Bundle
-from asm_teach.cameras import CameraState
 from asm_teach.fitting.descent import Fit, Record, Watcher, descend, parameter_groups, snapshot, watching
 from asm_teach.fitting.priors import Asymmetry, Bending, Prior, prior_loss
 from asm_teach.model.adaptive import SkinnedModel
-from asm_teach.photofit import agree
 from asm_teach.rendering.camera import pose_from_landmarks
-from asm_teach.reprojection import Cameras, LandmarkTerm
-from asm_teach.unknowns import SkinnedFace
-from asm_teach.viewchecks import after, before
-from asm_teach.views import View, sight
+from asm_teach.view_fit.bundle import Bundle
+from asm_teach.view_fit.camera_numbers import CameraState
+from asm_teach.view_fit.checks import after, before
+from asm_teach.view_fit.movable_face import SkinnedFace
+from asm_teach.view_fit.refine import agree
+from asm_teach.view_fit.reprojection import Cameras, LandmarkTerm
+from asm_teach.view_fit.view import View, sight
 
 LOOSE = 0.015  # of the face's extent in the picture: how far off a landmark may be for the template's first pose
 

@@ -15,9 +15,9 @@ from torch import Tensor
 from asm_teach.base.arrays import load_npz
 from asm_teach.base.checks import check_indices
 from asm_teach.base.pictures import picture_size, read_picture
-from asm_teach.facepoints import GROUND, Say, find_landmarks
 from asm_teach.geometry.landmarks import LandmarkSet, read_ljson, read_tem
-from asm_teach.views import View
+from asm_teach.view_fit.face_detector import GROUND, Say, find_landmarks
+from asm_teach.view_fit.view import View
 
 LONGEST = 1600  # pixels: a face that fills half of it has 4 pixels a millimetre, more than any landmark is exact to
 SIDECARS = (".npz", ".tem", ".ljson", ".csv")

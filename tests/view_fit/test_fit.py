@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from asm_teach import photofit
 from asm_teach.data.heads import load_head
 from asm_teach.fitting.descent import Fit, Record, snapshot
 from asm_teach.fitting.priors import Prior
@@ -21,7 +20,8 @@ from asm_teach.geometry.metrics import scan_error
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
-from asm_teach.viewfit import Cameras, View, fit_views, sight
+from asm_teach.view_fit import refine
+from asm_teach.view_fit.fit import Cameras, View, fit_views, sight
 
 HEAD = load_head()
 DENSE = HEAD.dense_landmarks.subset(torch.arange(468))
@@ -418,8 +418,8 @@ def pictures() -> tuple[View, ...]:
 @pytest.fixture
 def brief(monkeypatch) -> None:
     """Two steps on one size of grid."""
-    monkeypatch.setattr(photofit, "SPACINGS", (2.5,))
-    monkeypatch.setattr(photofit, "STEPS", (2,))
+    monkeypatch.setattr(refine, "SPACINGS", (2.5,))
+    monkeypatch.setattr(refine, "STEPS", (2,))
 
 
 def test_pictures_have_their_say_after_the_landmarks(brief):

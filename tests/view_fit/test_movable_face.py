@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from asm_teach.bundle import Demand
 from asm_teach.fitting.priors import Asymmetry, Prior
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.transforms import Rig
-from asm_teach.unknowns import LinearFace, SkinnedFace
+from asm_teach.view_fit.bundle import Demand
+from asm_teach.view_fit.movable_face import LinearFace, SkinnedFace
 
 SIDE = 7
 COUNT = SIDE * SIDE
@@ -150,7 +150,7 @@ def test_points_inside_triangles_follow_eq_1_with_the_weights_there():
 @pytest.mark.parametrize(("name", "adapts"), [("static", False), ("adaptive", False), ("adaptive", True)])
 def test_a_system_without_priors_but_its_own_is_that_of_the_jacobian(monkeypatch, name, adapts):
     """First and second derivatives, and those shared with the cameras: J' f, J' M J and J' B."""
-    monkeypatch.setattr("asm_teach.unknowns._LEAST", 0.0)
+    monkeypatch.setattr("asm_teach.view_fit.movable_face._LEAST", 0.0)
     monkeypatch.setattr("asm_teach.fitting.normal_equations._LEAST_SHARE", 0.0)
     face = SkinnedFace(MODELS[name](), BARE)
     face.adapts = adapts
@@ -179,7 +179,7 @@ def test_second_derivatives_leave_out_little(name):
     face.adapts = name == "adaptive"
     first, second, _ = face.system(demands_of(face))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("asm_teach.unknowns._LEAST", 0.0)
+        patch.setattr("asm_teach.view_fit.movable_face._LEAST", 0.0)
         whole = face.system(demands_of(face))
     close(first, whole[0], 1e-6)
     close(second, whole[1], 0.03)

@@ -15,8 +15,8 @@ from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import data_dir
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import load_photographs
-from asm_teach.photos import LONGEST, load_views, read_embedding, read_landmarks, read_photo
-from asm_teach.views import view_names
+from asm_teach.view_fit.photos import LONGEST, load_views, read_embedding, read_landmarks, read_photo
+from asm_teach.view_fit.view import view_names
 
 POINTS = 100 + 200 * np.random.default_rng(0).random((68, 2))
 
@@ -184,7 +184,9 @@ def test_an_embedding_of_another_mesh_is_refused(tmp_path: Path, arrays: dict, m
 def test_without_a_file_mediapipe_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = torch.rand(478, 2) * 200
     asked = []
-    monkeypatch.setattr("asm_teach.photos.find_landmarks", lambda image, name, say: asked.append(name) or found)
+    monkeypatch.setattr(
+        "asm_teach.view_fit.photos.find_landmarks", lambda image, name, say: asked.append(name) or found
+    )
     a, b, c = (picture(tmp_path / f"{n}.png") for n in "abc")
     np.savez(tmp_path / "b.npz", landmarks=POINTS)
     np.savez(tmp_path / "c.npz", landmarks=POINTS[:50])  # of a set that nobody knows

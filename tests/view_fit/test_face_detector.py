@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from asm_teach.facepoints import find_landmarks
+from asm_teach.view_fit.face_detector import find_landmarks
 
 
 def grey(height: int = 400, width: int = 600) -> np.ndarray:

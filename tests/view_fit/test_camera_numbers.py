@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.cameras import NUMBERS, CameraState
 from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraState
 
 PIVOT = torch.tensor([3.0, -5.0, 90.0], dtype=torch.float64)
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.bundle import Bundle, Demand, demand
-from asm_teach.cameras import NUMBERS, CameraState
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.rendering.camera import look_at
+from asm_teach.view_fit.bundle import Bundle, Demand, demand
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraState
 
 COUNT, VIEWS = 8, 3
 
