@@ -15,7 +15,6 @@ from .geometry.mesh_files import read_mesh as read_mesh
 from .geometry.metrics import face_region as face_region
 from .geometry.metrics import scan_error as scan_error
 from .geometry.metrics import vertex_error as vertex_error
-from .marks import read_marks as read_marks
 from .model.adaptive import AdaptiveSkinningModel as AdaptiveSkinningModel
 from .model.adaptive import StaticSkinningModel as StaticSkinningModel
 from .model.binding import Chart as Chart
@@ -25,13 +24,14 @@ from .model.skinning import linear_blend_skinning as linear_blend_skinning
 from .model.storage import load_model as load_model
 from .model.storage import save as save
 from .model.transforms import Rig as Rig
+from .new_head.given_landmarks import read_marks as read_marks
+from .new_head.prepare import prepare_head as prepare_head
 from .rendering.camera import Camera as Camera
 from .rendering.camera import look_at as look_at
 from .rendering.camera import pose_from_landmarks as pose_from_landmarks
 from .scan_fit.fit import fit_scan as fit_scan
 from .scan_fit.linear_fit import fit_morphable as fit_morphable
 from .scan_fit.place import place_scan as place_scan
-from .topology import prepare_head as prepare_head
 from .view_fit.fit import fit_views as fit_views
 from .view_fit.view import View as View
 

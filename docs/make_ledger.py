@@ -155,9 +155,9 @@ LEDGER: dict[str, Entry] = {
     ),
     "6.1": Entry(
         "a chart that is injective by a theorem",
-        ("unwrap.lay_out",),
+        ("new_head.chart_layout.lay_out",),
         (("06_new_topology", r"u_i = \sum_j \lambda_{ij}"),),
-        ("test_unwrap.py::test_every_surface_lies_flat_without_flips",),
+        ("new_head/test_chart_layout.py::test_every_surface_lies_flat_without_flips",),
     ),
     "7.1": Entry(
         "the pinhole camera",

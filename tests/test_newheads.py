@@ -11,7 +11,7 @@ from asm_teach import load_head
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.marks import HANDFUL
+from asm_teach.new_head.given_landmarks import HANDFUL
 from asm_teach.newheads import (
     ICT_FACEKIT,
     LEE_PERRY_SMITH,

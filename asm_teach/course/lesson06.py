@@ -15,9 +15,9 @@ from asm_teach.course.diagnoses import equal, first, not_finite, not_numbers, nu
 from asm_teach.course.quizzes import Question
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.marks import HANDFUL
 from asm_teach.model.binding import Chart
-from asm_teach.topology import prepare_head
+from asm_teach.new_head.given_landmarks import HANDFUL
+from asm_teach.new_head.prepare import prepare_head
 
 RING = np.array([[0.2, 0.1], [0.9, 0.3], [0.8, 0.9], [0.1, 0.6]])  # of the fan, whose middle has number 4
 FAN = np.array([[4, 0, 1], [4, 1, 2], [4, 2, 3], [4, 3, 0]])

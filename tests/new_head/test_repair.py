@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from asm_teach.manifold import (
+from asm_teach.new_head.repair import (
     Patch,
     boundary_loops,
     edges_of,

@@ -13,19 +13,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asm_teach.carry import PAIRS, OnSurface, Points, Skin, check_marks, find_mirror, to_convention
-from asm_teach.cropping import cut_out, main_piece, outside_out, with_a_rim, without_body
 from asm_teach.data.heads import Head, load_head
 from asm_teach.geometry.alignment import Placement
 from asm_teach.geometry.chart_check import ChartReport
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.manifold import Patch, once, proper
-from asm_teach.marks import Marks, mark_points
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.transforms import Rig
-from asm_teach.rigging import Guide, place_bones
-from asm_teach.unwrap import FROM_FILE, Attempt, chart_of_file, lay_out
+from asm_teach.new_head.chart_layout import FROM_FILE, Attempt, chart_of_file, lay_out
+from asm_teach.new_head.crop import cut_out, main_piece, outside_out, with_a_rim, without_body
+from asm_teach.new_head.given_landmarks import Marks, mark_points
+from asm_teach.new_head.landmark_warp import PAIRS, OnSurface, Points, Skin, check_marks, find_mirror, to_convention
+from asm_teach.new_head.place_bones import Guide, place_bones
+from asm_teach.new_head.repair import Patch, once, proper
 
 _OFF_MESH = 8.0  # mm: a landmark farther from the mesh belongs to another
 

@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from asm_teach.geometry.alignment import Placement, align_points, settle
 from asm_teach.geometry.closest_point import Surface, closest_on_triangles
-from asm_teach.manifold import Faces, Points, edges_of, uses_of
+from asm_teach.new_head.repair import Faces, Points, edges_of, uses_of
 
 UNITS = {"millimetres": 1.0, "centimetres": 10.0, "decimetres": 100.0, "metres": 1000.0, "inches": 25.4}
 _LIKELY = 1.35  # a head this many times larger or smaller than the source is still a head in that unit

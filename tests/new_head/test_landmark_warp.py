@@ -8,7 +8,17 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from asm_teach import load_head
-from asm_teach.carry import PAIRS, UNITS, Mirror, Skin, Warp, barycentric, check_marks, find_mirror, to_convention
+from asm_teach.new_head.landmark_warp import (
+    PAIRS,
+    UNITS,
+    Mirror,
+    Skin,
+    Warp,
+    barycentric,
+    check_marks,
+    find_mirror,
+    to_convention,
+)
 
 HEAD = load_head("soma")
 VERTICES, FACES = HEAD.mesh.vertices.double().numpy(), HEAD.mesh.faces.numpy()

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from asm_teach.geometry.chart_check import ChartReport, chart_problems
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.manifold import Faces, Points, boundary_loops, weld
+from asm_teach.new_head.repair import Faces, Points, boundary_loops, weld
 
 FROM_FILE = "from the file"
 _RADIUS = 0.49  # of the disc; the rest is margin

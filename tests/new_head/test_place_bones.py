@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from asm_teach import load_head
-from asm_teach.carry import Mirror, Skin
-from asm_teach.manifold import Patch
 from asm_teach.model.transforms import Rig
-from asm_teach.rigging import ROOM, Guide, place_bones
+from asm_teach.new_head.landmark_warp import Mirror, Skin
+from asm_teach.new_head.place_bones import ROOM, Guide, place_bones
+from asm_teach.new_head.repair import Patch
 
 SOMA = load_head("soma")
 VERTICES, FACES = SOMA.mesh.vertices.double().numpy(), SOMA.mesh.faces.numpy()

@@ -14,13 +14,13 @@ from asm_teach.data.assets import AssetUnavailable
 from asm_teach.geometry.chart_check import chart_problems
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.mesh_files import one_uv_per_vertex, read_mesh
-from asm_teach.manifold import boundary_loops
-from asm_teach.marks import HANDFUL
 from asm_teach.model.binding import Chart
 from asm_teach.model.transforms import rotation_matrix
+from asm_teach.new_head.given_landmarks import HANDFUL
+from asm_teach.new_head.prepare import PreparedHead, prepare_head
+from asm_teach.new_head.repair import boundary_loops
 from asm_teach.newheads import new_heads
 from asm_teach.scan_fit.fit import fit_scan
-from asm_teach.topology import PreparedHead, prepare_head
 
 SOMA = load_head("soma")
 BARE = replace(SOMA.mesh, uv=None, landmarks={}, parts={}, quads=None)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from asm_teach.carry import Mirror, OnSurface, Points, Skin, Warp
 from asm_teach.data.heads import Head
 from asm_teach.geometry.mesh import face_normals
-from asm_teach.manifold import Patch
 from asm_teach.model.binding import Chart
+from asm_teach.new_head.landmark_warp import Mirror, OnSurface, Points, Skin, Warp
+from asm_teach.new_head.repair import Patch
 
 ROOM = {"face": 1.0, "scalp": 0.4}
 """Part of the source -> how large its triangles would like to be on a chart; what no picture shows gets 0.2."""

@@ -10,12 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asm_teach import load_head, unwrap
+from asm_teach import load_head
 from asm_teach.geometry.chart_check import chart_problems
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_files import one_uv_per_vertex
-from asm_teach.manifold import boundary_loops
-from asm_teach.unwrap import chart_of_file, filling, lay_out
+from asm_teach.new_head import chart_layout
+from asm_teach.new_head.chart_layout import chart_of_file, filling, lay_out
+from asm_teach.new_head.repair import boundary_loops
 
 
 def square(side: int = 9) -> tuple[torch.Tensor, torch.Tensor]:
@@ -99,7 +100,7 @@ def test_a_flat_disc_with_its_own_rim_stays_as_it_is() -> None:
     (rim,) = boundary_loops(triangles)
     inner = np.setdiff1d(np.arange(len(points)), rim)
     points[inner, :2] += np.random.default_rng(0).uniform(-0.06, 0.06, (len(inner), 2))  # no triangle flips
-    plane = unwrap._solve(unwrap._mean_value(points, triangles), rim, points[rim, :2])
+    plane = chart_layout._solve(chart_layout._mean_value(points, triangles), rim, points[rim, :2])
     np.testing.assert_allclose(plane, points[:, :2], rtol=0, atol=1e-12)
 
 
@@ -108,7 +109,7 @@ def test_the_stretch_is_that_of_the_singular_values() -> None:
     points = vertices.numpy() + 0.2 * np.random.default_rng(1).normal(size=vertices.shape)
     plane = vertices.numpy()[:, :2] * [1.0, 0.7]
     room = np.random.default_rng(2).uniform(0.3, 1.0, len(faces))
-    stretch, total = unwrap._stretch(points, faces.numpy(), room, np.ones(len(faces)), plane)
+    stretch, total = chart_layout._stretch(points, faces.numpy(), room, np.ones(len(faces)), plane)
     squares, sizes = np.zeros(len(faces)), np.zeros(len(faces))
     for k, (a, b, c) in enumerate(faces.tolist()):
         flat, solid = (

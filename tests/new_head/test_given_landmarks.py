@@ -11,7 +11,7 @@ import torch
 from asm_teach import load_head
 from asm_teach.geometry.landmarks import ibug68_names
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.marks import FEWEST, HANDFUL, mark_points, read_marks
+from asm_teach.new_head.given_landmarks import FEWEST, HANDFUL, mark_points, read_marks
 
 HEAD = load_head("soma")
 MESH = HEAD.mesh

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from asm_teach.carry import Points, Skin
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.manifold import (
+from asm_teach.new_head.landmark_warp import Points, Skin
+from asm_teach.new_head.place_bones import Guide
+from asm_teach.new_head.repair import (
     Patch,
     boundary_loops,
     grow_disc,
@@ -21,7 +22,6 @@ from asm_teach.manifold import (
     weld,
     without_knots,
 )
-from asm_teach.rigging import Guide
 
 _BUST = 60.0  # mm below the source's neck from which a mesh counts as more than a head
 _BELOW = 10.0  # mm of neck that are kept below it
