@@ -121,7 +121,7 @@ def demo(only: str | None, seed: int, device: str) -> None:
 
     (a) an embedded person photographed from five unknown cameras; (b) james, from two photographs, if fetched.
     """
-    from asm_teach.demo import run_demo
+    from asm_teach.studies.demo import run_demo
 
     run_demo(only=only, device=device, seed=seed)
 
@@ -139,7 +139,7 @@ def capacity(
     device: str,
 ) -> None:  # fmt: skip
     """Print how much each kind of model can represent, and for how many numbers: the table of lesson 5."""
-    from asm_teach.capacity import run_capacity
+    from asm_teach.studies.capacity import run_capacity
 
     given = {name: value for name, value in (("scans", scans), ("groups", groups)) if value}
     run_capacity(people=people, quick=quick, facekit=facekit, output=output, device=device, say=click.echo, **given)
@@ -150,7 +150,7 @@ def capacity(
 def heads(device: str) -> None:
     """Make five heads of other topologies ready, fit each to one person and compare: the table of lesson 6."""
     from asm_teach.data.scans import load_scan
-    from asm_teach.newheads import compare_heads, format_heads, new_heads
+    from asm_teach.studies.new_heads import compare_heads, format_heads, new_heads
 
     james = load_scan("james")
     assert james.landmarks is not None

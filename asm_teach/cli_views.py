@@ -44,11 +44,11 @@ def views_command(
     """
     if zoom:
         from asm_teach.data.heads import load_head
-        from asm_teach.zoomset import compare_distances
+        from asm_teach.studies.zoom import compare_distances
 
         click.echo(compare_distances(load_head()).text())
         return
-    from asm_teach.viewcapacity import SUBJECTS, run_views
+    from asm_teach.studies.views import SUBJECTS, run_views
 
     run_views(
         subjects or SUBJECTS, views, seeds, models or None, size=size, noise=noise, points=int(points),

@@ -167,7 +167,7 @@ def test_data_of_an_unknown_name_lists_the_names(empty_cache: Path) -> None:
 
 def test_capacity_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, object]] = []
-    monkeypatch.setattr("asm_teach.capacity.run_capacity", lambda **options: calls.append(options))
+    monkeypatch.setattr("asm_teach.studies.capacity.run_capacity", lambda **options: calls.append(options))
     assert run("capacity", "--people", "2", "--scan", "james", "--quick").exit_code == 0
     assert (calls[0]["people"], calls[0]["scans"], calls[0]["quick"]) == (2, ("james",), True)
 
@@ -177,7 +177,7 @@ def test_capacity_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_demo_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, object]] = []
-    monkeypatch.setattr("asm_teach.demo.run_demo", lambda **options: calls.append(options))
+    monkeypatch.setattr("asm_teach.studies.demo.run_demo", lambda **options: calls.append(options))
     assert run("demo").exit_code == 0
     assert run("demo", "--only", "a", "--device", "cpu", "--seed", "7").exit_code == 0
     assert calls == [{"only": None, "device": "auto", "seed": 0}, {"only": "a", "device": "cpu", "seed": 7}]

@@ -24,8 +24,8 @@ from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.scan_fit.clean import keep_faces
 from asm_teach.scan_fit.fit import fit_scan
 from asm_teach.scan_fit.linear_fit import fit_morphable
+from asm_teach.studies.view_cases import embedded_pictures
 from asm_teach.view_fit.fit import fit_views
-from asm_teach.viewsets import embedded_pictures
 from asm_teach.widgets import FitWatcher
 from asm_teach.widgets.fit_cameras import camera_plan, camera_words, seats
 from asm_teach.widgets.fit_words import state_words

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.func import jacfwd
 
-from asm_teach.budget import budget_rig
 from asm_teach.course.rotations import cross_matrix
 from asm_teach.data.heads import load_head
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.scan_fit.fit import move_roots, narrow
+from asm_teach.studies.bone_budget import budget_rig
 
 State = tuple[Tensor, Tensor, Tensor, Tensor]  # t (J, 3), R (J, 3, 3), log s (J, 3), c_u c_v a b c (J, 5)
 

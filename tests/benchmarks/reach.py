@@ -25,7 +25,7 @@ from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.new_head.prepare import prepare_head
 from asm_teach.scan_fit.fit import fit_scan
 from asm_teach.scan_fit.surface_targets import exposed
-from asm_teach.subjects import real_face
+from asm_teach.studies.scan_faces import real_face
 
 FACE = 9409  # vertices of ICT-FaceKit's face
 

@@ -33,7 +33,7 @@ CELLS = [
 import torch
 import asm_teach as asm
 from asm_teach.model.transforms import Rig
-from asm_teach import viewsets
+from asm_teach.studies import view_cases
 from asm_teach.widgets import BonePanel, FitWatcher, Viewer
 head = asm.load_head("makehuman")
 model = asm.AdaptiveSkinningModel(head.mesh, head.rig)
@@ -56,7 +56,7 @@ watcher = FitWatcher(asm.fit_scan, few, head.sample(5), start=False, steps=4000,
 watcher
 """,
     """
-photographs = viewsets.embedded_pictures(head, seed=5, views=3, size=256).views
+photographs = view_cases.embedded_pictures(head, seed=5, views=3, size=256).views
 seen = FitWatcher(asm.fit_views, few, photographs, truth=head.sample(5), start=False, steps=4000, width=400, height=300)
 seen
 """,

@@ -19,8 +19,8 @@ from asm_teach.model.transforms import rotation_matrix
 from asm_teach.new_head.given_landmarks import HANDFUL
 from asm_teach.new_head.prepare import PreparedHead, prepare_head
 from asm_teach.new_head.repair import boundary_loops
-from asm_teach.newheads import new_heads
 from asm_teach.scan_fit.fit import fit_scan
+from asm_teach.studies.new_heads import new_heads
 
 SOMA = load_head("soma")
 BARE = replace(SOMA.mesh, uv=None, landmarks={}, parts={}, quads=None)

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from asm_teach.base.files import whole
-from asm_teach.contenders import GROUPS
+from asm_teach.studies.scan_models import GROUPS
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,13 @@ import roma
 import torch
 from torch import Tensor
 
-from asm_teach import demo
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
-from asm_teach.demo import (
+from asm_teach.geometry.metrics import ScanDistances, summarise
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.rendering.camera import pose_from_landmarks
+from asm_teach.studies import demo
+from asm_teach.studies.demo import (
     Case,
     Outcome,
     compare,
@@ -30,9 +33,6 @@ from asm_teach.demo import (
     table,
     unknown_cameras,
 )
-from asm_teach.geometry.metrics import ScanDistances, summarise
-from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
-from asm_teach.rendering.camera import pose_from_landmarks
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.view_fit.view import View
 

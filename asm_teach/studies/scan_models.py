@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from asm_teach.budget import budget_rig
 from asm_teach.data.heads import Head
 from asm_teach.data.scans import FaceKit
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.storage import save
+from asm_teach.studies.bone_budget import budget_rig
 
 GROUPS = {
     "given": "linear, modes given",

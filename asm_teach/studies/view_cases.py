@@ -20,14 +20,14 @@ from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import data_dir
 from asm_teach.data.heads import Head, load_head
 from asm_teach.data.scans import load_scan
-from asm_teach.demo import Case
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.edges import mesh_edges
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import lamp
-from asm_teach.subjects import real_face, scanned_face
+from asm_teach.studies.demo import Case
+from asm_teach.studies.scan_faces import real_face, scanned_face
 from asm_teach.view_fit.view import View
 
 GAMMA = 2.2  # of a screen: a stored colour is the light to the power of 1 / GAMMA

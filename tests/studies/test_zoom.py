@@ -8,8 +8,8 @@ import torch
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
 from asm_teach.rendering.camera import look_at
+from asm_teach.studies.zoom import compare_distances, shape_change, zoom_views
 from asm_teach.view_fit.view import View
-from asm_teach.zoomset import compare_distances, shape_change, zoom_views
 
 HEAD = load_head()
 

@@ -7,12 +7,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asm_teach.budget import budget_rig
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.binding import Chart
 from asm_teach.model.transforms import Rig
+from asm_teach.studies.bone_budget import budget_rig
 
 HEAD = load_head()
 CHART = Chart.from_mesh(HEAD.mesh)

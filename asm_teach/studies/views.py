@@ -25,10 +25,10 @@ from tqdm.auto import tqdm
 from asm_teach.base.files import whole
 from asm_teach.data.assets import AssetUnavailable, data_dir
 from asm_teach.data.heads import Head, load_head
-from asm_teach.demo import Case, james_case, measure
 from asm_teach.geometry.metrics import summarise
-from asm_teach.viewmodels import REACH, Contender, view_contenders
-from asm_teach.viewsets import EYES, embedded_pictures, scan_case
+from asm_teach.studies.demo import Case, james_case, measure
+from asm_teach.studies.view_cases import EYES, embedded_pictures, scan_case
+from asm_teach.studies.view_models import REACH, Contender, view_contenders
 
 SCAN, PEOPLE, JAMES = "lee-perry-smith", "embedded people", "james"
 SUBJECTS = (SCAN, JAMES, PEOPLE)

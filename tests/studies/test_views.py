@@ -8,11 +8,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from asm_teach import viewcapacity
 from asm_teach.cli import main
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
-from asm_teach.viewcapacity import (
+from asm_teach.studies import views
+from asm_teach.studies.view_models import Contender, PictureFit
+from asm_teach.studies.views import (
     JAMES,
     PEOPLE,
     SCAN,
@@ -28,7 +29,6 @@ from asm_teach.viewcapacity import (
     view_evidence,
     write_results,
 )
-from asm_teach.viewmodels import Contender, PictureFit
 
 HEAD = load_head()
 SMALL = {"size": 64}
@@ -86,23 +86,23 @@ def test_other_settings_another_code_and_broken_files_are_computed(monkeypatch):
     view_evidence(HEAD, [model], settings([PEOPLE], views=(1,), seeds=1, noise=2.0, **SMALL), progress=False)
     view_evidence(HEAD, [Contender("other", 1, puffed)], wanted, progress=False)
     assert puffed.calls == 3
-    (file,) = [f for f in viewcapacity.cache_folder().iterdir() if '"other"' in f.read_text()]
+    (file,) = [f for f in views.cache_folder().iterdir() if '"other"' in f.read_text()]
     file.write_text(file.read_text()[:40])
     assert recall(wanted[0], "other") is None and recall(wanted[0], "puffed") is not None
-    monkeypatch.setattr(viewcapacity, "code_version", lambda: "another")
+    monkeypatch.setattr(views, "code_version", lambda: "another")
     assert recall(wanted[0], "puffed") is None
 
 
 def test_the_code_version_follows_data_and_modules(monkeypatch):
-    viewcapacity.code_version.cache_clear()
+    views.code_version.cache_clear()
     whole = code_version()
-    monkeypatch.setattr(viewcapacity, "DATA", viewcapacity.DATA[:1])
-    viewcapacity.code_version.cache_clear()
+    monkeypatch.setattr(views, "DATA", views.DATA[:1])
+    views.code_version.cache_clear()
     less = code_version()
-    monkeypatch.setattr(viewcapacity, "ROOTS", ("viewsets",))
-    viewcapacity.code_version.cache_clear()
+    monkeypatch.setattr(views, "ROOTS", ("viewsets",))
+    views.code_version.cache_clear()
     assert len({whole, less, code_version()}) == 3
-    viewcapacity.code_version.cache_clear()
+    views.code_version.cache_clear()
 
 
 def test_a_scan_that_is_not_here_is_left_out_and_interruption_keeps_what_is_done(monkeypatch):
@@ -113,8 +113,8 @@ def test_a_scan_that_is_not_here_is_left_out_and_interruption_keeps_what_is_done
             raise KeyboardInterrupt
         return original(head, setting, progress)
 
-    original, said = viewcapacity.pictures, []
-    monkeypatch.setattr(viewcapacity, "pictures", pictures)
+    original, said = views.pictures, []
+    monkeypatch.setattr(views, "pictures", pictures)
     wanted = settings([SCAN, PEOPLE], views=(1,), seeds=3, **SMALL)
     found = view_evidence(HEAD, [Contender("puffed", 1, Puffed())], wanted, progress=False, say=said.append)
     assert [(r.setting.subject, r.setting.seed) for r in found] == [(PEOPLE, 0)]

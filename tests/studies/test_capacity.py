@@ -10,17 +10,6 @@ from functools import partial
 import pytest
 import torch
 
-from asm_teach import capacity
-from asm_teach.capacity import evidence, run_capacity, take_on
-from asm_teach.contenders import (
-    FIRST_SAMPLE,
-    GROUPS,
-    Contender,
-    contenders,
-    facekit_contenders,
-    file_size,
-    sampled_shapes,
-)
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import FaceKit
@@ -30,8 +19,19 @@ from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.scan_fit.fit import fit_scan
 from asm_teach.scan_fit.linear_fit import fit_morphable
-from asm_teach.subjects import embedded_people, real_face, scanned_face
-from asm_teach.tables import CAPTION, Row, format_markdown, format_table, write_table
+from asm_teach.studies import capacity
+from asm_teach.studies.capacity import evidence, run_capacity, take_on
+from asm_teach.studies.scan_faces import embedded_people, real_face, scanned_face
+from asm_teach.studies.scan_models import (
+    FIRST_SAMPLE,
+    GROUPS,
+    Contender,
+    contenders,
+    facekit_contenders,
+    file_size,
+    sampled_shapes,
+)
+from asm_teach.studies.scan_table import CAPTION, Row, format_markdown, format_table, write_table
 
 HEAD = load_head()
 LINEAR = LinearMorphableModel.from_samples(HEAD.mesh, sampled_shapes(HEAD, 12))

@@ -12,7 +12,7 @@ from asm_teach.data.assets import AssetUnavailable
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.new_head.given_landmarks import HANDFUL
-from asm_teach.newheads import (
+from asm_teach.studies.new_heads import (
     ICT_FACEKIT,
     LEE_PERRY_SMITH,
     MEDIAPIPE,

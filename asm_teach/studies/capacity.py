@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from asm_teach.contenders import GROUPS, Contender, contenders, facekit_contenders, file_size
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import load_facekit
@@ -26,8 +25,9 @@ from asm_teach.geometry.metrics import summarise
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.scan_fit.fit import fit_scan
 from asm_teach.scan_fit.linear_fit import fit_morphable
-from asm_teach.subjects import Subject, embedded_people, real_face
-from asm_teach.tables import Row, check_ending, format_table, write_table
+from asm_teach.studies.scan_faces import Subject, embedded_people, real_face
+from asm_teach.studies.scan_models import GROUPS, Contender, contenders, facekit_contenders, file_size
+from asm_teach.studies.scan_table import Row, check_ending, format_table, write_table
 
 QUICK_STEPS = 15  # of a fit, less than half of the usual ones: errors stay a tenth larger, in the same order
 

@@ -15,12 +15,12 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from asm_teach.contenders import POPULATION, sampled_shapes
 from asm_teach.data.heads import Head
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.transforms import Rig
 from asm_teach.rendering.camera import Camera, pose_from_landmarks
+from asm_teach.studies.scan_models import POPULATION, sampled_shapes
 from asm_teach.view_fit.bundle import Bundle
 from asm_teach.view_fit.camera_numbers import CameraState
 from asm_teach.view_fit.fit import LOOSE, fit_views

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from asm_teach.contenders import file_size
 from asm_teach.data.assets import asset_licence, asset_path
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import load_facekit, load_scan
@@ -27,6 +26,7 @@ from asm_teach.new_head.given_landmarks import HANDFUL, Marks
 from asm_teach.new_head.landmark_warp import Skin
 from asm_teach.new_head.prepare import PreparedHead, prepare_head
 from asm_teach.scan_fit.fit import fit_scan
+from asm_teach.studies.scan_models import file_size
 
 # Landmarks by iBUG's numbers. Of the first two, numbers of vertices; on the scan, points in mm clicked by us.
 ICT_FACEKIT = {36: 1507, 39: 1528, 42: 3742, 45: 3721, 30: 4857, 48: 5708, 54: 6213, 8: 966, 27: 978, 33: 1147, 51: 0,
