@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from asm_teach import zbuffer
+from asm_teach.drawing import still
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.widgets import Viewer, stills
 from asm_teach.widgets.colouring import skin_colours
@@ -248,7 +248,7 @@ def test_one_mesh_over_the_other() -> None:
     # in the picture the middle is half the one and half the other, and the rim is the outer one alone, half there
     drawn = stills._overlaid(view._stage, view._colouring, view._orbit.eye())
     alone = {
-        name: zbuffer.draw(s.vertices, s.faces, view._orbit.eye(), view._colouring.vertex_colours(name))
+        name: still.draw(s.vertices, s.faces, view._orbit.eye(), view._colouring.vertex_colours(name))
         for name, s in view._surfaces.items()
     }
     middle = (80, 100)
@@ -259,7 +259,7 @@ def test_one_mesh_over_the_other() -> None:
 
 
 def test_names_are_drawn_where_they_find_room() -> None:
-    eye = zbuffer.look(ball().vertices, "front", (400, 300))
+    eye = still.look(ball().vertices, "front", (400, 300))
     points = np.array([[0.0, 0, 80], [1, 1, 79], [-50, 40, 40], [0, 0, -80], [np.nan, 0, 0]])
     widths = [60.0] * 5
     # the second would cover the first, the fourth is behind, the fifth is nowhere
@@ -269,7 +269,7 @@ def test_names_are_drawn_where_they_find_room() -> None:
     # closer by, two that cover each other are far enough apart
     pair = np.array([[0.0, 0, 80], [0, 6, 79]])
     for zoom, count in ((1.0, 1), (2.0, 2)):
-        eye = zbuffer.look(ball().vertices, "front", (400, 300), zoom=zoom)
+        eye = still.look(ball().vertices, "front", (400, 300), zoom=zoom)
         assert len(choose_labels(eye, pair, widths)) == count
 
 

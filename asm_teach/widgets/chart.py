@@ -20,10 +20,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse as Outline
 from numpy.typing import ArrayLike, NDArray
 
+from asm_teach.drawing.still import to_numpy
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.model.binding import Chart
 from asm_teach.widgets import colours
-from asm_teach.zbuffer import to_numpy
 
 NONE = 255  # the byte of a value that is no number; 0 to 254 run along the colour map
 LOWEST, HIGHEST = -0.02, 1.02  # where a point may be dragged: what the whole chart shows

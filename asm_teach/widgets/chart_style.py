@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from asm_teach import plots
+from asm_teach.drawing import plots
 from asm_teach.widgets import colours
 from asm_teach.widgets.chart import ChartView
 from asm_teach.widgets.viewer import Viewer

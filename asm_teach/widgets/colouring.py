@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach import zbuffer
+from asm_teach.drawing import still
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.widgets import colours
 
@@ -89,7 +89,7 @@ class Colouring:
         if mode not in colours.SCALAR_MAPS:
             raise ValueError(f"values cannot be shown in the colours {mode!r}: use 'weights' or 'error'")
         table = values if isinstance(values, Mapping) else dict.fromkeys(list(self._meshes)[:1], values)
-        numbers = {name: zbuffer.to_numpy(one) for name, one in table.items()}
+        numbers = {name: still.to_numpy(one) for name, one in table.items()}
         if set(numbers) != set(self._meshes):
             raise ValueError(
                 f"values is given for {', '.join(numbers)}, but the meshes on show are {', '.join(self._meshes)}: "
@@ -132,7 +132,7 @@ class Colouring:
 
     def tone(self, index: int) -> NDArray[np.float64]:
         """(3,) what a key shows for mesh number `index` in plain colours."""
-        return np.array(_OVER[(index - 1) % len(_OVER)] if index else zbuffer.SKIN)
+        return np.array(_OVER[(index - 1) % len(_OVER)] if index else still.SKIN)
 
     def texture(self, name: str) -> ArrayLike:
         """(H, W, 3) in [0, 1], row 0 at v = 1."""
@@ -195,8 +195,8 @@ class Colouring:
 
 def skin_colours(mesh: Mesh) -> NDArray[np.float64]:
     """(V, 3): skin, with eyes, teeth and the inside of the mouth in their own tones where the mesh names them."""
-    table = np.broadcast_to(np.array(zbuffer.SKIN), (len(mesh.vertices), 3)).copy()
-    faces = zbuffer.to_numpy(mesh.faces).astype(np.int64)
+    table = np.broadcast_to(np.array(still.SKIN), (len(mesh.vertices), 3)).copy()
+    faces = still.to_numpy(mesh.faces).astype(np.int64)
     for name in _PARTS.keys() & mesh.parts.keys():
-        table[faces[zbuffer.to_numpy(mesh.parts[name]).astype(np.int64)].ravel()] = _PARTS[name]
+        table[faces[still.to_numpy(mesh.parts[name]).astype(np.int64)].ravel()] = _PARTS[name]
     return table

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach.zbuffer import to_numpy
+from asm_teach.drawing.still import to_numpy
 
 # Both grow steadily in lightness, so they survive colour blindness and a grey print. Weights are zero on most of a
 # face: their map begins with a light tone, on which the light and shade of the face still read.

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import ipywidgets
 
-from asm_teach import zbuffer
+from asm_teach.drawing import still
 
 _NAMES = {"uv": "UV", "bones": "all bones"}
 
@@ -33,7 +33,7 @@ class ControlBar:
     """
 
     def __init__(self, view: Controlled, width: int, *, flat: bool) -> None:
-        buttons = [_button(name.capitalize(), f"{name} view", lambda n=name: view.view(n)) for name in zbuffer.VIEWS]
+        buttons = [_button(name.capitalize(), f"{name} view", lambda n=name: view.view(n)) for name in still.VIEWS]
         buttons += [
             _button("−", "zoom out", lambda: view.zoom(1 / 1.25)),
             _button("+", "zoom in", lambda: view.zoom(1.25)),

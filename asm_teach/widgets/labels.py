@@ -12,9 +12,9 @@ import pythreejs as three
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from asm_teach.drawing.still import Eye
 from asm_teach.widgets.scene import attribute, float32
 from asm_teach.widgets.shaders import LABELS_FRAGMENT, LABELS_VERTEX
-from asm_teach.zbuffer import Eye
 
 HEIGHT, AWAY = 17, 10  # pixels: of a label, and from the point to its label
 SHARP = 2  # drawn at twice the size, for screens with fine pixels

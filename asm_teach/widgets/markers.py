@@ -6,11 +6,11 @@ import numpy as np
 import pythreejs as three
 from numpy.typing import ArrayLike, NDArray
 
+from asm_teach.drawing.still import Eye, to_numpy
 from asm_teach.model.transforms import bone_index
 from asm_teach.widgets.labels import Labels, choose_labels
 from asm_teach.widgets.scene import attribute, float32
 from asm_teach.widgets.shaders import DOTS_FRAGMENT, DOTS_VERTEX
-from asm_teach.zbuffer import Eye, to_numpy
 
 CHOSEN, OTHER = (0.90, 0.38, 0.0), (0.15, 0.25, 0.36)  # colours of the dots
 NAMING = ("none", "selected", "all")

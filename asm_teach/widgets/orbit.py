@@ -13,7 +13,7 @@ import roma
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach import zbuffer
+from asm_teach.drawing import still
 
 _NEAREST, _FARTHEST = 1 / 8, 4.0  # of the first distance
 
@@ -38,9 +38,9 @@ class Orbit:
         self.column = (size[0] // columns, size[1])
         self._on_turn, self._own_move = on_turn, False
         self.turned_at = -math.inf
-        self._centre, self._first = zbuffer.framing(points, self.column[0] / self.column[1])
+        self._centre, self._first = still.framing(points, self.column[0] / self.column[1])
         self.camera = three.PerspectiveCamera(
-            fov=zbuffer.FIELD_OF_VIEW, aspect=size[0] / size[1], near=self._first / 50, far=self._first * 10
+            fov=still.FIELD_OF_VIEW, aspect=size[0] / size[1], near=self._first / 50, far=self._first * 10
         )
         self.controls = three.OrbitControls(
             controlling=self.camera,
@@ -48,7 +48,7 @@ class Orbit:
             minDistance=self._first * _NEAREST,
             maxDistance=self._first * _FARTHEST,
         )
-        self._place(zbuffer.view_rotation(0, 0), self._first)
+        self._place(still.view_rotation(0, 0), self._first)
         self.camera.observe(self._turned, "position")
 
     def view(self, preset: str | tuple[float, float]) -> None:
@@ -61,14 +61,14 @@ class Orbit:
         if preset == "reset":
             preset, distance = "front", self._first
             self.controls.target = tuple(self._centre)
-        angles = zbuffer.view_angles(preset)
+        angles = still.view_angles(preset)
         self._view = f"{preset} view" if isinstance(preset, str) else f"seen from {_direction(*angles)}"
-        self._place(zbuffer.view_rotation(*angles), distance)
+        self._place(still.view_rotation(*angles), distance)
 
     def zoom(self, factor: float) -> None:
         """Come closer by this factor; below 1 goes back."""
         distance = np.clip(self._distance() / factor, self._first * _NEAREST, self._first * _FARTHEST)
-        self._place(zbuffer.view_rotation(*self.angles()), float(distance))
+        self._place(still.view_rotation(*self.angles()), float(distance))
 
     @property
     def words(self) -> str:
@@ -81,12 +81,12 @@ class Orbit:
         x, y, z = self._offset()
         return float(np.degrees(np.arctan2(x, z))), float(np.degrees(np.arctan2(y, np.hypot(x, z))))
 
-    def eye(self, scale: float = 1.0) -> zbuffer.Eye:
-        """The same camera for `asm_teach.zbuffer`: one column of the view, its pixels scaled."""
+    def eye(self, scale: float = 1.0) -> still.Eye:
+        """The same camera for `asm_teach.drawing.still`: one column of the view, its pixels scaled."""
         width, height = round(self.column[0] * scale), round(self.column[1] * scale)
-        focal = float(height / 2 / np.tan(np.radians(zbuffer.FIELD_OF_VIEW / 2)))
+        focal = float(height / 2 / np.tan(np.radians(still.FIELD_OF_VIEW / 2)))
         target = np.array(self.controls.target)
-        return zbuffer.Eye(zbuffer.view_rotation(*self.angles()), target, self._distance(), focal, (width, height))
+        return still.Eye(still.view_rotation(*self.angles()), target, self._distance(), focal, (width, height))
 
     def _offset(self) -> NDArray[np.float64]:
         return np.subtract(self.camera.position, self.controls.target)

@@ -14,8 +14,8 @@ from matplotlib.image import imsave
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
-from asm_teach import plots
 from asm_teach.data.heads import Head
+from asm_teach.drawing import plots
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.edges import mesh_edges
 from asm_teach.rendering.renderer import render

@@ -9,8 +9,8 @@ from pathlib import Path
 import ipywidgets
 
 from asm_teach.base.files import whole
+from asm_teach.drawing.plots import new_figure, render_mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
-from asm_teach.plots import new_figure, render_mesh
 from asm_teach.widgets.page import write_page
 from asm_teach.widgets.page.pose import posed
 from asm_teach.widgets.shown import Shown

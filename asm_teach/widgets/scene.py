@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from traitlets import CInt
 
+from asm_teach.drawing.still import to_numpy
 from asm_teach.geometry.mesh import Mesh, vertex_normals
 from asm_teach.widgets.shaders import EDGES_FRAGMENT, EDGES_VERTEX, SURFACE_FRAGMENT, SURFACE_VERTEX
-from asm_teach.zbuffer import to_numpy
 
 STREAMED_NORMALS = 8000  # up to here new normals are sent with new positions; above, facets are shaded instead
 

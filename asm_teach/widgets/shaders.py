@@ -2,7 +2,7 @@
 
 Own shaders rather than three.js's materials and lights, for two reasons. Several heads can turn side by side,
 each about itself, because the shift sideways comes after the perspective; and the light is, formula by formula,
-that of `asm_teach.zbuffer.shade`, so a printed picture looks like the live one.
+that of `asm_teach.drawing.still.shade`, so a printed picture looks like the live one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from asm_teach.zbuffer import FILL, FILL_POWER, GAMMA, GLOSS, GROUND_POWER, KEY, KEY_POWER, SHINE, SKY_POWER, WRAP
+from asm_teach.drawing.still import FILL, FILL_POWER, GAMMA, GLOSS, GROUND_POWER, KEY, KEY_POWER, SHINE, SKY_POWER, WRAP
 
 
 def _vec(values: Sequence[float] | NDArray[np.float64]) -> str:

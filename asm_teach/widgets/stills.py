@@ -1,4 +1,4 @@
-"""A view as a picture, drawn without a browser by `asm_teach.zbuffer`, pixel for pixel as large as the view itself."""
+"""A view as a picture, drawn without a browser by `asm_teach.drawing.still`, pixel for pixel as large as the view itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from asm_teach import plots, zbuffer
+from asm_teach.drawing import plots, still
+from asm_teach.drawing.still import Eye
 from asm_teach.widgets import colours
 from asm_teach.widgets.colouring import Colouring
 from asm_teach.widgets.labels import AWAY, HEIGHT, SHARP, draw_labels, label_width
@@ -22,7 +23,6 @@ from asm_teach.widgets.markers import CHOSEN, OTHER, Marks
 from asm_teach.widgets.orbit import Orbit
 from asm_teach.widgets.scene import Surface
 from asm_teach.widgets.stage import Stage
-from asm_teach.zbuffer import Eye
 
 _DPI = 100
 _PX = 72 / _DPI  # points, in which matplotlib measures lines and dots, to a pixel
@@ -95,7 +95,7 @@ def _drawn(name: str, surface: Surface, chosen: Colouring, eye: Eye) -> NDArray[
         tints = np.broadcast_to(tints, vertices.shape)[faces].reshape(-1, 3)
         vertices, faces = vertices[faces].reshape(-1, 3), np.arange(faces.size).reshape(-1, 3)
     texture = chosen.texture(name) if chosen.textured else None
-    return zbuffer.draw(vertices, faces, eye, tints, texture, surface.uv, chart, chosen.contrast)
+    return still.draw(vertices, faces, eye, tints, texture, surface.uv, chart, chosen.contrast)
 
 
 def _overlaid(stage: Stage, chosen: Colouring, eye: Eye) -> NDArray[np.float64]:
@@ -109,7 +109,7 @@ def _overlaid(stage: Stage, chosen: Colouring, eye: Eye) -> NDArray[np.float64]:
         layer = _drawn(name, surface, chosen, eye)
         share = layer[..., 3:]
         if points:
-            nearest, _ = zbuffer.rasterise(twice.screen(np.concatenate(vertices)), np.concatenate(faces), twice.size)
+            nearest, _ = still.rasterise(twice.screen(np.concatenate(vertices)), np.concatenate(faces), twice.size)
             samples = (nearest >= triangles).reshape(height, 2, width, 2)
             share = surface.opacity * samples.mean(axis=(1, 3))[..., None]
         points, triangles = points + len(surface.vertices), triangles + len(surface.faces)
@@ -126,7 +126,7 @@ def _seen_edges(surfaces: Sequence[Surface], eye: Eye) -> list[NDArray[np.int64]
     first = np.cumsum([0, *(len(surface.vertices) for surface in surfaces)])
     points = np.concatenate([surface.vertices for surface in surfaces])
     faces = np.concatenate([surface.faces + start for surface, start in zip(surfaces, first, strict=False)])
-    seen = np.unique(zbuffer.rasterise(eye.screen(points), faces, eye.size)[0])
+    seen = np.unique(still.rasterise(eye.screen(points), faces, eye.size)[0])
     corners = faces[seen[seen >= 0]]
     found = []
     for start, end in zip(first, first[1:], strict=False):

@@ -28,7 +28,7 @@ from asm_teach.widgets.stage import Stage
 from asm_teach.widgets.style import unseen
 
 if TYPE_CHECKING:
-    from asm_teach.plots import NotebookFigure
+    from asm_teach.drawing.plots import NotebookFigure
 
 
 class Viewer(Looks, Shown, ipywidgets.VBox):

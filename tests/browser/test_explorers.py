@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asm_teach import zbuffer
 from asm_teach.data.heads import load_head
+from asm_teach.drawing import still
 
 from .conftest import Opener
 from .harness import NO_BROWSER, ROOT, LabPage, chromium
@@ -309,7 +309,7 @@ def test_a_bone_is_placed_by_click_and_keyboard(lab: LabPage) -> None:
     lab.page.mouse.click(canvas["x"] + x, canvas["y"] + y)
     lab.page.wait_for_timeout(600)
     picked = tell(lab, "binding")
-    eye = zbuffer.look(load_head("makehuman").mesh.vertices, "front", (round(canvas["width"]), round(canvas["height"])))
+    eye = still.look(load_head("makehuman").mesh.vertices, "front", (round(canvas["width"]), round(canvas["height"])))
     np.testing.assert_allclose(eye.screen([picked["pivot"]])[0, :2], [x, y], atol=2)
     assert picked["zeta"] != before["zeta"]
     # off the chart: outside of its rim

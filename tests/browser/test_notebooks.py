@@ -171,7 +171,7 @@ def the_printed_picture_looks_like_the_live_view(page: LabPage) -> None:
 import io, base64
 from ipywidgets.widgets.widget import _instances
 from asm_teach.widgets import BonePanel, Viewer
-from asm_teach import plots
+from asm_teach.drawing import plots
 view = next(one for one in _instances.values() if isinstance(one, BonePanel)).viewer
 surface, colours = view._surfaces["mesh"], view._colouring.vertex_colours("mesh")
 drawn = 255 * plots.draw(surface.vertices, surface.faces, view._orbit.eye(), colours)

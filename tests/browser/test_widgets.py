@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from asm_teach.plots import BACKGROUND
+from asm_teach.drawing.plots import BACKGROUND
 
 from .conftest import Opener
 from .harness import NO_BROWSER, LabPage, chromium, decoded

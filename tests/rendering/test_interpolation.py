@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach import zbuffer
+from asm_teach.drawing import still
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.interpolation import blend, locate, look_up, place
 from asm_teach.rendering.raster import homogeneous_pixels, rasterise
@@ -120,7 +120,7 @@ def test_bilinear_as_in_the_plotting_module(seed: int) -> None:
     random = np.random.default_rng(seed)
     texture, uv = random.uniform(0, 1, (5, 7, 3)), random.uniform(-0.2, 1.2, (30, 2))
     found = look_up(torch.tensor(texture), torch.tensor(uv))
-    np.testing.assert_allclose(found.numpy(), zbuffer.sample_texture(texture, uv), atol=1e-12)
+    np.testing.assert_allclose(found.numpy(), still.sample_texture(texture, uv), atol=1e-12)
 
 
 def test_gradcheck_of_a_texture() -> None:

@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from asm_teach import zbuffer
 from asm_teach.data.heads import load_head
+from asm_teach.drawing import still
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.widgets.colours import SCALAR_MAPS
 from asm_teach.widgets.page.people import EXPRESSIONS, new_model, solve_shapes
@@ -66,7 +66,7 @@ def write_page(model: SkinnedModel | None = None, title: str = "The adaptive mod
 def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
     """All numbers of the page, the long ones in base64: vertices and chart, parameters, people, colours, lights."""
     mean, directions, expressions = solve_shapes(model)
-    mesh, key, fill = model.mesh, zbuffer.KEY, zbuffer.FILL
+    mesh, key, fill = model.mesh, still.KEY, still.FILL
     ramp = matplotlib.colormaps[SCALAR_MAPS["weights"]](np.linspace(0, 1, 16))[:, :3]
     return {
         "bones": list(model.rig.names),
@@ -82,17 +82,17 @@ def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
         "expressions": [
             {"label": label, "motion": pack(motion)} for label, motion in zip(EXPRESSIONS, expressions, strict=False)
         ],
-        "views": {name: list(angles) for name, angles in zbuffer.VIEWS.items()},
-        "fov": zbuffer.FIELD_OF_VIEW,
-        "margin": zbuffer.MARGIN,
+        "views": {name: list(angles) for name, angles in still.VIEWS.items()},
+        "fov": still.FIELD_OF_VIEW,
+        "margin": still.MARGIN,
         "skin": texture(model),
         "light": {
             "KEY": (key / np.linalg.norm(key)).tolist(),
             "FILL": (fill / np.linalg.norm(fill)).tolist(),
-            "WRAP": zbuffer.WRAP.tolist(),
-            "CLAY": list(zbuffer.SKIN),
-            "POWERS": [zbuffer.KEY_POWER, zbuffer.FILL_POWER, zbuffer.SKY_POWER, zbuffer.GROUND_POWER],
-            "GLOSS": zbuffer.GLOSS,
+            "WRAP": still.WRAP.tolist(),
+            "CLAY": list(still.SKIN),
+            "POWERS": [still.KEY_POWER, still.FILL_POWER, still.SKY_POWER, still.GROUND_POWER],
+            "GLOSS": still.GLOSS,
         },
         "ramp": ramp.round(4).tolist(),
     }

@@ -17,7 +17,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach.zbuffer import Eye, draw, look, to_numpy
+from asm_teach.drawing.still import Eye, draw, look, to_numpy
 
 BACKGROUND = "#eceef1"
 

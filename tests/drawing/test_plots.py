@@ -11,7 +11,7 @@ import pytest
 import torch
 import trimesh
 
-from asm_teach import plots
+from asm_teach.drawing import plots
 
 
 def ball(radius: float = 50.0) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +53,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 shell = InteractiveShell.instance()
 {before}
-from asm_teach.plots import new_figure
+from asm_teach.drawing.plots import new_figure
 figure, axes = new_figure(1, (60, 50))
 axes[0, 0].set_axis_off()
 bundle, _ = shell.display_formatter.format(figure)

@@ -8,7 +8,7 @@ import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asm_teach import zbuffer
+from asm_teach.drawing import still
 
 
 def ball(radius: float = 50.0, centre: tuple[float, float, float] = (0, 0, 0)) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +40,7 @@ def test_rasterise_sees_what_a_pixel_by_pixel_search_sees(seed: int) -> None:
     size = (9, 7)
     screen = np.column_stack([rng.uniform(-3, 12, 15), rng.uniform(-3, 10, 15), rng.uniform(50, 150, 15)])
     faces = rng.integers(0, 15, (8, 3))
-    face, bary = zbuffer.rasterise(screen, faces, size)
+    face, bary = still.rasterise(screen, faces, size)
     wanted, depth = rasterise_reference(screen, faces, size)
     hit = face >= 0
     assert (hit == (wanted >= 0)).all()
@@ -53,8 +53,8 @@ def test_rasterise_sees_what_a_pixel_by_pixel_search_sees(seed: int) -> None:
 def test_a_pixel_shows_the_surface_point_that_projects_onto_it() -> None:
     # Ties barycentric interpolation, perspective and pixel centres together in one statement.
     vertices, faces = ball()
-    eye = zbuffer.look(vertices, (30, 20), (60, 50))
-    face, bary = zbuffer.rasterise(eye.screen(vertices), faces, eye.size)
+    eye = still.look(vertices, (30, 20), (60, 50))
+    face, bary = still.rasterise(eye.screen(vertices), faces, eye.size)
     y, x = np.nonzero(face >= 0)
     points = np.einsum("nc,nci->ni", bary[y, x], vertices[faces[face[y, x]]])
     np.testing.assert_allclose(eye.project(points), np.column_stack([x, y]), atol=1e-6)
@@ -62,8 +62,8 @@ def test_a_pixel_shows_the_surface_point_that_projects_onto_it() -> None:
 
 def test_a_ball_covers_the_disc_it_should() -> None:
     vertices, faces = ball(50)
-    eye = zbuffer.look(vertices, "front", (200, 200))
-    cover = zbuffer.draw(vertices, faces, eye)[..., 3].sum()
+    eye = still.look(vertices, "front", (200, 200))
+    cover = still.draw(vertices, faces, eye)[..., 3].sum()
     # the outline of a ball at distance d is seen under asin(r / d)
     radius = eye.focal * np.tan(np.arcsin(50 / eye.distance))
     # 0.6 per cent: the icosphere's outline is a polygon inside the circle
@@ -76,7 +76,7 @@ def test_a_tall_head_is_framed_whole_and_tightly_from_every_side(size: tuple[int
     vertices = vertices * [0.8, 1.4, 1.0] + [10, -40, 5]
     edge = []
     for azimuth in range(0, 360, 15):
-        pixels = zbuffer.look(vertices, (azimuth, 0), size).project(vertices)
+        pixels = still.look(vertices, (azimuth, 0), size).project(vertices)
         edge.append(np.abs(pixels - (np.array(size) - 1) / 2).max(axis=0) / (np.array(size) / 2))
     # of the way from the middle to the border: inside, and the tallest or widest view close to it
     assert np.max(edge) < 1
@@ -96,7 +96,7 @@ def test_a_tall_head_is_framed_whole_and_tightly_from_every_side(size: tuple[int
 )
 def test_views_are_the_right_way_round(view: str, point: tuple[int, ...], side: tuple[int, int]) -> None:
     vertices, _ = ball(100)
-    moved = zbuffer.look(vertices, view, (400, 400)).project([point, (0, 0, 0)])
+    moved = still.look(vertices, view, (400, 400)).project([point, (0, 0, 0)])
     offset = moved[0] - moved[1]
     assert offset @ np.array(side) > 0.5 * np.abs(offset).max()
 
@@ -107,8 +107,8 @@ def test_the_nearer_ball_hides_the_farther_one() -> None:
     vertices, both = np.concatenate([far, near]), np.concatenate([faces, faces + len(far)])
     red, blue = np.array([(0.9, 0.1, 0.1)]), np.array([(0.1, 0.1, 0.9)])
     colours = np.concatenate([np.repeat(red, len(far), axis=0), np.repeat(blue, len(near), axis=0)])
-    eye = zbuffer.look(vertices, "front", (60, 60))
-    middle = zbuffer.draw(vertices, both, eye, colours)[25:35, 25:35]
+    eye = still.look(vertices, "front", (60, 60))
+    middle = still.draw(vertices, both, eye, colours)[25:35, 25:35]
     assert (middle[..., 2] > middle[..., 0] + 0.3).all()
 
 
@@ -116,7 +116,7 @@ def test_the_top_row_of_a_texture_is_at_v_one() -> None:
     texture = np.zeros((4, 4, 3))
     texture[0] = (1, 0, 0)
     texture[-1] = (0, 0, 1)
-    found = zbuffer.sample_texture(texture, np.array([[0.5, 0.99], [0.5, 0.01]]))
+    found = still.sample_texture(texture, np.array([[0.5, 0.99], [0.5, 0.01]]))
     np.testing.assert_allclose(found, [[1, 0, 0], [0, 0, 1]], atol=1e-12)
 
 
@@ -127,8 +127,8 @@ def test_a_texture_with_seams_is_drawn_through_uv_faces() -> None:
     texture[:, 0, 0] = texture[:, 1, 1] = 1  # left half red, right half green
     uv = np.array([(0.1, 0.5), (0.9, 0.5)])
     uv_faces = np.array([(0, 0, 0), (1, 1, 1)])  # the two triangles share vertices, but not a place on the chart
-    eye = zbuffer.look(vertices, "front", (40, 40))
-    picture = zbuffer.draw(vertices, faces, eye, texture=texture, uv=uv, uv_faces=uv_faces)
+    eye = still.look(vertices, "front", (40, 40))
+    picture = still.draw(vertices, faces, eye, texture=texture, uv=uv, uv_faces=uv_faces)
     below, above = picture[26, 20], picture[20, 14]
     assert below[0] > 0.5 > below[1]
     assert above[1] > 0.5 > above[0]
@@ -138,7 +138,7 @@ def test_light_reaches_every_side_and_data_colours_stay_close_to_their_scale() -
     normals = np.random.default_rng(0).normal(size=(500, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     albedo = np.full((500, 3), 0.5)
-    portrait, data = zbuffer.shade(normals, albedo), zbuffer.shade(normals, albedo, contrast=0.5)
+    portrait, data = still.shade(normals, albedo), still.shade(normals, albedo, contrast=0.5)
     assert portrait.min() > 0.2
     assert portrait.max() < 0.8
     assert np.abs(data - 0.5).max() < 0.7 * np.abs(portrait - 0.5).max()

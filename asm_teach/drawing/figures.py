@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from asm_teach.drawing.plots import BACKGROUND, new_figure, render_mesh
 from asm_teach.model.binding import Chart
-from asm_teach.plots import BACKGROUND, new_figure, render_mesh
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
