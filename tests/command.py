@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from click.testing import CliRunner, Result
 
-from asm_teach import cli
+from asm_teach.cli.main import main
 
 
 def run(*arguments: object) -> Result:
     """`asm-teach ARGUMENTS`, within this process."""
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def one_line(result: Result) -> str:

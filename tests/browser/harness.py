@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from asm_teach.kernel import SPEC
+from asm_teach.cli.kernel import SPEC
 
 ROOT = Path(__file__).resolve().parents[2]
 Result = TypeVar("Result")

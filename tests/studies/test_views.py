@@ -8,7 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from asm_teach.cli import main
+from asm_teach.cli.main import main
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
 from asm_teach.studies import views

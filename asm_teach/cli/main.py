@@ -14,12 +14,12 @@ import click
 
 from asm_teach import __version__
 from asm_teach.base.files import PACKAGE
-from asm_teach.cli_course import check_command, student_command
-from asm_teach.cli_fits import DEVICE, fit_scan_command, fit_views_command, prepare
-from asm_teach.cli_playground import playground_command
-from asm_teach.cli_views import views_command
-from asm_teach.kernel import jupyter_path
-from asm_teach.processes import run_to_its_end
+from asm_teach.cli.course import check_command, student_command
+from asm_teach.cli.fits import DEVICE, fit_scan_command, fit_views_command, prepare
+from asm_teach.cli.kernel import jupyter_path
+from asm_teach.cli.playground import playground_command
+from asm_teach.cli.processes import run_to_its_end
+from asm_teach.cli.views import views_command
 
 START = Path("notebooks/00_start_here.ipynb")
 

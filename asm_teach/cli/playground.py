@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from asm_teach.base.files import NOTEBOOKS
-from asm_teach.processes import run_to_its_end
+from asm_teach.cli.processes import run_to_its_end
 
 NOTEBOOK = NOTEBOOKS / "playground.ipynb"
 TEMPLATES = Path(__file__).parent / "page_server"  # a page that asks no other machine for anything
@@ -70,7 +70,7 @@ def playground_command(model_file: Path | None, output: Path, serve: bool, port:
         sys.exit(run_to_its_end(command))
     from asm_teach.base.files import whole
     from asm_teach.model.storage import load_model
-    from asm_teach.widgets.page import write_page
+    from asm_teach.widgets.playground.page import write_page
 
     page = write_page(load_model(model_file) if model_file else None)
     with whole(output) as part:

@@ -1,6 +1,6 @@
 """IPython's own kernel, which imports what every lesson needs while its reader still reads.
 
-`asm-teach lab` and Binder give it out as Python 3 by `jupyter_path`: `python -m asm_teach.kernel -f CONNECTION`.
+`asm-teach lab` and Binder give it out as Python 3 by `jupyter_path`: `python -m asm_teach.cli.kernel -f CONNECTION`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import click
 @click.option("--lesson", help="Only this lesson, for example 05; by default all.")
 def student_command(folder: Path, lesson: str | None) -> None:
     """Write student copies of the notebooks into FOLDER: without solutions, without outputs."""
-    from asm_teach.course.students import write_copies
+    from asm_teach.course.marking.students import write_copies
 
     for path in write_copies(folder, lesson):
         click.echo(path)
@@ -28,8 +28,8 @@ def check_command(folder: Path, out: Path, limit: float) -> None:
 
     The notebooks are run on this computer: mark only what you would run yourself.
     """
-    from asm_teach.course.grading import grade
-    from asm_teach.course.marks import total, write_marks
+    from asm_teach.course.marking.grading import grade
+    from asm_teach.course.marking.marks import total, write_marks
 
     marks = grade(folder, limit, say=click.echo)
     write_marks(marks, out)

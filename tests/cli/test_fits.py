@@ -1,0 +1,266 @@
+"""The commands that fit one's own files: what they read, print and write, and one line for bad input."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from asm_teach.base.arrays import load_npz
+from asm_teach.data.assets import data_dir
+from asm_teach.data.heads import load_head
+from asm_teach.data.scans import load_photographs, load_scan
+from asm_teach.fitting.descent import Fit
+from asm_teach.geometry.mesh_files import read_mesh
+from asm_teach.model.storage import load_model
+from asm_teach.rendering.camera import look_at
+from asm_teach.scan_fit import fit as scan_fit
+from asm_teach.view_fit import fit as view_fit
+from tests.command import one_line, run
+
+# ---- photographs
+
+
+@pytest.fixture(autouse=True)
+def no_mediapipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is installed or not; a test that wants it puts a stand-in there."""
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> list[Path]:
+    """Two pictures of one embedded person with the 68 points beside each, as a user would have them."""
+    head = load_head("makehuman")
+    points = head.landmarks.points(head.sample(5).vertices, head.mesh.faces)
+    paths = []
+    for n, x in enumerate((-200.0, 250.0)):
+        camera = look_at(torch.tensor([x, 0.0, 700.0]), torch.zeros(3), focal=600.0, size=(400, 500))
+        paths.append(tmp_path / f"view{n}.png")
+        Image.new("RGB", (400, 500)).save(paths[-1])
+        np.savez(paths[-1].with_suffix(".npz"), landmarks=camera.project(points).numpy())
+    return paths
+
+
+@pytest.fixture
+def spied(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """What the command hands to `fit_views`, which takes a few steps only."""
+    calls: list[dict] = []
+    real = view_fit.fit_views
+
+    def fit(model, views, **options) -> Fit:
+        calls.append({"model": model, "views": views, **options})
+        return real(model, views, **{**options, "steps": min(options.get("steps") or 20, 20)})
+
+    monkeypatch.setattr(view_fit, "fit_views", fit)
+    return calls
+
+
+def test_fit_views_writes_a_mesh_of_the_template(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:
+    output = tmp_path / "fit.ply"
+    result = run("fit-views", *photographs, "-o", output, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    for photograph in photographs:
+        assert f"{photograph.name}: focal length" in result.output
+    assert f"wrote {output}" in result.output
+    template = load_head("makehuman").mesh
+    fitted = read_mesh(output)
+    assert torch.equal(fitted.faces, template.faces)
+    assert (fitted.vertices - template.vertices).norm(dim=1).max() > 0.1
+    assert spied[0]["warm_start"] is False
+
+
+def test_fit_views_can_be_saved_and_gone_on_with(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:
+    saved = tmp_path / "person.npz"
+    first = run("fit-views", *photographs, "--save", saved, "-o", tmp_path / "a.obj", "--steps", 15, "--device", "cpu")
+    assert first.exit_code == 0, first.output
+    assert f"wrote {saved}; --resume {saved} goes on from there" in first.output
+    assert spied[0]["steps"] == 15
+    second = run("fit-views", *photographs, "--resume", saved, "-o", tmp_path / "b.obj", "--device", "cpu")
+    assert second.exit_code == 0, second.output
+    assert spied[1]["warm_start"] is True
+    begun = load_model(saved)
+    assert all(torch.equal(a, b) for a, b in zip(spied[1]["model"].parameters(), begun.parameters(), strict=True))
+    assert (read_mesh(tmp_path / "b.obj").vertices - read_mesh(tmp_path / "a.obj").vertices).norm(dim=1).max() > 0.01
+
+
+def test_fit_views_takes_a_model_of_ones_own(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:
+    """Of a prepared head; it starts at rest, whatever motion the file holds."""
+    saved = tmp_path / "m.npz"
+    run("fit-views", *photographs, "--save", saved, "-o", tmp_path / "a.obj", "--head", "soma", "--device", "cpu")
+    result = run("fit-views", *photographs, "--model", saved, "-o", tmp_path / "b.obj", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert spied[1]["warm_start"] is False
+    assert len(read_mesh(tmp_path / "b.obj").vertices) == len(load_head("soma").mesh.vertices)
+    line = one_line(run("fit-views", *photographs, "--model", saved, "--resume", saved))
+    assert "--model and --resume both name the model to begin with" in line
+    scan = photographs[0].with_suffix(".npz")  # arrays, but no model
+    assert "holds arrays, but no asm_teach model" in one_line(run("fit-views", *photographs, "--resume", scan))
+
+
+def test_fit_views_takes_a_set_of_ones_own(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:
+    head = load_head("makehuman")
+    chosen = head.landmarks.subset([8, 27, 30, 33, 36, 39, 42, 45, 48, 51, 54, 57])
+    for path in photographs:
+        points = load_npz(path.with_suffix(".npz"))["landmarks"]
+        np.savez(path.with_suffix(".npz"), landmarks=points[[8, 27, 30, 33, 36, 39, 42, 45, 48, 51, 54, 57]])
+    own = tmp_path / "set.npz"
+    np.savez(own, faces=chosen.faces.numpy(), barycentric=chosen.barycentric.numpy())
+    result = run("fit-views", *photographs, "--embedding", own, "-o", tmp_path / "a.obj", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert all(torch.equal(view.embedding.faces, chosen.faces) for view in spied[0]["views"])
+
+
+def test_fit_views_says_what_is_to_be_said_once(
+    photographs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the fit what the views show, after it what the fit adds."""
+    one = "There is one picture only"
+
+    def fit(model, views, **options) -> Fit:
+        from asm_teach.view_fit.checks import before
+
+        camera = look_at(torch.tensor([0.0, 0.0, 700.0]), torch.zeros(3), focal=600.0, size=(400, 500))
+        return Fit(model, model(), (camera,), interrupted=True, notes=(*before(model, views), "And this."))
+
+    monkeypatch.setattr(view_fit, "fit_views", fit)
+    result = run("fit-views", photographs[0], "-o", tmp_path / "a.obj")
+    assert result.exit_code == 0, result.output
+    assert result.output.count(one) == 1 and result.output.count("And this.") == 1
+    assert result.output.index(one) < result.output.index("focal length") < result.output.index("And this.")
+    assert "stopped before its end: this is the best so far" in result.output
+
+
+def test_fit_views_of_swapped_landmarks_names_the_picture(photographs: list[Path]) -> None:
+    beside = photographs[1].with_suffix(".npz")
+    points = load_npz(beside)["landmarks"]
+    np.savez(beside, landmarks=np.stack([400 - points[:, 0], points[:, 1]], 1))
+    line = one_line(run("fit-views", *photographs))
+    assert "view1.png: landmarks: they are those of a mirrored face: left and right are swapped" in line
+
+
+def test_fit_views_without_landmarks_says_what_is_missing(photographs: list[Path]) -> None:
+    photographs[1].with_suffix(".npz").unlink()
+    line = one_line(run("fit-views", *photographs))
+    assert "view1.png: to find its landmarks MediaPipe 0.10.14 is needed" in line
+    assert "pip install 'asm_teach[photos]'" in line and "into a file beside the picture" in line
+
+
+def test_fit_views_of_a_picture_without_a_face_names_it(photographs: list[Path], fake_mediapipe: ModuleType) -> None:
+    photographs[1].with_suffix(".npz").unlink()
+    assert "view1.png: no face was found in it; give a picture" in one_line(run("fit-views", *photographs))
+    line = one_line(run("fit-views", "--find", *photographs))  # the files that stand there are not read
+    assert "view0.png: no face was found in it" in line
+
+
+def test_fit_views_needs_the_array_by_its_name(photographs: list[Path]) -> None:
+    np.savez(photographs[0].with_suffix(".npz"), points=np.zeros((68, 2)))
+    assert "view0.npz: no array `landmarks` in it, but points" in one_line(run("fit-views", photographs[0]))
+
+
+def test_fit_views_of_a_text_file_called_npz(photographs: list[Path]) -> None:
+    photographs[0].with_suffix(".npz").write_text("68 points\n")
+    assert "this is not a whole .npz file" in one_line(run("fit-views", photographs[0]))
+
+
+def test_fit_views_of_a_file_that_is_no_picture(photographs: list[Path]) -> None:
+    photographs[0].write_text("not a picture")
+    assert "cannot be read as a picture" in one_line(run("fit-views", photographs[0]))
+
+
+def _as_files(folder: Path, name: str) -> list[Path]:
+    """Fetched photographs as the files of a user, with MediaPipe's points, which the package stores, beside them."""
+    if name == "james":
+        pictures = {f"james_view{n}": image for n, image in enumerate(load_scan("james").photographs)}
+    else:
+        pictures = {photograph.name: photograph.image for photograph in load_photographs(name)}
+    stored, paths = load_npz(data_dir() / "facemesh478.npz"), []
+    for stem, image in pictures.items():
+        if f"{stem}.jpg" in stored:
+            paths.append(folder / f"{stem}.jpg")
+            Image.fromarray((image * 255).round().to(torch.uint8).numpy()).save(paths[-1], quality=95)
+            np.savez(paths[-1].with_suffix(".npz"), landmarks=stored[f"{stem}.jpg"][:, :2])
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "note"),
+    [
+        ("james", 2, None),
+        ("lisa", 4, "All pictures show the face from nearly the same side"),
+        ("zoom", 4, "All pictures show the face from nearly the same side"),
+        ("london", 1, "There is one picture only"),
+    ],
+)
+def test_fit_views_of_real_photographs(
+    tmp_path: Path, spied: list[dict], name: str, count: int, note: str | None
+) -> None:
+    paths = _as_files(tmp_path, name)
+    assert len(paths) == count
+    result = run("fit-views", *paths, "-o", tmp_path / "fit.glb", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert [view.name for view in spied[0]["views"]] == [path.name for path in paths]
+    if note is None:
+        assert "picture only" not in result.output and "same side" not in result.output
+    else:
+        assert note in result.output
+    assert len(read_mesh(tmp_path / "fit.glb").vertices) > 4000
+
+
+# ---- scans
+
+
+def _distances(output: str) -> tuple[float, float]:
+    (line,) = [line for line in output.splitlines() if line.startswith("mean distance")]
+    first, last = re.findall(r"([0-9.]+) mm", line)
+    return float(first), float(last)
+
+
+def test_fit_scan_prints_errors_and_writes_the_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same vertices in the same faces, but in metres: taken as registered, and the unit is said."""
+    monkeypatch.setattr(scan_fit, "fit_scan", partial(scan_fit.fit_scan, steps=12))
+    scan, output = tmp_path / "scan.obj", tmp_path / "fit.obj"
+    person = load_head("makehuman").sample(5)
+    person.with_vertices(person.vertices / 1000).write(scan)
+    result = run("fit-scan", str(scan), "-o", str(output), "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    first, last = _distances(result.output)
+    assert last < first / 2 and "taken to be in metres" in result.output
+    assert len(read_mesh(output).vertices) == len(load_head("makehuman").mesh.vertices)
+
+
+def test_a_new_head_is_prepared_and_fitted_to_a_raw_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan_fit, "fit_scan", partial(scan_fit.fit_scan, steps=6))
+    soma = load_head("soma")
+    mesh, marks, model, scan = (tmp_path / name for name in ("soma.obj", "marks.json", "soma.npz", "scan.obj"))
+    replace(soma.mesh, uv=None).write(mesh)
+    corners = soma.landmarks.nearest_vertices(soma.mesh.faces).tolist()
+    marks.write_text(json.dumps({str(k): corners[k] for k in (8, 27, 30, 33, 36, 39, 42, 45, 48, 51, 54, 57)}))
+    result = run("prepare", str(mesh), str(marks), "-o", str(model))
+    assert result.exit_code == 0, result.output
+    assert "84 bones" in result.output and model.is_file()
+    load_head("makehuman").sample(5).write(scan)
+    result = run("fit-scan", str(scan), "--model", str(model), "-o", str(tmp_path / "fit.ply"), "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    first, last = _distances(result.output)
+    assert last < first
+
+
+def test_fit_scan_of_a_truncated_file(tmp_path: Path) -> None:
+    scan = tmp_path / "scan.obj"
+    scan.write_text("v 0 0 0\nv 1 0 0\nf 1 2 3\n")
+    one_line(run("fit-scan", str(scan)))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    result = run("fit-scan", str(tmp_path / "none.obj"))
+    assert result.exit_code == 2
+    assert "does not exist" in result.stderr

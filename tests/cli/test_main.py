@@ -1,0 +1,184 @@
+"""The command line: what it prints, what it hands on, and one line and exit code 2 for bad input."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asm_teach.cli import main
+from tests.command import one_line, run
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No mirror, and a cache with nothing in it."""
+    monkeypatch.delenv("ASM_TEACH_MIRROR", raising=False)
+    monkeypatch.setenv("ASM_TEACH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_help_names_every_command() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for name in ("lab", "demo", "data", "fit-scan", "fit-views"):
+        assert f"\n  {name} " in result.output
+
+
+@pytest.mark.parametrize("name", ["lab", "demo", "data", "fit-scan", "fit-views"])
+def test_every_command_explains_itself(name: str) -> None:
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert result.output.startswith(f"Usage: main {name}")
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    code = "import sys, asm_teach.cli.main; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("error", [ValueError, FileNotFoundError, ConnectionError])
+def test_an_error_of_the_package_isone_line(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise error("the scan has no faces:\n   give a mesh")
+
+    monkeypatch.setattr("asm_teach.data.assets.list_assets", broken)
+    assert one_line(run("data")) == "Error: the scan has no faces: give a mesh"
+
+
+def test_a_mistake_in_the_code_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("asm_teach.data.assets.list_assets", broken)
+    assert isinstance(run("data").exception, KeyError)
+
+
+# ---- lab
+
+
+def test_lab_starts_on_the_start_notebook(tmp_path: Path) -> None:
+    command = main.lab_command(tmp_path, browser=True, superuser=False)
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert f"--ServerApp.root_dir={tmp_path}" in command
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in command
+    assert not {"--no-browser", "--allow-root"} & set(command)
+    assert {"--no-browser", "--allow-root"} <= set(main.lab_command(tmp_path, browser=False, superuser=True))
+
+
+def test_jupyterlab_accepts_the_command() -> None:
+    # --show-config-json reads the options and stops; an unknown one would end with another exit code
+    command = [*main.lab_command(Path.cwd(), browser=False, superuser=True), "--show-config-json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "/lab/tree/notebooks/00_start_here.ipynb" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "expected"),
+    [
+        ("linux", {}, False),
+        ("linux", {"DISPLAY": ":0"}, True),
+        ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ("darwin", {}, True),
+        ("win32", {}, True),
+    ],
+)
+def test_a_display_is_looked_for(
+    platform: str, variables: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert main.has_display() is expected
+
+
+def test_lab_without_a_display_prints_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(main, "run_to_its_end", lambda command, env: started.append(list(command)) or 0)
+    monkeypatch.setattr(main, "has_display", lambda: False)
+    result = run("lab", "--port=8890")
+    assert result.exit_code == 0, result.output
+    assert "Open the address" in result.output
+    assert "--no-browser" in started[0]
+    assert started[0][-1] == "--port=8890"
+    run("lab", "--browser")
+    assert "--no-browser" not in started[1]
+
+
+def test_lab_hands_on_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "lab_command", lambda *_, **__: [sys.executable, "-c", "raise SystemExit(3)"])
+    assert run("lab").exit_code == 3
+
+
+def test_lab_without_the_notebooks_says_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "START", Path("notebooks/no_such.ipynb"))
+    assert "clone it and type `make lab` there" in one_line(run("lab"))
+
+
+# ---- data
+
+
+def test_data_lists_every_asset_with_licence_size_and_place(empty_cache: Path) -> None:
+    from asm_teach.data.assets import list_assets
+
+    result = run("data")
+    assert result.exit_code == 0
+    rows = list_assets()
+    assert len(rows) > 1
+    for row in rows:
+        (line,) = [line for line in result.output.splitlines() if line.startswith(f"{row.name} ")]
+        assert row.licence in line
+        assert f"{row.bytes / 1e6:.1f} MB" in line
+        assert f"not here: asm-teach data {row.name}" in line
+
+
+def test_data_fetches_what_is_named(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr("asm_teach.data.assets.fetch", lambda name: fetched.append(name) or empty_cache / name)
+    result = run("data", "james", "london")
+    assert result.exit_code == 0
+    assert fetched == ["james", "london"]
+    assert f"james: {empty_cache / 'james'}" in result.output
+    assert "illustrate research" in result.output  # what the people in the pictures agreed to
+
+
+def test_data_refuses_a_file_with_another_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from asm_teach.data.assets import _sources
+
+    folder = tmp_path / "mediapipe-canonical"
+    folder.mkdir()
+    for file in _sources()["assets"]["mediapipe-canonical"]["files"]:
+        (folder / file["name"]).write_text("another file")
+    monkeypatch.setenv("ASM_TEACH_MIRROR", str(tmp_path))
+    assert "checksum" in one_line(run("data", "mediapipe-canonical"))
+
+
+def test_data_of_an_unknown_name_lists_the_names(empty_cache: Path) -> None:
+    assert "james" in one_line(run("data", "jane"))
+
+
+# ---- tables
+
+
+def test_capacity_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, object]] = []
+    monkeypatch.setattr("asm_teach.studies.capacity.run_capacity", lambda **options: calls.append(options))
+    assert run("capacity", "--people", "2", "--scan", "james", "--quick").exit_code == 0
+    assert (calls[0]["people"], calls[0]["scans"], calls[0]["quick"]) == (2, ("james",), True)
+
+
+# ---- demo
+
+
+def test_demo_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, object]] = []
+    monkeypatch.setattr("asm_teach.studies.demo.run_demo", lambda **options: calls.append(options))
+    assert run("demo").exit_code == 0
+    assert run("demo", "--only", "a", "--device", "cpu", "--seed", "7").exit_code == 0
+    assert calls == [{"only": None, "device": "auto", "seed": 0}, {"only": "a", "device": "cpu", "seed": 7}]
+    assert run("demo", "--only", "c").exit_code == 2
