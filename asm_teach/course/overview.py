@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asm_teach.course import checking, record
+from asm_teach.course import record
+from asm_teach.course.checks import checking
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from asm_teach.course import checking, record
+from asm_teach.course import record
+from asm_teach.course.checks import checking
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asm_teach.course.comparing import (
+from asm_teach.course.checks.comparing import (
     RELATIVE,
     differs,
     equal,
@@ -26,7 +26,7 @@ from asm_teach.course.comparing import (
     one_of,
     wrong_shape,
 )
-from asm_teach.course.slips import (
+from asm_teach.course.checks.slips import (
     changed_inputs,
     degrees_for_radians,
     gradient_cut,

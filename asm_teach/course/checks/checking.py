@@ -16,14 +16,12 @@ import functools
 import html
 import linecache
 import pkgutil
-import re
 import sysconfig
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from asm_teach.base.files import PACKAGE
@@ -137,8 +135,8 @@ def exercise(*, lesson: str, hints: tuple[str, ...]) -> Callable[[Checker], Chec
 
 def lessons() -> dict[str, types.ModuleType]:
     """The modules of the lessons by their two digits, imported."""
-    found = [m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if re.fullmatch(r"lesson\d\d", m.name)]
-    return {name[-2:]: import_module(f"asm_teach.course.{name}") for name in sorted(found)}
+    found = [m.name for m in pkgutil.iter_modules([str(PACKAGE / "course" / "lessons")])]
+    return {name[-2:]: import_module(f"asm_teach.course.lessons.{name}") for name in sorted(found)}
 
 
 def exercises() -> dict[str, Exercise]:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.course.checking import Right, exercise
-from asm_teach.course.diagnoses import equal, first, not_finite, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.diagnoses import equal, first, not_finite, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.quizzes import Question
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from asm_teach.course.checking import exercise
-from asm_teach.course.diagnoses import compare, equal, first, ignores, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.checking import exercise
+from asm_teach.course.checks.diagnoses import compare, equal, first, ignores, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.quizzes import Question
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from asm_teach.course.checking import Right, exercise
-from asm_teach.course.damping import SmallFit, halve_or_quadruple, solve_case
-from asm_teach.course.diagnoses import compare, equal, first, not_finite, one_of, wrong_shape
+from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.damping import SmallFit, halve_or_quadruple, solve_case
+from asm_teach.course.checks.diagnoses import compare, equal, first, not_finite, one_of, wrong_shape
 from asm_teach.course.quizzes import Question
 
 

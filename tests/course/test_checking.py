@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from asm_teach.course import check, hint, progress, quiz, record
-from asm_teach.course.checking import NOTHING, VERDICT, Exercise, Right, Verdict, exercise, exercises, lessons
+from asm_teach.course.checks.checking import NOTHING, VERDICT, Exercise, Right, Verdict, exercise, exercises, lessons
 from asm_teach.course.quizzes import Question, QuestionBox, Quiz, marked_up
 
 

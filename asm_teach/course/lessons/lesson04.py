@@ -10,10 +10,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from asm_teach.course.checking import Right, exercise
-from asm_teach.course.diagnoses import changed_inputs, equal, first, ignores, not_finite, numbers, one_of, wrong_shape
+from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.diagnoses import (
+    changed_inputs,
+    equal,
+    first,
+    ignores,
+    not_finite,
+    numbers,
+    one_of,
+    wrong_shape,
+)
+from asm_teach.course.checks.rebuilding import Face, judge
 from asm_teach.course.quizzes import Question
-from asm_teach.course.rebuilding import Face, judge
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel

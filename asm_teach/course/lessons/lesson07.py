@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asm_teach.course.checking import Right, exercise
-from asm_teach.course.diagnoses import (
+from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.diagnoses import (
     compare,
     differs,
     equal,

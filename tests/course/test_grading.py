@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from asm_teach.cli import main
-from asm_teach.course import grading, students
-from asm_teach.course.grading import grade
-from asm_teach.course.marks import Mark, total, write_marks
+from asm_teach.cli.main import main
+from asm_teach.course.marking import grading, students
+from asm_teach.course.marking.grading import grade
+from asm_teach.course.marking.marks import Mark, total, write_marks
 
 SOLUTIONS = {
     "nme": "def nme(p, q, a, b):\n    ### BEGIN SOLUTION\n"

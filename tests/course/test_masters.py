@@ -10,9 +10,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from asm_teach.course import students
-from asm_teach.course.checking import NOTHING, Verdict, exercises
-from asm_teach.course.grading import BEFORE
+from asm_teach.course.checks.checking import NOTHING, Verdict, exercises
+from asm_teach.course.marking import students
+from asm_teach.course.marking.grading import BEFORE
 
 MASTERS = students.masters()
 IDS = [path.stem for path in MASTERS]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from asm_teach.course import diagnoses as say
-from asm_teach.course.checking import exercise
+from asm_teach.course.checks.checking import exercise
 from asm_teach.course.quizzes import Question
 
 

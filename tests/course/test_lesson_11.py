@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from asm_teach.course import check
-from asm_teach.course.lesson11 import QUIZ
+from asm_teach.course.lessons.lesson11 import QUIZ
 
 
 def share(difference, basis):

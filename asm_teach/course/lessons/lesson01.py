@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from asm_teach.course import diagnoses as say
-from asm_teach.course.checking import Right, exercise
+from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.rotations import not_a_rotation, wrong_rotations
 from asm_teach.course.quizzes import Question
-from asm_teach.course.rotations import not_a_rotation, wrong_rotations
 from asm_teach.model.transforms import rotation_matrix
 
 Function = Callable[..., Tensor]

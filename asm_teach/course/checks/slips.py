@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asm_teach.course.comparing import differs, equal, numbers, one_of
+from asm_teach.course.checks.comparing import differs, equal, numbers, one_of
 
 
 def rows_not_one(given: Any, axis: int = -1) -> str | None:

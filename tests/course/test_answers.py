@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from asm_teach.course import check
-from asm_teach.course.lesson04 import left_over
-from asm_teach.course.lesson06 import RING, wrong_clicks
+from asm_teach.course.lessons.lesson04 import left_over
+from asm_teach.course.lessons.lesson06 import RING, wrong_clicks
 
 
 @pytest.fixture(autouse=True)
@@ -206,7 +206,7 @@ def test_left_over_refuses_what_is_no_factor():
 
 
 def test_the_small_problem_has_the_jacobian_of_autograd():
-    from asm_teach.course.damping import SmallFit
+    from asm_teach.course.checks.damping import SmallFit
 
     fit = SmallFit.of_lesson_5()
     stir = 0.1 * torch.randn(14 * 12, generator=torch.Generator().manual_seed(1)).double()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.course import diagnoses as say
-from asm_teach.course.checking import Right, exercise
+from asm_teach.course.checks.checking import Right, exercise
 from asm_teach.course.quizzes import Question
 
 Function = Callable[..., Any]

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asm_teach.course.checking import Right, exercise
-from asm_teach.course.diagnoses import compare, first, not_finite, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.diagnoses import compare, first, not_finite, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.quizzes import Question
 from asm_teach.rendering.camera import look_at
 

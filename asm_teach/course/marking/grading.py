@@ -24,8 +24,9 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from asm_teach.base.files import PACKAGE
-from asm_teach.course import checking, students
-from asm_teach.course.marks import Mark
+from asm_teach.course.checks import checking
+from asm_teach.course.marking import students
+from asm_teach.course.marking.marks import Mark
 
 LATE = "TimeLimit"
 STOPS = "the cell of the answer stops: "
@@ -35,7 +36,7 @@ BEFORE = """import math
 import torch
 import asm_teach as asm
 from asm_teach.course import check, hint, quiz
-from asm_teach.course.checking import exercises
+from asm_teach.course.checks.checking import exercises
 exercises()"""  # for lessons whose exercises need no more; the loading is not part of anybody's time
 
 
@@ -192,7 +193,7 @@ def _exercises_only(notebook: NotebookNode, tasks: dict[str, _Task]) -> Notebook
 
 @functools.cache
 def _quiet() -> logging.Logger:
-    logger = logging.getLogger("asm_teach.course.grading.kernel")
+    logger = logging.getLogger("asm_teach.course.marking.grading.kernel")
     logger.setLevel(logging.CRITICAL + 1)
     return logger
 

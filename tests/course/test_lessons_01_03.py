@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.course import check
-from asm_teach.course.checking import NOTHING, Exercise, exercises, lessons
+from asm_teach.course.checks.checking import NOTHING, Exercise, exercises, lessons
 from asm_teach.model.transforms import rotation_matrix
 
 Answer = Callable[..., Any]

@@ -1,0 +1,1 @@
+"""One module a lesson: its exercises with their hints, and its quiz."""

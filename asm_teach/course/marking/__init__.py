@@ -1,0 +1,1 @@
+"""Student copies of the notebooks, and the points of what comes back."""
