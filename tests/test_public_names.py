@@ -11,9 +11,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 import asm_teach
+import asm_teach.course
+import asm_teach.widgets
+from asm_teach.cli.main import main
 
 PACKAGE = Path(asm_teach.__file__).parent
 
@@ -36,25 +40,24 @@ FIELDS = {
     "Fit": ["model", "vertices", "cameras", "history"],
 }
 
-# From the ground up: a module imports only modules above it in this list. A new module gets its place here.
-FLOORS = [
-    "processes",
-    "kernel",
-    "checks", "devices", "files", "npz", "picture", "assets", "chartcheck", "landmarks", "mesh", "objfile", "meshio",
-    "closest", "alignment", "metrics", "pose", "camera", "interpolation", "raster", "edges", "shading", "renderer",
-    "transforms", "skinning", "mixture", "binding", "model", "storage",
-    "sight", "relief", "facesearch", "scanclean", "placing", "registering", "manifold", "unwrap", "carry", "marks",
-    "priors", "fitting", "motion", "affine", "pull", "gaussnewton", "jointfit", "surfacefit", "scanfit",
-    "morphable", "morphfit", "views", "facepoints", "photos", "viewchecks", "cameras", "bundle", "unknowns",
-    "agreement", "phototerm", "pointterm", "photofit", "reprojection", "viewfit", "data", "scans",
-    "rigging", "cropping", "topology", "budget", "contenders", "subjects", "tables", "capacity", "newheads", "demo",
-    "viewsets", "viewmodels", "viewcapacity", "zoomset",
-    "zbuffer", "plots", "figures", "widgets", "course",
-    "cli_fits", "cli_views", "cli_playground", "cli_course", "cli",
-]  # fmt: skip
-CORE = ["mesh", "transforms", "skinning", "mixture", "binding", "camera", "metrics", "landmarks", "model", "storage"]
-# An import inside a function that goes upwards: writing a mesh needs the file formats, having one does not.
-DEFERRED = {("mesh", "meshio")}
+# From the ground up: a room imports only from rooms above it in this list, and those of one line not from each other.
+ROOMS = [
+    ["base"],
+    ["geometry"],
+    ["model"],
+    ["rendering"],
+    ["data"],
+    ["fitting"],
+    ["scan_fit", "view_fit", "new_head"],
+    ["avatar"],
+    ["beyond"],
+    ["studies"],
+    ["drawing"],
+    ["widgets"],
+    ["course"],
+    ["cli"],
+]
+CORE = {"base", "geometry", "model", "rendering", "fitting"}
 
 HEAVY = ("ipywidgets", "pythreejs", "matplotlib", "trimesh", "scipy", "torch", "numpy")
 
@@ -103,8 +106,33 @@ def test_all_names_are_listed_and_resolve():
 
 
 def test_a_name_that_is_not_there_says_so():
-    with pytest.raises(AttributeError, match="module 'asm_teach' has no attribute 'fit_everything'"):
+    with pytest.raises(AttributeError, match="No asm_teach attribute fit_everything"):
         _ = asm_teach.fit_everything
+
+
+def test_the_public_names_and_their_arguments_are_those_that_are_listed():
+    """A change of `public_names.json` is a change for users: it belongs in CHANGELOG.md."""
+    listed = json.loads(Path(__file__).with_name("public_names.json").read_text("utf-8"))
+    assert asm_teach.__all__ == sorted(listed["names"])
+    for name, arguments in listed["names"].items():
+        if arguments is not None:
+            assert list(inspect.signature(getattr(asm_teach, name)).parameters) == arguments, name
+    assert asm_teach.course.__all__ == listed["course"]
+    assert asm_teach.widgets.__all__ == listed["widgets"]
+
+
+def test_the_command_line_is_the_one_that_is_listed():
+    def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, list[str]]]:
+        if isinstance(command, click.Group):
+            for name, one in command.commands.items():
+                yield from commands(one, (*path, name))
+        else:
+            options = [p for p in command.params if isinstance(p, click.Option)]
+            arguments = [p.name.upper() for p in command.params if isinstance(p, click.Argument)]
+            yield " ".join(path), sorted([*arguments, *("/".join(p.opts) for p in options)])
+
+    listed = json.loads(Path(__file__).with_name("public_names.json").read_text("utf-8"))["commands"]
+    assert dict(commands(main)) == {name: sorted(of) for name, of in listed.items()}
 
 
 # --- what an import loads
@@ -140,53 +168,52 @@ def imports(path: Path, deferred: bool) -> Iterator[str]:
     yield from visit(ast.parse(path.read_text("utf-8")), False)
 
 
-def files() -> dict[str, list[Path]]:
-    """Module -> its files; a subpackage counts as one module."""
+def rooms() -> dict[str, list[Path]]:
+    """Room -> its files."""
     found: dict[str, list[Path]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        relative = path.relative_to(PACKAGE)
-        if relative.parts != ("__init__.py",):
-            found.setdefault(relative.parts[0].removesuffix(".py"), []).append(path)
+        if len(parts := path.relative_to(PACKAGE).parts) > 1:
+            found.setdefault(parts[0], []).append(path)
     return found
 
 
-def ours(module: str, deferred: bool = False) -> set[str]:
-    """The modules of the package that a module imports."""
-    names = {name for path in files()[module] for name in imports(path, deferred)}
+def reached(room: str) -> set[str]:
+    """The other rooms that a room imports from, also inside its functions."""
+    names = {name for path in rooms()[room] for name in (*imports(path, False), *imports(path, True))}
     found = {name.split(".")[1] for name in names if name.startswith("asm_teach.")}
     # The lazy public names hide where a thing lives; inside the package each is taken from its own module.
-    assert found <= {*FLOORS, "__version__"}
-    return found & set(FLOORS) - {module}
+    assert found <= {*rooms(), "__version__"}, room
+    return found & set(rooms()) - {room}
 
 
-def test_every_module_has_a_floor():
-    assert len(set(FLOORS)) == len(FLOORS)
-    assert set(files()) == set(FLOORS), "FLOORS lists each module once, where it belongs"
+def test_every_folder_is_a_room_with_a_floor():
+    assert set(rooms()) <= {room for floor in ROOMS for room in floor}
+    assert {path.name for path in PACKAGE.iterdir() if path.is_file()} == {"__init__.py", "__init__.pyi", "py.typed"}
 
 
-@pytest.mark.parametrize("module", FLOORS)
-def test_no_floor_imports_one_above_it(module):
-    above = set(FLOORS[FLOORS.index(module) :])
-    assert not ours(module) & above
-    upward = {(module, other) for other in ours(module, deferred=True) & above}
-    assert upward <= DEFERRED
+@pytest.mark.parametrize("room", sorted(rooms()))
+def test_a_room_imports_only_from_rooms_below_it(room):
+    (floor,) = [n for n, names in enumerate(ROOMS) if room in names]
+    below = {name for names in ROOMS[:floor] for name in names}
+    assert reached(room) <= below
 
 
-def test_the_floors_are_read_from_the_files():
-    """What is known of three files, so that the tests above do not pass for want of imports."""
-    assert {"binding", "mesh", "mixture", "skinning", "transforms"} <= ours("model")
-    assert ours("mesh", deferred=True) == {"meshio"}
-    assert "model" in ours("widgets")
+def test_the_imports_are_read_from_the_files():
+    """What is known of three rooms, so that the tests above do not pass for want of imports."""
+    assert reached("model") == {"base", "geometry"}
+    assert reached("base") == set()
+    assert "model" in reached("widgets")
 
 
-@pytest.mark.parametrize("module", CORE)
-def test_core_modules_know_neither_screens_nor_the_data(module):
-    """Nor does anything that they import in turn."""
-    reached, open_ends = set(), {module}
-    while open_ends:
-        here = open_ends.pop()
-        reached.add(here)
-        open_ends |= ours(here) - reached
-    assert not reached & {"data", "assets", "scans", "plots", "figures", "widgets"}
-    outside = {n.partition(".")[0] for m in reached for path in files()[m] for n in imports(path, False)}
-    assert not outside & {"ipywidgets", "pythreejs", "matplotlib", "IPython", "tqdm", "PIL"}
+def test_a_room_has_at_most_fourteen_modules_and_says_what_it_is_for():
+    folders = {path.parent for files in rooms().values() for path in files}
+    for folder in sorted(folders):
+        assert len([p for p in folder.glob("*.py") if p.stem != "__init__"]) <= 14, folder
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))), folder
+
+
+@pytest.mark.parametrize("room", sorted(CORE))
+def test_core_rooms_know_neither_screens_nor_the_data(room):
+    assert reached(room) <= CORE
+    outside = {n.partition(".")[0] for path in rooms()[room] for n in imports(path, False)}
+    assert not outside & {"ipywidgets", "pythreejs", "matplotlib", "IPython"}

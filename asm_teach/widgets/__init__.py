@@ -1,6 +1,9 @@
-"""Interactive views for the notebooks. Not imported by `import asm_teach`: the core runs without a browser.
+"""Interactive views for the notebooks: meshes in 3D, bones, weights, charts, fits while they run, the playground.
 
-Each is loaded when it is first used: the page of the playground needs no widgets to be written.
+    from asm_teach.widgets import Viewer
+
+Comes in: meshes, models and fits. Goes out: widgets, each with a text read-out and a still picture for a saved
+notebook. The names are loaded when first used; `import asm_teach` needs no browser. Lessons 0 to 9 use them.
 """
 
 from __future__ import annotations
@@ -8,23 +11,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES = {
-    "BindingExplorer": "binding_explorer",
-    "BonePanel": "bone_panel",
-    "FitWatcher": "fit_watcher",
-    "PinholeView": "pinhole",
-    "Playground": "playground",
-    "Viewer": "viewer",
-    "WeightExplorer": "weight_explorer",
-}
-_WITHOUT_3D = ("PinholeView", "Playground")  # of the library that `early` opens on the page
+import lazy_loader
 
-__all__ = sorted(_HOMES)
+_WITHOUT_3D = ("PinholeView", "Playground")  # they need no library that `early` opens on the page
+
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'asm_teach.widgets' has no attribute {name!r}")
-    if name not in _WITHOUT_3D:
-        import_module("asm_teach.widgets.early")
-    return getattr(import_module(f"asm_teach.widgets.{_HOMES[name]}"), name)
+    if name in __all__ and name not in _WITHOUT_3D:
+        import_module("asm_teach.widgets.base.early")
+    return _load(name)

@@ -20,8 +20,8 @@ from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.edges import mesh_edges
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import lamp
-from asm_teach.widgets.shown import Shown
-from asm_teach.widgets.style import unseen
+from asm_teach.widgets.base.shown import Shown
+from asm_teach.widgets.base.style import unseen
 
 _SIZE = (240, 300)  # of the picture, pixels
 _PLAN = (360, 260)  # of the plan, pixels

@@ -14,8 +14,8 @@ from PIL import Image
 
 import asm_teach as asm
 from asm_teach.model.adaptive import AdaptiveSkinningModel
-from asm_teach.widgets.page import write_page
-from asm_teach.widgets.page.people import new_model
+from asm_teach.widgets.playground.page import write_page
+from asm_teach.widgets.playground.people import new_model
 
 from .harness import _FLAGS, NO_BROWSER, chromium
 

@@ -16,8 +16,8 @@ from PIL import Image
 
 from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.model.adaptive import AdaptiveSkinningModel
-from asm_teach.widgets.page import write_page
-from asm_teach.widgets.page.pose import PARAMETERS, pose_text, posed
+from asm_teach.widgets.playground.page import write_page
+from asm_teach.widgets.playground.pose import PARAMETERS, pose_text, posed
 
 from ..test_playground import moved, small
 from .harness import ROOT

@@ -1,0 +1,1 @@
+"""A bone to be slid over the chart; its pivot follows over the skin. Lesson 3."""

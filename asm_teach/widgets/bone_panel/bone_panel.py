@@ -1,0 +1,229 @@
+"""Nine sliders that move one bone, beside the view of the head they move."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from asm_teach.model.adaptive import SkinnedModel
+from asm_teach.widgets.base.later import Later
+from asm_teach.widgets.base.shown import Shown
+from asm_teach.widgets.bone_panel.motion_state import Mover, Undo
+from asm_teach.widgets.bone_panel.pose_json import pose_from_json, pose_to_json
+from asm_teach.widgets.bone_panel.sliders import BoneSliders
+from asm_teach.widgets.viewer.viewer import Viewer
+
+_STROKE = 1.0  # seconds: moves of one slider that follow each other faster are undone together
+_WIDTH = {"width": "296px"}
+_POSE = "JSON of the bones that are not at rest, to copy and paste: mm, rotation vectors in radians, factors."
+
+
+class BonePanel(Shown, ipywidgets.HBox):
+    """Choose a bone, move its nine sliders, and watch `viewer` follow `model`.
+
+    A bone is chosen by its name, or by a click on the face: the one with the largest weight there. The sliders speak
+    millimetres, degrees and factors; the model, and the pose as JSON, get millimetres, radians and factors.
+
+    Args:
+        model: an adaptive or static skinning model.
+        viewer: shows the model's mesh; it becomes part of the panel. It gets a dot for each bone.
+        bone: index or name of the bone to start with.
+
+    Raises:
+        ValueError: a bone that is not there.
+    """
+
+    def __init__(self, model: SkinnedModel, viewer: Viewer, *, bone: int | str = 0) -> None:
+        self.model, self.viewer = model, viewer
+        self.names = tuple(model.rig.names)
+        self._mover, self._undo, self._later = Mover(model), Undo(model), Later()
+        self._stroke: tuple[object, ...] = ()
+        self._stroke_at = 0.0
+        self.chooser = ipywidgets.Dropdown(
+            options=[(name, index) for index, name in enumerate(self.names)],
+            value=model.rig.index(bone),
+            description="bone",
+            layout=_WIDTH,
+            style={"description_width": "84px"},
+        )
+        self._sliders = BoneSliders(self._moved)
+        self.translation, self.rotation, self.scale = (
+            self._sliders.translation,
+            self._sliders.rotation,
+            self._sliders.scale,
+        )
+        self.mirror = _checkbox("mirror to the other side", False)
+        self.dots = _checkbox("show the bones as dots", True)
+        self.undo = _button("Undo", "take back the last change", self.take_back)
+        self.undo.disabled = True
+        self.reset_bone = _button("Reset bone", "put this bone back to rest", lambda: self.reset(self.bone))
+        self.reset_all = _button("Reset all", "put all bones back to rest", self.reset)
+        self.pose = ipywidgets.Textarea(
+            description="pose",
+            tooltip=_POSE,
+            continuous_update=False,
+            layout={"width": "296px", "height": "74px"},
+            style={"description_width": "84px"},
+        )
+        self.apply = _button("Apply pose", "move the bones as the JSON in the box says", self.apply_pose)
+        hint = ipywidgets.HTML('<div class="asm-hint">or click the face</div>')
+        units = ipywidgets.HTML(f'<div class="asm-hint">{_POSE}</div>')
+        buttons = ipywidgets.HBox([self.undo, self.reset_bone, self.reset_all])
+        controls = ipywidgets.VBox(
+            [self.chooser, hint, self._sliders.box, self.mirror, self.dots, buttons, self.pose, units, self.apply]
+        ).add_class("asm-controls")
+        super().__init__(children=[viewer, controls])
+        self.add_class("asm-panel")
+        self.chooser.observe(lambda _: self._chosen(), "value")
+        self.mirror.observe(self._mirrored, "value")
+        self.dots.observe(lambda _: self._show(), "value")
+        self.pose.observe(lambda _: self._later.forget(), "value")  # what a person pastes is not written over
+        if len(viewer.vertices) == len(model.vertices) and viewer.single:
+            viewer.on_pick(self._picked)
+        self._chosen()
+
+    @property
+    def bone(self) -> int:
+        """Index of the bone that the sliders move."""
+        return self.chooser.value
+
+    def reset(self, bone: int | None = None) -> None:
+        """Put one bone, or all of them, back to rest."""
+        self._keep()
+        if bone is None:
+            self.model.reset_motion()
+        else:
+            for index in (bone, *self._partners(bone)):
+                self.model.set_motion(index, torch.zeros(3), torch.zeros(3), torch.ones(3))
+        self._load()
+        self._show("")
+
+    def take_back(self) -> None:
+        """Undo the last change: one stroke of a slider, a reset, or a pose that was applied."""
+        done = self._undo.back()
+        self._stroke = ()
+        self._load()
+        self._show("the last change is taken back" if done else "nothing to take back")
+
+    def apply_pose(self) -> None:
+        """Move the bones as the JSON in the box says; what is wrong with it is told in the read-out."""
+        try:
+            translation, rotation, scale = pose_from_json(self.pose.value, self.names)
+        except ValueError as error:
+            self.viewer.warn(str(error))
+            return
+        self._keep()
+        with torch.no_grad():
+            self.model.translation.copy_(translation)
+            self.model.rotation.copy_(rotation)
+            self.model.log_scale.copy_(scale.log())
+        self._load()
+        self._show("the pose is applied")
+
+    # -- from the sliders to the model and back ------------------------------------------------------------
+
+    def _moved(self, slider: ipywidgets.FloatSlider | None) -> None:
+        try:
+            move, turn, scale = self._sliders.motion()
+        except ValueError as error:
+            self._load()
+            self.viewer.warn(str(error))
+            return
+        self._keep(slider, self.bone)
+        self.model.set_motion(self.bone, translation=move, rotation=turn, scale=scale)
+        # The mirror image across x = 0: a shift flips its x, a rotation vector its y and z, a scale nothing.
+        flip = torch.tensor([-1.0, 1.0, 1.0])
+        for other in self._partners(self.bone):
+            self.model.set_motion(other, translation=move * flip, rotation=-turn * flip, scale=scale)
+        self._show(self._sliders.words(slider) if slider is not None else "")
+
+    def _mirrored(self, _: Mapping[str, Any]) -> None:
+        if self.mirror.value and self._mirror_allowed():
+            self._moved(None)
+
+    def _keep(self, *stroke: object) -> None:
+        """Remember the motion of now, unless the change to come goes on with a stroke that is remembered."""
+        now = time.monotonic()
+        if not stroke or stroke != self._stroke or now - self._stroke_at > _STROKE:
+            self._undo.keep()
+        self._stroke, self._stroke_at = stroke, now
+
+    def _picked(self, face: int, shares: NDArray[np.float64]) -> None:
+        """Choose the bone with the largest weight where the face was clicked."""
+        corners = self.model.mesh.faces[face].to(self.model.vertices.device)
+        with torch.no_grad():
+            weights = torch.from_numpy(shares).to(self.model.vertices) @ self.model.weights(corners)
+        bone = int(weights.argmax())
+        note = f"clicked where {self.names[bone]} has the largest weight, {weights[bone]:.2f}"
+        self.chooser.value = bone
+        self._show(note)
+
+    def _chosen(self) -> None:
+        self._mirror_allowed()
+        self._load()
+        self._show("")
+        self.viewer.select_bone(self.bone)
+
+    @torch.no_grad()
+    def _load(self) -> None:
+        """Set the sliders to the bone's motion in the model."""
+        model, bone = self.model, self.bone
+        self._sliders.load(model.translation[bone].cpu(), model.rotation[bone].cpu(), model.log_scale[bone].exp().cpu())
+
+    def _show(self, note: str | None = None) -> None:
+        self.undo.disabled = not len(self._undo)
+        vertices, pivots = self._mover()
+        self.viewer.update(vertices, note=note)
+        self.viewer.show_bones(pivots if self.dots.value else None, self.names)
+        self._later.call("pose", 0.25, self._write_pose)
+
+    @torch.no_grad()
+    def _write_pose(self) -> None:
+        model = self.model
+        try:
+            self.pose.value = pose_to_json(self.names, model.translation, model.rotation, model.log_scale.exp())
+        except ValueError as error:  # a model whose motion is not finite has no pose to copy
+            self.pose.value = ""
+            self.viewer.warn(str(error))
+
+    # -- which bones ---------------------------------------------------------------------------------------
+
+    def _other_side(self) -> int | None:
+        name = self.names[self.bone]
+        for one, other in (("_L", "_R"), ("_R", "_L")):
+            if name.endswith(one) and name[:-2] + other in self.names:
+                return self.model.rig.index(name[:-2] + other)
+        return None
+
+    def _partners(self, bone: int) -> list[int]:
+        other = self._other_side() if self.mirror.value and bone == self.bone else None
+        return [] if other is None else [other]
+
+    def _mirror_allowed(self) -> bool:
+        self.mirror.disabled = self._other_side() is None
+        return not self.mirror.disabled
+
+    @property
+    def text(self) -> str:
+        """What the view shows, in words."""
+        return self.viewer.text
+
+    def still(self) -> bytes:
+        """The view without the sliders, for a page without a kernel."""
+        return self.viewer.still()
+
+
+def _checkbox(words: str, on: bool) -> ipywidgets.Checkbox:
+    return ipywidgets.Checkbox(value=on, description=words, indent=False, layout=_WIDTH)
+
+
+def _button(words: str, tooltip: str, action: Any) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=words, tooltip=tooltip, layout={"width": "auto"})
+    button.on_click(lambda _: action())
+    return button

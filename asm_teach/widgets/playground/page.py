@@ -1,0 +1,116 @@
+"""The playground: an adaptive model as one HTML file that needs no kernel and no network.
+
+What runs in the page lies beside this file: `bones.js` keeps the parameters, `mesh.js` what follows from the triangles,
+`weights.js` evaluates eq. (2), `programs.js` has eqs. (1) and (3) for the graphics card and `face.js` runs them.
+`view.js` keeps the camera and `hands.js` turns it; `words.js` says what is shown, `history.js` undoes it, `controls.js`
+has the sliders, and `page.js` joins all. Here they meet a model's numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from importlib.resources import files
+from typing import Any
+
+import matplotlib
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from asm_teach.data.heads import load_head
+from asm_teach.drawing import still
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.widgets.base.colours import SCALAR_MAPS
+from asm_teach.widgets.playground.people import EXPRESSIONS, new_model, solve_shapes
+from asm_teach.widgets.playground.pose import PARAMETERS
+from asm_teach.widgets.playground.sliders import mirror_images, sliders_for
+
+BLOCK = 1024  # four-vectors: the 16 kB that a uniform buffer has on every device
+SCRIPTS = (
+    "mesh.js", "bones.js", "weights.js", "programs.js", "face.js", "view.js", "hands.js", "words.js", "history.js",
+    "controls.js", "page.js",
+)  # fmt: skip
+
+
+def check_model(model: SkinnedModel) -> None:
+    """Raise ValueError for a model that the page cannot show: a static one, or one with too many bones or vertices."""
+    if not isinstance(model, AdaptiveSkinningModel):
+        raise ValueError(f"model: the page shows an adaptive model, found a {type(model).__name__}")
+    if 6 * len(model.rig) > BLOCK:
+        raise ValueError(
+            f"model: {len(model.rig)} bones do not fit into the 16 kB of a uniform buffer; "
+            f"there is room for {BLOCK // 6}, so merge some"
+        )
+    if len(model.vertices) > 65535:
+        raise ValueError(f"model: {len(model.vertices)} vertices; the page has room for 65,535")
+
+
+def write_page(model: SkinnedModel | None = None, title: str = "The adaptive model: a playground") -> str:
+    """The page as a text: HTML with all that it needs in it, about 500 kB for the embedded head.
+
+    model: an adaptive model, by default the embedded head at rest. Takes five to ten seconds, in which the motions of
+    other people and of expressions are solved for. Raises ValueError for a model that the page cannot show.
+    """
+    if model is None:
+        model = new_model(load_head())
+    check_model(model)
+    parts = {name: files(__package__).joinpath(name).read_text("utf-8") for name in ("page.html", "page.css", *SCRIPTS)}
+    # "</" would end the script that carries the data, whatever stands in a bone's name
+    data = json.dumps(page_data(model), allow_nan=False).replace("</", "<\\/")
+    page = parts["page.html"].replace("{{title}}", title).replace("{{style}}", parts["page.css"])
+    return page.replace("{{scripts}}", "\n".join(parts[n] for n in SCRIPTS)).replace("{{data}}", data)
+
+
+def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
+    """All numbers of the page, the long ones in base64: vertices and chart, parameters, people, colours, lights."""
+    mean, directions, expressions = solve_shapes(model)
+    mesh, key, fill = model.mesh, still.KEY, still.FILL
+    ramp = matplotlib.colormaps[SCALAR_MAPS["weights"]](np.linspace(0, 1, 16))[:, :3]
+    return {
+        "bones": list(model.rig.names),
+        "parents": model.rig.parents.tolist(),
+        "images": mirror_images(model.rig),
+        "components": model.components,
+        "vertices": pack(model.vertices),
+        "uv": pack(model.uv),
+        "faces": pack(mesh.faces, "<u2"),
+        "start": {name: pack(getattr(model, name)) for name in PARAMETERS},
+        "sliders": sliders_for(model.rig),
+        "people": {"mean": pack(mean), "directions": pack(directions), "count": len(directions)},
+        "expressions": [
+            {"label": label, "motion": pack(motion)} for label, motion in zip(EXPRESSIONS, expressions, strict=False)
+        ],
+        "views": {name: list(angles) for name, angles in still.VIEWS.items()},
+        "fov": still.FIELD_OF_VIEW,
+        "margin": still.MARGIN,
+        "skin": texture(model),
+        "light": {
+            "KEY": (key / np.linalg.norm(key)).tolist(),
+            "FILL": (fill / np.linalg.norm(fill)).tolist(),
+            "WRAP": still.WRAP.tolist(),
+            "CLAY": list(still.SKIN),
+            "POWERS": [still.KEY_POWER, still.FILL_POWER, still.SKY_POWER, still.GROUND_POWER],
+            "GLOSS": still.GLOSS,
+        },
+        "ramp": ramp.round(4).tolist(),
+    }
+
+
+def pack(values: Tensor, kind: str = "<f4") -> str:
+    """An array as base64: little-endian, C order."""
+    return base64.b64encode(values.detach().cpu().numpy().astype(kind).tobytes()).decode()
+
+
+def texture(model: AdaptiveSkinningModel) -> str | None:
+    """The skin as a JPEG in base64: the mesh's own, or the embedded head's for a model on its chart; else None."""
+    picture, head = model.mesh.texture, load_head()
+    if picture is None and head.mesh.vertex_uv().shape == model.uv.shape:
+        picture = head.mesh.texture if (head.mesh.vertex_uv() - model.uv.cpu()).abs().max() < 1e-4 else None
+    if picture is None:
+        return None
+    file = io.BytesIO()
+    pixels = (255 * picture).round().clamp(0, 255).byte().cpu().numpy()
+    Image.fromarray(pixels).save(file, "JPEG", quality=85, optimize=True)
+    return base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,129 @@
+"""Other people and expressions as motions of bones, solved when the page is written.
+
+The embedded head comes with shapes of people and of expressions: offsets of vertices. Bones are asked to do the same,
+by Gauss-Newton on their motions alone (eq. 1 with the weights held), which takes a tenth of a second a shape.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asm_teach.data.heads import Head, load_head
+from asm_teach.fitting.bone_motion import Motion, matrices_jacobian
+from asm_teach.fitting.priors import MIRROR
+from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.scan_fit.fit import narrow
+from asm_teach.widgets.playground.sliders import mirror_images
+
+PEOPLE = 24  # sampled from the head's shapes, seeds 0, 1, ...
+KINDS = 10  # directions kept of them
+EXPRESSIONS: dict[str, dict[str, float]] = {
+    "Smile": {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5},
+    "Surprise": {
+        "jawOpen": 0.45, "browInnerUp": 1.0, "browOuterUpLeft": 1.0, "browOuterUpRight": 1.0,
+        "eyeWideLeft": 0.9, "eyeWideRight": 0.9,
+    },
+    "Anger": {
+        "browDownLeft": 1.0, "browDownRight": 1.0, "noseSneerLeft": 0.5, "noseSneerRight": 0.5,
+        "mouthPressLeft": 0.7, "mouthPressRight": 0.7, "eyeSquintLeft": 0.5, "eyeSquintRight": 0.5,
+    },
+    "Sadness": {"mouthFrownLeft": 0.9, "mouthFrownRight": 0.9, "browInnerUp": 0.9},
+    "Kiss": {"mouthPucker": 1.0},
+    "Jaw open": {"jawOpen": 0.6},
+    "Wry": {"mouthLeft": 0.5, "mouthSmileLeft": 0.8, "browOuterUpLeft": 1.0},
+}  # fmt: skip
+_PRIOR = (10.0, 0.3, 0.25)  # mm, rad, of a log scale: how far bones are expected to move
+_NOISE = 1.5  # mm: how closely the shape is asked for, against that
+
+
+class MotionSolver:
+    """Motions of a model's bones that come closest to given vertices, with its weights and binding as they are.
+
+    Roots stay. The scalp counts a quarter; what lies in the mouth counts fully, or it would poke through the lips.
+    """
+
+    def __init__(self, model: AdaptiveSkinningModel) -> None:
+        with torch.no_grad():
+            self.rig, self.start = model.rig, Motion.of(model)
+            self.points = model.bind_points().double()
+            self.rest = model().double()
+            vertices = model.vertices.double()
+            homogeneous = torch.cat([vertices, torch.ones_like(vertices[:, :1])], 1)
+            self.design = (model.weights().double()[:, :, None] * homogeneous[:, None]).flatten(1)  # (V, 4 J)
+        self.counts = vertices.new_ones(len(vertices))
+        if "scalp" in model.mesh.parts:
+            self.counts[model.mesh.part_vertices("scalp")] = 0.25
+        self.gram = self.design.T @ (self.design * self.counts[:, None])
+        self.precision = vertices.new_tensor(_PRIOR).repeat_interleave(3).pow(-2).repeat(len(self.rig), 1) * _NOISE**2
+        self.precision[self.rig.parents < 0] = 1e9
+        self.first = self._linear(self.start)
+
+    def _linear(self, motion: Motion) -> tuple[Tensor, Tensor]:
+        """How the matrices S follow the motion, (3, 4 J, 9 J), and the factor of the curvature (9 J, 9 J) there."""
+        jacobian = matrices_jacobian(motion, self.points, self.rig).permute(1, 0, 2, 3, 4)
+        jacobian = jacobian.reshape(3, self.gram.shape[0], -1)
+        curvature = sum(side.T @ (self.gram @ side) for side in jacobian)
+        return jacobian, torch.linalg.cholesky(curvature + self.precision.flatten().diag())
+
+    def solve(self, target: Tensor, steps: int = 2) -> Tensor:
+        """What to add to the motion, (J, 9), to bring the face to `target` (V, 3) mm; two steps do."""
+        motion, start, (jacobian, factor) = self.start, self.start.numbers(), self.first
+        for k in range(steps):
+            if k:
+                jacobian, factor = self._linear(motion)
+            matrices = motion.matrices(self.points, self.rig).permute(1, 0, 2).flatten(1)
+            force = ((matrices @ self.design.T - target.T.double()) * self.counts) @ self.design
+            slope = (force[:, None] @ jacobian).sum(0)[0] + ((motion.numbers() - start) * self.precision).flatten()
+            motion = motion.moved(-torch.cholesky_solve(slope[:, None], factor).view(-1, 9))
+        return motion.numbers() - start
+
+
+def new_model(head: Head) -> AdaptiveSkinningModel:
+    """The model of the page: that of a head at rest, with the Gaussians a fit starts from."""
+    model = AdaptiveSkinningModel(head.mesh, head.rig)
+    narrow(model)
+    return model
+
+
+def solve_shapes(model: AdaptiveSkinningModel) -> tuple[Tensor, Tensor, Tensor]:
+    """People and expressions for a model: mean (J, 9), directions (D, J, 9), expressions (E, J, 9).
+
+    Someone else is the model's motion plus the mean plus a standard normal times each direction. Of a model in the
+    topology of an embedded head the bones are solved for; another takes over the motions of bones that have the same
+    names, of the embedded head. Where fewer than half the names are known there are no people: D = E = 0.
+    """
+    head = next((h for h in map(load_head, ("makehuman", "soma")) if _same(h, model)), None)
+    if head is None:
+        head = load_head()
+        known = [head.rig.names.index(name) if name in head.rig.names else -1 for name in model.rig.names]
+        if sum(j >= 0 for j in known) < len(known) / 2:
+            return torch.zeros(len(known), 9), torch.zeros(0, len(known), 9), torch.zeros(0, len(known), 9)
+        rows = torch.tensor(known)
+        carried = []
+        for part in solve_shapes(new_model(head)):
+            taken = part[..., rows.clamp_min(0), :]
+            carried.append(taken * (rows >= 0)[:, None])
+        return tuple(carried)
+    solver = MotionSolver(model)
+    rest, template = solver.rest, head.mesh.vertices
+    people = torch.stack(
+        [solver.solve(rest + head.sample(s, expression=False).vertices - template) for s in range(PEOPLE)]
+    )
+    people = symmetric(people, mirror_images(model.rig))
+    mean = people.mean(0)
+    _, size, directions = torch.linalg.svd((people - mean).flatten(1), full_matrices=False)
+    directions = directions[:KINDS] * (size[:KINDS, None] / np.sqrt(PEOPLE - 1))
+    expressions = [solver.solve(rest + head.offsets(expressions=a), steps=3) for a in EXPRESSIONS.values()]
+    return mean.float(), directions.view(-1, *mean.shape).float(), torch.stack(expressions).float()
+
+
+def symmetric(motions: Tensor, images: list[int]) -> Tensor:
+    """Motions (..., J, 9) averaged with their mirror images, so that the two sides of a face move together."""
+    signs = motions.new_tensor([*MIRROR["translation"], *MIRROR["rotation"], *MIRROR["log_scale"]])
+    return (motions + motions[..., images, :] * signs) / 2
+
+
+def _same(head: Head, model: AdaptiveSkinningModel) -> bool:
+    return head.mesh.faces.shape == model.mesh.faces.shape and bool((head.mesh.faces == model.mesh.faces.cpu()).all())

@@ -1,0 +1,63 @@
+"""What a view shows, in words: read by eye, by a screen reader, and on pages without a 3D view."""
+
+from __future__ import annotations
+
+import html
+
+import ipywidgets
+import numpy as np
+
+from asm_teach.widgets.viewer.colouring import Colouring
+from asm_teach.widgets.viewer.orbit import Orbit
+from asm_teach.widgets.viewer.stage import Stage
+
+
+class Readout:
+    """The text under a view.
+
+    Attributes:
+        box: the widget; a screen reader announces its changes.
+        note: words about the last thing that was done; they stay until the next ones.
+        trouble: what went wrong, in a sentence; empty when all is well.
+    """
+
+    def __init__(self, stage: Stage, colouring: Colouring, orbit: Orbit, width: int) -> None:
+        self.note, self.trouble = "", ""
+        self.box = ipywidgets.HTML(layout={"width": f"{width}px"}).add_class("asm-status")
+        self._stage, self._colouring, self._orbit = stage, colouring, orbit
+        self._rest = {name: surface.vertices for name, surface in stage.surfaces.items()}
+
+    @property
+    def displacement(self) -> float:
+        """How far, in mm, the vertex that moved most is from where it was at first."""
+        far = 0.0
+        for name, surface in self._stage.surfaces.items():
+            moved = surface.vertices - self._rest[name]
+            far = max(far, float(np.einsum("ij,ij->i", moved, moved).max()))
+        return far**0.5
+
+    @property
+    def text(self) -> str:
+        """What the view shows, in words."""
+        surfaces, chosen = self._stage.surfaces, self._colouring
+        several = len(surfaces) > 1
+        meshes = [
+            f"{f'{name}: ' if several else ''}{len(s.vertices):,} vertices, {len(s.faces):,} faces"
+            + ("" if s.uv is not None else ", no UV")
+            for name, s in surfaces.items()
+        ]
+        words = ["; ".join(meshes) + (", one over the other" if self._stage.overlay and several else "")]
+        words += [self._stage.words, chosen.words, self._orbit.words]
+        if any(surface.wired for surface in surfaces.values()):
+            words.append("with edges")
+        if chosen.bone is not None and chosen.mode != "weights":
+            words.append(f"bone {chosen.bone_name}")
+        words += [self._stage.marks.words, self.note]
+        if chosen.bone is not None or self.displacement > 0:
+            words.append(f"largest displacement {self.displacement:.2f} mm")
+        return " · ".join(filter(None, words)) + (f". {self.trouble}" if self.trouble else "")
+
+    def say(self) -> None:
+        """Bring the words on the page up to date."""
+        kind = "asm-trouble" if self.trouble else "asm-said"
+        self.box.value = f'<div class="{kind}" role="status" aria-live="polite">{html.escape(self.text)}</div>'

@@ -1,0 +1,1 @@
+"""The Gaussians of a bone, to be dragged on the chart; the weights follow. Lesson 2."""

@@ -1,0 +1,140 @@
+"""The Gaussians of one bone as a person handles them: places, widths, angles and shares, kept in the model itself."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from asm_teach.model.adaptive import AdaptiveSkinningModel, start_widths
+from asm_teach.widgets.chart.chart import Item, place_bone
+from asm_teach.widgets.chart.ellipse import Ellipse
+
+MOST_COMPONENTS = 4
+PARAMETERS = ("bone_uv", "mixture_logits", "mixture_mean", "mixture_factor")
+
+
+class BoneMixture:
+    """The mixture of one bone of a model, eq. (2). The model holds the state; only the angle of a circle is kept here.
+
+    Attributes:
+        model: whose parameters are changed.
+        bone: which bone.
+        shapes: K ellipses.
+    """
+
+    def __init__(self, model: AdaptiveSkinningModel, bone: int) -> None:
+        self.model = model
+        self._first = {name: getattr(model, name).detach().clone() for name in PARAMETERS}
+        self.choose(bone)
+
+    def choose(self, bone: int) -> None:
+        """Turn to a bone, and read its Gaussians from the model."""
+        self.bone = bone
+        self.shapes = [Ellipse.of_factor(*abc) for abc in self.model.mixture_factor[bone].tolist()]
+
+    @property
+    def zeta(self) -> tuple[float, float]:
+        """The bone's place on the chart."""
+        u, v = self.model.bone_uv[self.bone].tolist()
+        return u, v
+
+    def mean(self, k: int) -> tuple[float, float]:
+        """mu, the offset of a Gaussian from the bone, chart units."""
+        u, v = self.model.mixture_mean[self.bone, k].tolist()
+        return u, v
+
+    def share(self, k: int) -> float:
+        """pi of a Gaussian."""
+        return float(self.model.mixture_logits[self.bone].detach().softmax(-1)[k])
+
+    def items(self) -> list[Item]:
+        """The Gaussians as ellipses of the chart."""
+        (u, v), means = self.zeta, map(self.mean, range(len(self.shapes)))
+        return [
+            {"u": u + mean[0], "v": v + mean[1], "s1": shape.s1, "s2": shape.s2, "angle": shape.angle}
+            for mean, shape in zip(means, self.shapes, strict=True)
+        ]
+
+    def place(self, uv: tuple[float, float]) -> None:
+        """Move the bone, and with it all its Gaussians.
+
+        Raises:
+            ValueError: not two finite numbers.
+        """
+        place_bone(self.model, self.bone, uv)
+
+    @torch.no_grad()
+    def set(
+        self,
+        k: int,
+        mean: tuple[float, float] | None = None,
+        shape: Ellipse | None = None,
+        share: float | None = None,
+    ) -> None:
+        """See `WeightExplorer.set_gaussian`."""
+        if not 0 <= k < self.model.components:
+            raise ValueError(f"k is {k}: each bone has Gaussians 0 to {self.model.components - 1}")
+        if mean is not None and (len(mean) != 2 or not all(map(math.isfinite, mean))):
+            raise ValueError(f"mean is {mean}: give two finite numbers, chart units")
+        if shape is not None and not (
+            all(map(math.isfinite, (shape.s1, shape.s2, shape.angle))) and min(shape.s1, shape.s2) > 0
+        ):
+            raise ValueError(f"shape is {shape}: give finite numbers, and widths above 0")
+        if share is not None and not 0 < share < 1:
+            raise ValueError(f"share is {share}: give a number above 0 and below 1")
+        model, j = self.model, self.bone
+        if mean is not None:
+            model.mixture_mean[j, k] = model.uv.new_tensor(mean)
+        if shape is not None:
+            model.mixture_factor[j, k] = model.uv.new_tensor(shape.factor())
+            self.shapes[k] = shape
+        if share is not None and model.components > 1:
+            others = model.mixture_logits[j].log_softmax(-1)
+            others[k] = -math.inf
+            # the others share what is left, in the proportions they had
+            model.mixture_logits[j] = others.log_softmax(-1) + math.log1p(-share)
+            model.mixture_logits[j, k] = math.log(share)
+
+    def resize(self, count: int) -> None:
+        """Give every bone of the model this many Gaussians.
+
+        Raises:
+            ValueError: fewer than 1 or more than `MOST_COMPONENTS`.
+        """
+        if not 1 <= count <= MOST_COMPONENTS:
+            raise ValueError(f"count is {count}: give 1 to {MOST_COMPONENTS} Gaussians a bone")
+        bone_uv, logits, mean, factor = (getattr(self.model, name).detach() for name in PARAMETERS)
+        for k in range(logits.shape[1], count):
+            width = start_widths(bone_uv, k + 1)[:, -1:].log()
+            logits = torch.cat([logits, logits[:, -1:] - math.log(4.0)], 1)
+            mean = torch.cat([mean, torch.zeros_like(mean[:, :1])], 1)
+            factor = torch.cat([factor, torch.stack([width, torch.zeros_like(width), width], -1)], 1)
+        self._put(bone_uv, logits[:, :count], mean[:, :count], factor[:, :count])
+
+    @torch.no_grad()
+    def scale(self, times: float) -> None:
+        """Make the Gaussians of all bones wider (above 1) or narrower (below 1)."""
+        if not (math.isfinite(times) and times > 0):
+            raise ValueError(f"times is {times}: give a finite factor above 0")
+        self.model.mixture_factor[..., [0, 2]] += math.log(times)
+        self.model.mixture_factor[..., 1] *= times
+        self.choose(self.bone)
+
+    def reset(self, all_bones: bool) -> None:
+        """Bring back the bone, or all bones and K, as they were at first."""
+        if all_bones:
+            self._put(*self._first.values())
+            return
+        with torch.no_grad():
+            for name in PARAMETERS:
+                now, first = getattr(self.model, name)[self.bone], self._first[name][self.bone]
+                shared = min(len(now), len(first))  # K may differ by now
+                now[:shared] = first[:shared]
+        self.choose(self.bone)
+
+    def _put(self, *values: Tensor) -> None:
+        for name, value in zip(PARAMETERS, values, strict=True):
+            setattr(self.model, name, nn.Parameter(value.clone()))
+        self.choose(self.bone)

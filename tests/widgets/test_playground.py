@@ -1,0 +1,309 @@
+"""The playground without a browser: its pose as JSON, its sliders, the people in it, what it refuses, the command."""
+
+from __future__ import annotations
+
+import copy
+import html
+import json
+import os
+import re
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+
+import asm_teach as asm
+from asm_teach.cli import playground
+from asm_teach.geometry.mesh import vertex_normals
+from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
+from asm_teach.model.transforms import Rig
+from asm_teach.widgets import Playground
+from asm_teach.widgets.bone_panel.pose_json import pose_to_json
+from asm_teach.widgets.playground.page import people, write_page
+from asm_teach.widgets.playground.people import EXPRESSIONS, MotionSolver, new_model, solve_shapes, symmetric
+from asm_teach.widgets.playground.pose import PARAMETERS, pose_text, posed
+from asm_teach.widgets.playground.sliders import SLIDERS, mirror_images, sliders_for
+from tests.command import one_line, run
+
+
+@pytest.fixture(scope="module")
+def head() -> asm.Head:
+    return asm.load_head("makehuman")
+
+
+@pytest.fixture(scope="module")
+def model(head: asm.Head) -> AdaptiveSkinningModel:
+    return new_model(head)
+
+
+@pytest.fixture
+def few_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people, "PEOPLE", 3)
+
+
+def moved(model: AdaptiveSkinningModel, seed: int) -> AdaptiveSkinningModel:
+    """Every bone moved, every Gaussian changed, every bone at another place, some of them off the chart."""
+    other, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
+    sizes = dict(zip(PARAMETERS, (4.0, 0.2, 0.15, 0.03, 0.5, 0.02, 0.3), strict=True))
+    with torch.no_grad():
+        for name, size in sizes.items():
+            parameter = getattr(other, name)
+            parameter += size * torch.randn(parameter.shape, generator=generator)
+        # L's lower left number is a length on the chart, not a logarithm
+        other.mixture_factor[..., 1] *= 0.1
+    return other
+
+
+# ---- the pose as JSON
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_pose_comes_back_to_the_last_bit(model: AdaptiveSkinningModel, seed: int) -> None:
+    wanted = moved(model, seed)
+    got = posed(model, pose_text(wanted, model))
+    for name in PARAMETERS:
+        torch.testing.assert_close(getattr(got, name), getattr(wanted, name), rtol=0, atol=0)
+    torch.testing.assert_close(got(), wanted(), rtol=0, atol=0)
+
+
+def test_a_pose_names_only_what_moved(model: AdaptiveSkinningModel) -> None:
+    other = copy.deepcopy(model)
+    other.set_motion("chin", translation=torch.tensor([0.0, -3.0, 0.0]))
+    assert json.loads(pose_text(other, model))["bones"] == {"chin": {"translation": [0.0, -3.0, 0.0]}}
+    assert json.loads(pose_text(model, model))["bones"] == {}
+
+
+def test_a_pose_leaves_its_model_alone(model: AdaptiveSkinningModel) -> None:
+    before = model().clone()
+    posed(model, pose_text(moved(model, 0), model))
+    assert torch.equal(model(), before)
+
+
+def test_a_pose_of_a_bone_panel_is_taken_too(model: AdaptiveSkinningModel) -> None:
+    text = pose_to_json(model.rig.names, *(x.clone() for x in bent_chin(model)))
+    wanted = copy.deepcopy(model)
+    wanted.set_motion("chin", *(x[model.rig.index("chin")] for x in bent_chin(model)))
+    torch.testing.assert_close(posed(model, text)(), wanted())
+
+
+def bent_chin(model: AdaptiveSkinningModel) -> tuple[torch.Tensor, ...]:
+    translation, rotation, scale = torch.zeros(84, 3), torch.zeros(84, 3), torch.ones(84, 3)
+    j = model.rig.index("chin")
+    translation[j], rotation[j], scale[j] = torch.tensor([[1.0, -2.0, 3.0], [0.2, 0.1, 0.0], [1.2, 0.9, 1.1]])
+    return translation, rotation, scale
+
+
+def pose(**bones: object) -> str:
+    return json.dumps({"format": "asm_teach pose", "components": 2, "bones": bones})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (pose(chin={"translation": [0, 1, 0]})[:-4], "no whole JSON"),
+        ("", "no whole JSON"),
+        ("[1, 2]", "is no pose"),
+        ('{"bones": {}}', "is no pose"),
+        (pose(tail={"translation": [0, 1, 0]}), "another rig.*'tail'"),
+        (pose(chin={"translation": [0, float("nan"), 0]}), "not finite"),
+        (pose(chin={"rotation": [0, 1e400, 0]}), "not finite"),
+        (pose(chin={"scale": [1, 0, 1]}), "not finite"),
+        (pose(chin={"scale": [1, -1, 1]}), "not finite"),
+        (pose(chin={"translation": [0, 1]}), "is not 3 numbers"),
+        (pose(chin={"translation": "up"}), "is not 3 numbers"),
+        (pose(chin={"translation": None}), "is not 3 numbers"),
+        (pose(chin={"mixture_logits": [0, 1, 2]}), "is not 2 numbers"),
+        (pose(chin={"colour": [1, 0, 0]}), "'colour', which is none of"),
+        (pose(chin=[1, 2, 3]), "which is none of"),
+    ],
+)
+def test_text_that_is_no_pose_is_refused_in_words(model: AdaptiveSkinningModel, text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        posed(model, text)
+
+
+# ---- sliders
+
+
+def test_every_slider_finds_all_its_bones(head: asm.Head) -> None:
+    missing = {bone for slider in SLIDERS for bone, _, _ in slider.moves} - set(head.rig.names)
+    assert missing == set()
+    assert 8 <= sum(not s.group.startswith("Reach") for s in SLIDERS) <= 14
+
+
+def test_the_mirror_image_of_a_bone(head: asm.Head) -> None:
+    names, images = head.rig.names, mirror_images(head.rig)
+    assert names[images[names.index("jaw_L")]] == "jaw_R"
+    assert names[images[names.index("chin")]] == "chin"
+    assert [images[j] for j in images] == list(range(len(names)))
+
+
+@pytest.mark.parametrize("slider", [s.name for s in SLIDERS if not s.group.startswith("Reach")])
+def test_a_slider_moves_both_sides_of_the_face_alike(head: asm.Head, model: AdaptiveSkinningModel, slider: str) -> None:
+    (about,) = (s for s in sliders_for(head.rig) if s["name"] == slider)
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for bone, part, numbers in about["moves"]:
+            getattr(other, part)[bone] += about["high"] * torch.tensor(numbers)
+        change, middle = other() - model(), model.vertices * torch.tensor([-1.0, 1.0, 1.0])
+    assert change.norm(dim=1).max() > 1.0  # mm: the slider does something
+    assert change.norm(dim=1).max() < 25.0
+    distance, image = torch.cdist(middle, model.vertices).min(1)
+    flipped = model.uv * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0])
+    # the chart has teeth on one side only, and lips that touch have two images
+    pairs = (distance < 1e-3) & ((flipped - model.uv[image]).norm(dim=1) < 0.003)
+    assert pairs.sum() > 3000
+    asymmetry = change[image[pairs]] * torch.tensor([-1.0, 1.0, 1.0]) - change[pairs]
+    assert asymmetry.norm(dim=1).max() < 0.1 * change.norm(dim=1).max()
+
+
+def test_a_rig_without_those_bones_has_no_such_sliders() -> None:
+    rig = Rig(("root", "nose_tip", "nose_wing_L"), torch.tensor([-1, 0, 0]))
+    found = {s["name"]: s["moves"] for s in sliders_for(rig)}
+    assert "chin_length" not in found
+    assert [bone for bone, _, _ in found["nose_width"]] == [2]
+
+
+# ---- people and expressions
+
+
+def test_bones_come_close_to_another_person(head: asm.Head, model: AdaptiveSkinningModel) -> None:
+    target = head.sample(50, expression=False).vertices
+    motion = MotionSolver(model).solve(target).float()
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        other.translation += motion[:, :3]
+        other.rotation += motion[:, 3:6]
+        other.log_scale += motion[:, 6:]
+    face = head.mesh.part_vertices("face")
+    before, after = ((x - target)[face].norm(dim=1).mean() for x in (model.vertices, other()))
+    assert before > 2.0
+    assert after < 0.25 * before
+
+
+def test_people_are_symmetric_and_expressions_move_the_face(
+    head: asm.Head, model: AdaptiveSkinningModel, few_people: None
+) -> None:
+    mean, directions, expressions = solve_shapes(model)
+    images = mirror_images(head.rig)
+    torch.testing.assert_close(symmetric(mean, images), mean)
+    torch.testing.assert_close(symmetric(directions, images), directions, atol=1e-4, rtol=0)
+    assert len(expressions) == len(EXPRESSIONS)
+    assert (expressions[:, :, :3].norm(dim=2).amax(1) > 1.0).all()  # mm
+    assert (mean[head.rig.parents < 0].abs() < 1e-6).all()  # the root stays
+
+
+def test_another_topology_takes_over_motions_by_name(head: asm.Head, few_people: None) -> None:
+    keep = torch.arange(len(head.mesh.faces) - 1)  # one face fewer: no embedded head's topology
+    mesh = asm.Mesh(head.mesh.vertices, head.mesh.faces[keep], head.mesh.uv)
+    names = ("bottom", *head.rig.names[1:])
+    carried = AdaptiveSkinningModel(mesh, Rig(names, head.rig.parents, head.rig.uv))
+    mean, directions, expressions = solve_shapes(carried)
+    own = solve_shapes(new_model(head))
+    for part, wanted in zip((mean, directions, expressions), own, strict=True):
+        torch.testing.assert_close(part[..., 1:, :], wanted[..., 1:, :])
+        assert not part[..., 0, :].any()
+
+
+# ---- the page
+
+
+def small(components: int = 2) -> AdaptiveSkinningModel:
+    """A square with two bones whose names no slider knows."""
+    u, v = torch.meshgrid(torch.linspace(0, 1, 5), torch.linspace(0, 1, 5), indexing="ij")
+    uv = torch.stack([u, v], -1).reshape(-1, 2)
+    corner = (torch.arange(4)[:, None] * 5 + torch.arange(4)).flatten()
+    faces = torch.cat(
+        [torch.stack([corner, corner + 5, corner + 6], 1), torch.stack([corner, corner + 6, corner + 1], 1)]
+    )
+    vertices = torch.cat([100 * uv, torch.zeros(25, 1)], 1)
+    assert vertex_normals(vertices, faces)[0, 2] > 0
+    rig = Rig(("base", "</script>"), torch.tensor([-1, 0]), torch.tensor([[0.3, 0.3], [0.7, 0.7]]))
+    return AdaptiveSkinningModel(asm.Mesh(vertices, faces, uv), rig, components)
+
+
+def data_of(page: str) -> dict:
+    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    return json.loads(found)
+
+
+def test_a_page_asks_for_nothing_outside_and_survives_any_bone_name() -> None:
+    page = write_page(small())
+    data = data_of(page)
+    assert data["bones"] == ["base", "</script>"]
+    assert data["sliders"] == [] and data["people"]["count"] == 0 and data["expressions"] == []
+    assert re.findall(r"""(?:src|href)=["']?(?!data:)[^"'>]+|https?://|@import|fetch\(|XMLHttp""", page) == []
+    assert "{{" not in page
+
+
+def test_models_that_do_not_fit_are_refused(head: asm.Head) -> None:
+    with pytest.raises(ValueError, match="adaptive model, found a StaticSkinningModel"):
+        write_page(StaticSkinningModel(head.mesh, head.rig, head.static_weights))
+    names, uv = tuple(f"bone {j}" for j in range(171)), torch.full((171, 2), 0.5)
+    with pytest.raises(ValueError, match="171 bones do not fit"):
+        write_page(AdaptiveSkinningModel(small().mesh, Rig(names, torch.arange(171) - 1, uv), components=2))
+
+
+def test_the_widget_shows_the_page_in_a_frame(tmp_path: Path) -> None:
+    play = Playground(small(), height=500)
+    (inside,) = re.findall(r'srcdoc="(.*?)"', play.value, re.DOTALL)
+    assert html.unescape(inside) == play.page
+    assert "height: 500px" in play.value and 'title="Playground' in play.value
+    text = json.dumps({"format": "asm_teach pose", "bones": {"base": {"translation": [0, 0, 5]}}})
+    assert torch.allclose(play.model_of(text)()[:, 2], torch.tensor(5.0))
+    play.save(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text("utf-8") == play.page
+
+
+# ---- the command
+
+
+def test_the_command_writes_a_fitted_model(tmp_path: Path) -> None:
+    model = small()
+    model.set_motion("base", translation=torch.tensor([1.0, 2.0, 3.0]))
+    asm.save(model, tmp_path / "me.npz")
+    result = run("playground", "--model", tmp_path / "me.npz", "-o", tmp_path / "page.html")
+    assert result.exit_code == 0, result.output
+    assert "page.html" in result.output
+    assert (
+        data_of((tmp_path / "page.html").read_text("utf-8"))["start"]["translation"]
+        == data_of(write_page(model))["start"]["translation"]
+    )
+
+
+def test_the_command_refuses_a_static_model_in_one_line(tmp_path: Path) -> None:
+    model = small()
+    asm.save(StaticSkinningModel(model.mesh, model.rig, model.weights().detach()), tmp_path / "static.npz")
+    assert "adaptive model" in one_line(
+        run("playground", "--model", tmp_path / "static.npz", "-o", tmp_path / "p.html")
+    )
+    assert not (tmp_path / "p.html").exists()
+
+
+def test_serving_starts_voila_on_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_PATH", "")  # to be put back afterwards
+    started: list[list[str]] = []
+    monkeypatch.setattr(playground.importlib.util, "find_spec", lambda name: name == "voila")
+    monkeypatch.setattr("asm_teach.cli.playground.run_to_its_end", lambda command: started.append(list(command)) or 0)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        taken.listen()
+        assert f"{port} is in use" in one_line(run("playground", "--serve", "--port", port))
+    result = run("playground", "--serve", "--port", port)
+    assert result.exit_code == 0, result.output
+    assert f"http://localhost:{port}" in result.output
+    (command,) = started
+    assert command[1:4] == ["-m", "voila", str(playground.NOTEBOOK)] and playground.NOTEBOOK.is_file()
+    assert {"--no-browser", "--Voila.ip=127.0.0.1", f"--Voila.port={port}"} <= set(command)
+    assert "--VoilaConfiguration.template=alone" in command
+    template = Path(os.environ["JUPYTER_PATH"].split(os.pathsep)[0]) / "voila" / "templates" / "alone"
+    assert "replace('https://cdn" in (template / "index.html.j2").read_text("utf-8")
+
+
+def test_serving_without_voila_or_with_a_model_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(playground.importlib.util, "find_spec", lambda name: None)
+    assert "Voila is not installed" in one_line(run("playground", "--serve"))
+    asm.save(small(), tmp_path / "me.npz")
+    assert "leave one of the two out" in one_line(run("playground", "--serve", "--model", tmp_path / "me.npz"))
