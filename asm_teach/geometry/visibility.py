@@ -1,4 +1,4 @@
-"""Which points of a scan can be seen from outside: the skin, and not what lies behind the lids or in the mouth."""
+"""Which points of a surface can be seen from outside: the skin, and not what lies behind the lids or in the mouth."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from asm_teach.base.checks import check_points
-from asm_teach.geometry.closest_point import to_array
-from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.closest_point import Surface, to_array
+from asm_teach.geometry.mesh import Mesh, vertex_normals
 
 BEFORE = 1.0  # mm: a triangle that lies this far before a point hides it; less is the point's own surface
 _AT_ONCE = 2000  # triangles: bounds the memory
@@ -33,6 +33,17 @@ def seen_from(points: Tensor, mesh: Mesh, directions: Tensor) -> Tensor:
             break
         seen[~seen] = ~_hidden(at[~seen], corners, direction / np.linalg.norm(direction))
     return torch.from_numpy(seen).to(points.device)
+
+
+def exposed(vertices: Tensor, faces: Tensor, height: float = 5.0) -> Tensor:
+    """How open the surface is before each vertex, (V,) from 0 to 1: little inside lips and nostrils, unseen by scans.
+
+    It is how far a point `height` mm above the vertex is from the surface, as a share of that height.
+    """
+    above = vertices + height * vertex_normals(vertices, faces)
+    _, distance, _ = Surface(vertices, faces).closest(to_array(above))
+    share = torch.from_numpy(distance).to(vertices) / height
+    return ((share - 0.5) / 0.4).clamp(0, 1)
 
 
 def _hidden(points: np.ndarray, corners: np.ndarray, direction: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from torch import Tensor
 from asm_teach.fitting.vertex_energy import Bend, Pull
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh, face_normals, vertex_normals
+from asm_teach.geometry.visibility import exposed
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 
 _REACH = (12.0, 3.0)  # mm beyond which a closest point says little, at first and after half of the fit
@@ -122,17 +123,6 @@ class SurfacePull(Pull):
         share = share / share.sum(1, keepdim=True).clamp_min(1e-30)
         normal = (share[..., None] * self.normals[corners]).sum(1)
         return normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True).clamp_min(1e-9)
-
-
-def exposed(vertices: Tensor, faces: Tensor, height: float = 5.0) -> Tensor:
-    """How open the surface is before each vertex, (V,) from 0 to 1: little inside lips and nostrils, unseen by scans.
-
-    It is how far a point `height` mm above the vertex is from the surface, as a share of that height.
-    """
-    above = vertices + height * vertex_normals(vertices, faces)
-    _, distance, _ = Surface(vertices, faces).closest(to_array(above))
-    share = torch.from_numpy(distance).to(vertices) / height
-    return ((share - 0.5) / 0.4).clamp(0, 1)
 
 
 def _between(first: float, last: float, done: float) -> float:

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from asm_teach.geometry.mesh import vertex_normals
+from asm_teach.geometry.visibility import exposed
 from asm_teach.rendering.camera import Camera
 from asm_teach.rendering.raster import rasterise
-from asm_teach.scan_fit.surface_targets import exposed
 from asm_teach.view_fit.bundle import Demand, Face, demand
 from asm_teach.view_fit.camera_numbers import CameraState
 from asm_teach.view_fit.skin_patches import SIDE, Agreement, tangents

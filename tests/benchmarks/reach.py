@@ -21,10 +21,10 @@ from asm_teach.fitting.descent import Fit
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh, face_normals
+from asm_teach.geometry.visibility import exposed
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.new_head.prepare import prepare_head
 from asm_teach.scan_fit.fit import fit_scan
-from asm_teach.scan_fit.surface_targets import exposed
 from asm_teach.studies.scan_faces import real_face
 
 FACE = 9409  # vertices of ICT-FaceKit's face

@@ -16,10 +16,11 @@ from asm_teach.fitting.descent import Fit, Record
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh, face_normals
+from asm_teach.geometry.visibility import exposed
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
 from asm_teach.scan_fit.fit import fit_scan
-from asm_teach.scan_fit.surface_targets import SurfacePull, exposed
+from asm_teach.scan_fit.surface_targets import SurfacePull
 
 HEAD = load_head()
 PERSON = HEAD.sample(11)

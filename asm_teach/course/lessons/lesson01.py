@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from asm_teach.course import diagnoses as say
+from asm_teach.course.checks import diagnoses as say
 from asm_teach.course.checks.checking import Right, exercise
 from asm_teach.course.checks.rotations import not_a_rotation, wrong_rotations
 from asm_teach.course.quizzes import Question

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asm_teach.course import diagnoses as say
+from asm_teach.course.checks import diagnoses as say
 from asm_teach.course.checks.checking import Right, exercise
 from asm_teach.course.quizzes import Question
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from asm_teach.course import diagnoses as say
+from asm_teach.course.checks import diagnoses as say
 from asm_teach.course.checks.checking import exercise
 from asm_teach.course.quizzes import Question
 
