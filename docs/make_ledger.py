@@ -2,16 +2,17 @@
 
     python docs/make_ledger.py
 
-`tests/test_ledger.py` fails when an equation is missing here, when an entry points nowhere, or when the page is stale.
+`tests/docs/test_ledger.py` fails when an equation is missing here, when an entry points nowhere, or when the page is stale.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import json
+import pkgutil
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -248,11 +249,8 @@ def equations() -> dict[str, str]:
 
 def code_of(name: str) -> tuple[Path, int, str]:
     """File, line and docstring, its module's behind it, of a dotted name. Raises AttributeError if there is none."""
-    module, *inner = name.split(".")
-    loaded = importlib.import_module(f"asm_teach.{module}")
-    found = loaded
-    for part in inner:
-        found = getattr(found, part)
+    found = pkgutil.resolve_name(f"asm_teach.{name}")
+    loaded = sys.modules[found.__module__]
     lines, first = inspect.getsourcelines(found)
     own = " ".join((found.__doc__ or "").split())
     return Path(inspect.getsourcefile(found) or ""), first, f"{own} {' '.join((loaded.__doc__ or '').split())}".lower()

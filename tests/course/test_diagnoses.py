@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from asm_teach.course import diagnoses as d
+from asm_teach.course.checks import diagnoses as d
 from asm_teach.model.transforms import rotation_matrix
 
 R = rotation_matrix(torch.tensor([0.4, -0.7, 0.9], dtype=torch.float64))

@@ -233,7 +233,7 @@ def test_what_has_no_face_is_refused_with_a_figure(head, quick, template, shape)
     mesh = load_head(template.split(",")[0]).mesh
     mesh = Mesh(mesh.vertices, mesh.faces) if "," in template else mesh
     with pytest.raises(
-        ValueError, match=r"no face was found in it.*has \d+% of the face_relief.* mm .*landmarks"
+        ValueError, match=r"no face was found in it.*has \d+% of the relief.* mm .*landmarks"
     ) as refused:
         place_scan(mesh, SHAPES[shape]())
     share = re.search(r"(\d+)% of the relief", str(refused.value))

@@ -163,16 +163,19 @@ def test_grids_are_no_finer_than_the_pictures(monkeypatch):
     """At 1.1 pixels a mm a grid of 0.8 mm would compare what is between pixels."""
     asked = []
 
+    class Enough(Exception):
+        pass
+
     class Noted(refine.PhotoTerm):
         def look(self, vertices: Tensor, cameras: CameraState, spacing: float) -> None:
             asked.append(spacing)
-            raise KeyboardInterrupt if len(asked) == 3 else StopIteration
+            raise KeyboardInterrupt if len(asked) == 3 else Enough
 
     monkeypatch.setattr(refine, "PhotoTerm", Noted)
     monkeypatch.setattr(refine, "SPACINGS", (0.2, 0.1))
     monkeypatch.setattr(refine, "STEPS", (1, 1))
     bundle, sights = started()
-    with pytest.raises(StopIteration):
+    with pytest.raises(Enough):
         agree(bundle, IMAGES, sights, progress=False)
     size = float(bundle.cameras.log_size.exp().median())
     assert asked == [pytest.approx(refine._FINEST / size)] and asked[0] > 0.5

@@ -20,7 +20,8 @@ from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
 from asm_teach.widgets import Playground
 from asm_teach.widgets.bone_panel.pose_json import pose_to_json
-from asm_teach.widgets.playground.page import people, write_page
+from asm_teach.widgets.playground import people
+from asm_teach.widgets.playground.page import write_page
 from asm_teach.widgets.playground.people import EXPRESSIONS, MotionSolver, new_model, solve_shapes, symmetric
 from asm_teach.widgets.playground.pose import PARAMETERS, pose_text, posed
 from asm_teach.widgets.playground.sliders import SLIDERS, mirror_images, sliders_for

@@ -159,7 +159,9 @@ class Viewer(Looks, Shown, ipywidgets.VBox):
 
     def picture(self, path: str | PathLike[str] | None = None, *, scale: float = 1.0) -> NotebookFigure:
         """The same view as a matplotlib figure, drawn without a browser; saved when a path is given."""
-        from asm_teach.widgets import stills  # brings matplotlib's figures, which the first live picture does without
+        from asm_teach.widgets.viewer import (
+            stills,  # brings matplotlib's figures, which the first live picture does without
+        )
 
         figure = stills.draw_view(self._stage, self._colouring, self._orbit, scale)
         if path is not None:
