@@ -1,5 +1,7 @@
 # make lab    set up once, then open JupyterLab on the start notebook
-# make test   set up once, then run every test, the notebooks included
+# make check  format, lint, types and the quick tests: under three minutes, before every commit
+# make test   everything: lint, every test, the notebooks included
+# make format write the code in the form that make check asks for
 # make site   the lessons and documents as a static site in build/site, checked in a browser
 # make slides the lessons as slides in build/slides
 #
@@ -14,16 +16,32 @@ READY_DOCS := $(VENV)/.ready-docs
 SITE := build/site
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: lab test lint bench site slides clean
+.PHONY: lab check test lint types format bench site slides dist clean
 
 lab: $(READY)
 	@$(BIN)/asm-teach lab $(ARGS)
 
-test: lint
-	$(BIN)/python -m pytest tests $(NOTEBOOKS) --nbval-lax --nbval-current-env --nbval-cell-timeout=170 $(ARGS)
+# Tests run on all cores, one thread each. Those that measure time run alone, after the others.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PARALLEL := -n auto --dist loadfile
+
+check: lint types
+	$(PYTEST) tests $(PARALLEL) -m "not (browser or long or timing)" $(ARGS)
+
+test: lint types
+	$(PYTEST) tests $(NOTEBOOKS) $(PARALLEL) -m "not timing" --nbval-lax --nbval-current-env --nbval-cell-timeout=170 $(ARGS)
+	$(PYTEST) tests -m timing $(ARGS)
 
 lint: $(READY)
+	$(BIN)/ruff format --check --quiet . || { echo "make format writes it in this form"; exit 1; }
 	$(BIN)/ruff check --quiet .
+
+types: $(READY)
+	$(BIN)/mypy --no-error-summary
+
+format: $(READY)
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --quiet --fix .
 
 # The same benchmarks as in `make test`, with enough rounds to read the figures from.
 bench: $(READY)
@@ -40,8 +58,15 @@ slides: $(READY_DOCS)
 	$(BIN)/python docs/make_slides.py build/slides $(ARGS)
 	$(BIN)/python docs/check_site.py build/slides --if-browser
 
+# The package as it is uploaded, in build/dist.
+dist: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[release]"
+	rm -rf build/dist
+	$(BIN)/python -m hatchling build -d build/dist
+	$(BIN)/python -m twine check --strict build/dist/*
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks
 
 # The stamp is newer than both files when the environment is up to date, so that nothing is run then.
 $(READY): pyproject.toml constraints.txt

@@ -26,7 +26,7 @@ from asm_teach.rendering.raster import rasterise
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import lamp
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.timing, pytest.mark.usefixtures("one_thread")]
 SIZE = (256, 256)
 
 

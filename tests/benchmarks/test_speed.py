@@ -20,7 +20,7 @@ from asm_teach.model.mixture import mixture_weights, mixture_weights_reference
 from asm_teach.model.skinning import linear_blend_skinning
 from asm_teach.model.transforms import Rig
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.timing, pytest.mark.usefixtures("one_thread")]
 
 
 def best_times(functions: dict[str, Callable[[], object]], device: torch.device, rounds: int) -> dict[str, float]:

@@ -7,7 +7,7 @@ import pytest
 
 from .playground_page import NEEDS_BROWSER, Page
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.timing]
 
 
 @pytest.mark.parametrize("slider", ["nose_depth", "nose_reach"])  # one moves bones, one changes weights
