@@ -30,17 +30,17 @@ class Numbers(click.ParamType):
 @click.option("--size", type=click.IntRange(min=64), default=512, show_default=True, help="Of the pictures, pixels.")
 @click.option("--noise", type=float, default=1.5, show_default=True, help="Of the landmarks, pixels.")
 @click.option("--points", type=click.Choice(["68", "468"]), default="468", show_default=True, help="Landmarks.")
-@click.option("--recompute", is_flag=True, help="Fit again what is in the cache.")
+@click.option("--recompute", is_flag=True, help="Fit again what the file of --save holds.")
 @click.option("--zoom", is_flag=True, help="Instead: the distances of four photographs from 15 to 60 cm.")
-@click.option("--save", type=click.Path(path_type=Path), help="Write the results to this JSON file too.")
+@click.option("--save", type=click.Path(path_type=Path), help="Take results from this JSON file, and add new ones.")
 def views_command(
     views: tuple[int, ...], seeds: int, subjects: tuple[str, ...], models: tuple[str, ...], size: int, noise: float,
     points: str, recompute: bool, zoom: bool, save: Path | None,
 ) -> None:  # fmt: skip
     """Fit every model to pictures of known faces by unknown cameras, and print how far off each is.
 
-    The whole table takes about an hour of one core. What was computed once is kept in the user's cache, until the code
-    of the fit changes; Ctrl-C prints what there is.
+    The whole table takes about an hour of one core. With --save a run goes on from what the file holds already, and
+    the file is written after every fit; Ctrl-C prints what there is.
     """
     if zoom:
         from asm_teach.data.heads import load_head

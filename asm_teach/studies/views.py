@@ -1,40 +1,34 @@
 """More views against more capacity: what each kind of model makes of 1, 2, 4, ... pictures. Printed in lesson 9.
 
 Every model sees the same pictures and landmarks, and is measured at the same points of the true surface. A fit takes
-seconds to minutes, so what comes of it is kept in the user's cache under a name made of everything it depends on: the
-settings, the data and the code of the fit. When one of these changes, it is computed anew.
+seconds to minutes, so a table is saved to a file after every fit: the next run with that file computes only what it
+does not hold. Each row of the file says which versions of the programs computed it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pooch
 import torch
 from tqdm.auto import tqdm
 
+from asm_teach import __version__
 from asm_teach.base.files import whole
-from asm_teach.data.assets import AssetUnavailable, data_dir
+from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import Head, load_head
 from asm_teach.geometry.metrics import summarise
 from asm_teach.studies.demo import Case, james_case, measure
 from asm_teach.studies.view_cases import EYES, embedded_pictures, scan_case
-from asm_teach.studies.view_models import REACH, Contender, view_contenders
+from asm_teach.studies.view_models import Contender, view_contenders
 
 SCAN, PEOPLE, JAMES = "lee-perry-smith", "embedded people", "james"
 SUBJECTS = (SCAN, JAMES, PEOPLE)
 VIEWS = (1, 2, 4, 8, 16)
-ROOTS = ("viewmodels", "viewsets", "demo")  # the modules that a figure depends on, with all that they import
-DATA = ("makehuman.npz", "skin.jpg", "lee-perry-smith468.npz", "facemesh478.npz")
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one fit: point-to-surface error in mm over the face area after similarity alignment; CPU seconds."""
+    """What came of one fit: point-to-surface error in mm over the face area after similarity alignment; CPU seconds.
+
+    by: the versions of the programs that computed it.
+    """
 
     setting: Setting
     model: str
@@ -61,6 +58,7 @@ class Result:
     rmse: float
     p95: float
     seconds: float
+    by: str = ""
 
 
 def settings(
@@ -70,7 +68,6 @@ def settings(
     size: int = 512,
     noise: float = 1.5,
     points: int = 468,
-    first: int = 0,
 ) -> list[Setting]:
     """All pictures of a table; `james` has two photographs, whatever else is asked for.
 
@@ -88,42 +85,55 @@ def settings(
         if subject == JAMES:
             found.append(Setting(JAMES, 2, 0, 0, 0.0, 478))
         else:
-            found += [
-                Setting(subject, n, seed, size, noise, points) for seed in range(first, first + seeds) for n in views
-            ]
+            found += [Setting(subject, n, seed, size, noise, points) for seed in range(seeds) for n in views]
     return found
 
 
 def pictures(head: Head, setting: Setting, progress: bool = True) -> Case:
-    """The pictures of a setting. Raises AssetUnavailable where a scan is neither here nor to be had."""
-    options = {"size": setting.size, "noise": setting.noise, "points": setting.points}
-    if setting.subject == JAMES:
+    """The pictures of a setting. Raises AssetUnavailable for a scan that is neither here nor can be fetched."""
+    s = setting
+    if s.subject == JAMES:
         return james_case(progress)
-    if setting.subject == SCAN:
-        return scan_case(SCAN, setting.views, setting.seed, progress=progress, **options)
-    return embedded_pictures(head, setting.seed, setting.views, **options)
+    if s.subject == SCAN:
+        return scan_case(SCAN, s.views, s.seed, size=s.size, noise=s.noise, points=s.points, progress=progress)
+    return embedded_pictures(head, s.seed, s.views, s.size, s.noise, s.points)
 
 
 def take_on(head: Head, contender: Contender, case: Case, setting: Setting, progress: bool = False) -> Result:
     """Fit a model to pictures and measure it."""
     fit = contender.fit(case.views, setting.subject != PEOPLE, progress)
     figures = summarise(measure(case, head, fit.vertices).distances)
-    four = (round(figures[name], 5) for name in ("mean", "median", "rmse", "p95"))
-    return Result(setting, contender.name, contender.numbers, *four, round(fit.seconds, 2))
+    mean, median, rmse, p95 = (round(figures[name], 5) for name in ("mean", "median", "rmse", "p95"))
+    by = f"asm_teach {__version__}, torch {torch.__version__}"
+    return Result(setting, contender.name, contender.numbers, mean, median, rmse, p95, round(fit.seconds, 2), by)
 
 
 def view_evidence(
     head: Head,
     models: Sequence[Contender],
     wanted: Sequence[Setting],
+    file: Path | None = None,
     recompute: bool = False,
     progress: bool = True,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
-    """Fit every model to all pictures, or read what came of it from the cache; `recompute` does not read.
+    """Fit every model to all pictures; the results of what was wanted, in order.
 
-    What is interrupted (Ctrl-C) gives what is done by then. A scan that is not here is left out, and `say` told.
+    Args:
+        head, models, wanted: what to fit to which pictures.
+        file: read before the first fit if it exists, and written after each. What it holds of the same setting and
+            model is taken from it, and its other results stay in it.
+        recompute: fit all that is wanted, and replace what the file holds of it.
+        progress: whether to show a bar.
+        say: prints which scans are left out because they are neither here nor can be fetched.
+
+    Returns:
+        What is done; fewer than wanted after an interruption (Ctrl-C).
+
+    Raises:
+        ValueError: the file holds something else.
     """
+    saved = {(result.setting, result.model): result for result in read_results(file)} if file and file.exists() else {}
     results: list[Result] = []
     missing: set[str] = set()
     bar = tqdm(total=len(wanted) * len(models), desc="views", leave=False, disable=not progress)
@@ -132,88 +142,38 @@ def view_evidence(
             case = None
             for contender in models:
                 bar.set_postfix_str(f"{contender.name}: {setting.subject} {setting.seed}, {setting.views} pictures")
-                kept = None if recompute else recall(setting, contender.name)
-                if kept is None and setting.subject not in missing:
+                key = (setting, contender.name)
+                if key in saved and not recompute:
+                    results.append(saved[key])
+                elif setting.subject not in missing:
                     try:
                         case = case or pictures(head, setting, progress)
                     except AssetUnavailable as error:
                         missing.add(setting.subject)
                         say(f"{setting.subject} is left out: {error}")
                     else:
-                        kept = take_on(head, contender, case, setting)
-                        remember(kept)
-                if kept is not None:
-                    results.append(kept)
+                        saved[key] = take_on(head, contender, case, setting)
+                        results.append(saved[key])
+                        if file:
+                            write_results(saved.values(), file)
                 bar.update()
     return results
 
 
-# --- what was computed before
-
-
-def cache_folder() -> Path:
-    """Where results are kept: beside what is fetched, in the user's cache or the folder named by ASM_TEACH_CACHE."""
-    return Path(os.environ.get("ASM_TEACH_CACHE", "") or pooch.os_cache("asm_teach")) / "views"
-
-
-@cache
-def code_version() -> str:
-    """A name for the code and the data that a figure depends on; it changes with any of them."""
-    digest, read, open_ends = hashlib.sha256(), {}, set(ROOTS)
-    while open_ends:
-        name = open_ends.pop()
-        read[name] = Path(__file__).with_name(f"{name}.py").read_bytes()
-        found = re.findall(rb"^\s*from asm_teach\.(\w+) import", read[name], re.MULTILINE)
-        open_ends |= {module.decode() for module in found} - set(read)
-    for name in sorted(read):
-        digest.update(read[name])
-    for name in DATA:
-        digest.update((data_dir() / name).read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def recall(setting: Setting, model: str) -> Result | None:
-    """What came of a model and a setting before, by this code and these data; None if they were not tried."""
-    file = _file(setting, model)
-    if not file.is_file():
-        return None
-    try:
-        return _result(json.loads(file.read_text("utf-8")))
-    except (ValueError, TypeError, KeyError):  # cut off, or by hand: compute it again
-        return None
-
-
-def remember(result: Result) -> None:
-    """Keep a result for `recall`."""
-    file = _file(result.setting, result.model)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with whole(file) as part:
-        part.write_text(json.dumps(asdict(result)), encoding="utf-8")
-
-
-def write_results(results: Sequence[Result], path: Path) -> None:
+def write_results(results: Iterable[Result], path: Path) -> None:
     """Write results with all their settings to a JSON file, whole or not at all."""
-    about = {"code": code_version(), "torch": torch.__version__, "reach": REACH}
     lines = ",\n".join(json.dumps(asdict(result)) for result in results)
-    with whole(Path(path)) as part:
-        part.write_text(f'{{"about": {json.dumps(about)},\n"results": [\n{lines}\n]}}\n', encoding="utf-8")
+    with whole(path) as part:
+        part.write_text(f'{{"results": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
 def read_results(path: Path) -> list[Result]:
     """Read what `write_results` wrote. Raises ValueError for a file that is something else."""
     try:
-        return [_result(entry) for entry in json.loads(Path(path).read_text("utf-8"))["results"]]
+        entries = json.loads(path.read_text("utf-8"))["results"]
+        return [Result(**{**entry, "setting": Setting(**entry["setting"])}) for entry in entries]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"path: {path} holds no results of `asm-teach views` ({error})") from error
-
-
-def _file(setting: Setting, model: str) -> Path:
-    key = json.dumps([code_version(), model, asdict(setting)])
-    return cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
-
-
-def _result(entry: dict) -> Result:
-    return Result(**{**entry, "setting": Setting(**entry["setting"])})
 
 
 # --- the table
@@ -285,14 +245,15 @@ def run_views(
     progress: bool = True,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
-    """Compute the table of lesson 9, print it and give back its results. Raises ValueError as `settings` does."""
+    """Compute the table of lesson 9, print it and give back its results; `output` is the file of `view_evidence`.
+
+    Raises ValueError as `settings` and `view_evidence` do, and for a folder that does not exist.
+    """
     wanted = settings(subjects, views, seeds, size, noise, points)
-    if output is not None and not Path(output).parent.is_dir():
-        raise ValueError(f"output: there is no folder {str(Path(output).parent)!r}; make it first")
+    if output is not None and not output.parent.is_dir():
+        raise ValueError(f"output: there is no folder {str(output.parent)!r}; make it first")
     head = load_head()
-    results = view_evidence(head, view_contenders(head, models), wanted, recompute, progress, say)
+    results = view_evidence(head, view_contenders(head, models), wanted, output, recompute, progress, say)
     if results:
         say(format_views(summary(results)))
-    if results and output is not None:
-        write_results(results, output)
     return results

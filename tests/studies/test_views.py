@@ -1,15 +1,13 @@
-"""The table of lesson 9: which pictures, what is kept of them, and what is made of several seeds."""
+"""The table of lesson 9: which pictures, what is saved of their fits, and what several seeds become."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 import torch
 from click.testing import CliRunner
 
 from asm_teach.cli.main import main
-from asm_teach.data.assets import AssetUnavailable
+from asm_teach.data.assets import AssetUnavailable, data_dir
 from asm_teach.data.heads import load_head
 from asm_teach.studies import views
 from asm_teach.studies.view_models import Contender, PictureFit
@@ -19,10 +17,8 @@ from asm_teach.studies.views import (
     SCAN,
     Result,
     Setting,
-    code_version,
     format_views,
     read_results,
-    recall,
     run_views,
     settings,
     summary,
@@ -32,11 +28,6 @@ from asm_teach.studies.views import (
 
 HEAD = load_head()
 SMALL = {"size": 64}
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("ASM_TEACH_CACHE", str(tmp_path / "cache"))
 
 
 class Puffed:
@@ -68,44 +59,46 @@ def test_settings_refuse_what_cannot_be(given, word):
         settings(**given)
 
 
-def test_what_was_computed_is_not_computed_again_unless_asked():
-    puffed, wanted = Puffed(), settings([PEOPLE], views=(1,), seeds=2, **SMALL)
+def test_what_the_file_holds_is_not_computed_again_unless_asked(tmp_path):
+    puffed, wanted, file = Puffed(), settings([PEOPLE], views=(1,), seeds=2, **SMALL), tmp_path / "views.json"
     model = Contender("puffed", 1, puffed)
-    once = view_evidence(HEAD, [model], wanted, progress=False)
+    once = view_evidence(HEAD, [model], wanted, file, progress=False)
     assert puffed.calls == 2 and [r.setting for r in once] == wanted
-    assert view_evidence(HEAD, [model], wanted, progress=False) == once and puffed.calls == 2
-    again = view_evidence(HEAD, [model], wanted, recompute=True, progress=False)
+    assert view_evidence(HEAD, [model], wanted, file, progress=False) == once and puffed.calls == 2
+    again = view_evidence(HEAD, [model], wanted, file, recompute=True, progress=False)
     assert puffed.calls == 4 and again[0].rmse != once[0].rmse
-    assert view_evidence(HEAD, [model], wanted, progress=False) == again and puffed.calls == 4
-
-
-def test_other_settings_another_code_and_broken_files_are_computed(monkeypatch):
-    puffed, wanted = Puffed(), settings([PEOPLE], views=(1,), seeds=1, **SMALL)
-    model = Contender("puffed", 1, puffed)
+    assert view_evidence(HEAD, [model], wanted, file, progress=False) == again and puffed.calls == 4
     view_evidence(HEAD, [model], wanted, progress=False)
-    view_evidence(HEAD, [model], settings([PEOPLE], views=(1,), seeds=1, noise=2.0, **SMALL), progress=False)
-    view_evidence(HEAD, [Contender("other", 1, puffed)], wanted, progress=False)
-    assert puffed.calls == 3
-    (file,) = [f for f in views.cache_folder().iterdir() if '"other"' in f.read_text()]
-    file.write_text(file.read_text()[:40])
-    assert recall(wanted[0], "other") is None and recall(wanted[0], "puffed") is not None
-    monkeypatch.setattr(views, "code_version", lambda: "another")
-    assert recall(wanted[0], "puffed") is None
+    assert puffed.calls == 6
 
 
-def test_the_code_version_follows_data_and_modules(monkeypatch):
-    views.code_version.cache_clear()
-    whole = code_version()
-    monkeypatch.setattr(views, "DATA", views.DATA[:1])
-    views.code_version.cache_clear()
-    less = code_version()
-    monkeypatch.setattr(views, "ROOTS", ("viewsets",))
-    views.code_version.cache_clear()
-    assert len({whole, less, code_version()}) == 3
-    views.code_version.cache_clear()
+def test_other_settings_and_models_are_computed_and_kept_beside_what_the_file_holds(tmp_path):
+    puffed, wanted, file = Puffed(), settings([PEOPLE], views=(1,), seeds=1, **SMALL), tmp_path / "views.json"
+    other = settings([PEOPLE], views=(1,), seeds=1, noise=2.0, **SMALL)
+    model = Contender("puffed", 1, puffed)
+    first = view_evidence(HEAD, [model], wanted, file, progress=False)
+    second = view_evidence(HEAD, [model], other, file, progress=False)
+    third = view_evidence(HEAD, [Contender("other", 1, puffed)], wanted, file, recompute=True, progress=False)
+    assert puffed.calls == 3 and read_results(file) == first + second + third
+    assert f"torch {torch.__version__}" in first[0].by
 
 
-def test_a_scan_that_is_not_here_is_left_out_and_interruption_keeps_what_is_done(monkeypatch):
+def test_a_broken_file_is_neither_read_nor_overwritten(tmp_path):
+    file = tmp_path / "views.json"
+    file.write_text('{"results": [')
+    wanted = settings([PEOPLE], views=(1,), seeds=1, **SMALL)
+    with pytest.raises(ValueError, match=r"views\.json holds no results"):
+        view_evidence(HEAD, [Contender("puffed", 1, Puffed())], wanted, file, progress=False)
+    assert file.read_text() == '{"results": ['
+
+
+def test_the_stored_table_of_lesson_9_is_read():
+    stored = read_results(data_dir() / "views_capacity.json")
+    assert {r.setting.subject for r in stored} == {SCAN, JAMES, PEOPLE}
+    assert all("torch" in r.by for r in stored)
+
+
+def test_a_scan_that_is_not_here_is_left_out_and_interruption_keeps_what_is_done(tmp_path, monkeypatch):
     def pictures(head, setting, progress):
         if setting.subject == SCAN:
             raise AssetUnavailable("no scan here")
@@ -116,9 +109,11 @@ def test_a_scan_that_is_not_here_is_left_out_and_interruption_keeps_what_is_done
     original, said = views.pictures, []
     monkeypatch.setattr(views, "pictures", pictures)
     wanted = settings([SCAN, PEOPLE], views=(1,), seeds=3, **SMALL)
-    found = view_evidence(HEAD, [Contender("puffed", 1, Puffed())], wanted, progress=False, say=said.append)
+    model, file = Contender("puffed", 1, Puffed()), tmp_path / "views.json"
+    found = view_evidence(HEAD, [model], wanted, file, progress=False, say=said.append)
     assert [(r.setting.subject, r.setting.seed) for r in found] == [(PEOPLE, 0)]
     assert said == ["lee-perry-smith is left out: no scan here"]
+    assert read_results(file) == found
 
 
 def result(subject, views, seed, model, rmse, seconds=1.0):
@@ -152,7 +147,6 @@ def test_results_go_to_a_file_and_come_back(tmp_path):
     results = [result(SCAN, 2, 0, "a", 1.5), result(PEOPLE, 4, 1, "b", 0.25)]
     write_results(results, tmp_path / "views.json")
     assert read_results(tmp_path / "views.json") == results
-    assert json.loads((tmp_path / "views.json").read_text())["about"]["code"] == code_version()
     (tmp_path / "other.json").write_text('{"rows": []}')
     with pytest.raises(ValueError, match=r"other\.json holds no results"):
         read_results(tmp_path / "other.json")
