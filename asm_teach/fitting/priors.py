@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.model.transforms import Rig
 
@@ -64,7 +65,7 @@ class Bending:
 
     def __init__(self, model: SkinnedModel, bending: float, sample: int = 400) -> None:
         count = len(model.vertices)
-        first, second = _directed_edges(model.mesh.faces, count)
+        first, second = edge_list(model.mesh.faces).directed.T
         used = torch.unique(first)
         chosen = used[torch.randperm(len(used), generator=torch.Generator().manual_seed(0))[:sample].to(used.device)]
         near = torch.isin(first, chosen)
@@ -88,14 +89,6 @@ class Bending:
         """The prior at the model's present shape; `moved` (n, 3) are the vertices `rows`, if they are known already."""
         away = (self.model(self.rows) if moved is None else moved) - self.rest
         return ((away[self.centres] - self._mean(away[self.neighbours])) / self.scale).square().sum() / 2
-
-
-def _directed_edges(faces: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Every edge once in each direction, as its two ends (E,)."""
-    ends = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    ends = torch.cat([ends, ends.flip(1)])
-    keys = torch.unique(ends[:, 0] * count + ends[:, 1])  # one number an edge: far quicker than unique rows
-    return keys // count, keys % count
 
 
 class Asymmetry:

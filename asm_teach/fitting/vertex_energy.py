@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.mesh_edges import edge_list
 
 PATCH = 64  # vertices of a patch: fewer make many small products, more have more bones act in each
 
@@ -53,9 +54,7 @@ class Bend:
     @classmethod
     def of(cls, mesh: Mesh, stiffness: Tensor | float = 1.0) -> Bend:
         """Of a mesh: `stiffness` () or (V,) where a displacement differs from its neighbours' by their distance."""
-        ends = torch.cat([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])
-        keys = torch.unique(torch.cat([ends, ends.flip(1)]) @ ends.new_tensor([len(mesh.vertices), 1]))
-        first, second = keys // len(mesh.vertices), keys % len(mesh.vertices)
+        first, second = edge_list(mesh.faces).directed.T
         length = torch.linalg.vector_norm(mesh.vertices[first] - mesh.vertices[second], dim=1)
         ones = torch.ones_like(length)
         zeros = mesh.vertices.new_zeros(len(mesh.vertices))

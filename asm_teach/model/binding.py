@@ -12,6 +12,7 @@ from torch import Tensor
 
 from asm_teach.base.checks import check_points, check_polygons
 from asm_teach.geometry.mesh import Mesh, require_injective_chart
+from asm_teach.geometry.mesh_edges import rim_sides
 
 
 class ChartPoint(NamedTuple):
@@ -132,10 +133,7 @@ class Chart:
     @cached_property
     def _boundary(self) -> tuple[Tensor, Tensor]:
         """The edges that belong to a single face: their ends (E, 2), and that face (E,)."""
-        ends = torch.stack([self.faces, self.faces.roll(-1, 1)], dim=-1).flatten(0, 1)  # (3 F, 2)
-        _, edge, count = ends.sort(1).values.unique(dim=0, return_inverse=True, return_counts=True)
-        single = (count[edge] == 1).nonzero()[:, 0]
-        return ends[single], single // 3
+        return rim_sides(self.faces)
 
 
 def surface_jacobian(chart: Chart, points: Tensor, vertices: Tensor) -> Tensor:

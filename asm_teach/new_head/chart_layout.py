@@ -20,6 +20,7 @@ from torch import Tensor
 
 from asm_teach.geometry.chart_check import ChartReport, chart_problems
 from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.new_head.repair import Faces, Points, boundary_loops, weld
 
 FROM_FILE = "from the file"
@@ -164,8 +165,8 @@ def _close(
 
 
 def _uniform(points: Points, faces: Faces) -> csr_matrix:
-    ends = np.stack([faces, np.roll(faces, -1, 1)]).reshape(2, -1)
-    graph = csr_matrix((np.ones(faces.size), tuple(ends)), (len(points),) * 2)
+    edges = edge_list(torch.from_numpy(faces))
+    graph = csr_matrix((edges.uses.double().numpy(), edges.ends.T.numpy()), (len(points),) * 2)
     return (graph + graph.T).tocsr()
 
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.mesh_edges import connected_pieces
 from asm_teach.new_head.landmark_warp import Points, Skin
 from asm_teach.new_head.place_bones import Guide
 from asm_teach.new_head.repair import (
@@ -16,7 +17,6 @@ from asm_teach.new_head.repair import (
     boundary_loops,
     grow_disc,
     handles,
-    pieces,
     proper,
     turn_together,
     weld,
@@ -36,7 +36,7 @@ def main_piece(patch: Patch, marks: Points) -> Patch:
     while True:
         if len(patch.faces) == 0:
             raise ValueError("mesh: its faces hang together in no surface (more than two at most edges): repair it")
-        piece = pieces(patch.faces)
+        piece = connected_pieces(torch.from_numpy(patch.faces)).numpy()
         if piece.any():
             held = piece[Skin(patch.vertices, patch.faces).put(known).face]
             patch = patch.keep(piece == np.bincount(held).argmax())

@@ -15,7 +15,8 @@ from scipy.spatial import cKDTree
 
 from asm_teach.geometry.alignment import Placement, align_points, settle
 from asm_teach.geometry.closest_point import Surface, closest_on_triangles
-from asm_teach.new_head.repair import Faces, Points, edges_of, uses_of
+from asm_teach.geometry.mesh_edges import edge_list
+from asm_teach.new_head.repair import Faces, Points
 
 UNITS = {"millimetres": 1.0, "centimetres": 10.0, "decimetres": 100.0, "metres": 1000.0, "inches": 25.4}
 _LIKELY = 1.35  # a head this many times larger or smaller than the source is still a head in that unit
@@ -189,9 +190,10 @@ class Skin:
     def on_rim(self, on: OnSurface) -> NDArray[np.bool_]:
         """(n,) whether points lie on an edge that only one face has, where the surface ends."""
         # Corner k of a face lies opposite to the edge that begins at the next corner.
-        rim = np.roll(uses_of(self.faces).reshape(-1, 3) == 1, -1, axis=1)
+        edges = edge_list(torch.from_numpy(self.faces))
+        rim = np.roll(edges.on_rim.numpy(), -1, axis=1)
         # A point at a corner of the rim lies on it too, whichever face of that corner it was found in.
-        at_rim = np.isin(self.faces, edges_of(self.faces)[uses_of(self.faces) == 1])
+        at_rim = np.isin(self.faces, edges.ends[edges.uses == 1].numpy())
         corner = on.barycentric > 1 - 1e-6
         return (rim[on.face] & (on.barycentric < 1e-6)).any(1) | (at_rim[on.face] & corner).any(1)
 

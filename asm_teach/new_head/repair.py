@@ -10,9 +10,12 @@ import heapq
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components
+
+from asm_teach.geometry.mesh_edges import edge_list, rim_sides
 
 Faces = NDArray[np.int64]
 Points = NDArray[np.float64]
@@ -43,7 +46,8 @@ def weld(vertices: Points, faces: Faces) -> NDArray[np.int64]:
     A file doubles the vertices along the seams of its chart. Only vertices on an edge of a single face are welded, so
     closed lips that touch stay two lips.
     """
-    rim = np.unique(edges_of(faces)[uses_of(faces) == 1])
+    edges = edge_list(torch.from_numpy(faces))
+    rim = edges.ends[edges.uses == 1].unique().numpy()
     number = np.arange(len(vertices))
     number[rim] = rim[_first_there(vertices, rim)]
     return number
@@ -73,31 +77,9 @@ def _first_there(vertices: Points, chosen: NDArray[np.int64]) -> NDArray[np.int6
     return first[inverse.ravel()]
 
 
-def pieces(faces: Faces) -> NDArray[np.int64]:
-    """(F,) which connected piece each face belongs to, counted from 0."""
-    used, local = np.unique(faces, return_inverse=True)
-    local = local.reshape(faces.shape)
-    graph = coo_matrix((np.ones(faces.size), (local.ravel(), np.roll(local, -1, 1).ravel())), (len(used),) * 2)
-    return connected_components(graph, directed=False)[1][local[:, 0]].astype(np.int64)
-
-
-def edges_of(faces: Faces) -> Faces:
-    """(3 F, 2) the edges of all faces, edge 3 f + k from corner k of face f to the next, its lower vertex first."""
-    return np.sort(np.stack([faces, np.roll(faces, -1, 1)], -1).reshape(-1, 2), axis=1)
-
-
-def uses_of(faces: Faces) -> NDArray[np.int64]:
-    """(3 F,) how many faces have each edge of `edges_of`; 1 on the rim."""
-    low, high = edges_of(faces).T
-    _, edge, count = np.unique(low * (faces.max() + 1) + high, return_inverse=True, return_counts=True)
-    return count[edge]
-
-
 def boundary_loops(faces: Faces) -> list[NDArray[np.int64]]:
     """The rims of a surface without knots: vertices in the direction of the faces, one array a loop."""
-    rim = uses_of(faces) == 1
-    start, end = np.stack([faces, np.roll(faces, -1, 1)], -1).reshape(-1, 2)[rim].T.tolist()
-    follow = dict(zip(start, end, strict=True))
+    follow = dict(rim_sides(torch.from_numpy(faces))[0].tolist())
     loops = []
     while follow:
         loop = [next(iter(follow))]
@@ -117,7 +99,8 @@ def without_knots(faces: Faces) -> NDArray[np.bool_]:
         at = np.flatnonzero(keep)
         if len(at) == 0:
             return keep
-        knotted = (uses_of(faces[at]) > 2).reshape(-1, 3).any(1)
+        edges = edge_list(torch.from_numpy(faces[at]))
+        knotted = (edges.uses > 2)[edges.of_face].any(1).numpy()
         if not knotted.any():
             knotted = _lesser_fans(faces[at])
         if not knotted.any():
@@ -150,7 +133,7 @@ def turn_together(faces: Faces) -> Faces:
 
 def handles(faces: Faces) -> int:
     """How many handles one piece without knots has: 0 for a disc with holes or a sphere, 1 for a ring-shaped one."""
-    euler = len(np.unique(faces)) - len(np.unique(edges_of(faces), axis=0)) + len(faces)
+    euler = len(np.unique(faces)) - len(edge_list(torch.from_numpy(faces)).ends) + len(faces)
     return (2 - len(boundary_loops(faces)) - euler) // 2
 
 
@@ -190,10 +173,10 @@ def grow_disc(vertices: Points, faces: Faces, start: int) -> NDArray[np.bool_]:
 
 def _pairs(faces: Faces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The two half edges 3 f + k, (E,) and (E,), of every edge that two faces share."""
-    uses, edges = uses_of(faces), edges_of(faces)
-    at = np.flatnonzero(uses == 2)
-    order = at[np.lexsort(edges[at].T)]
-    return order[0::2], order[1::2]
+    edges = edge_list(torch.from_numpy(faces))
+    edge, order = edges.of_face.flatten().sort(stable=True)
+    first, second = order[edges.uses[edge] == 2].view(-1, 2).T.numpy()
+    return first, second
 
 
 def _neighbours(faces: Faces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

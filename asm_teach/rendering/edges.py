@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.checks import check_polygons
+from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.rendering.raster import Raster, unroll
 
 _LEAST = 0.01  # of the trust in a direction; below, it is not followed
@@ -43,22 +44,15 @@ def mesh_edges(faces: Tensor, vertices: Tensor | None = None) -> Edges:
     Raises:
         ValueError: wrong shapes or types.
     """
-    count = int(faces.max()) + 1 if faces.numel() else 1
-    check_polygons(faces, "faces", 3, count if vertices is None else len(vertices), "vertices")
-    place = faces
-    if vertices is not None:
-        same, count = torch.unique(vertices.detach(), dim=0, return_inverse=True)[1], len(vertices)
-        place = same[faces]
-    turns = [(0, 1, 2), (1, 2, 0), (2, 0, 1)]
-    corners = torch.cat([faces[:, turn] for turn in turns])  # (3 F, 3): two ends and the corner across
-    places = torch.cat([place[:, turn[:2]] for turn in turns])
-    key, order = (places.amin(1) * count + places.amax(1)).sort()
-    corners = corners[order[places[order, 0] != places[order, 1]]]
-    key = key[places[order, 0] != places[order, 1]]
-    _, number, faces_there = torch.unique_consecutive(key, return_inverse=True, return_counts=True)
-    shared = faces_there[number] == 2
-    first, second = corners[shared].view(-1, 2, 3).unbind(1)
-    border = corners[~shared]
+    count = len(vertices) if vertices is not None else int(faces.max()) + 1 if faces.numel() else 1
+    check_polygons(faces, "faces", 3, count, "vertices")
+    place = faces if vertices is None else torch.unique(vertices.detach(), dim=0, return_inverse=True)[1][faces]
+    edges = edge_list(place)
+    number, order = edges.of_face.flatten().sort(stable=True)
+    proper, shared = edges.ends[number, 0] != edges.ends[number, 1], edges.uses[number] == 2
+    corners = faces[:, [[0, 1, 2], [1, 2, 0], [2, 0, 1]]].flatten(0, 1)  # (3 F, 3): two ends and the corner across
+    first, second = corners[order[proper & shared]].view(-1, 2, 3).unbind(1)
+    border = corners[order[proper & ~shared]]
     ends = torch.cat([first[:, :2], border[:, :2]])
     across = torch.cat([torch.stack([first[:, 2], second[:, 2]], 1), border[:, 2:].repeat(1, 2)])
     across[len(first) :, 1] = -1

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from torch import Tensor
 
 from asm_teach.geometry.closest_point import to_array
 from asm_teach.geometry.mesh import Mesh, face_areas
+from asm_teach.geometry.mesh_edges import connected_pieces
 
 _FAR = 20  # times the median distance from the middle: nothing of a head, or of two people, is as far
 _FLAT = 1e-6  # of the median area: a triangle with less has none but for rounding
@@ -93,10 +92,9 @@ def round_points(mesh: Mesh, points: np.ndarray, margin: float, reach: float) ->
     within = np.isfinite(away[faces]).all(1)
     # A file with UV often has a vertex twice along a seam: the same place counts as the same vertex.
     place = np.unique(vertices, axis=0, return_inverse=True)[1].reshape(-1)
-    a, b, c = place[faces[within]].T
-    edges = coo_matrix((np.ones(2 * len(a)), (np.r_[a, b], np.r_[b, c])), shape=(len(vertices), len(vertices)))
-    piece = connected_components(edges, directed=False)[1][place]
-    return torch.from_numpy(within & np.isin(piece[faces[:, 0]], piece[away < reach]))
+    piece = connected_pieces(torch.from_numpy(place[faces[within]])).numpy()
+    within[within] = np.isin(piece, piece[(away[faces[within]] < reach).any(1)])
+    return torch.from_numpy(within)
 
 
 def repeated(faces: Tensor) -> Tensor:

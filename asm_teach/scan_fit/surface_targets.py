@@ -10,6 +10,7 @@ from torch import Tensor
 from asm_teach.fitting.vertex_energy import Bend, Pull
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh, face_normals, vertex_normals
+from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.geometry.visibility import exposed
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 
@@ -39,7 +40,7 @@ class SurfacePull(Pull):
         self.mesh, self.scan = model.mesh, scan.to("cpu")
         self.surface = Surface(scan.vertices, scan.faces)
         self.normals = vertex_normals(self.scan.vertices.double(), self.scan.faces)
-        self.rim = _rim(self.scan)
+        self.rim = edge_list(self.scan.faces).on_rim.any(1)
         used = torch.unique(self.scan.faces)  # a vertex of no face has no normal
         places = np.concatenate([to_array(self.scan.vertices), _ALIKE * self.normals.numpy()], 1)
         places[np.setdiff1d(np.arange(len(places)), used.numpy())] = 1e9
@@ -127,11 +128,3 @@ class SurfacePull(Pull):
 
 def _between(first: float, last: float, done: float) -> float:
     return first * (last / first) ** min(1.0, done)
-
-
-def _rim(mesh: Mesh) -> Tensor:
-    """(F,) which faces have an edge that no other face shares."""
-    ends = torch.stack([mesh.faces, mesh.faces.roll(-1, 1)], -1).sort(-1).values
-    keys = ends[..., 0] * len(mesh.vertices) + ends[..., 1]  # (F, 3)
-    _, number, count = torch.unique(keys, return_inverse=True, return_counts=True)
-    return (count[number] == 1).any(1)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 
+from asm_teach.geometry.mesh_edges import connected_pieces, edge_list
 from asm_teach.new_head.repair import (
     Patch,
     boundary_loops,
-    edges_of,
     grow_disc,
     handles,
     once,
-    pieces,
     proper,
     turn_together,
-    uses_of,
     weld,
     without_knots,
 )
@@ -52,12 +51,6 @@ def edge_uses(faces: np.ndarray) -> dict[tuple[int, int], int]:
     return uses
 
 
-def test_edges_and_how_often_each_is_used() -> None:
-    _, faces = grid(3, 3)
-    slow = edge_uses(faces)
-    assert [slow[tuple(edge)] for edge in edges_of(faces).tolist()] == uses_of(faces).tolist()
-
-
 def test_the_rim_of_a_square_is_one_loop_along_its_faces() -> None:
     vertices, faces = grid()
     (loop,) = boundary_loops(faces)
@@ -76,7 +69,7 @@ def test_holes_pieces_and_handles() -> None:
     assert [handles(f) for f in (faces, faces[~middle], ball, ring_faces)] == [0, 0, 0, 1]
     assert boundary_loops(ball) == []
     both = np.concatenate([faces, ring_faces + len(vertices)])
-    piece = pieces(both)
+    piece = connected_pieces(torch.from_numpy(both)).numpy()
     assert (piece[: len(faces)] == piece[0]).all() and (piece[len(faces) :] == 1 - piece[0]).all()
 
 
@@ -88,7 +81,7 @@ def test_weld_joins_the_two_sides_of_a_cut_and_nothing_else() -> None:
     copies[cut] = len(vertices) + np.arange(len(cut))
     torn_vertices = np.concatenate([vertices, vertices[cut] * [1, -1, 1] * [1, -1, 1] + [0, 0, -0.0]])
     torn = np.where(right[:, None], copies[faces], faces)
-    assert pieces(torn).max() == 1
+    assert connected_pieces(torch.from_numpy(torn)).max() == 1
     number = weld(torn_vertices, torn)
     assert (number[torn] == faces).all()
     assert (weld(vertices, faces) == np.arange(len(vertices))).all()
@@ -114,7 +107,7 @@ def test_fins_and_bow_ties_are_knots() -> None:
     assert without_knots(faces).all()
     fin = np.concatenate([faces, [[faces[20, 0], faces[20, 1], len(vertices)]]])
     kept = fin[without_knots(fin)]
-    assert uses_of(kept).max() == 2 and len(fin) - len(kept) <= 4
+    assert edge_list(torch.from_numpy(kept)).uses.max() == 2 and len(fin) - len(kept) <= 4
     # Two squares that share one corner only: the larger stays.
     small, small_faces = grid(3, 3)
     number = np.concatenate([[len(vertices) - 1], len(vertices) + np.arange(8)])

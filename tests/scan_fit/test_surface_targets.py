@@ -16,6 +16,7 @@ from asm_teach.fitting.descent import Fit, Record
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh, face_normals
+from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.geometry.visibility import exposed
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
@@ -39,13 +40,12 @@ def few() -> AdaptiveSkinningModel:
 
 def subdivided(mesh: Mesh) -> Mesh:
     """Each triangle cut in four: other vertices, other faces, the same surface, and nothing else of the mesh."""
-    edges = torch.cat([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]).sort(1).values
-    edges, number = torch.unique(edges, dim=0, return_inverse=True)
-    ab, bc, ca = (number + len(mesh.vertices)).split(len(mesh.faces))
+    edges = edge_list(mesh.faces)
+    ab, bc, ca = (edges.of_face + len(mesh.vertices)).T
     a, b, c = mesh.faces.T
     corners = ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))
     faces = torch.cat([torch.stack(triangle, 1) for triangle in corners])
-    return Mesh(torch.cat([mesh.vertices, mesh.vertices[edges].mean(1)]), faces)
+    return Mesh(torch.cat([mesh.vertices, mesh.vertices[edges.ends].mean(1)]), faces)
 
 
 def elsewhere(points: Tensor) -> Tensor:

@@ -15,11 +15,12 @@ from ipywidgets.widgets.widget import _instances as open_widgets
 
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.mixture import mixture_weights_reference
 from asm_teach.model.transforms import Rig
 from asm_teach.widgets.binding_explorer.binding_explorer import BindingExplorer
-from asm_teach.widgets.binding_explorer.facts import along_line, chart_edges, find_place
+from asm_teach.widgets.binding_explorer.facts import along_line, find_place
 from asm_teach.widgets.chart.chart import ChartView
 from asm_teach.widgets.chart.dial import Dial
 from asm_teach.widgets.chart.ellipse import Ellipse
@@ -284,7 +285,7 @@ def test_the_place_under_the_pointer(model: AdaptiveSkinningModel) -> None:
 
 def test_the_line_is_the_derivative_of_the_binding(model: AdaptiveSkinningModel) -> None:
     chart, vertices, uv, angle = model.chart, model.vertices.double(), torch.tensor([0.31, 0.24]), 0.4
-    line = along_line(chart, chart_edges(chart), uv, angle, 0.25, vertices)
+    line = along_line(chart, edge_list(chart.faces).ends, uv, angle, 0.25, vertices)
     direction = torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
     assert len(line.faces) > 8 and bool((line.ends.diff() > 0).all())
     eps = 1e-5

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 import ipywidgets
 import torch
 
+from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.widgets.binding_explorer.facts import (
     Jump,
     Line,
     Place,
     along_line,
-    chart_edges,
     crossing_words,
     find_place,
     jump_words,
@@ -52,7 +52,7 @@ class BindingExplorer(Explorer):
         self.model = require_adaptive(model, "BindingExplorer")
         self.names, start = tuple(model.rig.names), model.rig.index(bone)
         self._first = model.bone_uv.detach().clone()
-        self._edges = chart_edges(model.chart)
+        self._edges = edge_list(model.chart.faces).ends
         self._trouble, self._crossed = "", ""
         self._width, side = int(width), max(280, (int(width) - 20) // 2)
         self.chart = ChartView(model.chart, size=side, label="UV chart of the face", on_edit=self._edited)

@@ -99,19 +99,13 @@ class Jump(NamedTuple):
     gap: float
 
 
-def chart_edges(chart: Chart) -> Tensor:
-    """(E, 2) the edges of a chart, each once."""
-    both = torch.stack([chart.faces, chart.faces.roll(-1, 1)], -1).flatten(0, 1)
-    return both.sort(1).values.unique(dim=0)
-
-
 @torch.no_grad()
 def along_line(chart: Chart, edges: Tensor, uv: Tensor, angle: float, half: float, vertices: Tensor) -> Line:
     """The derivative of eq. (3) along the line through a place, exact between one edge and the next.
 
     Args:
         chart: V places, F triangles.
-        edges: (E, 2), from `chart_edges`.
+        edges: (E, 2), of its triangles, each once.
         uv: (2,) the place.
         angle: radians from the u axis.
         half: how far the line reaches on both sides, chart units.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from asm_teach.drawing import plots, still
 from asm_teach.drawing.still import Eye
+from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.widgets.base import colours
 from asm_teach.widgets.viewer.colouring import Colouring
 from asm_teach.widgets.viewer.labels import AWAY, HEIGHT, SHARP, draw_labels, label_width
@@ -131,7 +133,7 @@ def _seen_edges(surfaces: Sequence[Surface], eye: Eye) -> list[NDArray[np.int64]
     found = []
     for start, end in zip(first, first[1:], strict=False):
         own = corners[(corners[:, 0] >= start) & (corners[:, 0] < end)] - start
-        found.append(np.unique(np.sort(own[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1), axis=0))
+        found.append(edge_list(torch.from_numpy(own)).ends.numpy())
     return found
 
 
