@@ -2,7 +2,8 @@
 
     python docs/make_ledger.py
 
-`tests/docs/test_ledger.py` fails when an equation is missing here, when an entry points nowhere, or when the page is stale.
+`tests/docs/test_ledger.py` fails when an equation is missing here, when an entry points nowhere, or when the page is
+stale.
 """
 
 from __future__ import annotations
