@@ -6,10 +6,14 @@ used (Scientific Python's SPEC 1), so `import asm_teach` is quick and needs neit
 
 import lazy_loader
 
+from asm_teach.base import old_names
+
 __version__ = "0.1.0"
 
 __getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ = sorted([*__all__, "__version__"])
+
+old_names.install()
 
 
 def __dir__() -> list[str]:

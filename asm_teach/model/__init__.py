@@ -4,3 +4,7 @@ Comes in: a mesh with a chart and a rig. Goes out: moved vertices, with gradient
 (3) of the method, built by hand in lessons 1 (transforms, skinning), 2 (mixture), 3 (binding) and 4 (adaptive); the
 linear model that it is compared with is lesson 5's.
 """
+
+from asm_teach.base.old_names import old_attributes
+
+__getattr__ = old_attributes("model")
