@@ -8,11 +8,11 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import pythreejs as three
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from asm_teach.drawing.still import Eye
+from asm_teach.widgets.base import three
 from asm_teach.widgets.viewer.scene import attribute, float32
 from asm_teach.widgets.viewer.shaders import LABELS_FRAGMENT, LABELS_VERTEX
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pythreejs as three
 from numpy.typing import ArrayLike, NDArray
 
 from asm_teach.drawing.still import Eye, to_numpy
 from asm_teach.model.transforms import bone_index
+from asm_teach.widgets.base import three
 from asm_teach.widgets.viewer.labels import Labels, choose_labels
 from asm_teach.widgets.viewer.scene import attribute, float32
 from asm_teach.widgets.viewer.shaders import DOTS_FRAGMENT, DOTS_VERTEX

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pythreejs as three
 import roma
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from asm_teach.drawing import still
+from asm_teach.widgets.base import three
 
 _NEAREST, _FARTHEST = 1 / 8, 4.0  # of the first distance
 

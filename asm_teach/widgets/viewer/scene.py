@@ -1,15 +1,15 @@
-"""A surface as three.js holds it. This module, `markers`, `labels` and `orbit` know pythreejs' ways; no other does."""
+"""A surface as three.js holds it: its buffers, its shaders, and what is sent when it moves."""
 
 from __future__ import annotations
 
 import numpy as np
-import pythreejs as three
 import torch
 from numpy.typing import NDArray
 from traitlets import CInt
 
 from asm_teach.drawing.still import to_numpy
 from asm_teach.geometry.mesh import Mesh, vertex_normals
+from asm_teach.widgets.base import three
 from asm_teach.widgets.viewer.shaders import EDGES_FRAGMENT, EDGES_VERTEX, SURFACE_FRAGMENT, SURFACE_VERTEX
 
 STREAMED_NORMALS = 8000  # up to here new normals are sent with new positions; above, facets are shaded instead

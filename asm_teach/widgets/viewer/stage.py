@@ -9,10 +9,10 @@ from typing import Any
 
 import ipywidgets
 import numpy as np
-import pythreejs as three
 from numpy.typing import NDArray
 
 from asm_teach.geometry.mesh import Mesh
+from asm_teach.widgets.base import three
 from asm_teach.widgets.base.later import Later
 from asm_teach.widgets.viewer.colouring import Colouring
 from asm_teach.widgets.viewer.markers import Marks
