@@ -16,10 +16,12 @@ from PIL import Image
 
 from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.widgets.base.pose import PARAMETERS, parameters, write_pose
 from asm_teach.widgets.playground.page import write_page
-from asm_teach.widgets.playground.pose import PARAMETERS, pose_text, posed
 
-from ..test_playground import moved, small
+from ..widgets.parts import moved
+from ..widgets.test_playground import small
+from ..widgets.test_pose import with_pose
 from .harness import ROOT
 from .playground_page import NEEDS_BROWSER, Page
 
@@ -42,7 +44,7 @@ def fewer_colours(png: bytes) -> bytes:
 def test_the_page_is_the_torch_model(page: Page, model: AdaptiveSkinningModel, seed: int) -> None:
     wanted = moved(model, seed)
     assert not wanted.chart.locate(wanted.bone_uv).inside.all()
-    assert "The face has this pose" in page.paste(pose_text(wanted, model))
+    assert "The face has this pose" in page.paste(write_pose(wanted, parameters(model)))
     away = np.linalg.norm(page.positions() - wanted().numpy(), axis=1)
     change = np.linalg.norm(wanted().numpy() - model.vertices.numpy(), axis=1)
     print(
@@ -56,7 +58,7 @@ def test_the_page_is_the_torch_model(page: Page, model: AdaptiveSkinningModel, s
     assert np.percentile((got * normals).sum(1), 1) > 0.999
     # the pose that the page writes is the one that it was given
     told = page.js("() => playground.bones.text(playground.goal())")
-    assert json.loads(told) == json.loads(pose_text(wanted, model))
+    assert json.loads(told) == json.loads(write_pose(wanted, parameters(model)))
     page.fits()
 
 
@@ -73,7 +75,7 @@ def test_a_small_model_with_three_gaussians_and_no_people(browser: Any, tmp_path
     assert page.page.locator("#random").is_disabled()
     assert not page.page.locator("#expressions").is_visible()
     wanted = moved(model, 5)
-    assert "The face has this pose" in page.paste(pose_text(wanted, model))
+    assert "The face has this pose" in page.paste(write_pose(wanted, parameters(model)))
     assert np.linalg.norm(page.positions() - wanted().numpy(), axis=1).max() < CLOSE
     page.fits()
     page.context.close()
@@ -97,7 +99,7 @@ def test_sliders_expressions_and_people_are_the_torch_model_too(page: Page, mode
         page.page.keyboard.press("PageUp")
     said = page.said("Person 1; Smile 100 %; Nose, how far out +1.5 mm")
     assert "Reach, nose 1.23 ×" in said
-    wanted = posed(model, page.js("() => playground.bones.text(playground.goal())"))
+    wanted = with_pose(model, page.js("() => playground.bones.text(playground.goal())"))
     changed = [name for name in PARAMETERS if not torch.equal(getattr(wanted, name), getattr(model, name))]
     assert set(changed) == {"translation", "rotation", "log_scale", "bone_uv", "mixture_factor"}
     left, right = wanted.rig.index("cheek_L"), wanted.rig.index("cheek_R")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,9 +12,10 @@ import trimesh
 from ipywidgets.widgets.widget import _instances as open_widgets
 
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.model.adaptive import StaticSkinningModel
+from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
 from asm_teach.widgets import Viewer
+from asm_teach.widgets.base.pose import PARAMETERS
 from asm_teach.widgets.viewer import live
 
 
@@ -56,3 +58,16 @@ def sent_normals(view: Viewer, name: str | None = None) -> np.ndarray:
     below = np.maximum(-n[:, 2:], 0)
     n[:, :2] -= np.where(n[:, :2] >= 0, below, -below)
     return n / np.linalg.norm(n, axis=1, keepdims=True)
+
+
+def moved(model: AdaptiveSkinningModel, seed: int) -> AdaptiveSkinningModel:
+    """Every bone moved, every Gaussian changed, every bone at another place, some of them off the chart."""
+    other, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
+    sizes = dict(zip(PARAMETERS, (4.0, 0.2, 0.15, 0.03, 0.5, 0.02, 0.3), strict=True))
+    with torch.no_grad():
+        for name, size in sizes.items():
+            parameter = getattr(other, name)
+            parameter += size * torch.randn(parameter.shape, generator=generator)
+        # L's lower left number is a length on the chart, not a logarithm
+        other.mixture_factor[..., 1] *= 0.1
+    return other

@@ -13,7 +13,7 @@ import torch
 from asm_teach.data.heads import load_head
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.widgets import BonePanel, Viewer
-from asm_teach.widgets.bone_panel.motion_state import Mover
+from asm_teach.widgets.bone_panel.mover import Mover
 from tests.widgets.parts import close_widgets, three_bones  # noqa: F401
 
 

@@ -19,11 +19,9 @@ from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
 from asm_teach.widgets import Playground
-from asm_teach.widgets.bone_panel.pose_json import pose_to_json
 from asm_teach.widgets.playground import people
 from asm_teach.widgets.playground.page import write_page
 from asm_teach.widgets.playground.people import EXPRESSIONS, MotionSolver, new_model, solve_shapes, symmetric
-from asm_teach.widgets.playground.pose import PARAMETERS, pose_text, posed
 from asm_teach.widgets.playground.sliders import SLIDERS, mirror_images, sliders_for
 from tests.command import one_line, run
 
@@ -41,87 +39,6 @@ def model(head: asm.Head) -> AdaptiveSkinningModel:
 @pytest.fixture
 def few_people(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people, "PEOPLE", 3)
-
-
-def moved(model: AdaptiveSkinningModel, seed: int) -> AdaptiveSkinningModel:
-    """Every bone moved, every Gaussian changed, every bone at another place, some of them off the chart."""
-    other, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
-    sizes = dict(zip(PARAMETERS, (4.0, 0.2, 0.15, 0.03, 0.5, 0.02, 0.3), strict=True))
-    with torch.no_grad():
-        for name, size in sizes.items():
-            parameter = getattr(other, name)
-            parameter += size * torch.randn(parameter.shape, generator=generator)
-        # L's lower left number is a length on the chart, not a logarithm
-        other.mixture_factor[..., 1] *= 0.1
-    return other
-
-
-# ---- the pose as JSON
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_pose_comes_back_to_the_last_bit(model: AdaptiveSkinningModel, seed: int) -> None:
-    wanted = moved(model, seed)
-    got = posed(model, pose_text(wanted, model))
-    for name in PARAMETERS:
-        torch.testing.assert_close(getattr(got, name), getattr(wanted, name), rtol=0, atol=0)
-    torch.testing.assert_close(got(), wanted(), rtol=0, atol=0)
-
-
-def test_a_pose_names_only_what_moved(model: AdaptiveSkinningModel) -> None:
-    other = copy.deepcopy(model)
-    other.set_motion("chin", translation=torch.tensor([0.0, -3.0, 0.0]))
-    assert json.loads(pose_text(other, model))["bones"] == {"chin": {"translation": [0.0, -3.0, 0.0]}}
-    assert json.loads(pose_text(model, model))["bones"] == {}
-
-
-def test_a_pose_leaves_its_model_alone(model: AdaptiveSkinningModel) -> None:
-    before = model().clone()
-    posed(model, pose_text(moved(model, 0), model))
-    assert torch.equal(model(), before)
-
-
-def test_a_pose_of_a_bone_panel_is_taken_too(model: AdaptiveSkinningModel) -> None:
-    text = pose_to_json(model.rig.names, *(x.clone() for x in bent_chin(model)))
-    wanted = copy.deepcopy(model)
-    wanted.set_motion("chin", *(x[model.rig.index("chin")] for x in bent_chin(model)))
-    torch.testing.assert_close(posed(model, text)(), wanted())
-
-
-def bent_chin(model: AdaptiveSkinningModel) -> tuple[torch.Tensor, ...]:
-    translation, rotation, scale = torch.zeros(84, 3), torch.zeros(84, 3), torch.ones(84, 3)
-    j = model.rig.index("chin")
-    translation[j], rotation[j], scale[j] = torch.tensor([[1.0, -2.0, 3.0], [0.2, 0.1, 0.0], [1.2, 0.9, 1.1]])
-    return translation, rotation, scale
-
-
-def pose(**bones: object) -> str:
-    return json.dumps({"format": "asm_teach pose", "components": 2, "bones": bones})
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (pose(chin={"translation": [0, 1, 0]})[:-4], "no whole JSON"),
-        ("", "no whole JSON"),
-        ("[1, 2]", "is no pose"),
-        ('{"bones": {}}', "is no pose"),
-        (pose(tail={"translation": [0, 1, 0]}), "another rig.*'tail'"),
-        (pose(chin={"translation": [0, float("nan"), 0]}), "not finite"),
-        (pose(chin={"rotation": [0, 1e400, 0]}), "not finite"),
-        (pose(chin={"scale": [1, 0, 1]}), "not finite"),
-        (pose(chin={"scale": [1, -1, 1]}), "not finite"),
-        (pose(chin={"translation": [0, 1]}), "is not 3 numbers"),
-        (pose(chin={"translation": "up"}), "is not 3 numbers"),
-        (pose(chin={"translation": None}), "is not 3 numbers"),
-        (pose(chin={"mixture_logits": [0, 1, 2]}), "is not 2 numbers"),
-        (pose(chin={"colour": [1, 0, 0]}), "'colour', which is none of"),
-        (pose(chin=[1, 2, 3]), "which is none of"),
-    ],
-)
-def test_text_that_is_no_pose_is_refused_in_words(model: AdaptiveSkinningModel, text: str, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        posed(model, text)
 
 
 # ---- sliders

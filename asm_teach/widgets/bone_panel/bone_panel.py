@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.widgets.base.later import Later
+from asm_teach.widgets.base.pose import Parameters, equal, parameters, read_pose, set_parameters, write_pose
 from asm_teach.widgets.base.shown import Shown
-from asm_teach.widgets.bone_panel.motion_state import Mover, Undo
-from asm_teach.widgets.bone_panel.pose_json import pose_from_json, pose_to_json
+from asm_teach.widgets.bone_panel.mover import Mover
 from asm_teach.widgets.bone_panel.sliders import BoneSliders
 from asm_teach.widgets.viewer.viewer import Viewer
 
 _STROKE = 1.0  # seconds: moves of one slider that follow each other faster are undone together
+_MOST = 200  # changes that can be undone
 _WIDTH = {"width": "296px"}
-_POSE = "JSON of the bones that are not at rest, to copy and paste: mm, rotation vectors in radians, factors."
+_POSE = (
+    "JSON of the bones that are not at rest, to copy and paste: mm, rotation vectors in radians, logarithms of scales."
+)
 
 
 class BonePanel(Shown, ipywidgets.HBox):
@@ -42,7 +45,10 @@ class BonePanel(Shown, ipywidgets.HBox):
     def __init__(self, model: SkinnedModel, viewer: Viewer, *, bone: int | str = 0) -> None:
         self.model, self.viewer = model, viewer
         self.names = tuple(model.rig.names)
-        self._mover, self._undo, self._later = Mover(model), Undo(model), Later()
+        self._mover, self._later = Mover(model), Later()
+        self._before: list[Parameters] = []  # the parameters before each of the last changes
+        self._rest = parameters(model)
+        self._rest |= {name: torch.zeros_like(self._rest[name]) for name in ("translation", "rotation", "log_scale")}
         self._stroke: tuple[object, ...] = ()
         self._stroke_at = 0.0
         self.chooser = ipywidgets.Dropdown(
@@ -106,7 +112,11 @@ class BonePanel(Shown, ipywidgets.HBox):
 
     def take_back(self) -> None:
         """Undo the last change: one stroke of a slider, a reset, or a pose that was applied."""
-        done = self._undo.back()
+        now, done = parameters(self.model), False
+        while self._before and not done:
+            before = self._before.pop()
+            done = not equal(before, now)
+            set_parameters(self.model, before)
         self._stroke = ()
         self._load()
         self._show("the last change is taken back" if done else "nothing to take back")
@@ -114,15 +124,12 @@ class BonePanel(Shown, ipywidgets.HBox):
     def apply_pose(self) -> None:
         """Move the bones as the JSON in the box says; what is wrong with it is told in the read-out."""
         try:
-            translation, rotation, scale = pose_from_json(self.pose.value, self.names)
+            posed = read_pose(self.pose.value, self.names, self._rest)
         except ValueError as error:
             self.viewer.warn(str(error))
             return
         self._keep()
-        with torch.no_grad():
-            self.model.translation.copy_(translation)
-            self.model.rotation.copy_(rotation)
-            self.model.log_scale.copy_(scale.log())
+        set_parameters(self.model, posed)
         self._load()
         self._show("the pose is applied")
 
@@ -151,7 +158,7 @@ class BonePanel(Shown, ipywidgets.HBox):
         """Remember the motion of now, unless the change to come goes on with a stroke that is remembered."""
         now = time.monotonic()
         if not stroke or stroke != self._stroke or now - self._stroke_at > _STROKE:
-            self._undo.keep()
+            self._before = [*self._before[-_MOST:], parameters(self.model)]
         self._stroke, self._stroke_at = stroke, now
 
     def _picked(self, face: int, shares: NDArray[np.float64]) -> None:
@@ -177,17 +184,15 @@ class BonePanel(Shown, ipywidgets.HBox):
         self._sliders.load(model.translation[bone].cpu(), model.rotation[bone].cpu(), model.log_scale[bone].exp().cpu())
 
     def _show(self, note: str | None = None) -> None:
-        self.undo.disabled = not len(self._undo)
+        self.undo.disabled = not self._before
         vertices, pivots = self._mover()
         self.viewer.update(vertices, note=note)
         self.viewer.show_bones(pivots if self.dots.value else None, self.names)
         self._later.call("pose", 0.25, self._write_pose)
 
-    @torch.no_grad()
     def _write_pose(self) -> None:
-        model = self.model
         try:
-            self.pose.value = pose_to_json(self.names, model.translation, model.rotation, model.log_scale.exp())
+            self.pose.value = write_pose(self.model, self._rest)
         except ValueError as error:  # a model whose motion is not finite has no pose to copy
             self.pose.value = ""
             self.viewer.warn(str(error))

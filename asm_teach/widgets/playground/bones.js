@@ -119,13 +119,14 @@ class Bones {
     const bones = {};
     for (const [part, width] of Object.entries(this.widths)) {
       this.names.forEach((name, j) => {
-        const row = [...theta[part].subarray(width * j, width * (j + 1))];
-        if (row.every((x, i) => x === this.start[part][width * j + i])) return;
+        const now = [...theta[part].subarray(width * j, width * (j + 1))];
+        if (now.every((x, i) => x === this.start[part][width * j + i])) return;
+        const row = now.map((x) => Number(x.toPrecision(9)));  // enough digits for a float32 to come back
         const n = {mixture_mean: 2, mixture_factor: 3}[part];
         (bones[name] ||= {})[part] = n ? Array.from({length: this.K}, (_, k) => row.slice(n * k, n * (k + 1))) : row;
       });
     }
-    return JSON.stringify({format: 'asm_teach pose', components: this.K, bones});
+    return JSON.stringify({format: 'asm_teach pose', bones});
   }
 
   read(text) {  // throws an Error in plain words

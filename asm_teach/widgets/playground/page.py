@@ -23,8 +23,8 @@ from asm_teach.data.heads import load_head
 from asm_teach.drawing import still
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.widgets.base.colours import SCALAR_MAPS
+from asm_teach.widgets.base.pose import parameters
 from asm_teach.widgets.playground.people import EXPRESSIONS, new_model, solve_shapes
-from asm_teach.widgets.playground.pose import PARAMETERS
 from asm_teach.widgets.playground.sliders import mirror_images, sliders_for
 
 BLOCK = 1024  # four-vectors: the 16 kB that a uniform buffer has on every device
@@ -76,7 +76,7 @@ def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
         "vertices": pack(model.vertices),
         "uv": pack(model.uv),
         "faces": pack(mesh.faces, "<u2"),
-        "start": {name: pack(getattr(model, name)) for name in PARAMETERS},
+        "start": {name: pack(values) for name, values in parameters(model).items()},
         "sliders": sliders_for(model.rig),
         "people": {"mean": pack(mean), "directions": pack(directions), "count": len(directions)},
         "expressions": [

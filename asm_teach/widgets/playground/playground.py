@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import os
 from pathlib import Path
@@ -11,9 +12,9 @@ import ipywidgets
 from asm_teach.base.files import whole
 from asm_teach.drawing.plots import new_figure, render_mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.widgets.base.pose import parameters, read_pose, set_parameters
 from asm_teach.widgets.base.shown import Shown
 from asm_teach.widgets.playground.page import write_page
-from asm_teach.widgets.playground.pose import posed
 
 _FRAME = (
     '<iframe title="Playground: the adaptive model" srcdoc="{page}" '
@@ -48,7 +49,9 @@ class Playground(Shown, ipywidgets.HTML):
 
     def model_of(self, text: str) -> AdaptiveSkinningModel:
         """A model in the pose that the page's JSON tells. Raises ValueError for text that is no pose of this rig."""
-        return posed(self.model, text)
+        model = copy.deepcopy(self.model)
+        set_parameters(model, read_pose(text, model.rig.names, parameters(model)))
+        return model
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page as a file that opens in any browser, without this notebook."""
