@@ -11,6 +11,7 @@ import copy
 import torch
 from torch import Tensor
 
+from asm_teach.base.damped_step import Damping
 from asm_teach.fitting.bone_motion import Motion
 from asm_teach.fitting.free_matrices import AffineMotion, AffineSkinningModel
 from asm_teach.fitting.normal_equations import NUMBERS, Equations, Points, Posed, equations, gaussians_of
@@ -20,8 +21,6 @@ from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.model.binding import Chart
 
 FREE = ("motion", "weights", "binding")
-_MOST_TRIES = 6  # dampings tried before an iteration gives up
-_MOST_DAMPING = 1e4  # steps are as good as none there, and it takes few good ones to come back
 _LONGEST = 0.7  # of a step of any Gaussian: in widths, logarithms of widths and of shares. Beyond it no slope holds.
 
 
@@ -41,7 +40,7 @@ class JointFit:
         self.motion: Motion | AffineMotion = Motion.of(model)
         if degrees == 12:
             self.motion = AffineMotion.of(self.motion, self.bind_points, model.rig)
-        self.damping = 1e-3
+        self.damping = Damping()
         device, bones = model.vertices.device, len(model.rig)
         self.gaussians = self.start = self._spread = None
         self._moves = "motion" in free
@@ -123,26 +122,18 @@ class JointFit:
         first = first + trust * deviations
         if adapts and unity:
             self._draw_in(first, second, unity)
-        # Scaled to a diagonal of 1 the system is good enough for float32, which halves the time of its solution.
-        scale = (second.diagonal() + trust + 1e-12).rsqrt()
-        second *= scale[:, None]
-        second *= scale
-        for _ in range(_MOST_TRIES):
-            # Damping counts for the prior's part too: of some Gaussians the scan says next to nothing, and their steps
-            # would else stay as long however strong it is.
-            second.diagonal().fill_(1 + self.damping + 1e-6)
-            lower, failed = torch.linalg.cholesky_ex(second)
-            if not failed:
-                step = -(scale * torch.cholesky_solve((first * scale).float()[:, None], lower)[:, 0]).double()
-                motion, gaussians = self._moved(step, adapts)
-                trial = pull.cost(self._posed(points, motion, gaussians).vertices)
-                deviations = self._deviations(motion, gaussians, adapts)
-                after = trial + trust * deviations.square().sum().item() + unity * self._excess(gaussians)
-                if after < before:
-                    self.motion, self.gaussians = motion, gaussians
-                    self.damping = max(0.5 * self.damping, 1e-7)
-                    return trial
-            self.damping = min(max(4 * self.damping, 1e-5), _MOST_DAMPING)
+        # Damping counts for the prior's part too: of some Gaussians the scan says next to nothing, and their steps
+        # would else stay as long however strong it is.
+        second.diagonal().add_(trust)
+
+        def attempt(step: Tensor) -> tuple[float, tuple[float, Motion | AffineMotion, Tensor | None]]:
+            motion, gaussians = self._moved(step, adapts)
+            energy = pull.cost(self._posed(points, motion, gaussians).vertices)
+            away = self._deviations(motion, gaussians, adapts).square().sum().item()
+            return energy + trust * away + unity * self._excess(gaussians), (energy, motion, gaussians)
+
+        if found := self.damping.step(first, second, before, attempt):
+            energy, self.motion, self.gaussians = found[1]
         return energy
 
     def _excess(self, gaussians: Tensor | None) -> float:

@@ -13,6 +13,8 @@ import roma
 import torch
 from torch import Tensor
 
+from asm_teach.base.damped_step import Damping
+
 _LEAST_NOISE = 0.1  # pixels; nobody marks a landmark better, so the focal prior never quite vanishes
 _MOST_STEPS = 100
 _NEAREST = 0.02  # no landmark comes closer to the lens than this fraction of the distance of their middle
@@ -111,21 +113,20 @@ def _in_front(problem: _Problem, rotation: Tensor, scale: float, shift: Tensor) 
 
 def _refine(problem: _Problem, pose: _Pose) -> tuple[float, _Pose]:
     """Levenberg-Marquardt from a start: (cost, pose)."""
-    cost, normal, gradient = _evaluate(problem, pose)
-    damping = 1e-3
-    for _ in range(_MOST_STEPS):
-        diagonal = normal.diagonal()
-        step = -torch.linalg.solve(normal + torch.diag(damping * diagonal + 1e-12 * diagonal.max()), gradient)
+    cost, gradient, normal = _evaluate(problem, pose)
+    damping = Damping(lower=1 / 8, tries=16)
+
+    def attempt(step: Tensor) -> tuple[float, tuple[_Pose, Tensor, Tensor]]:
         trial = _moved(pose, step)
-        found = _evaluate(problem, trial)
-        if found is None or not found[0] < cost:
-            damping *= 8
-            if damping > 1e10:
-                break
-            continue
+        after, first, second = _evaluate(problem, trial)
+        return after, (trial, first, second)
+
+    for _ in range(_MOST_STEPS):
+        found = damping.step(gradient, normal, cost, attempt)
+        if found is None:
+            break
         gain = cost - found[0]
-        pose, damping = trial, max(damping / 8, 1e-9)
-        cost, normal, gradient = found
+        cost, (pose, gradient, normal) = found
         if gain < 1e-12 * (1 + abs(cost)):
             break
     return cost, pose
@@ -137,16 +138,15 @@ def _moved(pose: _Pose, step: Tensor) -> _Pose:
     return _Pose(roma.rotvec_to_rotmat(step[:3]) @ pose.rotation, numbers)
 
 
-def _evaluate(problem: _Problem, pose: _Pose) -> tuple[float, Tensor, Tensor] | None:
-    """Cost, Gauss-Newton matrix and gradient of a pose; None where a landmark is not in front of the lens.
+def _evaluate(problem: _Problem, pose: _Pose) -> tuple[float, Tensor, Tensor]:
+    """Cost, gradient and Gauss-Newton matrix of a pose.
 
-    The cost is twice the negative log posterior; the variance of the landmarks is the one that fits them
-    best, which leaves count * log(sum of squares).
+    The cost is infinite where a landmark is not in front of the lens, else twice the negative log posterior; the
+    variance of the landmarks is the one that fits them best, which leaves count * log(sum of squares).
     """
     turned = problem.shape @ pose.rotation.mT
     closeness = 1 + (pose.numbers[0] - pose.numbers[3]).exp() * turned[:, 2]
-    if not bool((closeness > _NEAREST).all()):
-        return None
+    in_front = bool((closeness > _NEAREST).all())
     pixel = _pixels(turned, pose.numbers)
     error = pixel - problem.seen
     loss = error.square().sum(1)
@@ -167,7 +167,7 @@ def _evaluate(problem: _Problem, pose: _Pose) -> tuple[float, Tensor, Tensor] | 
         cost += off**2
         normal[6, 6] += 1 / problem.focal_sigma**2
         gradient[6] += off / problem.focal_sigma
-    return cost, normal, gradient
+    return cost if in_front else math.inf, gradient, normal
 
 
 def _pixels(turned: Tensor, numbers: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.fitting import levenberg_marquardt
+from asm_teach.base.damped_step import MOST
 from asm_teach.fitting.levenberg_marquardt import FREE, JointFit
 from asm_teach.fitting.normal_equations import Points
 from asm_teach.fitting.vertex_energy import Bend, Pull
@@ -168,12 +168,12 @@ def test_damping_shortens_steps_of_which_the_scan_says_next_to_nothing(monkeypat
 
     monkeypatch.setattr(joint, "_system", flat)
     monkeypatch.setattr(joint, "_moved", watch)
-    joint.damping = 5.0
+    joint.damping.value = 5.0
     joint.step(points, pull, 0.2)
-    assert len(lengths) == levenberg_marquardt._MOST_TRIES
+    assert len(lengths) == joint.damping.tries
     ratios = [one / other for one, other in zip(lengths[1:], lengths, strict=False)]
     assert max(ratios) < 0.3
-    assert joint.damping == levenberg_marquardt._MOST_DAMPING
+    assert joint.damping.value == MOST
 
 
 def test_a_few_steps_solve_what_can_be_solved():
