@@ -6,47 +6,21 @@ two photographs, measured against his scan. Neither the cameras nor the scan is 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from asm_teach.base.arrays import load_npz
-from asm_teach.data.assets import AssetUnavailable, data_dir
+from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import Head, load_head
-from asm_teach.data.scans import load_scan
 from asm_teach.fitting.descent import Fit
-from asm_teach.geometry.mesh import Mesh, face_normals
-from asm_teach.geometry.metrics import ScanDistances, face_region, scan_distances, summarise
-from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
-from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.geometry.metrics import ScanDistances, summarise
+from asm_teach.studies.cases import Case, embedded_case, james_case, measure, methods
 from asm_teach.view_fit.fit import fit_views
-from asm_teach.view_fit.view import View
 
 REACH = 8.0  # mm: a vertex further than this from every measured point has no error to show
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """Photographs of one person, and what the fit never sees: the true surface.
-
-    views: the photographs with their landmarks. truth: the person's mesh or scan, mm. region: the vertices of `truth`
-    on the face area. landmarks: (68, 3) on `truth`, from which the measurement is aligned. focal: the true focal length
-    of each view in pixels, to compare with. licence: to be shown.
-    """
-
-    name: str
-    about: str
-    views: tuple[View, ...]
-    truth: Mesh
-    region: Tensor
-    landmarks: Tensor
-    focal: tuple[float, ...]
-    licence: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,63 +44,6 @@ class Outcome:
         return summarise(self.seen.distances)
 
 
-def embedded_case(head: Head, seed: int = 0, views: int = 5, noise: float = 1.0) -> Case:
-    """A sampled person, seen by cameras of various poses and lenses, landmarks `noise` px off."""
-    truth = head.sample(seed)
-    generator = np.random.default_rng([seed, views])
-    on_face = torch.arange(468)
-    embedding = head.dense_landmarks.subset(on_face)
-    points = embedding.points(truth.vertices, truth.faces)
-    normals = face_normals(truth.vertices, truth.faces[embedding.faces])
-    taken = []
-    cameras = list(unknown_cameras(generator, views, truth))
-    for camera in cameras:
-        jitter = torch.from_numpy(generator.normal(0, noise, points[:, :2].shape)).to(points)
-        pixels = camera.project(points) + jitter
-        hidden = (normals * (camera.centre() - points)).sum(1) <= 0
-        taken.append(View(None, torch.where(hidden[:, None], torch.nan, pixels), size=camera.size))
-    return Case(
-        name=f"embedded person {seed}",
-        about=f"{views} pictures, landmarks with {noise:g} px of noise",
-        views=tuple(taken),
-        truth=truth,
-        region=truth.part_vertices("face"),
-        landmarks=head.landmarks.points(truth.vertices, truth.faces),
-        focal=tuple(float(camera.focal) for camera in cameras),
-        licence=head.licence,
-    )
-
-
-def unknown_cameras(generator: np.random.Generator, count: int, face: Mesh, size: int = 768) -> Iterator[Camera]:
-    """Cameras spread from the person's one side to the other, each with its own height, distance and lens."""
-    target = face.vertices[face.part_vertices("face")].mean(0)
-    for yaw in np.linspace(-0.8, 0.8, count) if count > 1 else [0.0]:
-        yaw, pitch = yaw + generator.normal(0, 0.07), generator.normal(0, 0.14)
-        distance = generator.uniform(450, 1200)
-        focal = size * generator.uniform(0.9, 1.3) * distance / 320
-        direction = [np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)]
-        yield look_at(target + distance * torch.tensor(direction).to(target), target, float(focal), (size, size))
-
-
-def james_case(progress: bool = True) -> Case:
-    """The two photographs of `james` with MediaPipe's face-mesh points; his scan is only the measure.
-
-    Raises AssetUnavailable when the files are neither here nor to be had.
-    """
-    scan = load_scan("james", progress=progress)
-    found = load_npz(data_dir() / "facemesh478.npz")
-    views = tuple(
-        View(image, torch.from_numpy(found[f"james_view{n}.jpg"][:, :2])) for n, image in enumerate(scan.photographs)
-    )
-    assert scan.landmarks is not None  # load_scan always reads those of james
-    ibug = scan.landmarks
-    region = face_region(scan.mesh.vertices, ibug[30], ibug[[36, 45]], ibug[27])
-    about = "two photographs of a real man, MediaPipe's face mesh"
-    measured = json.loads((data_dir() / "james_cameras.json").read_text())
-    focal = tuple(float(camera["K"][0][0]) for camera in measured)
-    return Case("james", about, views, scan.mesh, region, ibug, focal, scan.licence)
-
-
 def main_case(head: Head, say: Callable[[str], None] = print) -> Case:
     """`james` when his photographs are here or can be fetched, else an embedded person; says which, and why."""
     try:
@@ -136,16 +53,6 @@ def main_case(head: Head, say: Callable[[str], None] = print) -> Case:
         say(f"The photographs of james are not here: {missing}")
     say(f"{case.name}: {case.about}. Licence: {case.licence}")
     return case
-
-
-def measure(case: Case, head: Head, vertices: Tensor) -> ScanDistances:
-    """Point-to-surface error over the face area after similarity alignment.
-
-    The scale is aligned because uncalibrated pictures do not show it.
-    """
-    vertices = vertices.detach().to("cpu", torch.float32)
-    pairs = (head.landmarks.points(vertices, head.mesh.faces), case.landmarks)
-    return scan_distances(vertices, head.mesh.faces, case.truth, "similarity", case.region, pairs)
 
 
 def error_on_head(case: Case, head: Head, outcome: Outcome) -> Tensor:
@@ -159,23 +66,6 @@ def error_on_head(case: Case, head: Head, outcome: Outcome) -> Tensor:
     near = torch.from_numpy(gap < REACH)
     errors[face[near]] = seen.distances.float()[torch.from_numpy(nearest)[near]]
     return errors
-
-
-def methods(head: Head) -> dict[str, SkinnedModel | None]:
-    """What is compared, so that each row adds one thing to the one before.
-
-    The template as it is; bones and weights as artists made them; the 84 bones with the weights the adaptive model
-    starts from, held as they are; the adaptive model.
-    """
-    adaptive = AdaptiveSkinningModel(head.mesh, head.rig, components=2)
-    with torch.no_grad():
-        held = StaticSkinningModel(head.mesh, head.rig, adaptive.weights())
-    return {
-        "mean template": None,
-        "static, painted": StaticSkinningModel(head.mesh, head.hand_rig, head.hand_weights),
-        "static, 84 bones": held,
-        "adaptive": adaptive,
-    }
 
 
 def compare(

@@ -1,15 +1,12 @@
 """Pictures of faces whose shape is known, taken by cameras that a fit is not told: cases to measure a fit on.
 
 A mesh with a texture is drawn by the renderer of lesson 7, from all sides of the face, each time by another lens, from
-another distance, in other light and with another exposure, and stored in 8 bits as a camera would. What is known of
-landmarks is what a detector would tell: where points of the face are in the picture, some pixels off, and nothing of
-points that face away. Used in lessons 8 and 9.
+another distance, in other light and with another exposure, and stored in 8 bits as a camera would. Used in lessons 8
+and 9.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -22,19 +19,16 @@ from asm_teach.data.heads import Head, load_head
 from asm_teach.data.scans import load_scan
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh, face_normals
-from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.edges import mesh_edges
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import lamp
-from asm_teach.studies.demo import Case
+from asm_teach.studies.cases import Case, noisy_landmarks, spread_cameras
 from asm_teach.studies.scan_faces import real_face, scanned_face
 from asm_teach.view_fit.view import View
 
 GAMMA = 2.2  # of a screen: a stored colour is the light to the power of 1 / GAMMA
 SENSOR = 1.5  # of 255: standard deviation of a pixel's noise
-SIDE = math.pi / 3  # the outermost cameras stand this far to the side
 EYES = 62.0  # mm between the middles of the eyes of a scan that has no unit of its own, as most grown-up people have
-FRAME = 320.0  # mm at the face that a picture shows from edge to edge, before the lens is varied
 BEHIND = 30.0  # mm behind the landmarks' mean lies what the cameras look at
 _DARK = 0.01  # light of the room behind
 
@@ -89,10 +83,7 @@ def rendered_case(
         seen = render(mesh, camera, texture=albedo, light=light, background=dark, samples=2, edges=edges)
         grain = torch.from_numpy(generator.normal(0, SENSOR, (size, size, 3))).to(seen)
         stored = (255 * seen[..., :3].clamp(0, 1) ** (1 / GAMMA) + grain).round().clamp(0, 255) / 255
-        pixels = camera.project(points)
-        pixels = pixels + torch.from_numpy(generator.normal(0, noise, pixels.shape)).to(pixels)
-        away = (normals * (camera.centre() - points)).sum(1) <= 0
-        taken.append(View(stored, torch.where(away[:, None], torch.nan, pixels)))
+        taken.append(View(stored, noisy_landmarks(generator, camera, points, normals, noise)))
         focal.append(float(camera.focal))
     about = f"{views} pictures of {size} x {size}, {len(points)} landmarks with {noise:g} px of noise"
     return Case(name, about, tuple(taken), mesh, region, landmarks, tuple(focal), licence)
@@ -147,16 +138,6 @@ def embedded_pictures(
         person, ibug if points == 68 else dense[:points], ibug, scanned_face(head, "", person, ibug).area,
         views=views, seed=seed, size=size, noise=noise, name=f"embedded person {seed}", licence=head.licence,
     )  # fmt: skip
-
-
-def spread_cameras(generator: np.random.Generator, count: int, target: Tensor, size: int) -> Iterator[Camera]:
-    """Cameras that look at `target` (3,) mm from all sides, 450 to 1,200 mm away, each with a lens of its own."""
-    for yaw in np.linspace(-SIDE, SIDE, count) if count > 1 else [0.0]:
-        yaw, pitch = yaw + generator.normal(0, 0.05), generator.normal(0, math.radians(8))
-        distance = generator.uniform(450, 1200)
-        focal = size * generator.uniform(0.9, 1.3) * distance / FRAME
-        towards = target.new_tensor([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
-        yield look_at(target + distance * towards, target, float(focal), (size, size))
 
 
 def random_light(generator: np.random.Generator) -> Tensor:

@@ -22,7 +22,7 @@ from asm_teach.base.files import whole
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import Head, load_head
 from asm_teach.geometry.metrics import summarise
-from asm_teach.studies.demo import Case, james_case, measure
+from asm_teach.studies.cases import Case, james_case, measure
 from asm_teach.studies.view_cases import EYES, embedded_pictures, scan_case
 from asm_teach.studies.view_models import Contender, view_contenders
 

@@ -19,20 +19,8 @@ from asm_teach.geometry.metrics import ScanDistances, summarise
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.rendering.camera import pose_from_landmarks
 from asm_teach.studies import demo
-from asm_teach.studies.demo import (
-    Case,
-    Outcome,
-    compare,
-    embedded_case,
-    error_on_head,
-    james_case,
-    main_case,
-    measure,
-    methods,
-    run_demo,
-    table,
-    unknown_cameras,
-)
+from asm_teach.studies.cases import Case, embedded_case, james_case, measure, methods, spread_cameras
+from asm_teach.studies.demo import Outcome, compare, error_on_head, main_case, run_demo, table
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.view_fit.view import View
 
@@ -218,8 +206,8 @@ def test_what_a_camera_cannot_see_has_no_landmarks():
 
 
 def test_cameras_differ_in_pose_and_lens():
-    cameras = list(unknown_cameras(np.random.default_rng(0), 5, CASE.truth))
     middle = CASE.truth.vertices[CASE.truth.part_vertices("face")].mean(0)
+    cameras = list(spread_cameras(np.random.default_rng(0), 5, middle, 768, 0.8, (0.07, 0.14)))
     away = torch.stack([camera.centre() - middle for camera in cameras])
     assert ((away.norm(dim=1) > 440) & (away.norm(dim=1) < 1210)).all()
     angles = torch.atan2(away[:, 0], away[:, 2])
@@ -228,7 +216,8 @@ def test_cameras_differ_in_pose_and_lens():
 
 
 def test_the_focal_lengths_are_those_that_took_the_pictures():
-    cameras = list(unknown_cameras(np.random.default_rng([1, 5]), 5, CASE.truth))
+    middle = CASE.truth.vertices[CASE.truth.part_vertices("face")].mean(0)
+    cameras = list(spread_cameras(np.random.default_rng([1, 5]), 5, middle, 768, 0.8, (0.07, 0.14)))
     assert CASE.focal == tuple(float(camera.focal) for camera in cameras)
     clean = embedded_case(HEAD, 1, noise=0.0)
     assert clean.focal == CASE.focal

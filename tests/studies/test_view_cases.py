@@ -11,6 +11,7 @@ from asm_teach.data.heads import load_head
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.metrics import face_region
 from asm_teach.rendering.camera import pose_from_landmarks
+from asm_teach.studies.cases import spread_cameras
 from asm_teach.studies.view_cases import (
     EYES,
     embedded_pictures,
@@ -18,7 +19,6 @@ from asm_teach.studies.view_cases import (
     random_light,
     rendered_case,
     scan_case,
-    spread_cameras,
 )
 
 HEAD = load_head()

@@ -10,7 +10,7 @@ import torch
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.metrics import summarise
 from asm_teach.model.linear import LinearMorphableModel
-from asm_teach.studies.demo import measure
+from asm_teach.studies.cases import measure
 from asm_teach.studies.scan_models import sampled_shapes
 from asm_teach.studies.view_cases import rendered_case
 from asm_teach.studies.view_models import fit_linear, view_contenders
