@@ -51,6 +51,29 @@ class Question:
         return self.why if isinstance(self.why, str) else self.why[choice]
 
 
+def questions(text: str) -> tuple[Question, ...]:
+    """Read questions as a teacher writes them, with a blank line between two.
+
+        Which number is even?
+        [ ] Three
+            It leaves 1 when it is halved.
+        [x] Four
+            It is twice two.
+
+    Raises:
+        ValueError: a question without one choice marked as right, or a choice without a reason below it.
+    """
+    found = []
+    for block in text.strip().split("\n\n"):
+        asked, *parts = re.split(r"^\[([ x])\] ", block, flags=re.MULTILINE)
+        marks, answers = parts[::2], [part.partition("\n") for part in parts[1::2]]
+        if marks.count("x") != 1 or not all(why.strip() for _, _, why in answers):
+            raise ValueError(f"{asked.strip()!r}: mark one choice as right by [x], and give a reason below each choice")
+        why = tuple(" ".join(why.split()) for _, _, why in answers)
+        found.append(Question(" ".join(asked.split()), tuple(c for c, _, _ in answers), marks.index("x"), why))
+    return tuple(found)
+
+
 def marked_up(text: str) -> str:
     """Plain text as HTML, with `backticks` as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))

@@ -12,7 +12,7 @@ import torch
 
 from asm_teach.course import check, hint, progress, quiz, record
 from asm_teach.course.checks.checking import NOTHING, VERDICT, Exercise, Right, Verdict, exercise, exercises, lessons
-from asm_teach.course.quizzes import Question, QuestionBox, Quiz, marked_up
+from asm_teach.course.quizzes import Question, QuestionBox, Quiz, marked_up, questions
 
 
 @pytest.fixture(autouse=True)
@@ -119,13 +119,13 @@ def test_every_lesson_has_four_exercises_with_three_hints_and_five_questions():
 
 def test_exercises_are_registered_properly():
     with pytest.raises(ValueError, match="hints of nme: three"):
-        exercise(lesson="05", hints=("one",))(exercises()["nme"].checker)
+        exercise("one")(exercises()["nme"].checker)
 
     def nme(answer):
         return None
 
     with pytest.raises(ValueError, match="exercise nme: lesson 05 has one of that name"):
-        exercise(lesson="12", hints=("a", "b", "c"))(nme)
+        exercise("a", "b", "c")(nme)
 
 
 def test_hints_come_one_after_the_other(file: Path):
@@ -255,6 +255,31 @@ def test_the_page_has_native_radio_buttons_and_a_live_region():
 def test_a_question_is_checked_when_it_is_written(change, words):
     with pytest.raises(ValueError, match=words):
         Question(**{"text": "Which?", "choices": ("a", "b"), "right": 0, "why": ("x", "y")} | change)
+
+
+def test_questions_are_read_as_a_teacher_writes_them():
+    text = """
+Is `a` < b, or
+is it not?
+[x] yes
+    It is.
+[ ] no & never
+    It is not [x],
+    at all.
+
+Which?
+[ ] x
+    no
+[x] y
+    yes
+"""
+    assert questions(text) == (
+        Question("Is `a` < b, or is it not?", ("yes", "no & never"), 0, ("It is.", "It is not [x], at all.")),
+        Question("Which?", ("x", "y"), 1, ("no", "yes")),
+    )
+    for broken in (text.replace("[x] y", "[ ] y"), text.replace("    It is.\n", "")):
+        with pytest.raises(ValueError, match="mark one choice as right"):
+            questions(broken)
 
 
 def test_every_quiz_of_the_course_comes_up(file: Path):

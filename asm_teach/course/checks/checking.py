@@ -2,7 +2,7 @@
 
 A module `lessonNN.py` registers its checkers:
 
-    @exercise(lesson="05", hints=("the direction", "the formula", "half of the code"))
+    @exercise("the direction", "the formula", "half of the code")
     def nme(function) -> str | None:
         return None if ... else "that is a share; in per cent it is 100 times as much"
 
@@ -114,8 +114,11 @@ class Exercise:
 _EXERCISES: dict[str, Exercise] = {}  # filled as the modules lessonNN are imported
 
 
-def exercise(*, lesson: str, hints: tuple[str, ...]) -> Callable[[Checker], Checker]:
+def exercise(*hints: str) -> Callable[[Checker], Checker]:
     """Register the decorated checker under its own name, for `check.NAME` and `hint("NAME")`.
+
+    Args:
+        hints: three: the direction, the formula, half of the code. The lesson is that of the module that holds it.
 
     Raises:
         ValueError: if there are not three hints, or another lesson has an exercise of that name.
@@ -123,11 +126,11 @@ def exercise(*, lesson: str, hints: tuple[str, ...]) -> Callable[[Checker], Chec
 
     def register(checker: Checker) -> Checker:
         name = checker.__name__
-        if isinstance(hints, str) or len(hints) != 3:
+        if len(hints) != 3:
             raise ValueError(f"hints of {name}: three are expected (direction, formula, half of the code)")
         if name in _EXERCISES and _EXERCISES[name].checker.__module__ != checker.__module__:
             raise ValueError(f"exercise {name}: lesson {_EXERCISES[name].lesson} has one of that name; choose another")
-        _EXERCISES[name] = Exercise(name, lesson, tuple(hints), checker)
+        _EXERCISES[name] = Exercise(name, checker.__module__[-2:], hints, checker)
         return checker
 
     return register

@@ -10,16 +10,13 @@ from torch import Tensor
 
 from asm_teach.course.checks.checking import exercise
 from asm_teach.course.checks.diagnoses import compare, equal, first, ignores, not_numbers, numbers, one_of, wrong_shape
-from asm_teach.course.quizzes import Question
+from asm_teach.course.quizzes import questions
 
 
 @exercise(
-    lesson="00",
-    hints=(
-        "A scale is a factor in each of the three directions. What factor leaves a thing as it is?",
-        "20 % smaller means that 80 % are left.",
-        "`smaller_nose = [..., ..., 0.8]`",
-    ),
+    "A scale is a factor in each of the three directions. What factor leaves a thing as it is?",
+    "20 % smaller means that 80 % are left.",
+    "`smaller_nose = [..., ..., 0.8]`",
 )
 def smaller_nose(answer: Sequence[float]) -> str | None:
     """The three scales of a bone that makes its part of the face a fifth smaller."""
@@ -39,13 +36,10 @@ def smaller_nose(answer: Sequence[float]) -> str | None:
 
 
 @exercise(
-    lesson="00",
-    hints=(
-        "The panel speaks degrees, `set_motion` radians. And a turn has three numbers: round x, y and z.",
-        "180 degrees are pi radians. By the right-hand rule a turn round +x (the person's left) takes +y (up) to +z "
-        "(forward). Where does the chin, which lies below, go?",
-        "`chin_turn = [math.radians(...), 0.0, 0.0]`, and the sign is that which takes -y to -z.",
-    ),
+    "The panel speaks degrees, `set_motion` radians. And a turn has three numbers: round x, y and z.",
+    "180 degrees are pi radians. By the right-hand rule a turn round +x (the person's left) takes +y (up) to +z "
+    "(forward). Where does the chin, which lies below, go?",
+    "`chin_turn = [math.radians(...), 0.0, 0.0]`, and the sign is that which takes -y to -z.",
 )
 def chin_turn(answer: Sequence[float]) -> str | None:
     """The rotation vector of 30 degrees round x that takes what lies below the pivot backwards."""
@@ -69,13 +63,10 @@ def chin_turn(answer: Sequence[float]) -> str | None:
 
 
 @exercise(
-    lesson="00",
-    hints=(
-        "How far has each vertex gone? That is one number a vertex; then count those above the limit.",
-        "The distance of a vertex is the length of the difference, sqrt(dx^2 + dy^2 + dz^2); a share is a mean of yes "
-        "and no.",
-        "`far = torch.linalg.vector_norm(after - before, dim=1)`, and then the mean of `far > limit`, as a float.",
-    ),
+    "How far has each vertex gone? That is one number a vertex; then count those above the limit.",
+    "The distance of a vertex is the length of the difference, sqrt(dx^2 + dy^2 + dz^2); a share is a mean of yes and "
+    "no.",
+    "`far = torch.linalg.vector_norm(after - before, dim=1)`, and then the mean of `far > limit`, as a float.",
 )
 def moved_share(function: Callable[[Tensor, Tensor, float], float]) -> str | None:
     """The share of the vertices that move by more than a limit."""
@@ -105,12 +96,9 @@ def moved_share(function: Callable[[Tensor, Tensor, float], float]) -> str | Non
 
 
 @exercise(
-    lesson="00",
-    hints=(
-        "What does a single bone have? Count its motion, its place, its Gaussians; then there are J bones.",
-        "9 for the motion, 2 for the place, and for each of K Gaussians 1 share, 2 for its centre, 3 for its shape.",
-        "`return J * (9 + 2 + ... * K)`",
-    ),
+    "What does a single bone have? Count its motion, its place, its Gaussians; then there are J bones.",
+    "9 for the motion, 2 for the place, and for each of K Gaussians 1 share, 2 for its centre, 3 for its shape.",
+    "`return J * (9 + 2 + ... * K)`",
 )
 def face_numbers(function: Callable[[int, int], int]) -> str | None:
     """How many numbers one adaptive face has."""
@@ -132,65 +120,46 @@ def face_numbers(function: Callable[[int, int], int]) -> str | None:
     return None
 
 
-QUIZ = (
-    Question(
-        "What holds a vertex between two bones?",
-        ("The nearer of the two", "Both, in shares that sum to one", "Neither: it follows its neighbours"),
-        1,
-        (
-            "Then the skin would tear where one bone's part ends and the next begins.",
-            "Equation (1): a vertex goes to the mean of where its bones take it, in the shares w. That is why the tip "
-            "of the nose went only a part of the bone's 10 mm.",
-            "No vertex looks at another one: equation (1) holds for each by itself.",
-        ),
-    ),
-    Question(
-        "All bones are at rest. Somebody changes the shares w of all vertices. What does the face do?",
-        ("Nothing", "It gets smoother", "Each part goes to its nearest bone"),
-        0,
-        (
-            "At rest every bone leaves every vertex where it is, and a mean of equal things is the same thing, in "
-            "whatever shares. Lesson 4 returns to that.",
-            "Shares say how motion spreads, and there is no motion.",
-            "Bones pull at nothing by themselves: they carry along what they hold, and they are at rest.",
-        ),
-    ),
-    Question(
-        "What may the adaptive model change from face to face that a static one may not?",
-        (
-            "How far its bones move",
-            "How many bones it has",
-            "How far each bone reaches, and where on the face it sits",
-        ),
-        2,
-        (
-            "The static one may do that too: it is the motion T.",
-            "Both keep their bones: adding one is a change of the rig, by hand.",
-            "The Gaussians and the places on the chart are found for each face, together with the motion.",
-        ),
-    ),
-    Question(
-        "The mesh gets four times as many vertices. What does that do to the numbers of one face?",
-        ("There are four times as many", "There are as many as before", "There are sixteen times as many"),
-        1,
-        (
-            "That would be so for a painted table, which has a row for each vertex.",
-            "The Gaussians lie on the chart, not at the vertices: it stays J (11 + 6K).",
-            "Nothing in J (11 + 6K) asks for the mesh.",
-        ),
-    ),
-    Question(
-        "The fitted focal lengths are far from the true ones, and the face is close to the true face. How can that be?",
-        (
-            "The error is measured wrongly",
-            "The lenses are unusual ones",
-            "Focal length and distance nearly make up for each other in a picture",
-        ),
-        2,
-        (
-            "It is the distance from the points of a scan that the fit never saw.",
-            "Then the face would be wrong too, if it depended on them as strongly.",
-            "Further away with a longer lens looks nearly the same. Lesson 7 measures how nearly.",
-        ),
-    ),
-)
+QUIZ = questions("""
+What holds a vertex between two bones?
+[ ] The nearer of the two
+    Then the skin would tear where one bone's part ends and the next begins.
+[x] Both, in shares that sum to one
+    Equation (1): a vertex goes to the mean of where its bones take it, in the shares w. That is why the tip of the nose
+    went only a part of the bone's 10 mm.
+[ ] Neither: it follows its neighbours
+    No vertex looks at another one: equation (1) holds for each by itself.
+
+All bones are at rest. Somebody changes the shares w of all vertices. What does the face do?
+[x] Nothing
+    At rest every bone leaves every vertex where it is, and a mean of equal things is the same thing, in whatever
+    shares. Lesson 4 returns to that.
+[ ] It gets smoother
+    Shares say how motion spreads, and there is no motion.
+[ ] Each part goes to its nearest bone
+    Bones pull at nothing by themselves: they carry along what they hold, and they are at rest.
+
+What may the adaptive model change from face to face that a static one may not?
+[ ] How far its bones move
+    The static one may do that too: it is the motion T.
+[ ] How many bones it has
+    Both keep their bones: adding one is a change of the rig, by hand.
+[x] How far each bone reaches, and where on the face it sits
+    The Gaussians and the places on the chart are found for each face, together with the motion.
+
+The mesh gets four times as many vertices. What does that do to the numbers of one face?
+[ ] There are four times as many
+    That would be so for a painted table, which has a row for each vertex.
+[x] There are as many as before
+    The Gaussians lie on the chart, not at the vertices: it stays J (11 + 6K).
+[ ] There are sixteen times as many
+    Nothing in J (11 + 6K) asks for the mesh.
+
+The fitted focal lengths are far from the true ones, and the face is close to the true face. How can that be?
+[ ] The error is measured wrongly
+    It is the distance from the points of a scan that the fit never saw.
+[ ] The lenses are unusual ones
+    Then the face would be wrong too, if it depended on them as strongly.
+[x] Focal length and distance nearly make up for each other in a picture
+    Further away with a longer lens looks nearly the same. Lesson 7 measures how nearly.
+""")

@@ -11,7 +11,7 @@ from torch import Tensor
 from asm_teach.course.checks import diagnoses as say
 from asm_teach.course.checks.checking import Right, exercise
 from asm_teach.course.checks.rotations import not_a_rotation, wrong_rotations
-from asm_teach.course.quizzes import Question
+from asm_teach.course.quizzes import questions
 from asm_teach.model.transforms import rotation_matrix
 
 Function = Callable[..., Tensor]
@@ -24,12 +24,9 @@ def _affine(rotvec: Tensor, shift: Tensor) -> Tensor:
 
 
 @exercise(
-    lesson="01",
-    hints=(
-        "Bring the pivot to the origin, turn, and bring it back.",
-        "x' = p + A (x - p); for points kept as rows, A x is `points @ A.T`.",
-        "`centred = points - pivot`, then turn the rows of `centred`, then ...",
-    ),
+    "Bring the pivot to the origin, turn, and bring it back.",
+    "x' = p + A (x - p); for points kept as rows, A x is `points @ A.T`.",
+    "`centred = points - pivot`, then turn the rows of `centred`, then ...",
 )
 def turn_about(function: Function) -> str | None:
     """Points (N, 3), R (3, 3), pivot (3,) to points (N, 3)."""
@@ -60,14 +57,11 @@ def turn_about(function: Function) -> str | None:
 
 
 @exercise(
-    lesson="01",
-    hints=(
-        "Everything in the lesson's `rodrigues` works for many vectors if you say along which dimension: the last.",
-        "R = I + sin(t)/t [r]x + (1 - cos t)/t^2 [r]x^2, with t = `r.norm(dim=-1)`; give t two more dimensions at the "
-        "end, so that it multiplies matrices.",
-        "`x, y, z = r.unbind(-1)`; `K = torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))` with "
-        "`o = torch.zeros_like(x)`; `theta = r.norm(dim=-1)[..., None, None]`.",
-    ),
+    "Everything in the lesson's `rodrigues` works for many vectors if you say along which dimension: the last.",
+    "R = I + sin(t)/t [r]x + (1 - cos t)/t^2 [r]x^2, with t = `r.norm(dim=-1)`; give t two more dimensions at the "
+    "end, so that it multiplies matrices.",
+    "`x, y, z = r.unbind(-1)`; `K = torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))` with `o = "
+    "torch.zeros_like(x)`; `theta = r.norm(dim=-1)[..., None, None]`.",
 )
 def rodrigues(function: Function) -> str | None:
     """Rotation vectors (..., 3) to matrices (..., 3, 3)."""
@@ -103,12 +97,9 @@ def rodrigues(function: Function) -> str | None:
 
 
 @exercise(
-    lesson="01",
-    hints=(
-        "Where would the child be if it did nothing of its own? Then take that back.",
-        "With F = G_p (B_p^-1 B) the equation is G_wanted = F T. Solve it for T; F stands on the left.",
-        "`carried = G_parent @ torch.linalg.inv(B_parent) @ B`, and T is the inverse of `carried` times ...",
-    ),
+    "Where would the child be if it did nothing of its own? Then take that back.",
+    "With F = G_p (B_p^-1 B) the equation is G_wanted = F T. Solve it for T; F stands on the left.",
+    "`carried = G_parent @ torch.linalg.inv(B_parent) @ B`, and T is the inverse of `carried` times ...",
 )
 def hold_still(function: Function) -> str | None:
     """G_parent, B_parent, B, G_wanted, each (4, 4), to T (4, 4)."""
@@ -149,12 +140,9 @@ def hold_still(function: Function) -> str | None:
 
 
 @exercise(
-    lesson="01",
-    hints=(
-        "Look along the tube's axis: a point of the circle is (1, 0), and bone 1 takes it to (cos a, sin a).",
-        "The blended point is (1 - w) (1, 0) + w (cos a, sin a). The factor is its length.",
-        "`across = 1 - w + w * torch.cos(angle)`, `aside = w * torch.sin(angle)`, and by Pythagoras ...",
-    ),
+    "Look along the tube's axis: a point of the circle is (1, 0), and bone 1 takes it to (cos a, sin a).",
+    "The blended point is (1 - w) (1, 0) + w (cos a, sin a). The factor is its length.",
+    "`across = 1 - w + w * torch.cos(angle)`, `aside = w * torch.sin(angle)`, and by Pythagoras ...",
 )
 def waist(function: Function) -> str | None:
     """Angle (N,) in radians and share w (N,) to the factor of the radius (N,)."""
@@ -191,78 +179,54 @@ def waist(function: Function) -> str | None:
     return f"{say.compare(found, right)}; there the angle is {angle[at]:.2f} and w is {w[at]:.2f}"
 
 
-QUIZ = (
-    Question(
-        "All bones are at rest. The weights of one vertex are 0.6 and 0.6. Where is the vertex after skinning?",
-        ("Where it was", "At 1.2 times its coordinates", "It cannot be computed"),
-        1,
-        (
-            "Only if its weights summed to 1. Each bone leaves it where it is, and 0.6 v + 0.6 v = 1.2 v.",
-            "Right: 0.6 v + 0.6 v = 1.2 v, pushed away from the origin of the coordinates. Divide by the sum.",
-            "It can, without any warning. That is why weights from outside are checked once, before they are used.",
-        ),
-    ),
-    Question(
-        "Why does the skinning matrix hold the inverse of the bind matrix?",
-        (
-            "To undo the motion of the parent",
-            "Because vertices are given in world coordinates, and the bone's present matrix expects the bone's own",
-            "To make the blend a rotation",
-        ),
-        1,
-        (
-            "The parent's motion is not undone, it is passed on. The bind matrix knows nothing of any motion.",
-            "Right: it takes the rest vertex into the bone's coordinates. Then G takes it to where the bone is now.",
-            "A blend of rotations is none, with or without it; that is the candy wrapper.",
-        ),
-    ),
-    Question(
-        "A bone has T = [R diag(s) | t] with s = (2, 1, 1). Along which direction does the face stretch?",
-        (
-            "Along the world's x axis",
-            "Along the axis that R turns about",
-            "Along the bone's x axis, turned by R",
-        ),
-        2,
-        (
-            "That would be diag(s) R, scaling after the turn, and would shear.",
-            "Only if that happens to be x. The axis of the turn has nothing to do with the scale.",
-            "Right: read the product from the right, scale first. In the world the stretch points along R e_x.",
-        ),
-    ),
-    Question(
-        "A bone without a parent turns about its own joint. Which point of the world does not move with it?",
-        ("The origin of the world", "The joint", "None"),
-        1,
-        (
-            "The origin moves, unless the joint lies there: S = [A | p - A p] takes 0 to p - A p.",
-            "Right: S p = A p + p - A p = p. In fact the whole line through the joint along the axis stays.",
-            "A turn leaves its axis where it is, and the axis runs through the joint.",
-        ),
-    ),
-    Question(
-        "In a rig a bone's index is lower than its parent's. What is to be done?",
-        (
-            "Nothing: the sum over bones has no order",
-            "Compute the parents' matrices first, whatever the order of the list",
-            "Use the parent's bind matrix until its G is there",
-        ),
-        1,
-        (
-            "The blend has no order, but S_j = S_p (...) needs the parent's matrix before the child's.",
-            "Right: level by level from the roots, as `rig.levels` lists them.",
-            "That would leave out the parent's motion.",
-        ),
-    ),
-    Question(
-        "A tube is twisted by 60 degrees between two bones. How much of its radius is left in the middle of the blend?",
-        ("All of it", "About 87 %", "Half of it", "A third of it"),
-        1,
-        (
-            "A mean of two different rotations always shortens what lies across the axis.",
-            "Right: cos(60° / 2) = 0.866.",
-            "cos(60°) is a half; the formula takes half of the angle.",
-            "A third is what is left of the volume of the blended part at 180°.",
-        ),
-    ),
-)
+QUIZ = questions("""
+All bones are at rest. The weights of one vertex are 0.6 and 0.6. Where is the vertex after skinning?
+[ ] Where it was
+    Only if its weights summed to 1. Each bone leaves it where it is, and 0.6 v + 0.6 v = 1.2 v.
+[x] At 1.2 times its coordinates
+    Right: 0.6 v + 0.6 v = 1.2 v, pushed away from the origin of the coordinates. Divide by the sum.
+[ ] It cannot be computed
+    It can, without any warning. That is why weights from outside are checked once, before they are used.
+
+Why does the skinning matrix hold the inverse of the bind matrix?
+[ ] To undo the motion of the parent
+    The parent's motion is not undone, it is passed on. The bind matrix knows nothing of any motion.
+[x] Because vertices are given in world coordinates, and the bone's present matrix expects the bone's own
+    Right: it takes the rest vertex into the bone's coordinates. Then G takes it to where the bone is now.
+[ ] To make the blend a rotation
+    A blend of rotations is none, with or without it; that is the candy wrapper.
+
+A bone has T = [R diag(s) | t] with s = (2, 1, 1). Along which direction does the face stretch?
+[ ] Along the world's x axis
+    That would be diag(s) R, scaling after the turn, and would shear.
+[ ] Along the axis that R turns about
+    Only if that happens to be x. The axis of the turn has nothing to do with the scale.
+[x] Along the bone's x axis, turned by R
+    Right: read the product from the right, scale first. In the world the stretch points along R e_x.
+
+A bone without a parent turns about its own joint. Which point of the world does not move with it?
+[ ] The origin of the world
+    The origin moves, unless the joint lies there: S = [A | p - A p] takes 0 to p - A p.
+[x] The joint
+    Right: S p = A p + p - A p = p. In fact the whole line through the joint along the axis stays.
+[ ] None
+    A turn leaves its axis where it is, and the axis runs through the joint.
+
+In a rig a bone's index is lower than its parent's. What is to be done?
+[ ] Nothing: the sum over bones has no order
+    The blend has no order, but S_j = S_p (...) needs the parent's matrix before the child's.
+[x] Compute the parents' matrices first, whatever the order of the list
+    Right: level by level from the roots, as `rig.levels` lists them.
+[ ] Use the parent's bind matrix until its G is there
+    That would leave out the parent's motion.
+
+A tube is twisted by 60 degrees between two bones. How much of its radius is left in the middle of the blend?
+[ ] All of it
+    A mean of two different rotations always shortens what lies across the axis.
+[x] About 87 %
+    Right: cos(60° / 2) = 0.866.
+[ ] Half of it
+    cos(60°) is a half; the formula takes half of the angle.
+[ ] A third of it
+    A third is what is left of the volume of the blended part at 180°.
+""")

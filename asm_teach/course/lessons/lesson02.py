@@ -11,18 +11,15 @@ from torch import Tensor
 
 from asm_teach.course.checks import diagnoses as say
 from asm_teach.course.checks.checking import Right, exercise
-from asm_teach.course.quizzes import Question
+from asm_teach.course.quizzes import questions
 
 Function = Callable[..., Any]
 
 
 @exercise(
-    lesson="02",
-    hints=(
-        "Every vertex, so every row, is shared out by itself.",
-        "w_ij = g_ij divided by the sum of g_ij' over all bones j'; bones are the columns.",
-        "`total = g.sum(1, keepdim=True)` is (V, 1) and divides (V, J) row by row.",
-    ),
+    "Every vertex, so every row, is shared out by itself.",
+    "w_ij = g_ij divided by the sum of g_ij' over all bones j'; bones are the columns.",
+    "`total = g.sum(1, keepdim=True)` is (V, 1) and divides (V, J) row by row.",
 )
 def share_out(function: Function) -> str | None:
     """g (V, J), all above 0, to shares (V, J)."""
@@ -48,12 +45,9 @@ def share_out(function: Function) -> str | None:
 
 
 @exercise(
-    lesson="02",
-    hints=(
-        "Take the largest number of each row out before exp, and give it back after the logarithm.",
-        "log sum_k exp(z_k) = c + log sum_k exp(z_k - c), with c the largest z_k of the row.",
-        "`c = z.amax(1)`; inside exp stands `z - c[:, None]`; do not forget to add ...",
-    ),
+    "Take the largest number of each row out before exp, and give it back after the logarithm.",
+    "log sum_k exp(z_k) = c + log sum_k exp(z_k - c), with c the largest z_k of the row.",
+    "`c = z.amax(1)`; inside exp stands `z - c[:, None]`; do not forget to add ...",
 )
 def log_sum(function: Function) -> str | None:
     """z (N, K) to log sum exp over K, (N,)."""
@@ -101,13 +95,10 @@ def _covariance(long: float, short: float, angle: float) -> Tensor:
 
 
 @exercise(
-    lesson="02",
-    hints=(
-        "First make Sigma for the ellipse that lies along u, then turn it, then take its factor.",
-        "Sigma = R diag(long^2, short^2) R^T; L = `torch.linalg.cholesky(Sigma)`; a, c are the logs of its diagonal.",
-        "`Sigma = R @ torch.diag(torch.tensor([long**2, short**2])) @ R.T`, `L = torch.linalg.cholesky(Sigma)`, and "
-        "return `L[0, 0].log(), L[1, 0], ...`.",
-    ),
+    "First make Sigma for the ellipse that lies along u, then turn it, then take its factor.",
+    "Sigma = R diag(long^2, short^2) R^T; L = `torch.linalg.cholesky(Sigma)`; a, c are the logs of its diagonal.",
+    "`Sigma = R @ torch.diag(torch.tensor([long**2, short**2])) @ R.T`, `L = torch.linalg.cholesky(Sigma)`, and "
+    "return `L[0, 0].log(), L[1, 0], ...`.",
 )
 def factor_of(function: Function) -> str | None:
     """Widths and angle of an ellipse to (a, b, c)."""
@@ -168,13 +159,10 @@ def _border(apart: float, s0: float, s1: float, power: int = 2) -> float:
 
 
 @exercise(
-    lesson="02",
-    hints=(
-        "The shares are equal where the two hills are equally high, or their logarithms are. Write that down.",
-        "x^2 / (2 s0^2) + 2 log s0 = (apart - x)^2 / (2 s1^2) + 2 log s1: a quadratic equation in x.",
-        "p x^2 + 2 q x + r = 0 with p = 1/s0^2 - 1/s1^2, q = apart/s1^2, r = -apart^2/s1^2 - 4 log(s1/s0). "
-        "x = -r / (q + sqrt(q^2 - p r)) is the root between the bones, for p = 0 too.",
-    ),
+    "The shares are equal where the two hills are equally high, or their logarithms are. Write that down.",
+    "x^2 / (2 s0^2) + 2 log s0 = (apart - x)^2 / (2 s1^2) + 2 log s1: a quadratic equation in x.",
+    "p x^2 + 2 q x + r = 0 with p = 1/s0^2 - 1/s1^2, q = apart/s1^2, r = -apart^2/s1^2 - 4 log(s1/s0). x = -r / (q + "
+    "sqrt(q^2 - p r)) is the root between the bones, for p = 0 too.",
 )
 def border(function: Function) -> str | None:
     """Distance of two bones and their widths to the place of equal shares."""
@@ -217,73 +205,52 @@ def _wrong_border(x: float, apart: float, s0: float, s1: float) -> str | None:
     return sentence
 
 
-QUIZ = (
-    Question(
-        "A mesh gets four times as many vertices. How many numbers do Gaussian-mixture weights with K = 2 then have?",
-        ("Four times as many", "As many as before", "Twice as many"),
-        1,
-        (
-            "A painted table would: it has V rows. Gaussians are described on the chart.",
-            "Right: 6 K a bone, 12 here. The new vertices read their shares off the same hills.",
-            "K is the number of Gaussians of a bone and has nothing to do with V.",
-        ),
-    ),
-    Question(
-        "All Gaussians of ONE bone get twice as wide; the others stay. What happens at the bone's own centre?",
-        ("Its share falls", "Its share rises", "Nothing: the bone is as close as before"),
-        0,
-        (
-            "Right: a hill keeps its volume, so it is a quarter as high, and the neighbours win there.",
-            "Further out it does. In the middle the hill is lower than before.",
-            "Shares compare heights, and the height has changed.",
-        ),
-    ),
-    Question(
-        "Equation (2) is computed in float64 in place of float32. Is log space then superfluous?",
-        (
-            "Yes, float64 holds every exponential of a face",
-            "No: exp(-x) is 0 from about x = 745, 39 widths away",
-            "Yes, if a small number is added to the denominator",
-        ),
-        1,
-        (
-            "A Gaussian of width 0.005 and a vertex 0.2 away are 40 widths apart.",
-            "Right: it is only put off. A softmax has no such limit.",
-            "Then rows sum to less than 1, and the vertex is drawn to the origin.",
-        ),
-    ),
-    Question(
-        "Somebody adds the same number to log g of all bones at one vertex. How do the shares change?",
-        ("Not at all", "They all grow", "The largest grows, the others shrink"),
-        0,
-        (
-            "Right: it is a common factor of numerator and denominator. That is why the largest may be subtracted.",
-            "They sum to 1 before and after.",
-            "That would be so if the logarithms were multiplied by a number above 1.",
-        ),
-    ),
-    Question(
-        "Why are (a, b, c) of the factor stored, and not the three entries of Sigma?",
-        (
-            "They are fewer numbers",
-            "The exponent is then linear in them",
-            "Any three numbers give a valid Gaussian, so no step of a fit can leave the valid range",
-        ),
-        2,
-        (
-            "There are three numbers either way.",
-            "It is not: they enter through exponentials and products.",
-            "Right: L L^T with a positive diagonal is always positive definite.",
-        ),
-    ),
-    Question(
-        "K = 1, two bones with tilted Gaussians of different widths. What is the border of equal shares?",
-        ("Always a straight line", "A line, an ellipse or another conic", "Any smooth curve"),
-        1,
-        (
-            "Only if both have the same Sigma: then the squares cancel.",
-            "Right: both logarithms are quadratic in u and v, so their difference is, and its zeros are a conic.",
-            "That takes many Gaussians. One has five numbers, and its logarithm is a quadratic function.",
-        ),
-    ),
-)
+QUIZ = questions("""
+A mesh gets four times as many vertices. How many numbers do Gaussian-mixture weights with K = 2 then have?
+[ ] Four times as many
+    A painted table would: it has V rows. Gaussians are described on the chart.
+[x] As many as before
+    Right: 6 K a bone, 12 here. The new vertices read their shares off the same hills.
+[ ] Twice as many
+    K is the number of Gaussians of a bone and has nothing to do with V.
+
+All Gaussians of ONE bone get twice as wide; the others stay. What happens at the bone's own centre?
+[x] Its share falls
+    Right: a hill keeps its volume, so it is a quarter as high, and the neighbours win there.
+[ ] Its share rises
+    Further out it does. In the middle the hill is lower than before.
+[ ] Nothing: the bone is as close as before
+    Shares compare heights, and the height has changed.
+
+Equation (2) is computed in float64 in place of float32. Is log space then superfluous?
+[ ] Yes, float64 holds every exponential of a face
+    A Gaussian of width 0.005 and a vertex 0.2 away are 40 widths apart.
+[x] No: exp(-x) is 0 from about x = 745, 39 widths away
+    Right: it is only put off. A softmax has no such limit.
+[ ] Yes, if a small number is added to the denominator
+    Then rows sum to less than 1, and the vertex is drawn to the origin.
+
+Somebody adds the same number to log g of all bones at one vertex. How do the shares change?
+[x] Not at all
+    Right: it is a common factor of numerator and denominator. That is why the largest may be subtracted.
+[ ] They all grow
+    They sum to 1 before and after.
+[ ] The largest grows, the others shrink
+    That would be so if the logarithms were multiplied by a number above 1.
+
+Why are (a, b, c) of the factor stored, and not the three entries of Sigma?
+[ ] They are fewer numbers
+    There are three numbers either way.
+[ ] The exponent is then linear in them
+    It is not: they enter through exponentials and products.
+[x] Any three numbers give a valid Gaussian, so no step of a fit can leave the valid range
+    Right: L L^T with a positive diagonal is always positive definite.
+
+K = 1, two bones with tilted Gaussians of different widths. What is the border of equal shares?
+[ ] Always a straight line
+    Only if both have the same Sigma: then the squares cancel.
+[x] A line, an ellipse or another conic
+    Right: both logarithms are quadratic in u and v, so their difference is, and its zeros are a conic.
+[ ] Any smooth curve
+    That takes many Gaussians. One has five numbers, and its logarithm is a quadratic function.
+""")

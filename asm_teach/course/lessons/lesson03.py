@@ -10,7 +10,7 @@ from torch import Tensor
 
 from asm_teach.course.checks import diagnoses as say
 from asm_teach.course.checks.checking import Right, exercise
-from asm_teach.course.quizzes import Question
+from asm_teach.course.quizzes import questions
 
 Function = Callable[..., Any]
 
@@ -23,13 +23,10 @@ def _solve(points: Tensor, corners: Tensor) -> Tensor:
 
 
 @exercise(
-    lesson="03",
-    hints=(
-        "Put the point in the place of one corner, keep the other two, and compare areas.",
-        "Twice the signed area of (a, b, c) is (b - a)_u (c - a)_v - (b - a)_v (c - a)_u. "
-        "beta_0 = area(point, b, c) / area(a, b, c), and so on; the order of the corners stays.",
-        "`parts = torch.stack([area(points, b, c), area(a, points, c), area(a, b, points)], -1)`, then divide by ...",
-    ),
+    "Put the point in the place of one corner, keep the other two, and compare areas.",
+    "Twice the signed area of (a, b, c) is (b - a)_u (c - a)_v - (b - a)_v (c - a)_u. beta_0 = area(point, b, c) / "
+    "area(a, b, c), and so on; the order of the corners stays.",
+    "`parts = torch.stack([area(points, b, c), area(a, points, c), area(a, b, points)], -1)`, then divide by ...",
 )
 def barycentric(function: Function) -> str | None:
     """Points (N, 2) and corners (3, 2) to coordinates (N, 3)."""
@@ -68,13 +65,10 @@ def _edges(corners: Tensor) -> Tensor:
 
 
 @exercise(
-    lesson="03",
-    hints=(
-        "Two matrices of edges for each triangle: in space (3, 2) and on the chart (2, 2). One of them is inverted.",
-        "D = E U^-1 with E = [v1 - v0, v2 - v0] and U = [u1 - u0, u2 - u0]; the edges are columns.",
-        "`E = torch.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]], -1)`; U in the same way from "
-        "`chart_corners`; then `E @ ...`.",
-    ),
+    "Two matrices of edges for each triangle: in space (3, 2) and on the chart (2, 2). One of them is inverted.",
+    "D = E U^-1 with E = [v1 - v0, v2 - v0] and U = [u1 - u0, u2 - u0]; the edges are columns.",
+    "`E = torch.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]], -1)`; U in the same way from "
+    "`chart_corners`; then `E @ ...`.",
 )
 def jacobians(function: Function) -> str | None:
     """Corners (F, 3, 3) and chart corners (F, 3, 2) to derivatives (F, 3, 2)."""
@@ -103,12 +97,9 @@ def jacobians(function: Function) -> str | None:
 
 
 @exercise(
-    lesson="03",
-    hints=(
-        "Find how far along the edge the foot of the perpendicular lies, as a share, and stay between the ends.",
-        "t = (p - a) . (b - a) / |b - a|^2, cut off at 0 and 1; the point is a + t (b - a).",
-        "`along = b - a`; `t = ((points - a) @ along / (along @ along)).clamp(0, 1)`, and then ...",
-    ),
+    "Find how far along the edge the foot of the perpendicular lies, as a share, and stay between the ends.",
+    "t = (p - a) . (b - a) / |b - a|^2, cut off at 0 and 1; the point is a + t (b - a).",
+    "`along = b - a`; `t = ((points - a) @ along / (along @ along)).clamp(0, 1)`, and then ...",
 )
 def nearest_on_edge(function: Function) -> str | None:
     """Points (N, 2), ends a (2,) and b (2,) to the nearest points of the edge (N, 2)."""
@@ -146,12 +137,9 @@ def nearest_on_edge(function: Function) -> str | None:
 
 
 @exercise(
-    lesson="03",
-    hints=(
-        "The derivative takes the circle of all steps of length h to an ellipse in space. Its half axes are asked for.",
-        "The largest and smallest |D x| over all |x| = h are h times the singular values of D.",
-        "`most, least = torch.linalg.svdvals(D)`; both still need a factor.",
-    ),
+    "The derivative takes the circle of all steps of length h to an ellipse in space. Its half axes are asked for.",
+    "The largest and smallest |D x| over all |x| = h are h times the singular values of D.",
+    "`most, least = torch.linalg.svdvals(D)`; both still need a factor.",
 )
 def reach_of_step(function: Function) -> str | None:
     """The derivative (3, 2) and a length h to the most and the least mm."""
@@ -183,81 +171,52 @@ def reach_of_step(function: Function) -> str | None:
     )
 
 
-QUIZ = (
-    Question(
-        "A place has the barycentric coordinates (0.5, 0.7, -0.2). Where does it lie?",
-        ("Inside the triangle", "Outside, beyond the edge opposite to corner 2", "Outside, beyond corner 2"),
-        1,
-        (
-            "There no coordinate is negative.",
-            "Right: coordinate 2 is 0 on the edge between corners 0 and 1, and negative beyond it.",
-            "There coordinate 2 would be larger than 1.",
-        ),
-    ),
-    Question(
-        "Finite differences of psi agree with E U^-1 to 13 digits for h = 0.001; for h = 0.03 they are 16 % off: why?",
-        (
-            "Rounding: 0.03 is not exact in binary",
-            "psi is curved, and a larger h sees more of the curve",
-            "The larger step crosses an edge of the triangle",
-        ),
-        2,
-        (
-            "Rounding hurts small steps most, not large ones.",
-            "Inside a triangle psi is exactly linear: there is no curve to see.",
-            "Right: beyond the edge another matrix holds, and the difference mixes both.",
-        ),
-    ),
-    Question(
-        "A bone slides along the common edge of two triangles. By how much do their two derivatives differ for it?",
-        ("Not at all", "By about a fifth, as across the edge", "That depends on the triangle that the search finds"),
-        0,
-        (
-            "Right: both triangles contain the edge, so both move the point along it in the same way.",
-            "That is across. Along the edge the two agree.",
-            "Whichever is found, the motion along the edge is the same.",
-        ),
-    ),
-    Question(
-        "In a fit, zeta of a bone has drifted 0.1 beyond the rim of the chart. What can bring it back?",
-        (
-            "The derivative of its pivot, which points inward",
-            "Its weights: equation (2) still depends on all of zeta",
-            "Nothing: it has no derivative any more",
-        ),
-        1,
-        (
-            "Of the pivot's derivative only the part along the rim is left.",
-            "Right: the Gaussians move with zeta off the chart as well, and the vertices feel it.",
-            "The pivot has none outward, the weights have.",
-        ),
-    ),
-    Question(
-        "Why does binding forbid charts whose triangles overlap?",
-        (
-            "A place in the overlap would have two pivots",
-            "The barycentric coordinates would not sum to 1",
-            "The derivative would be zero",
-        ),
-        0,
-        (
-            "Right: f(zeta) would not be one triangle. Weights would mix two distant parts of the skin, too.",
-            "In each triangle they always do.",
-            "Each of the two triangles has an ordinary derivative; the trouble is that there are two.",
-        ),
-    ),
-    Question(
-        "A fit has met one pose exactly with the centres mu free and zeta held. Is the bone found?",
-        (
-            "Yes: the face is met exactly",
-            "Not for sure: the translation may make up for a wrong pivot, and the next pose will show it",
-            "No: with zeta held no pose can be met exactly",
-        ),
-        1,
-        (
-            "One pose does not show where the pivot is: see the experiment of section 6.",
-            "Right: in that pose nothing can tell. When the bone turns on, the face is off by millimetres.",
-            "Section 6 met it to a millionth of a millimetre.",
-        ),
-    ),
-)
+QUIZ = questions("""
+A place has the barycentric coordinates (0.5, 0.7, -0.2). Where does it lie?
+[ ] Inside the triangle
+    There no coordinate is negative.
+[x] Outside, beyond the edge opposite to corner 2
+    Right: coordinate 2 is 0 on the edge between corners 0 and 1, and negative beyond it.
+[ ] Outside, beyond corner 2
+    There coordinate 2 would be larger than 1.
+
+Finite differences of psi agree with E U^-1 to 13 digits for h = 0.001; for h = 0.03 they are 16 % off: why?
+[ ] Rounding: 0.03 is not exact in binary
+    Rounding hurts small steps most, not large ones.
+[ ] psi is curved, and a larger h sees more of the curve
+    Inside a triangle psi is exactly linear: there is no curve to see.
+[x] The larger step crosses an edge of the triangle
+    Right: beyond the edge another matrix holds, and the difference mixes both.
+
+A bone slides along the common edge of two triangles. By how much do their two derivatives differ for it?
+[x] Not at all
+    Right: both triangles contain the edge, so both move the point along it in the same way.
+[ ] By about a fifth, as across the edge
+    That is across. Along the edge the two agree.
+[ ] That depends on the triangle that the search finds
+    Whichever is found, the motion along the edge is the same.
+
+In a fit, zeta of a bone has drifted 0.1 beyond the rim of the chart. What can bring it back?
+[ ] The derivative of its pivot, which points inward
+    Of the pivot's derivative only the part along the rim is left.
+[x] Its weights: equation (2) still depends on all of zeta
+    Right: the Gaussians move with zeta off the chart as well, and the vertices feel it.
+[ ] Nothing: it has no derivative any more
+    The pivot has none outward, the weights have.
+
+Why does binding forbid charts whose triangles overlap?
+[x] A place in the overlap would have two pivots
+    Right: f(zeta) would not be one triangle. Weights would mix two distant parts of the skin, too.
+[ ] The barycentric coordinates would not sum to 1
+    In each triangle they always do.
+[ ] The derivative would be zero
+    Each of the two triangles has an ordinary derivative; the trouble is that there are two.
+
+A fit has met one pose exactly with the centres mu free and zeta held. Is the bone found?
+[ ] Yes: the face is met exactly
+    One pose does not show where the pivot is: see the experiment of section 6.
+[x] Not for sure: the translation may make up for a wrong pivot, and the next pose will show it
+    Right: in that pose nothing can tell. When the bone turns on, the face is off by millimetres.
+[ ] No: with zeta held no pose can be met exactly
+    Section 6 met it to a millionth of a millimetre.
+""")

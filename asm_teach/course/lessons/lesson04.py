@@ -22,7 +22,7 @@ from asm_teach.course.checks.diagnoses import (
     wrong_shape,
 )
 from asm_teach.course.checks.rebuilding import Face, judge
-from asm_teach.course.quizzes import Question
+from asm_teach.course.quizzes import questions
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel
@@ -31,12 +31,9 @@ J = 84
 
 
 @exercise(
-    lesson="04",
-    hints=(
-        "What does one more Gaussian a bone cost? Count the numbers of one bone first: motion, place, mixture.",
-        "One face is J (11 + 6K) numbers. Solve 84 (11 + 6K) <= 5000 for K and round down.",
-        "11 + 6K <= 5000 / 84 = 59.5, so 6K <= 48.5, and K is the largest whole number for which that holds.",
-    ),
+    "What does one more Gaussian a bone cost? Count the numbers of one bone first: motion, place, mixture.",
+    "One face is J (11 + 6K) numbers. Solve 84 (11 + 6K) <= 5000 for K and round down.",
+    "11 + 6K <= 5000 / 84 = 59.5, so 6K <= 48.5, and K is the largest whole number for which that holds.",
 )
 def largest_K(answer: int) -> str | None:
     """The largest K for 5,000 numbers and 84 bones."""
@@ -55,13 +52,9 @@ def largest_K(answer: int) -> str | None:
 
 
 @exercise(
-    lesson="04",
-    hints=(
-        "Where does a vertex x go before, and where after the pivot has moved? Only what does not contain x differs.",
-        r"$S x = \psi + t + A\,(x - \psi)$. Replace $\psi$ by $\psi + d$ and $t$ by $t + e$; which $e$ leaves $S x$ "
-        r"alone?",
-        r"The change is $d - A d + e$, and it has to be 0: so `return A @ d - ...`.",
-    ),
+    "Where does a vertex x go before, and where after the pivot has moved? Only what does not contain x differs.",
+    r"$S x = \psi + t + A\,(x - \psi)$. Replace $\psi$ by $\psi + d$ and $t$ by $t + e$; which $e$ leaves $S x$ alone?",
+    "The change is $d - A d + e$, and it has to be 0: so `return A @ d - ...`.",
 )
 def extra_translation(function: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     """What undoes a shift d of the pivot: -(I - A) d."""
@@ -93,14 +86,10 @@ def extra_translation(function: Callable[[Tensor, Tensor], Tensor]) -> str | Non
 
 
 @exercise(
-    lesson="04",
-    hints=(
-        "a and c are the logarithms of the widths in u and v. What becomes of them when the ratio of the widths "
-        "doubles?",
-        r"$\det L = e^{a+c}$ and the ratio is $e^{a-c}$. You want $a - c$ larger by $\log 2$, with $a + c$ as before.",
-        "Half of log 2 goes to a: `a + math.log(2) / 2, b, ...`. (Then tilt it: for a turn R by 30 degrees compute "
-        "R Sigma R^T and its `torch.linalg.cholesky`.)",
-    ),
+    "a and c are the logarithms of the widths in u and v. What becomes of them when the ratio of the widths doubles?",
+    r"$\det L = e^{a+c}$ and the ratio is $e^{a-c}$. You want $a - c$ larger by $\log 2$, with $a + c$ as before.",
+    "Half of log 2 goes to a: `a + math.log(2) / 2, b, ...`. (Then tilt it: for a turn R by 30 degrees compute R "
+    "Sigma R^T and its `torch.linalg.cholesky`.)",
 )
 def flat_reach(function: Callable[[float, float, float], tuple[float, float, float]]) -> str | None:
     """A round Gaussian made twice as wide as tall, its volume kept."""
@@ -128,17 +117,14 @@ def flat_reach(function: Callable[[float, float, float], tuple[float, float, flo
 
 
 @exercise(
-    lesson="04",
-    hints=(
-        "Three parts, each of which you can try alone: w (V, J), the pivots (J, 3) and S (J, 4, 4). With all bones at "
-        "rest the template has to come back; a translation t of a bone without children adds w_j t.",
-        "w is the softmax over the bones of logsumexp_k (log pi + log N); the pivot is the beta-weighted mean of the "
-        "three corners; S_j = G_j B_j^-1 with G_j = G_p (B_p^-1 B_j) T_j and T_j = [R diag(s) | t].",
-        "`x = d[..., 0] / a.exp()`, `y = (d[..., 1] - b * x) / c.exp()`, "
-        "`log_g = (logits.log_softmax(-1) - (x**2 + y**2) / 2 - a - c).logsumexp(-1)`, `w = log_g.softmax(1)`. For the "
-        "triangle: beta for all of them by the inverse of [u1 - u0, u2 - u0], then the one whose smallest beta is "
-        "largest. At the end `torch.einsum('ij,jab,ib->ia', w, S, v)[:, :3]`.",
-    ),
+    "Three parts, each of which you can try alone: w (V, J), the pivots (J, 3) and S (J, 4, 4). With all bones at "
+    "rest the template has to come back; a translation t of a bone without children adds w_j t.",
+    "w is the softmax over the bones of logsumexp_k (log pi + log N); the pivot is the beta-weighted mean of the "
+    "three corners; S_j = G_j B_j^-1 with G_j = G_p (B_p^-1 B_j) T_j and T_j = [R diag(s) | t].",
+    "`x = d[..., 0] / a.exp()`, `y = (d[..., 1] - b * x) / c.exp()`, `log_g = (logits.log_softmax(-1) - (x**2 + y**2) "
+    "/ 2 - a - c).logsumexp(-1)`, `w = log_g.softmax(1)`. For the triangle: beta for all of them by the inverse of "
+    "[u1 - u0, u2 - u0], then the one whose smallest beta is largest. At the end `torch.einsum('ij,jab,ib->ia', w, S, "
+    "v)[:, :3]`.",
 )
 def whole_face(function: Face) -> str | None:
     """The model from memory: template, chart, tree and theta to vertices."""
@@ -175,17 +161,12 @@ def left_over(factor: float) -> tuple[float, float]:
 
 
 @exercise(
-    lesson="04",
-    hints=(
-        "Call `left_over` for a few factors that are far apart, and look between the best ones.",
-        "0.5, 1, 2, 4 first: double while it gets better, then go on in steps of a tenth round the smallest.",
-        "`min((left_over(f)[0], f) for f in (2.0, 2.4, 2.9, 3.5, 4.2))`, then finer round the winner. And the "
-        "surprise: "
-        "Gaussians that all but coincide give columns that all but coincide, and their differences can do fine work "
-        "only "
-        "with enormous opposite coefficients. Could bones of nine numbers move like that, and what would be left of "
-        "the face when one of them moves on?",
-    ),
+    "Call `left_over` for a few factors that are far apart, and look between the best ones.",
+    "0.5, 1, 2, 4 first: double while it gets better, then go on in steps of a tenth round the smallest.",
+    "`min((left_over(f)[0], f) for f in (2.0, 2.4, 2.9, 3.5, 4.2))`, then finer round the winner. And the surprise: "
+    "Gaussians that all but coincide give columns that all but coincide, and their differences can do fine work only "
+    "with enormous opposite coefficients. Could bones of nine numbers move like that, and what would be left of the "
+    "face when one of them moves on?",
 )
 def best_width(factor: float) -> str | None:
     """The factor of all widths that leaves least, to within a tenth."""
@@ -199,97 +180,67 @@ def best_width(factor: float) -> str | None:
     return Right(f"{here:.3f} mm, and more on both sides. But the largest entry of S_j - I is {entry:,.0f}!")
 
 
-QUIZ = (
-    Question(
-        "The mesh gets four times as many vertices. How many numbers does one adaptive face have then?",
-        ("As many as before", "Four times as many", "Twice as many"),
-        0,
-        (
-            "J(11 + 6K). Gaussians and places are described on the chart, not at the vertices; only the template and "
-            "its chart grow.",
-            "That is what a painted weight matrix does, with its V J entries. Here nothing is stored at a vertex.",
-            "No number belongs to a vertex or an edge, so no power of V appears: it stays J(11 + 6K).",
-        ),
-    ),
-    Question(
-        "Somebody computes equation (2) in float64 instead of log space. Is that enough?",
-        (
-            "Yes: float64 reaches down to 1e-308",
-            "No: it only puts the trouble off, from 14 widths away to 39",
-            "No: float64 rounds more coarsely near 0",
-        ),
-        1,
-        (
-            "exp(-x) is 0 in float64 from about x = 745 on, and far from narrow Gaussians x is larger than that: 0/0 "
-            "again.",
-            "exp(-x) is 0 in float64 from about x = 745, which is 39 widths away; in float32 from 103, 14 widths. A "
-            "softmax of log g has no such limit, because it subtracts the largest exponent first.",
-            "Floats are finest near 0. The trouble is that exp gives exactly 0 for all bones at once.",
-        ),
-    ),
-    Question(
-        "All bones are at rest. You double the width of every Gaussian. What happens to the face?",
-        ("It gets smoother", "Nothing", "It swells a little"),
-        1,
-        (
-            "The weights get smoother. But what they blend are identities, and there is nothing to smooth.",
-            "Every S_j is the identity, and a mean of identities with shares that sum to 1 is the identity. For the "
-            "same "
-            "reason the derivatives by all weights are 0 at rest.",
-            "The shares still sum to 1 at every vertex, so nothing gets larger.",
-        ),
-    ),
-    Question(
-        "A bone turns about the x axis. Its pivot slides 5 mm along x. How does the face change through the pivot?",
-        ("By 5 mm along x", "By 5 mm times the sine of the angle", "Not at all"),
-        2,
-        (
-            "It would if the bone's translation changed by that. A pivot acts by (I - A) d only.",
-            "A shift across the axis acts with about that. This one is along the axis.",
-            "(I - A) d = 0, because a turn leaves its own axis where it is, A d = d. Only the part of a shift that is "
-            "across the axis counts.",
-        ),
-    ),
-    Question(
-        "A fit gives 0.3 mm for a static model. The best matrices of the least-squares problem with the same weights "
-        "leave 0.25 mm. What would you change first, the optimiser or the model?",
-        ("The optimiser: it has not converged", "The model", "Neither: 0.25 mm is the noise"),
-        1,
-        (
-            "At most 0.05 mm can be won with another optimiser, and some of that needs shears that nine numbers do "
-            "not give.",
-            "At most 0.05 mm can be won with another optimiser. Only other weights, or more bones, go below 0.25 mm.",
-            "There is no noise in a registered scan of a mesh. What the best matrices leave is what the weights "
-            "cannot do.",
-        ),
-    ),
-    Question(
-        "Two programs fit the same scan equally well, but their ζ of the chin differ by 1 cm. Is one of them wrong?",
-        ("Not in that pose", "Yes: the binding is unique", "Both are: ζ must lie on the chin's landmark"),
-        0,
-        (
-            "μ and the translation can make up for ζ exactly. They will differ when the face is moved on; a second "
-            "pose "
-            "of the same person, or a prior, would decide.",
-            "In one pose it is free: μ takes the weights back to where they were, and the translation takes the pivot "
-            "back.",
-            "A landmark is where the start puts it. The fit may move it, and one pose does not say where to.",
-        ),
-    ),
-    Question(
-        "Why can the model not follow a wrinkle 5 mm wide even when its weights adapt?",
-        (
-            "Gaussians cannot be as narrow as that",
-            "Bones lie 12 mm apart, and one that serves one wrinkle is missing elsewhere",
-            "The mesh is too coarse",
-        ),
-        1,
-        (
-            "Single ones can: their widths are free. But each wrinkle needs some of its own.",
-            "Across a wrinkle the displacement changes within 5 mm, so the weights have to pass from one bone to "
-            "another within "
-            "5 mm, there and at every other wrinkle. Single bones can narrow to that, but there are too few of them.",
-            "The mesh shows such waves well: the lesson put them on it. The bones could not follow.",
-        ),
-    ),
-)
+QUIZ = questions("""
+The mesh gets four times as many vertices. How many numbers does one adaptive face have then?
+[x] As many as before
+    J(11 + 6K). Gaussians and places are described on the chart, not at the vertices; only the template and its chart
+    grow.
+[ ] Four times as many
+    That is what a painted weight matrix does, with its V J entries. Here nothing is stored at a vertex.
+[ ] Twice as many
+    No number belongs to a vertex or an edge, so no power of V appears: it stays J(11 + 6K).
+
+Somebody computes equation (2) in float64 instead of log space. Is that enough?
+[ ] Yes: float64 reaches down to 1e-308
+    exp(-x) is 0 in float64 from about x = 745 on, and far from narrow Gaussians x is larger than that: 0/0 again.
+[x] No: it only puts the trouble off, from 14 widths away to 39
+    exp(-x) is 0 in float64 from about x = 745, which is 39 widths away; in float32 from 103, 14 widths. A softmax of
+    log g has no such limit, because it subtracts the largest exponent first.
+[ ] No: float64 rounds more coarsely near 0
+    Floats are finest near 0. The trouble is that exp gives exactly 0 for all bones at once.
+
+All bones are at rest. You double the width of every Gaussian. What happens to the face?
+[ ] It gets smoother
+    The weights get smoother. But what they blend are identities, and there is nothing to smooth.
+[x] Nothing
+    Every S_j is the identity, and a mean of identities with shares that sum to 1 is the identity. For the same reason
+    the derivatives by all weights are 0 at rest.
+[ ] It swells a little
+    The shares still sum to 1 at every vertex, so nothing gets larger.
+
+A bone turns about the x axis. Its pivot slides 5 mm along x. How does the face change through the pivot?
+[ ] By 5 mm along x
+    It would if the bone's translation changed by that. A pivot acts by (I - A) d only.
+[ ] By 5 mm times the sine of the angle
+    A shift across the axis acts with about that. This one is along the axis.
+[x] Not at all
+    (I - A) d = 0, because a turn leaves its own axis where it is, A d = d. Only the part of a shift that is across the
+    axis counts.
+
+A fit gives 0.3 mm for a static model. The best matrices of the least-squares problem with the same weights leave 0.25
+mm. What would you change first, the optimiser or the model?
+[ ] The optimiser: it has not converged
+    At most 0.05 mm can be won with another optimiser, and some of that needs shears that nine numbers do not give.
+[x] The model
+    At most 0.05 mm can be won with another optimiser. Only other weights, or more bones, go below 0.25 mm.
+[ ] Neither: 0.25 mm is the noise
+    There is no noise in a registered scan of a mesh. What the best matrices leave is what the weights cannot do.
+
+Two programs fit the same scan equally well, but their ζ of the chin differ by 1 cm. Is one of them wrong?
+[x] Not in that pose
+    μ and the translation can make up for ζ exactly. They will differ when the face is moved on; a second pose of the
+    same person, or a prior, would decide.
+[ ] Yes: the binding is unique
+    In one pose it is free: μ takes the weights back to where they were, and the translation takes the pivot back.
+[ ] Both are: ζ must lie on the chin's landmark
+    A landmark is where the start puts it. The fit may move it, and one pose does not say where to.
+
+Why can the model not follow a wrinkle 5 mm wide even when its weights adapt?
+[ ] Gaussians cannot be as narrow as that
+    Single ones can: their widths are free. But each wrinkle needs some of its own.
+[x] Bones lie 12 mm apart, and one that serves one wrinkle is missing elsewhere
+    Across a wrinkle the displacement changes within 5 mm, so the weights have to pass from one bone to another within 5
+    mm, there and at every other wrinkle. Single bones can narrow to that, but there are too few of them.
+[ ] The mesh is too coarse
+    The mesh shows such waves well: the lesson put them on it. The bones could not follow.
+""")

@@ -11,16 +11,13 @@ from torch import Tensor
 from asm_teach.course.checks.checking import Right, exercise
 from asm_teach.course.checks.damping import SmallFit, halve_or_quadruple, solve_case
 from asm_teach.course.checks.diagnoses import compare, equal, first, not_finite, one_of, wrong_shape
-from asm_teach.course.quizzes import Question
+from asm_teach.course.quizzes import questions
 
 
 @exercise(
-    lesson="05",
-    hints=(
-        "One distance for each vertex first; then the mean; then the length it is divided by.",
-        "`(vertices - goal).norm(dim=1)` is one distance a vertex. Average, divide, times 100.",
-        "`return 100 * (vertices - goal).norm(dim=1).mean() / ...`, with the distance of the two points below.",
-    ),
+    "One distance for each vertex first; then the mean; then the length it is divided by.",
+    "`(vertices - goal).norm(dim=1)` is one distance a vertex. Average, divide, times 100.",
+    "`return 100 * (vertices - goal).norm(dim=1).mean() / ...`, with the distance of the two points below.",
 )
 def nme(function: Callable[..., Tensor]) -> str | None:
     """The normalised mean error in per cent."""
@@ -51,13 +48,10 @@ def nme(function: Callable[..., Tensor]) -> str | None:
 
 
 @exercise(
-    lesson="05",
-    hints=(
-        "Write s for e^a. The first term does not contain c, and a occurs twice: in front, and in s.",
-        r"$\partial e/\partial c = (u - c)/s^2$. For $a$: $s^2 = e^{2a}$, so the fraction's derivative is "
-        r"$+(u-c)^2/s^2$; do not forget $-a$.",
-        "`s2 = (2 * a).exp()`, then `return (u - c) / s2, ... - 1`.",
-    ),
+    "Write s for e^a. The first term does not contain c, and a occurs twice: in front, and in s.",
+    r"$\partial e/\partial c = (u - c)/s^2$. For $a$: $s^2 = e^{2a}$, so the fraction's derivative is $+(u-c)^2/s^2$; "
+    "do not forget $-a$.",
+    "`s2 = (2 * a).exp()`, then `return (u - c) / s2, ... - 1`.",
 )
 def exponent_slopes(function: Callable[..., tuple[Tensor, Tensor]]) -> str | None:
     """The derivatives of a Gaussian's exponent by its centre and by the logarithm of its width."""
@@ -88,13 +82,10 @@ def exponent_slopes(function: Callable[..., tuple[Tensor, Tensor]]) -> str | Non
 
 
 @exercise(
-    lesson="05",
-    hints=(
-        "Set the derivative of the sum of both terms by S to zero. It is still linear in S.",
-        r"Set the derivative of $\lVert\cdot\rVert^2 + \rho\,\lVert S - S_0\rVert^2$ to zero: "
-        r"$(N + \rho\, m\, I)\, S = \text{right} + \rho\, m\, S_0$ with $m$ the mean diagonal.",
-        "`m = rho * N.diagonal().mean()`, then `torch.linalg.solve(N + m * torch.eye(len(N)), ...)`.",
-    ),
+    "Set the derivative of the sum of both terms by S to zero. It is still linear in S.",
+    r"Set the derivative of $\lVert\cdot\rVert^2 + \rho\,\lVert S - S_0\rVert^2$ to zero: $(N + \rho\, m\, I)\, S = "
+    r"\text{right} + \rho\, m\, S_0$ with $m$ the mean diagonal.",
+    "`m = rho * N.diagonal().mean()`, then `torch.linalg.solve(N + m * torch.eye(len(N)), ...)`.",
 )
 def tame(function: Callable[[Tensor, Tensor, float, Tensor], Tensor]) -> str | None:
     """The least-squares problem that prefers matrices near the identity."""
@@ -130,14 +121,11 @@ def tame(function: Callable[[Tensor, Tensor, float, Tensor], Tensor]) -> str | N
 
 
 @exercise(
-    lesson="05",
-    hints=(
-        "A gain near 1 says that the linear picture was good: dare more. A negative one says that the step was far "
-        "too long.",
-        "Here a failed step costs one of the fifteen. Try a third of the damping for gain > 0.75, the same for "
-        "gain > 0.25, four times as much below.",
-        "`if gain > 0.75: return damping / 3`, then the case between, then `return 4 * damping`.",
-    ),
+    "A gain near 1 says that the linear picture was good: dare more. A negative one says that the step was far too "
+    "long.",
+    "Here a failed step costs one of the fifteen. Try a third of the damping for gain > 0.75, the same for gain > "
+    "0.25, four times as much below.",
+    "`if gain > 0.75: return damping / 3`, then the case between, then `return 4 * damping`.",
 )
 def next_damping(rule: Callable[[float, float], float]) -> str | None:
     """A rule for Levenberg-Marquardt's damping; the small problem of section 5 in 15 steps."""
@@ -165,85 +153,57 @@ def next_damping(rule: Callable[[float, float], float]) -> str | None:
     return Right(f"{reached:.3f} mm, {accepted} of 15 steps taken")
 
 
-QUIZ = (
-    Question(
-        "Why does the first solve beat so many steps of descent, although it does not change the weights at all?",
-        (
-            "It works in float64",
-            "For fixed weights the problem is linear, and the solve goes to its minimum at once",
-            "It has more unknowns than descent",
-        ),
-        1,
-        (
-            "That makes it safe, not good: descent in float64 creeps just the same.",
-            "It takes account of all bones that share a vertex. A descent step changes each number by its own slope, "
-            "as if the others stood still, and has to come back for the same misunderstanding again and again.",
-            "It has fewer: 1,008 against 1,932. Twelve free numbers a bone help a little, but descent would creep "
-            "with them, too.",
-        ),
-    ),
-    Question(
-        "The solve has 1,008 unknowns here (4J rows for each of three coordinates). How does its cost grow with V and "
-        "J?",
-        ("V (4J)^2 and (4J)^3: linear in V", "V^3: all vertices are coupled", "V J: one pass over the weights"),
-        0,
-        (
-            "The product costs V (4J)^2, the solve (4J)^3. All three coordinates share one matrix, so it is factored "
-            "once. With the weights' zeros used, as in `gaussnewton.py` patch by patch, the product costs far less.",
-            "Vertices are rows and not unknowns: they are summed up in the normal equations.",
-            "That is one forward pass. The product of all pairs of columns costs far more.",
-        ),
-    ),
-    Question(
-        "In ∂v/∂q = p_jk (S_j x - v) ∂e_jk/∂q, when is it zero for all q of the Gaussian, although p_jk is not?",
-        (
-            "When bone j alone would take the vertex where it already is",
-            "When the vertex lies at the centre of the Gaussian",
-            "Never",
-        ),
-        0,
-        (
-            "S_j x = v. At rest that holds for all bones, so no Gaussian has a slope: the engine waits three steps of "
-            "motion before it lets them move.",
-            "There the exponent's slope by the centre is zero, but not the one by the share.",
-            "At rest it is zero for every bone and every number of a Gaussian.",
-        ),
-    ),
-    Question(
-        "Why does Levenberg-Marquardt scale its damping by the diagonal of DᵀD instead of adding λ I?",
-        ("It is cheaper to invert", "The unknowns have different units", "It keeps the matrix symmetric"),
-        1,
-        (
-            "Both are one addition to the diagonal and one solve.",
-            "Millimetres, radians, logarithms and places on a chart: λ I would damp a radian, which moves a vertex by "
-            "many millimetres, as much as a millimetre. The diagonal measures each number by what it does to the face.",
-            "λ I is symmetric, too.",
-        ),
-    ),
-    Question(
-        "Somebody reports that adding dynamic binding to a model with adaptive weights improves its fit to single "
-        "registered scans by 20 %. What would you suspect?",
-        ("The scans", "The optimiser", "Nothing: two more numbers a bone must help"),
-        1,
-        (
-            "The same scans were used for both, so they cannot favour one by 20 %.",
-            "In one pose μ and the translation can do all that ζ does: the best fits are equal, if both get there.",
-            "In one pose they add nothing that μ and the translation cannot do: the best fits are equal.",
-        ),
-    ),
-    Question(
-        "A linear model with 199 modes beats the adaptive one on people sampled from a linear model. What does that "
-        "prove?",
-        (
-            "That linear models have more capacity",
-            "That 199 numbers suffice for a face",
-            "That the test was its home ground",
-        ),
-        2,
-        (
-            "On these people. On others, who lie outside the span of its modes, it may lose.",
-            "For people of that distribution. It says nothing of people who are not.",
-            "They lie next to the span of its modes. A fair test uses faces that no model was built from.",
-        ),
-    ),
-)
+QUIZ = questions("""
+Why does the first solve beat so many steps of descent, although it does not change the weights at all?
+[ ] It works in float64
+    That makes it safe, not good: descent in float64 creeps just the same.
+[x] For fixed weights the problem is linear, and the solve goes to its minimum at once
+    It takes account of all bones that share a vertex. A descent step changes each number by its own slope, as if the
+    others stood still, and has to come back for the same misunderstanding again and again.
+[ ] It has more unknowns than descent
+    It has fewer: 1,008 against 1,932. Twelve free numbers a bone help a little, but descent would creep with them, too.
+
+The solve has 1,008 unknowns here (4J rows for each of three coordinates). How does its cost grow with V and J?
+[x] V (4J)^2 and (4J)^3: linear in V
+    The product costs V (4J)^2, the solve (4J)^3. All three coordinates share one matrix, so it is factored once. With
+    the weights' zeros used, as in `gaussnewton.py` patch by patch, the product costs far less.
+[ ] V^3: all vertices are coupled
+    Vertices are rows and not unknowns: they are summed up in the normal equations.
+[ ] V J: one pass over the weights
+    That is one forward pass. The product of all pairs of columns costs far more.
+
+In ∂v/∂q = p_jk (S_j x - v) ∂e_jk/∂q, when is it zero for all q of the Gaussian, although p_jk is not?
+[x] When bone j alone would take the vertex where it already is
+    S_j x = v. At rest that holds for all bones, so no Gaussian has a slope: the engine waits three steps of motion
+    before it lets them move.
+[ ] When the vertex lies at the centre of the Gaussian
+    There the exponent's slope by the centre is zero, but not the one by the share.
+[ ] Never
+    At rest it is zero for every bone and every number of a Gaussian.
+
+Why does Levenberg-Marquardt scale its damping by the diagonal of DᵀD instead of adding λ I?
+[ ] It is cheaper to invert
+    Both are one addition to the diagonal and one solve.
+[x] The unknowns have different units
+    Millimetres, radians, logarithms and places on a chart: λ I would damp a radian, which moves a vertex by many
+    millimetres, as much as a millimetre. The diagonal measures each number by what it does to the face.
+[ ] It keeps the matrix symmetric
+    λ I is symmetric, too.
+
+Somebody reports that adding dynamic binding to a model with adaptive weights improves its fit to single registered
+scans by 20 %. What would you suspect?
+[ ] The scans
+    The same scans were used for both, so they cannot favour one by 20 %.
+[x] The optimiser
+    In one pose μ and the translation can do all that ζ does: the best fits are equal, if both get there.
+[ ] Nothing: two more numbers a bone must help
+    In one pose they add nothing that μ and the translation cannot do: the best fits are equal.
+
+A linear model with 199 modes beats the adaptive one on people sampled from a linear model. What does that prove?
+[ ] That linear models have more capacity
+    On these people. On others, who lie outside the span of its modes, it may lose.
+[ ] That 199 numbers suffice for a face
+    For people of that distribution. It says nothing of people who are not.
+[x] That the test was its home ground
+    They lie next to the span of its modes. A fair test uses faces that no model was built from.
+""")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from asm_teach.course.checks.checking import Right, exercise
 from asm_teach.course.checks.diagnoses import equal, first, not_finite, not_numbers, numbers, one_of, wrong_shape
-from asm_teach.course.quizzes import Question
+from asm_teach.course.quizzes import questions
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.binding import Chart
@@ -24,12 +24,9 @@ FAN = np.array([[4, 0, 1], [4, 1, 2], [4, 2, 3], [4, 3, 0]])
 
 
 @exercise(
-    lesson="06",
-    hints=(
-        "Tutte: every vertex that is not on the rim is a mean of its neighbours.",
-        "It has four neighbours, each with weight 1.",
-        "Add the four rows of `ring` and divide: `ring.mean(...)`, along which axis?",
-    ),
+    "Tutte: every vertex that is not on the rim is a mean of its neighbours.",
+    "It has four neighbours, each with weight 1.",
+    "Add the four rows of `ring` and divide: `ring.mean(...)`, along which axis?",
 )
 def tutte_middle(middle: Any) -> str | None:
     """The place of the vertex in the middle of a fan of four."""
@@ -66,12 +63,9 @@ def wrong_clicks() -> tuple[Mesh, dict[str, list[float]]]:
 
 
 @exercise(
-    lesson="06",
-    hints=(
-        "`asm.prepare_head(somebody, wrong)` says in a sentence what it finds. Then look at the numbers.",
-        "One point is in millimetres, the file in centimetres. Which inner corner of an eye has the negative x?",
-        '`mended = {**wrong, "chin": [x / 10 for x in wrong["chin"]], "right_eye_inner": ...}`',
-    ),
+    "`asm.prepare_head(somebody, wrong)` says in a sentence what it finds. Then look at the numbers.",
+    "One point is in millimetres, the file in centimetres. Which inner corner of an eye has the negative x?",
+    '`mended = {**wrong, "chin": [x / 10 for x in wrong["chin"]], "right_eye_inner": ...}`',
 )
 def mended_marks(mended: Mapping[str, Any]) -> str | None:
     """Seven clicked landmarks with two mistakes, mended."""
@@ -95,12 +89,9 @@ def mended_marks(mended: Mapping[str, Any]) -> str | None:
 
 
 @exercise(
-    lesson="06",
-    hints=(
-        "Three things: whose partner, its mirror image in the plane, and the mean of both.",
-        r"The mirror image of $x$ is $x - 2\,(n \cdot x - o)\,n$. Mirror `points[partner]`.",
-        "`other = points[partner]`, `other = other - 2 * (other @ normal - offset)[:, None] * normal`, and then ...",
-    ),
+    "Three things: whose partner, its mirror image in the plane, and the mean of both.",
+    r"The mirror image of $x$ is $x - 2\,(n \cdot x - o)\,n$. Mirror `points[partner]`.",
+    "`other = points[partner]`, `other = other - 2 * (other @ normal - offset)[:, None] * normal`, and then ...",
 )
 def make_alike(function: Callable[..., Tensor]) -> str | None:
     """Points made symmetric by their partners' mirror images."""
@@ -136,13 +127,10 @@ def make_alike(function: Callable[..., Tensor]) -> str | None:
 
 
 @exercise(
-    lesson="06",
-    hints=(
-        "Start from a function of d/c that falls from 1; then see to it that weight times distance falls at last, too.",
-        r"$1/(1 + (d/c)^2)^2$, times `cosine > 0.5`. It is the derivative of the loss "
-        r"$\frac{c^2}{2}\,\frac{d^2}{c^2 + d^2}$ by $d$, divided by $d$.",
-        "`weight = 1 / (1 + (distance / reach) ** 2) ** 2`, and then the normals have their say.",
-    ),
+    "Start from a function of d/c that falls from 1; then see to it that weight times distance falls at last, too.",
+    r"$1/(1 + (d/c)^2)^2$, times `cosine > 0.5`. It is the derivative of the loss $\frac{c^2}{2}\,\frac{d^2}{c^2 + "
+    "d^2}$ by $d$, divided by $d$.",
+    "`weight = 1 / (1 + (distance / reach) ** 2) ** 2`, and then the normals have their say.",
 )
 def trust(function: Callable[[Tensor, Tensor, float], Tensor]) -> str | None:
     """How much a closest point counts."""
@@ -173,77 +161,52 @@ def trust(function: Callable[[Tensor, Tensor, float], Tensor]) -> str | None:
     return None if equal(function(d, torch.full((5,), 0.9), c)[0], 1.0) else "a cosine of 0.9 should count in full"
 
 
-QUIZ = (
-    Question(
-        "Two meshes have the same V, but different faces. Can you use the painted weights of one for the other?",
-        ("Yes, the table has the right shape", "No: row 17 belongs to another place of the face", "Yes, after sorting"),
-        1,
-        (
-            "It has, and no error is raised. That is worse than a refusal.",
-            "Its rows belong to other places. No error is raised, and that is worse than a refusal.",
-            "By what? Nothing in the table says where a row lies on the face.",
-        ),
-    ),
-    Question(
-        "All signed areas of a chart are positive. Is it injective?",
-        ("Yes", "Not necessarily", "No"),
-        1,
-        (
-            "Two triangles far apart may still overlap, as the two ends of a ribbon wound round more than once.",
-            "As the two ends of a ribbon wound round more than once, triangles far apart on the skin may overlap.",
-            "It may well be: with a rim that does not cross itself, as on Tutte's circle, it is.",
-        ),
-    ),
-    Question(
-        "A mesh has a hole for each eye. What does Tutte's embedding do with it?",
-        (
-            "Each hole gets a circle of its own",
-            "It fails: the theorem wants a mesh without holes",
-            "The vertices round it lie at the mean of their neighbours like all others",
-        ),
-        2,
-        (
-            "Only one rim can go to the circle. A second fixed rim would take the proof away.",
-            "The theorem speaks of a net whose faces may have more than three corners; a hole is such a face.",
-            "The package closes each hole with a fan round a new vertex, and takes the fan away again.",
-        ),
-    ),
-    Question(
-        "A fit has mean distance 0.1 mm from its surface to the scan. Are you content?",
-        ("Yes: a tenth of a millimetre is excellent", "Not before you know more", "No: it should be 0"),
-        1,
-        (
-            'So is "each to its closest", which has 0 and is worth nothing.',
-            "The other direction, which points counted, and whether triangles have turned over.",
-            "0 is easy, and proves nothing: put each vertex onto its closest point.",
-        ),
-    ),
-    Question(
-        "Why does a fit begin stiff and with a long reach, and end soft with a short one?",
-        (
-            "To save time: stiff steps are cheaper",
-            "At first the closest points are mostly wrong ones, and a stiff face averages over them",
-            "Because soft models are unstable",
-        ),
-        1,
-        (
-            "A step costs the same. What changes is what it believes.",
-            "They are on other features. As the face comes nearer they become right, and it may bend to follow them.",
-            "A soft one is stable, too; it settles stably on the wrong features.",
-        ),
-    ),
-    Question(
-        'Your scan is in millimetres and `place_scan` says "inches". What has happened?',
-        (
-            "The file's header is wrong",
-            "Either the file is scaled, or what was found is not the face",
-            "Nothing: units do not matter",
-        ),
-        1,
-        (
-            "Mesh files mostly name no unit, so there is nothing to read.",
-            "The unit is guessed by the size of what was found. Look at it, and give `landmarks` or a `mask`.",
-            "The model is in millimetres: at a wrong scale it fits something else than the face.",
-        ),
-    ),
-)
+QUIZ = questions("""
+Two meshes have the same V, but different faces. Can you use the painted weights of one for the other?
+[ ] Yes, the table has the right shape
+    It has, and no error is raised. That is worse than a refusal.
+[x] No: row 17 belongs to another place of the face
+    Its rows belong to other places. No error is raised, and that is worse than a refusal.
+[ ] Yes, after sorting
+    By what? Nothing in the table says where a row lies on the face.
+
+All signed areas of a chart are positive. Is it injective?
+[ ] Yes
+    Two triangles far apart may still overlap, as the two ends of a ribbon wound round more than once.
+[x] Not necessarily
+    As the two ends of a ribbon wound round more than once, triangles far apart on the skin may overlap.
+[ ] No
+    It may well be: with a rim that does not cross itself, as on Tutte's circle, it is.
+
+A mesh has a hole for each eye. What does Tutte's embedding do with it?
+[ ] Each hole gets a circle of its own
+    Only one rim can go to the circle. A second fixed rim would take the proof away.
+[ ] It fails: the theorem wants a mesh without holes
+    The theorem speaks of a net whose faces may have more than three corners; a hole is such a face.
+[x] The vertices round it lie at the mean of their neighbours like all others
+    The package closes each hole with a fan round a new vertex, and takes the fan away again.
+
+A fit has mean distance 0.1 mm from its surface to the scan. Are you content?
+[ ] Yes: a tenth of a millimetre is excellent
+    So is "each to its closest", which has 0 and is worth nothing.
+[x] Not before you know more
+    The other direction, which points counted, and whether triangles have turned over.
+[ ] No: it should be 0
+    0 is easy, and proves nothing: put each vertex onto its closest point.
+
+Why does a fit begin stiff and with a long reach, and end soft with a short one?
+[ ] To save time: stiff steps are cheaper
+    A step costs the same. What changes is what it believes.
+[x] At first the closest points are mostly wrong ones, and a stiff face averages over them
+    They are on other features. As the face comes nearer they become right, and it may bend to follow them.
+[ ] Because soft models are unstable
+    A soft one is stable, too; it settles stably on the wrong features.
+
+Your scan is in millimetres and `place_scan` says "inches". What has happened?
+[ ] The file's header is wrong
+    Mesh files mostly name no unit, so there is nothing to read.
+[x] Either the file is scaled, or what was found is not the face
+    The unit is guessed by the size of what was found. Look at it, and give `landmarks` or a `mask`.
+[ ] Nothing: units do not matter
+    The model is in millimetres: at a wrong scale it fits something else than the face.
+""")

@@ -21,16 +21,13 @@ from asm_teach.course.checks.diagnoses import (
     rows_not_one,
     wrong_shape,
 )
-from asm_teach.course.quizzes import Question
+from asm_teach.course.quizzes import questions
 
 
 @exercise(
-    lesson="07",
-    hints=(
-        "Similar triangles: what happens to the picture of a point when it is twice as far away?",
-        r"$p = f\,(x_1, x_2) / x_3 + c$.",
-        "`x[:2] / x[2]` is the direction; it is still to be turned into pixels and moved.",
-    ),
+    "Similar triangles: what happens to the picture of a point when it is twice as far away?",
+    r"$p = f\,(x_1, x_2) / x_3 + c$.",
+    "`x[:2] / x[2]` is the direction; it is still to be turned into pixels and moved.",
 )
 def pixel_of(function: Callable[..., Any]) -> str | None:
     """A point in camera axes to its pixel."""
@@ -56,12 +53,9 @@ def pixel_of(function: Callable[..., Any]) -> str | None:
 
 
 @exercise(
-    lesson="07",
-    hints=(
-        "First turn the lens into pixels: 36 mm of film are as wide as all the columns.",
-        "In pixels the focal length is `lens / 36 * columns`. Then `pixels = f * wide / distance`.",
-        "`f = lens / 36 * columns`, and solve the second equation for the distance: `return f * ... / ...`.",
-    ),
+    "First turn the lens into pixels: 36 mm of film are as wide as all the columns.",
+    "In pixels the focal length is `lens / 36 * columns`. Then `pixels = f * wide / distance`.",
+    "`f = lens / 36 * columns`, and solve the second equation for the distance: `return f * ... / ...`.",
 )
 def distance_of(function: Callable[..., Any]) -> str | None:
     """How far away a photographer stood, from the size of a face."""
@@ -84,14 +78,10 @@ def distance_of(function: Callable[..., Any]) -> str | None:
 
 
 @exercise(
-    lesson="07",
-    hints=(
-        "One over depth is linear on the screen, and so is b over depth.",
-        "`over = screen_weights / corner_depths` is b / depth; b sums to 1, so the sum of `over` is 1 / depth.",
-        "`b = over / over.sum(1, keepdim=True)`. Then either `1 / over.sum(1)` or `(b * corner_depths).sum(1)`: show "
-        "that "
-        "they are the same.",
-    ),
+    "One over depth is linear on the screen, and so is b over depth.",
+    "`over = screen_weights / corner_depths` is b / depth; b sums to 1, so the sum of `over` is 1 / depth.",
+    "`b = over / over.sum(1, keepdim=True)`. Then either `1 / over.sum(1)` or `(b * corner_depths).sum(1)`: show that "
+    "they are the same.",
 )
 def into_space(function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> str | None:
     """The weights of the screen to those of space, and the depth."""
@@ -128,15 +118,10 @@ def into_space(function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> s
 
 
 @exercise(
-    lesson="07",
-    hints=(
-        "Where does the outline run at t = 0, at t = 1/2 and at t = 1? Only one of both pixels is cut by it at a time.",
-        "For t > 1/2 the outline is in the pixel beyond, which gets the share t - 1/2 of the surface's colour; for t "
-        "< 1/2 it is "
-        "in the own one.",
-        "`if t > 0.5: return own, beyond + (t - 0.5) * (own - beyond)`, else the own pixel gets `(0.5 - t)` of the "
-        "other.",
-    ),
+    "Where does the outline run at t = 0, at t = 1/2 and at t = 1? Only one of both pixels is cut by it at a time.",
+    "For t > 1/2 the outline is in the pixel beyond, which gets the share t - 1/2 of the surface's colour; for t < "
+    "1/2 it is in the own one.",
+    "`if t > 0.5: return own, beyond + (t - 0.5) * (own - beyond)`, else the own pixel gets `(0.5 - t)` of the other.",
 )
 def repair(function: Callable[..., tuple[Any, Any]]) -> str | None:
     """The colours of the two pixels at an outline, continuous as it moves on."""
@@ -167,77 +152,50 @@ def repair(function: Callable[..., tuple[Any, Any]]) -> str | None:
     return None if jump < 1e-6 else f"from t = 1 of one pair to t = 0 of the next the pixel jumps by {jump:.2f}"
 
 
-QUIZ = (
-    Question(
-        "You crop the left half off a photograph and fit a camera to the rest. What happens to the principal point?",
-        ("It stays in the middle of the picture", "It is now at the left border", "It is lost"),
-        1,
-        (
-            "Whoever puts it into the middle of the crop gets a camera that looks aside, and a face that is turned.",
-            "The optical axis still meets the same place of the scene. Whoever puts the point into the middle of the "
-            "crop gets a "
-            "camera that looks aside, and a face that is turned.",
-            "The axis still meets the same place of the scene, and that is still in the picture, at its left border.",
-        ),
-    ),
-    Question(
-        "Why is 1/depth compared in the z-buffer, and not depth?",
-        ("It is linear on the screen", "It is always below 1", "It sorts the triangles by size"),
-        0,
-        (
-            "One multiplication and addition a pixel along a row, and its fine steps are near the camera, where they "
-            "are needed. An "
-            "empty pixel is 0, infinitely far away. Depth itself would need a division for each fragment.",
-            "That depends on the unit, and nothing is gained by it.",
-            "It knows only depths. Order among triangles is found pixel by pixel.",
-        ),
-    ),
-    Question(
-        "Which vertices get a gradient from a pixel in the middle of the cheek? And which from one at the outline, "
-        "once it is "
-        "mended?",
-        (
-            "The three corners of its triangle; at the outline also the two ends of the edge that passes there",
-            "The three corners of its triangle in both cases",
-            "All vertices of the cheek; at the outline none",
-        ),
-        0,
-        (
-            "In the middle also the corners' neighbours, through smooth normals, if there is light. At the outline "
-            "the two ends of the "
-            "edge need not belong to that triangle, and no pixel may show them.",
-            "At the outline the coverage depends on where the edge runs, and that on its two ends.",
-            "A pixel sees one triangle only. And at the outline there is none only as long as coverage is yes or no.",
-        ),
-    ),
-    Question(
-        "The nose hides a part of the cheek. Does its outline get a gradient, although there is skin on both sides?",
-        (
-            "No: it is not a border of the mesh",
-            "Yes, as large as the two colours differ",
-            "Yes, but only if the colours are the same",
-        ),
-        1,
-        (
-            "It is a fold: both triangles at the edge lie on the same side of it on the screen. That counts as an "
-            "outline.",
-            "It is no border of the mesh but a fold: both triangles at the edge lie on the same side of it on the "
-            "screen, and behind "
-            "it something farther off is seen.",
-            "With equal colours nothing changes as the outline moves, and the gradient is 0.",
-        ),
-    ),
-    Question(
-        "A picture is rendered with four times as many rays a pixel and no repair. Is it differentiable at outlines "
-        "then?",
-        ("Yes: the stairs are smooth now", "A little: the slope is a quarter", "No"),
-        2,
-        (
-            "They are lower and there are more of them. A stair of any height has no slope.",
-            "Each step has a quarter of the height; between the steps the derivative is still zero.",
-            "The stairs have a quarter of the height and there are four times as many of them; between them the "
-            "derivative is still "
-            "zero. Averaging yes and no more finely does not make a slope that autograd can see.",
-        ),
-    ),
-)
+QUIZ = questions("""
+You crop the left half off a photograph and fit a camera to the rest. What happens to the principal point?
+[ ] It stays in the middle of the picture
+    Whoever puts it into the middle of the crop gets a camera that looks aside, and a face that is turned.
+[x] It is now at the left border
+    The optical axis still meets the same place of the scene. Whoever puts the point into the middle of the crop gets a
+    camera that looks aside, and a face that is turned.
+[ ] It is lost
+    The axis still meets the same place of the scene, and that is still in the picture, at its left border.
+
+Why is 1/depth compared in the z-buffer, and not depth?
+[x] It is linear on the screen
+    One multiplication and addition a pixel along a row, and its fine steps are near the camera, where they are needed.
+    An empty pixel is 0, infinitely far away. Depth itself would need a division for each fragment.
+[ ] It is always below 1
+    That depends on the unit, and nothing is gained by it.
+[ ] It sorts the triangles by size
+    It knows only depths. Order among triangles is found pixel by pixel.
+
+Which vertices get a gradient from a pixel in the middle of the cheek? And which from one at the outline, once it is
+mended?
+[x] The three corners of its triangle; at the outline also the two ends of the edge that passes there
+    In the middle also the corners' neighbours, through smooth normals, if there is light. At the outline the two ends
+    of the edge need not belong to that triangle, and no pixel may show them.
+[ ] The three corners of its triangle in both cases
+    At the outline the coverage depends on where the edge runs, and that on its two ends.
+[ ] All vertices of the cheek; at the outline none
+    A pixel sees one triangle only. And at the outline there is none only as long as coverage is yes or no.
+
+The nose hides a part of the cheek. Does its outline get a gradient, although there is skin on both sides?
+[ ] No: it is not a border of the mesh
+    It is a fold: both triangles at the edge lie on the same side of it on the screen. That counts as an outline.
+[x] Yes, as large as the two colours differ
+    It is no border of the mesh but a fold: both triangles at the edge lie on the same side of it on the screen, and
+    behind it something farther off is seen.
+[ ] Yes, but only if the colours are the same
+    With equal colours nothing changes as the outline moves, and the gradient is 0.
+
+A picture is rendered with four times as many rays a pixel and no repair. Is it differentiable at outlines then?
+[ ] Yes: the stairs are smooth now
+    They are lower and there are more of them. A stair of any height has no slope.
+[ ] A little: the slope is a quarter
+    Each step has a quarter of the height; between the steps the derivative is still zero.
+[x] No
+    The stairs have a quarter of the height and there are four times as many of them; between them the derivative is
+    still zero. Averaging yes and no more finely does not make a slope that autograd can see.
+""")

@@ -11,17 +11,14 @@ from torch import Tensor
 
 from asm_teach.course.checks.checking import Right, exercise
 from asm_teach.course.checks.diagnoses import compare, first, not_finite, not_numbers, numbers, one_of, wrong_shape
-from asm_teach.course.quizzes import Question
+from asm_teach.course.quizzes import questions
 from asm_teach.rendering.camera import look_at
 
 
 @exercise(
-    lesson="08",
-    hints=(
-        "What decides how large the pivot is shown? Two numbers, and only their quotient.",
-        "$f/z_0$ is the size; it has to be the same.",
-        "900 / 600 = 2250 / distance; solve for the distance.",
-    ),
+    "What decides how large the pivot is shown? Two numbers, and only their quotient.",
+    "$f/z_0$ is the size; it has to be the same.",
+    "900 / 600 = 2250 / distance; solve for the distance.",
 )
 def dolly_zoom(distance: float) -> str | None:
     """The distance at which a longer lens shows the same size."""
@@ -45,14 +42,10 @@ def dolly_zoom(distance: float) -> str | None:
 
 
 @exercise(
-    lesson="08",
-    hints=(
-        "What does a logarithm make of a gain, and what of an exponent?",
-        "After the logarithm a gain is a constant that is added, and gamma a factor. The order matters: which step "
-        "takes away "
-        "which of the two?",
-        "`y = stored.log()`, then `y = y - y.mean()`, and then the size.",
-    ),
+    "What does a logarithm make of a gain, and what of an exponent?",
+    "After the logarithm a gain is a constant that is added, and gamma a factor. The order matters: which step takes "
+    "away which of the two?",
+    "`y = stored.log()`, then `y = y - y.mean()`, and then the size.",
 )
 def immune(function: Callable[[Tensor], Tensor]) -> str | None:
     """A function of a row of stored values that neither gain nor gamma changes."""
@@ -80,15 +73,11 @@ def immune(function: Callable[[Tensor], Tensor]) -> str | None:
 
 
 @exercise(
-    lesson="08",
-    hints=(
-        "Where is the best common row for a given d? It moves with d: put it in before you differentiate.",
-        r"Equation (8.3) with $J_n = g_n$: the second derivative is "
-        r"$\sum b_n \lVert g_n\rVert^2 - \lVert\sum b_n g_n\rVert^2 / \sum b_n$.",
-        "`c = (b[:, None] * r).sum(0) / b.sum()`, the slope is `(b[:, None] * g * (r - c)).sum()`; divide by the "
-        "second "
-        "derivative, and mind the sign.",
-    ),
+    "Where is the best common row for a given d? It moves with d: put it in before you differentiate.",
+    r"Equation (8.3) with $J_n = g_n$: the second derivative is $\sum b_n \lVert g_n\rVert^2 - \lVert\sum b_n "
+    r"g_n\rVert^2 / \sum b_n$.",
+    "`c = (b[:, None] * r).sum(0) / b.sum()`, the slope is `(b[:, None] * g * (r - c)).sum()`; divide by the second "
+    "derivative, and mind the sign.",
 )
 def step_of(function: Callable[[Tensor, Tensor, Tensor], Any]) -> str | None:
     """The Gauss-Newton step of one unknown, the common row eliminated."""
@@ -127,17 +116,12 @@ def _right_depth(angle: float, size: float, precision: float) -> float:
 
 
 @exercise(
-    lesson="08",
-    hints=(
-        "By how many pixels does each picture move when the point goes 1 mm along the normal, and in which direction?",
-        r"A millimetre along the normal is seen from the side as $\sin(\text{angle}/2)$ mm, to the left in one "
-        r"picture and to "
-        "the right in the other.",
-        "The shift is `2 * size * math.sin(angle / 2)` pixels a mm; how many mm are `precision` pixels? The result "
-        "for james is a "
-        "small part of a millimetre: the fit's error comes from what is *not alike* in both pictures, not from too few "
-        "pixels.",
-    ),
+    "By how many pixels does each picture move when the point goes 1 mm along the normal, and in which direction?",
+    r"A millimetre along the normal is seen from the side as $\sin(\text{angle}/2)$ mm, to the left in one picture "
+    "and to the right in the other.",
+    "The shift is `2 * size * math.sin(angle / 2)` pixels a mm; how many mm are `precision` pixels? The result for "
+    "james is a small part of a millimetre: the fit's error comes from what is *not alike* in both pictures, not from "
+    "too few pixels.",
 )
 def depth_error(function: Callable[[float, float, float], Any]) -> str | None:
     """How exact two pictures show depth, in mm."""
@@ -169,87 +153,53 @@ def depth_error(function: Callable[[float, float, float], Any]) -> str | None:
     return Right(f"a tenth of a pixel would be {float(function(math.radians(50), 4.3, 0.1)):.3f} mm on james")
 
 
-QUIZ = (
-    Question(
-        "Why is the miss of a landmark divided by the size of a millimetre in the picture, and why is this size not "
-        "differentiated?",
-        (
-            "So that near and far pictures count the same; else a camera could lower its loss by coming closer",
-            "To have millimetres in the read-out; and because derivatives are slow",
-            "So that large faces count more; and because the size is known",
-        ),
-        0,
-        (
-            "If the size were differentiated, a camera could lower its loss by making a millimetre larger, that is by "
-            "coming closer "
-            "than it was.",
-            "It is about balance between pictures. And the derivative would be cheap: it would be harmful.",
-            "The division takes the advantage of large pictures away. And the size hangs on the camera, which is "
-            "unknown.",
-        ),
-    ),
-    Question(
-        "You add a hundred pictures with the same 68 landmarks. What becomes of the error on the cheek?",
-        ("It falls by ten", "It falls to the noise of the landmarks", "It hardly changes"),
-        2,
-        (
-            "The noise of the landmarks does. But no landmark lies on the cheek.",
-            "At the landmarks it does. Between them nothing was measured.",
-            "The noise of the landmarks averages out, and the cheek between them is still the template's.",
-        ),
-    ),
-    Question(
-        "A piece of skin without any mark, all of one colour, is seen by four cameras. What is its row, and what does "
-        "it "
-        "contribute to the step?",
-        ("Zeros, and nothing", "Noise of length 1, and next to nothing", "Noise of length 1, and as much as any other"),
-        1,
-        (
-            "The row is brought to length 1 whatever it holds, and what it holds is grain.",
-            "The bowl takes the light away, and what is left is the camera's grain, brought to full size. Its worth "
-            "is next to nothing, "
-            "so bones and prior decide there. That the worth is held while the face moves is what matters: else a "
-            "sample that "
-            "moves onto the blank would cost less.",
-            "Its length is that of others; its worth, found once and held, is next to nothing.",
-        ),
-    ),
-    Question(
-        "Why is the common row not simply held at its present value during a step?",
-        (
-            "The steps would be too short",
-            "The steps would be too long",
-            "It would have to be stored",
-        ),
-        0,
-        (
-            "Every picture would be drawn to where they all are on average now: each believes that the others stand "
-            "still. With "
-            "the row eliminated, only differences between pictures cost, and a change that all share is free.",
-            "Holding it adds to the second derivative, as if what all share cost something: larger curvature, shorter "
-            "steps.",
-            "A row is a few numbers. Storing it would be no trouble.",
-        ),
-    ),
-    Question(
-        "A camera sees a point through the nose. Its grey values disagree with the others', and the loss is robust. "
-        "Why is "
-        "that not enough?",
-        (
-            "A robust loss has no derivative",
-            "With two pictures there is no majority, and hidden points come in whole patches",
-            "It is enough with three pictures",
-        ),
-        1,
-        (
-            "It has one: it still pulls a little, and that is a part of the trouble.",
-            "Even with more pictures a whole side of the cheek may be hidden from several of them. Besides, a robust "
-            "loss still pulls "
-            "a little, and skin of the nose may resemble skin of the cheek. What can be known by geometry should not "
-            "be "
-            "guessed from colours.",
-            "A whole side of the cheek may be hidden from two of the three, and skin of the nose may resemble skin of "
-            "the cheek.",
-        ),
-    ),
-)
+QUIZ = questions("""
+Why is the miss of a landmark divided by the size of a millimetre in the picture, and why is this size not
+differentiated?
+[x] So that near and far pictures count the same; else a camera could lower its loss by coming closer
+    If the size were differentiated, a camera could lower its loss by making a millimetre larger, that is by coming
+    closer than it was.
+[ ] To have millimetres in the read-out; and because derivatives are slow
+    It is about balance between pictures. And the derivative would be cheap: it would be harmful.
+[ ] So that large faces count more; and because the size is known
+    The division takes the advantage of large pictures away. And the size hangs on the camera, which is unknown.
+
+You add a hundred pictures with the same 68 landmarks. What becomes of the error on the cheek?
+[ ] It falls by ten
+    The noise of the landmarks does. But no landmark lies on the cheek.
+[ ] It falls to the noise of the landmarks
+    At the landmarks it does. Between them nothing was measured.
+[x] It hardly changes
+    The noise of the landmarks averages out, and the cheek between them is still the template's.
+
+A piece of skin without any mark, all of one colour, is seen by four cameras. What is its row, and what does it
+contribute to the step?
+[ ] Zeros, and nothing
+    The row is brought to length 1 whatever it holds, and what it holds is grain.
+[x] Noise of length 1, and next to nothing
+    The bowl takes the light away, and what is left is the camera's grain, brought to full size. Its worth is next to
+    nothing, so bones and prior decide there. That the worth is held while the face moves is what matters: else a sample
+    that moves onto the blank would cost less.
+[ ] Noise of length 1, and as much as any other
+    Its length is that of others; its worth, found once and held, is next to nothing.
+
+Why is the common row not simply held at its present value during a step?
+[x] The steps would be too short
+    Every picture would be drawn to where they all are on average now: each believes that the others stand still. With
+    the row eliminated, only differences between pictures cost, and a change that all share is free.
+[ ] The steps would be too long
+    Holding it adds to the second derivative, as if what all share cost something: larger curvature, shorter steps.
+[ ] It would have to be stored
+    A row is a few numbers. Storing it would be no trouble.
+
+A camera sees a point through the nose. Its grey values disagree with the others', and the loss is robust. Why is that
+not enough?
+[ ] A robust loss has no derivative
+    It has one: it still pulls a little, and that is a part of the trouble.
+[x] With two pictures there is no majority, and hidden points come in whole patches
+    Even with more pictures a whole side of the cheek may be hidden from several of them. Besides, a robust loss still
+    pulls a little, and skin of the nose may resemble skin of the cheek. What can be known by geometry should not be
+    guessed from colours.
+[ ] It is enough with three pictures
+    A whole side of the cheek may be hidden from two of the three, and skin of the nose may resemble skin of the cheek.
+""")

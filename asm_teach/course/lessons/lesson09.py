@@ -10,16 +10,13 @@ from torch import Tensor
 
 from asm_teach.course.checks.checking import Right, exercise
 from asm_teach.course.checks.diagnoses import compare, first, not_numbers, numbers, one_of, wrong_shape
-from asm_teach.course.quizzes import Question
+from asm_teach.course.quizzes import questions
 
 
 @exercise(
-    lesson="09",
-    hints=(
-        "Two equations, two unknowns. Which one do you not want?",
-        "$a^2 = f^2 + c^2/2$ and $b^2 = f^2 + c^2/8$: take $c$ away.",
-        "Four times the second less the first: $4 b^2 - a^2 = 3 f^2$.",
-    ),
+    "Two equations, two unknowns. Which one do you not want?",
+    "$a^2 = f^2 + c^2/2$ and $b^2 = f^2 + c^2/8$: take $c$ away.",
+    "Four times the second less the first: $4 b^2 - a^2 = 3 f^2$.",
 )
 def error_floor(function: Callable[[float, float], Any]) -> str | None:
     """The floor of an error from its values at 2 and 8 pictures."""
@@ -45,12 +42,9 @@ def error_floor(function: Callable[[float, float], Any]) -> str | None:
 
 
 @exercise(
-    lesson="09",
-    hints=(
-        "At the crossing both errors are equal, and so are their squares.",
-        "Set the squares equal: $f_1^2 + c_1^2/N = f_2^2 + c_2^2/N$.",
-        "Bring N to one side: $N\\,(f_1^2 - f_2^2) = c_2^2 - c_1^2$.",
-    ),
+    "At the crossing both errors are equal, and so are their squares.",
+    "Set the squares equal: $f_1^2 + c_1^2/N = f_2^2 + c_2^2/N$.",
+    r"Bring N to one side: $N\,(f_1^2 - f_2^2) = c_2^2 - c_1^2$.",
 )
 def crossing(function: Callable[..., Any]) -> str | None:
     """The number of pictures at which two models are equally good."""
@@ -77,14 +71,10 @@ def crossing(function: Callable[..., Any]) -> str | None:
 
 
 @exercise(
-    lesson="09",
-    hints=(
-        "Set the derivative by c to zero; both terms pull, each with the inverse of its width squared.",
-        "$(c - d)/s^2 + c/p^2 = 0$, so $c = d\\,p^2/(p^2 + s^2)$.",
-        "`return d * ... / (p**2 + s**2)`. Too narrow costs much (strangers!), too wide costs little when the noise "
-        "is small: "
-        "compare section 4.",
-    ),
+    "Set the derivative by c to zero; both terms pull, each with the inverse of its width squared.",
+    r"$(c - d)/s^2 + c/p^2 = 0$, so $c = d\,p^2/(p^2 + s^2)$.",
+    "`return d * ... / (p**2 + s**2)`. Too narrow costs much (strangers!), too wide costs little when the noise is "
+    "small: compare section 4.",
 )
 def estimate(function: Callable[[Tensor, float, float], Tensor]) -> str | None:
     """The estimate of coefficients under a prior, from noisy ones."""
@@ -115,13 +105,9 @@ def estimate(function: Callable[[Tensor, float, float], Tensor]) -> str | None:
 
 
 @exercise(
-    lesson="09",
-    hints=(
-        "Only settings that both have can be compared, each with its own; the order of a dictionary means nothing.",
-        "The mean of d, and its deviation with n - 1 (what `std` does by default), divided by the root of n.",
-        "`d = torch.tensor([other[k] - mine[k] for k in mine if k in other])`, then `d.mean()`, and the standard "
-        "error.",
-    ),
+    "Only settings that both have can be compared, each with its own; the order of a dictionary means nothing.",
+    "The mean of d, and its deviation with n - 1 (what `std` does by default), divided by the root of n.",
+    "`d = torch.tensor([other[k] - mine[k] for k in mine if k in other])`, then `d.mean()`, and the standard error.",
 )
 def fair(function: Callable[[Mapping[Any, float], Mapping[Any, float]], Any]) -> str | None:
     """Mean and standard error of paired differences."""
@@ -155,77 +141,48 @@ def fair(function: Callable[[Mapping[Any, float], Mapping[Any, float]], Any]) ->
     return f"standard error {spread:.4f}, expected {right:.4f}"
 
 
-QUIZ = (
-    Question(
-        "Why do all models get the same cameras to start from, and not each the ones it likes best?",
-        (
-            "Because the true cameras are known",
-            "They need the same rule, not the same cameras",
-            "To save time",
-        ),
-        1,
-        (
-            "To us, not to the models. If one of them were started at the true cameras, one would measure the gift.",
-            "The start is a pose of each model's own template from the same landmarks by the same function. If one of "
-            "them were "
-            "started at the true cameras, one would measure the gift.",
-            "Finding a start takes next to no time. It is about what is measured.",
-        ),
-    ),
-    Question(
-        "A model has 1.2 mm from 4 pictures, 1.15 from 8 and 1.14 from 16. What will 32 pictures bring, and what "
-        "would help?",
-        (
-            "Half the error again; more pictures",
-            "Next to nothing; a model that can do more, or a prior that holds it back less",
-            "Next to nothing; a better optimiser of the cameras",
-        ),
-        1,
-        (
-            "The differences are 0.05 and 0.01 mm: the part that views take away is nearly gone.",
-            "It is at its floor. Is the floor the model's or the prior's? Section 4 tells them apart.",
-            "With 16 pictures cameras are well determined. A floor is what the model, or its prior, cannot do.",
-        ),
-    ),
-    Question(
-        "The embedded people are the home ground of the linear models. Why is the comparison on them still worth "
-        "printing?",
-        (
-            "It shows what a model is worth if its people are the right ones",
-            "Because the adaptive model wins there",
-            "It is not: it should be left out",
-        ),
-        0,
-        (
-            "Far fewer numbers, little noise, few pictures. And it keeps the author honest, who would otherwise show "
-            "where the "
-            "favourite wins.",
-            "Linear models are at home there. That is said, and printed all the same.",
-            "Leaving out where the favourite does not win is choosing the result.",
-        ),
-    ),
-    Question(
-        "Two fits of the same face differ by a scale of 4 %. Which of the two is better?",
-        ("The larger one", "The one nearer to the template", "The pictures cannot say"),
-        2,
-        (
-            "Nothing in the pictures speaks for it: a face twice as large, twice as far away, gives the same pictures.",
-            "That is what the template says, and not the pictures.",
-            "Without a length in the scene (or a known distance) size is what the template says. That is why the "
-            "measure takes it "
-            "out.",
-        ),
-    ),
-    Question(
-        "One of the seeds has a much larger error for all models. What do you do with it?",
-        ("Leave it out: it is an outlier", "Keep it, and say why", "Run it again with another seed"),
-        1,
-        (
-            "A seed that is thrown away because it is bad is a result that is chosen.",
-            "Look at it: a profile with a landmark on the wrong side, two cameras at one place? Compare in pairs. A "
-            "seed that is thrown "
-            "away because it is bad is a result that is chosen.",
-            "That is throwing it away in another way, and only bad ones would be run again.",
-        ),
-    ),
-)
+QUIZ = questions("""
+Why do all models get the same cameras to start from, and not each the ones it likes best?
+[ ] Because the true cameras are known
+    To us, not to the models. If one of them were started at the true cameras, one would measure the gift.
+[x] They need the same rule, not the same cameras
+    The start is a pose of each model's own template from the same landmarks by the same function. If one of them were
+    started at the true cameras, one would measure the gift.
+[ ] To save time
+    Finding a start takes next to no time. It is about what is measured.
+
+A model has 1.2 mm from 4 pictures, 1.15 from 8 and 1.14 from 16. What will 32 pictures bring, and what would help?
+[ ] Half the error again; more pictures
+    The differences are 0.05 and 0.01 mm: the part that views take away is nearly gone.
+[x] Next to nothing; a model that can do more, or a prior that holds it back less
+    It is at its floor. Is the floor the model's or the prior's? Section 4 tells them apart.
+[ ] Next to nothing; a better optimiser of the cameras
+    With 16 pictures cameras are well determined. A floor is what the model, or its prior, cannot do.
+
+The embedded people are the home ground of the linear models. Why is the comparison on them still worth printing?
+[x] It shows what a model is worth if its people are the right ones
+    Far fewer numbers, little noise, few pictures. And it keeps the author honest, who would otherwise show where the
+    favourite wins.
+[ ] Because the adaptive model wins there
+    Linear models are at home there. That is said, and printed all the same.
+[ ] It is not: it should be left out
+    Leaving out where the favourite does not win is choosing the result.
+
+Two fits of the same face differ by a scale of 4 %. Which of the two is better?
+[ ] The larger one
+    Nothing in the pictures speaks for it: a face twice as large, twice as far away, gives the same pictures.
+[ ] The one nearer to the template
+    That is what the template says, and not the pictures.
+[x] The pictures cannot say
+    Without a length in the scene (or a known distance) size is what the template says. That is why the measure takes it
+    out.
+
+One of the seeds has a much larger error for all models. What do you do with it?
+[ ] Leave it out: it is an outlier
+    A seed that is thrown away because it is bad is a result that is chosen.
+[x] Keep it, and say why
+    Look at it: a profile with a landmark on the wrong side, two cameras at one place? Compare in pairs. A seed that is
+    thrown away because it is bad is a result that is chosen.
+[ ] Run it again with another seed
+    That is throwing it away in another way, and only bad ones would be run again.
+""")

@@ -8,16 +8,13 @@ import torch
 
 from asm_teach.course.checks import diagnoses as say
 from asm_teach.course.checks.checking import exercise
-from asm_teach.course.quizzes import Question
+from asm_teach.course.quizzes import questions
 
 
 @exercise(
-    lesson="11",
-    hints=(
-        "What does the skin of the first person do between calm and expressive?",
-        "other + (expressive - calm): the displacement is added to the other person's own rest.",
-        "`return other + ...` with the difference of the first person's two shapes.",
-    ),
+    "What does the skin of the first person do between calm and expressive?",
+    "other + (expressive - calm): the displacement is added to the other person's own rest.",
+    "`return other + ...` with the difference of the first person's two shapes.",
 )
 def hand_on(function: Callable[..., torch.Tensor]) -> str | None:
     """calm, expressive, other (V, 3) to the other person's expression (V, 3)."""
@@ -41,12 +38,9 @@ def hand_on(function: Callable[..., torch.Tensor]) -> str | None:
 
 
 @exercise(
-    lesson="11",
-    hints=(
-        "Count the numbers first; a float32 is four bytes.",
-        "J (11 + 6 K) numbers a face; a linear model stores a mean (3 V), M modes of 3 V, and M deviations.",
-        "`return 4 * J * (11 + 6 * K), 4 * (...)`.",
-    ),
+    "Count the numbers first; a float32 is four bytes.",
+    "J (11 + 6 K) numbers a face; a linear model stores a mean (3 V), M modes of 3 V, and M deviations.",
+    "`return 4 * J * (11 + 6 * K), 4 * (...)`.",
 )
 def sizes(function: Callable[..., tuple[int, int]]) -> str | None:
     """J, K, V, M to the bytes of one adaptive face and those of a linear model."""
@@ -87,12 +81,9 @@ def sizes(function: Callable[..., tuple[int, int]]) -> str | None:
 
 
 @exercise(
-    lesson="11",
-    hints=(
-        "Three neighbouring frames give one second difference; slices of the first axis give all of them at once.",
-        "sqrt(mean over frames and vertices of |v[t+1] - 2 v[t] + v[t-1]|^2), the square summed over x, y, z.",
-        "`second = frames[2:] - 2 * frames[1:-1] + frames[:-2]`, then square, sum over the last axis, mean, root.",
-    ),
+    "Three neighbouring frames give one second difference; slices of the first axis give all of them at once.",
+    "sqrt(mean over frames and vertices of |v[t+1] - 2 v[t] + v[t-1]|^2), the square summed over x, y, z.",
+    "`second = frames[2:] - 2 * frames[1:-1] + frames[:-2]`, then square, sum over the last axis, mean, root.",
 )
 def jitter(function: Callable[..., torch.Tensor]) -> str | None:
     """frames (T, V, 3) to one number, mm."""
@@ -124,12 +115,9 @@ def jitter(function: Callable[..., torch.Tensor]) -> str | None:
 
 
 @exercise(
-    lesson="11",
-    hints=(
-        "Which part of the face's difference from the mean can the modes make, whatever the coefficients?",
-        "With an orthonormal basis Q of the modes' span and d = face - mean, it is |Q' d|^2 / |d|^2.",
-        "`Q = torch.linalg.qr(modes.flatten(1).T)[0]`, `d = (face - mean).flatten()`, then ...",
-    ),
+    "Which part of the face's difference from the mean can the modes make, whatever the coefficients?",
+    "With an orthonormal basis Q of the modes' span and d = face - mean, it is |Q' d|^2 / |d|^2.",
+    "`Q = torch.linalg.qr(modes.flatten(1).T)[0]`, `d = (face - mean).flatten()`, then ...",
 )
 def at_home(function: Callable[..., torch.Tensor]) -> str | None:
     """face, mean (V, 3), modes (M, V, 3) to the share of the face that a linear model can hold, 0 to 1."""
@@ -165,91 +153,54 @@ def at_home(function: Callable[..., torch.Tensor]) -> str | None:
     return say.one_of(found, wrong) or say.compare(found, right)
 
 
-QUIZ = (
-    Question(
-        "A linear model of 200 people and the adaptive model fit a new person, sampled as the 200 were, equally well. "
-        "What does that show?",
-        (
-            "that both represent faces equally well",
-            "that the linear model knows this population and needs fewer numbers for it",
-            "that the adaptive model has learned from the 200 people too",
-        ),
-        1,
-        (
-            "On the stranger the linear error is several times the adaptive one: the ground decides.",
-            "At home it spends a tenth of the numbers for about the same error.",
-            "It has learned from nobody: template and chart are one mesh.",
-        ),
-    ),
-    Question(
-        "Why do the Gaussians lie on the chart and not in space?",
-        (
-            "because two numbers are fewer than three",
-            "because skin that is near in space can be far away on the skin, such as the two lips",
-            "because a chart has no seams",
-        ),
-        1,
-        (
-            "They are, but that is not what keeps the mouth apart.",
-            "In space the rim of the upper lip is held by the lower lip's bones to nearly a half.",
-            "Charts have rims and holes; the slit of the mouth is one, and that is what helps.",
-        ),
-    ),
-    Question(
-        "With one picture a model with a learned prior is better on its own people, and worse on the scan. With eight "
-        "pictures the difference is smaller. Why?",
-        (
-            "pictures replace what the prior had to say",
-            "the prior gets weaker because its weight is lowered",
-            "eight pictures have more pixels, so noise is higher",
-        ),
-        0,
-        (
-            "Evidence outweighs belief, right or wrong, once there is enough of it.",
-            "Its weight stays as it is; the data terms grow with the number of pictures.",
-            "More pictures average noise out.",
-        ),
-    ),
-    Question(
-        "Adding one person's change of bone numbers to another person's bones does not give the expression. Why?",
-        (
-            "expressions are no bone motions",
-            "the second person has another number of bones",
-            "each fit shares the work among its bones in its own way, with weights and places of its own",
-        ),
-        2,
-        (
-            "They are: the fit of the smile itself is good.",
-            "Both have the same rig.",
-            "Neighbouring bones can do the same to the skin, and each fit has settled it differently.",
-        ),
-    ),
-    Question(
-        "A fit has a mean error of 0.2 mm, and its shading looks wrong. Which measurement would have shown it?",
-        (
-            "the median error instead of the mean",
-            "the angle between its normals and the true ones",
-            "the number of parameters",
-        ),
-        1,
-        (
-            "Both measure distance; ripples of 0.2 mm can be steep.",
-            "Shading depends on normals, and those are derivatives of the surface.",
-            "It says nothing about this fit.",
-        ),
-    ),
-    Question(
-        "Model A's mean error on five faces is 0.95 mm, B's 1.00 mm, and faces differ by 0.4 mm. Is A better?",
-        (
-            "yes, its error is lower",
-            "no, 0.05 is less than 0.4",
-            "that cannot be said yet: look at the differences face by face",
-        ),
-        2,
-        (
-            "Five faces; another five might say the opposite.",
-            "The spread of the faces does not matter where both models are tried on the same ones.",
-            "If A is better by about 0.05 on each of them it is; if by 0.5 on one and worse on four it is not.",
-        ),
-    ),
-)
+QUIZ = questions("""
+A linear model of 200 people and the adaptive model fit a new person, sampled as the 200 were, equally well. What does
+that show?
+[ ] that both represent faces equally well
+    On the stranger the linear error is several times the adaptive one: the ground decides.
+[x] that the linear model knows this population and needs fewer numbers for it
+    At home it spends a tenth of the numbers for about the same error.
+[ ] that the adaptive model has learned from the 200 people too
+    It has learned from nobody: template and chart are one mesh.
+
+Why do the Gaussians lie on the chart and not in space?
+[ ] because two numbers are fewer than three
+    They are, but that is not what keeps the mouth apart.
+[x] because skin that is near in space can be far away on the skin, such as the two lips
+    In space the rim of the upper lip is held by the lower lip's bones to nearly a half.
+[ ] because a chart has no seams
+    Charts have rims and holes; the slit of the mouth is one, and that is what helps.
+
+With one picture a model with a learned prior is better on its own people, and worse on the scan. With eight pictures
+the difference is smaller. Why?
+[x] pictures replace what the prior had to say
+    Evidence outweighs belief, right or wrong, once there is enough of it.
+[ ] the prior gets weaker because its weight is lowered
+    Its weight stays as it is; the data terms grow with the number of pictures.
+[ ] eight pictures have more pixels, so noise is higher
+    More pictures average noise out.
+
+Adding one person's change of bone numbers to another person's bones does not give the expression. Why?
+[ ] expressions are no bone motions
+    They are: the fit of the smile itself is good.
+[ ] the second person has another number of bones
+    Both have the same rig.
+[x] each fit shares the work among its bones in its own way, with weights and places of its own
+    Neighbouring bones can do the same to the skin, and each fit has settled it differently.
+
+A fit has a mean error of 0.2 mm, and its shading looks wrong. Which measurement would have shown it?
+[ ] the median error instead of the mean
+    Both measure distance; ripples of 0.2 mm can be steep.
+[x] the angle between its normals and the true ones
+    Shading depends on normals, and those are derivatives of the surface.
+[ ] the number of parameters
+    It says nothing about this fit.
+
+Model A's mean error on five faces is 0.95 mm, B's 1.00 mm, and faces differ by 0.4 mm. Is A better?
+[ ] yes, its error is lower
+    Five faces; another five might say the opposite.
+[ ] no, 0.05 is less than 0.4
+    The spread of the faces does not matter where both models are tried on the same ones.
+[x] that cannot be said yet: look at the differences face by face
+    If A is better by about 0.05 on each of them it is; if by 0.5 on one and worse on four it is not.
+""")
