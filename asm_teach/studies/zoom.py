@@ -49,11 +49,6 @@ class Zoom:
         ]
         return "\n".join(lines)
 
-    @property
-    def in_order(self) -> tuple[bool, bool]:
-        """Whether the distances grow from photograph to photograph: alone, and together."""
-        return tuple(bool((found[1:] > found[:-1]).all()) for found in (self.alone, self.together))  # type: ignore[return-value]
-
 
 def zoom_views(progress: bool = True) -> list[View]:
     """The four photographs with MediaPipe's points, from near to far.
