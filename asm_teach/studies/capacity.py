@@ -20,19 +20,20 @@ from tqdm.auto import tqdm
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import load_facekit
+from asm_teach.fitting.descent import Fit
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.metrics import summarise
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.scan_fit.fit import fit_scan
-from asm_teach.scan_fit.linear_fit import fit_morphable
+from asm_teach.scan_fit.linear_fit import MorphableFit, fit_morphable
 from asm_teach.studies.scan_faces import Subject, embedded_people, real_face
 from asm_teach.studies.scan_models import GROUPS, Contender, contenders, facekit_contenders, file_size
-from asm_teach.studies.scan_table import Row, check_ending, format_table, write_table
+from asm_teach.studies.scan_table import ScanRow, check_ending, format_table, write_table
 
 QUICK_STEPS = 15  # of a fit, less than half of the usual ones: errors stay a tenth larger, in the same order
 
 
-class Result(NamedTuple):
+class Measured(NamedTuple):
     """What came of one fit: distances (n,) mm over the face area, the seconds it took, bytes of the fitted model."""
 
     distances: Tensor
@@ -42,7 +43,7 @@ class Result(NamedTuple):
 
 def take_on(
     contender: Contender, subject: Subject, steps: int | None = None, device: str | torch.device = "auto"
-) -> Result:
+) -> Measured:
     """Fit a model to a face and measure it where the fit has put it.
 
     On a registered face from each vertex to its own; on a raw scan from each point to the nearest of the surface.
@@ -50,12 +51,14 @@ def take_on(
     """
     model, target = contender.model, subject.mesh
     landmarks = subject.landmarks if "ibug68" in model.mesh.landmarks else None
-    options = {"landmarks": landmarks, "mask": subject.mask, "steps": steps, "progress": False}
-    fit = (
-        fit_morphable(model, target, **options)
-        if isinstance(model, LinearMorphableModel)
-        else fit_scan(model, target, free=contender.free, device=device, **options)
-    )
+    fit: Fit | MorphableFit
+    if isinstance(model, LinearMorphableModel):
+        fit = fit_morphable(model, target, landmarks=landmarks, mask=subject.mask, steps=steps, progress=False)
+    else:
+        fit = fit_scan(
+            model, target, landmarks=landmarks, mask=subject.mask, free=contender.free, steps=steps,
+            progress=False, device=device,
+        )  # fmt: skip
     if fit.interrupted:  # what stops one fit stops all of them
         raise KeyboardInterrupt
     points, vertices = target.vertices[subject.area], fit.vertices.to(target.vertices)
@@ -63,7 +66,7 @@ def take_on(
         distances = torch.linalg.vector_norm(vertices[subject.area] - points, dim=1)
     else:
         distances = closest_points(points, vertices, model.mesh.faces)[1]
-    return Result(distances, fit.seconds, file_size(fit.model))
+    return Measured(distances, fit.seconds, file_size(fit.model))
 
 
 def evidence(
@@ -72,7 +75,7 @@ def evidence(
     steps: int | None = None,
     device: str | torch.device = "auto",
     progress: bool = True,
-) -> list[Row]:
+) -> list[ScanRow]:
     """Fit every model to every face; one row for each kind of face, part of the table and model, in that order.
 
     A model of another topology is not tried on registered faces. Interrupted (Ctrl-C), it gives the rows that are done.
@@ -104,13 +107,13 @@ def _fits(contender: Contender, subject: Subject) -> bool:
     return subject.mask is None or torch.equal(contender.model.mesh.faces, subject.mesh.faces)
 
 
-def _rows(contender: Contender, people: Sequence[Subject], results: Sequence[Result]) -> list[Row]:
+def _rows(contender: Contender, people: Sequence[Subject], results: Sequence[Measured]) -> list[ScanRow]:
     """The row of a model, once for each part of the table it belongs to."""
     count = len(people)
     figures = summarise(torch.cat([result.distances for result in results]))
     shares = [float(result.distances.mean()) / subject.eyes for result, subject in zip(results, people, strict=True)]
     return [
-        Row(
+        ScanRow(
             group=group,
             model=contender.name,
             where=people[0].where,
@@ -136,7 +139,7 @@ def run_capacity(
     device: str | torch.device = "auto",
     progress: bool = True,
     say: Callable[[str], None] = print,
-) -> list[Row]:
+) -> list[ScanRow]:
     """Compute the table of lesson 5 on the embedded head, print it and give back its rows.
 
     people: embedded people to try the models on, 0 for none. scans: real ones, left out with a word where they are not

@@ -7,7 +7,7 @@ the heads was built from, and how large its model is.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,18 +21,17 @@ from asm_teach.geometry.closest_point import to_array
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_files import read_mesh
 from asm_teach.geometry.metrics import face_region, summarise
-from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.new_head.given_landmarks import HANDFUL, Marks
 from asm_teach.new_head.landmark_warp import Skin
 from asm_teach.new_head.prepare import PreparedHead, prepare_head
 from asm_teach.scan_fit.fit import fit_scan
-from asm_teach.studies.scan_models import file_size
+from asm_teach.studies.scan_models import file_size, free_numbers
 
 # Landmarks by iBUG's numbers. Of the first two, numbers of vertices; on the scan, points in mm clicked by us.
-ICT_FACEKIT = {36: 1507, 39: 1528, 42: 3742, 45: 3721, 30: 4857, 48: 5708, 54: 6213, 8: 966, 27: 978, 33: 1147, 51: 0,
-               57: 5518}  # fmt: skip
-MEDIAPIPE = {36: 33, 39: 133, 42: 362, 45: 263, 30: 4, 48: 61, 54: 291, 8: 152, 27: 168, 33: 2, 51: 0, 57: 17}
-LEE_PERRY_SMITH = {
+ICT_FACEKIT: Marks = {36: 1507, 39: 1528, 42: 3742, 45: 3721, 30: 4857, 48: 5708, 54: 6213, 8: 966, 27: 978, 33: 1147,
+                      51: 0, 57: 5518}  # fmt: skip
+MEDIAPIPE: Marks = {36: 33, 39: 133, 42: 362, 45: 263, 30: 4, 48: 61, 54: 291, 8: 152, 27: 168, 33: 2, 51: 0, 57: 17}
+LEE_PERRY_SMITH: Marks = {
     36: (-52.1, 82.3, 83.2), 39: (-20.4, 85.3, 92.2), 42: (9.5, 84.7, 91.7), 45: (40.4, 81.9, 83.6),
     30: (-4.4, 54.9, 129.5), 48: (-25.0, 19.7, 105.3), 54: (16.5, 20.6, 103.7), 8: (-4.2, -22.0, 107.5),
     27: (-5.2, 92.0, 106.7), 33: (-4.4, 44.0, 115.8), 51: (-4.0, 29.0, 117.5), 57: (-4.0, 14.5, 114.5),
@@ -135,7 +134,6 @@ def format_heads(rows: Sequence[NewHeadRow]) -> str:
 
 
 def _row(head: NewHead, prepared: PreparedHead, ready: float, fit: Fit, points: Tensor) -> NewHeadRow:
-    assert isinstance(fit.model, AdaptiveSkinningModel)
     skin = Skin(to_array(fit.vertices), prepared.mesh.faces.numpy())
     on = skin.put(to_array(points))
     reached = ~skin.on_rim(on)
@@ -149,7 +147,7 @@ def _row(head: NewHead, prepared: PreparedHead, ready: float, fit: Fit, points: 
         overlapping=len(prepared.report.overlapping),
         asymmetry=prepared.asymmetry,
         preparation=ready,
-        parameters=len(prepared.rig) * (11 + 6 * fit.model.components),
+        parameters=free_numbers(fit.model),
         bytes=file_size(fit.model),
         mean=figures["mean"],
         p95=figures["p95"],
@@ -158,6 +156,6 @@ def _row(head: NewHead, prepared: PreparedHead, ready: float, fit: Fit, points: 
     )
 
 
-def _handful(mesh: Mesh) -> Mapping[int, list[float]]:
+def _handful(mesh: Mesh) -> Marks:
     points = mesh.landmarks["ibug68"].points(mesh.vertices, mesh.faces)
     return {number: points[number].tolist() for number in HANDFUL.values()}

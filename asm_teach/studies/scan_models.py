@@ -44,10 +44,7 @@ class Contender:
         """Numbers for one face: what the fit may change. A linear model has seven for place, turn and size."""
         if isinstance(self.model, LinearMorphableModel):
             return len(self.model) + 7
-        each = {"motion": 9}
-        if isinstance(self.model, AdaptiveSkinningModel):
-            each |= {"weights": 6 * self.model.components, "binding": 2}
-        return len(self.model.rig) * sum(each.get(kind, 0) for kind in self.free)
+        return free_numbers(self.model, self.free)
 
 
 def contenders(head: Head, groups: Sequence[str] = tuple(GROUPS), quick: bool = False) -> list[Contender]:
@@ -109,6 +106,14 @@ def facekit_contenders(kit: FaceKit, quick: bool = False) -> list[Contender]:
 def sampled_shapes(head: Head, people: int) -> Tensor:
     """The vertices (n, V, 3) mm of people to learn from, none of whom a model is tried on."""
     return torch.stack([head.sample(FIRST_SAMPLE + k).vertices for k in range(people)])
+
+
+def free_numbers(model: SkinnedModel, free: Sequence[str] = ALL) -> int:
+    """How many numbers of a skinned model describe one face, of those kinds that are free: J (11 + 6 K) if adaptive."""
+    each = {"motion": 9}
+    if isinstance(model, AdaptiveSkinningModel):
+        each |= {"weights": 6 * model.components, "binding": 2}
+    return len(model.rig) * sum(each.get(kind, 0) for kind in free)
 
 
 def file_size(model: SkinnedModel | LinearMorphableModel) -> int:

@@ -1,4 +1,4 @@
-"""The table of lesson 5, as text, Markdown, CSV or JSON."""
+"""The table of lesson 5: as text on the screen, and in a file as Markdown, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
@@ -16,7 +16,7 @@ from asm_teach.studies.scan_models import GROUPS
 
 
 @dataclass(frozen=True)
-class Row:
+class ScanRow:
     """One line of the table: a model on one kind of face.
 
     where: the kind, faces: how many of them. parameters: numbers for one face. bytes: size of the model's file.
@@ -51,67 +51,50 @@ HEADINGS = ("model", "numbers", "file MB", "mean", "median", "RMSE", "95 %", "NM
 WIDTH = 46  # of the first column; the others take 9 each
 
 
-def format_table(rows: Sequence[Row], caption: bool = True) -> str:
+def format_table(rows: Sequence[ScanRow], caption: bool = True) -> str:
     """The rows as text in columns, one block for each kind of face, under the caption."""
     lines = textwrap.wrap(CAPTION, WIDTH + 9 * (len(HEADINGS) - 1)) if caption else []
-    for title, sections in _blocks(rows):
+    for where, block in groupby(rows, key=lambda row: row.where):
+        listed = list(block)
+        title = where if listed[0].faces == 1 else f"{where} ({listed[0].faces})"
         lines += ["", _line((title, *HEADINGS[1:]))]
-        for section, cells in sections:
-            lines += [f"  {section}", *(_line((f"    {name}", *values)) for name, *values in cells)]
+        for group, part in groupby(listed, key=lambda row: row.group):
+            lines += [f"  {GROUPS[group]}", *(_line(("    " + name, *values)) for name, *values in map(_cells, part))]
     return "\n".join(lines).lstrip("\n")
 
 
-def format_markdown(rows: Sequence[Row]) -> str:
-    """The rows as tables in Markdown, one for each kind of face, under the caption."""
-    lines = [CAPTION]
-    for title, sections in _blocks(rows):
-        lines += ["", f"**{title}**", "", f"| {' | '.join(HEADINGS)} |", "|---" + "|--:" * (len(HEADINGS) - 1) + "|"]
-        for section, cells in sections:
-            lines += [f"| *{section}* |" + " |" * (len(HEADINGS) - 1), *(f"| {' | '.join(cell)} |" for cell in cells)]
-    return "\n".join(lines) + "\n"
-
-
-def write_table(rows: Sequence[Row], path: Path) -> None:
-    """Write the rows to a file, whole or not at all; `.json`, `.csv`, `.md` or `.txt` by the ending of its name.
+def write_table(rows: Sequence[ScanRow], path: Path) -> None:
+    """Write the rows to a file, whole or not at all; `.md`, `.csv` or `.json` by the ending of its name.
 
     Raises ValueError for another ending.
     """
-    path = Path(path)
-    kind = check_ending(path)
+    kind, given = check_ending(path), [asdict(row) for row in rows]
+    text = io.StringIO()
     if kind == ".json":
-        text = json.dumps({"caption": CAPTION, "rows": [asdict(row) for row in rows]}, indent=1) + "\n"
+        json.dump({"caption": CAPTION, "rows": given}, text, indent=1)
     elif kind == ".csv":
-        table = io.StringIO()
-        writer = csv.DictWriter(table, [field.name for field in fields(Row)], lineterminator="\n")
+        writer = csv.DictWriter(text, [field.name for field in fields(ScanRow)], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-        text = table.getvalue()
+        writer.writerows(given)
     else:
-        text = format_markdown(rows) if kind == ".md" else format_table(rows) + "\n"
+        lines = [("face", "part", *HEADINGS), ("---",) * 3 + ("--:",) * (len(HEADINGS) - 1)]
+        lines += [(row.where, GROUPS[row.group], *_cells(row)) for row in rows]
+        print(CAPTION, "", *(f"| {' | '.join(cells)} |" for cells in lines), sep="\n", file=text)
     with whole(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text.getvalue(), encoding="utf-8")
 
 
 def check_ending(path: Path) -> str:
-    """The ending of a table's file name. Raises ValueError for one that is not known, or a folder that is not there."""
+    """The ending of a table's file name. Raises ValueError for an ending that is not known and for a missing folder."""
     kind = path.suffix.lower()
-    if kind not in (".json", ".csv", ".md", ".txt"):
-        raise ValueError(f"output: {path.name!r} should end in .json, .csv, .md or .txt")
+    if kind not in (".md", ".csv", ".json"):
+        raise ValueError(f"output: {path.name!r} should end in .md, .csv or .json")
     if not path.parent.is_dir():
         raise ValueError(f"output: there is no folder {str(path.parent)!r}; make it first")
     return kind
 
 
-def _blocks(rows: Sequence[Row]) -> Iterator[tuple[str, list[tuple[str, list[tuple[str, ...]]]]]]:
-    """Each kind of face with its parts of the table, and the cells of their rows."""
-    for where, block in groupby(rows, key=lambda row: row.where):
-        listed = list(block)
-        title = where if listed[0].faces == 1 else f"{where} ({listed[0].faces})"
-        parts = [(GROUPS[group], [_cells(row) for row in part]) for group, part in groupby(listed, lambda r: r.group)]
-        yield title, parts
-
-
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ScanRow) -> tuple[str, ...]:
     figures = (f"{value:.3f}" for value in (row.mean, row.median, row.rmse, row.p95, row.nme))
     return row.model, str(row.parameters), f"{row.bytes / 1e6:.2f}", *figures, f"{row.seconds:.2f}"
 

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from asm_teach.data.heads import Head
-from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
+from asm_teach.model.adaptive import SkinnedModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.transforms import Rig
 from asm_teach.rendering.camera import Camera, pose_from_landmarks
-from asm_teach.studies.scan_models import POPULATION, sampled_shapes
+from asm_teach.studies.cases import methods
+from asm_teach.studies.scan_models import POPULATION, free_numbers, sampled_shapes
 from asm_teach.view_fit.bundle import Bundle
 from asm_teach.view_fit.camera_numbers import CameraState
 from asm_teach.view_fit.fit import LOOSE, fit_views
@@ -51,7 +52,7 @@ Fitter: TypeAlias = Callable[[Sequence[View], bool, bool], PictureFit]
 
 
 @dataclass(frozen=True, eq=False)
-class Contender:
+class ViewContender:
     """A model that is tried on pictures.
 
     numbers: what a fit may change of the face. fit: (views, stranger, progress) -> fit; stranger: whether it is told
@@ -63,25 +64,21 @@ class Contender:
     fit: Fitter
 
 
-def view_contenders(head: Head, names: Sequence[str] | None = None) -> list[Contender]:
+def view_contenders(head: Head, names: Sequence[str] | None = None) -> list[ViewContender]:
     """The models of lesson 9 on a head; with `names` those alone, in that order.
 
     Raises ValueError for a name that is not there.
     """
-    makers = {
-        "mean template": lambda: Contender("mean template", 0, lambda views, stranger, progress: _template(head)),
-        "linear, 80 modes": lambda: _linear("linear, 80 modes", GIVEN_MODES, lambda: given_modes(head)),
-        "linear, 199 modes": lambda: _linear("linear, 199 modes", FEW_PEOPLE - 1, lambda: learned_modes(head)),
-        "static, painted": lambda: _skinned(
-            "static, painted", StaticSkinningModel(head.mesh, head.hand_rig, head.hand_weights), 9
-        ),
-        "static, 84 bones": lambda: _skinned("static, 84 bones", _held(head), 9),
-        "adaptive": lambda: _skinned("adaptive", AdaptiveSkinningModel(head.mesh, head.rig, 2), 9 + 6 * 2 + 2),
-    }
+    template = PictureFit(head.mesh.vertices, (), 0.0)
+    found = {
+        "mean template": ViewContender("mean template", 0, lambda views, stranger, progress: template),
+        "linear, 80 modes": _linear("linear, 80 modes", GIVEN_MODES, lambda: given_modes(head)),
+        "linear, 199 modes": _linear("linear, 199 modes", FEW_PEOPLE - 1, lambda: learned_modes(head)),
+    } | {name: _skinned(name, model) for name, model in methods(head).items() if model}
     for name in names or ():
-        if name not in makers:
-            raise ValueError(f"models: there is no {name!r}; choose from {', '.join(makers)}")
-    return [makers[name]() for name in names or makers]
+        if name not in found:
+            raise ValueError(f"models: there is no {name!r}; choose from {', '.join(found)}")
+    return [found[name] for name in names or found]
 
 
 def given_modes(head: Head) -> LinearMorphableModel:
@@ -125,7 +122,7 @@ def fit_linear(
         return bundle.face.vertices(), bundle.cameras.cameras()
 
 
-def _linear(name: str, modes: int, learn: Callable[[], LinearMorphableModel]) -> Contender:
+def _linear(name: str, modes: int, learn: Callable[[], LinearMorphableModel]) -> ViewContender:
     learned = cache(learn)  # takes a while, and is not needed where the result is known already
 
     def fit(views: Sequence[View], stranger: bool, progress: bool) -> PictureFit:
@@ -134,23 +131,13 @@ def _linear(name: str, modes: int, learn: Callable[[], LinearMorphableModel]) ->
         vertices, cameras = fit_linear(model, views, reach, progress)
         return PictureFit(vertices, cameras, time.process_time() - start)
 
-    return Contender(name, modes, fit)
+    return ViewContender(name, modes, fit)
 
 
-def _skinned(name: str, model: SkinnedModel, each: int) -> Contender:
+def _skinned(name: str, model: SkinnedModel) -> ViewContender:
     def fit(views: Sequence[View], stranger: bool, progress: bool) -> PictureFit:
         start = time.process_time()
         found = fit_views(model, views, focal_prior=FOCAL_PRIOR, progress=progress, device="cpu")
         return PictureFit(found.vertices, found.cameras, time.process_time() - start)
 
-    return Contender(name, each * len(model.rig), fit)
-
-
-def _held(head: Head) -> StaticSkinningModel:
-    """The adaptive model's bones with the weights that it starts from, held as they are."""
-    with torch.no_grad():
-        return StaticSkinningModel(head.mesh, head.rig, AdaptiveSkinningModel(head.mesh, head.rig, 2).weights())
-
-
-def _template(head: Head) -> PictureFit:
-    return PictureFit(head.mesh.vertices, (), 0.0)
+    return ViewContender(name, free_numbers(model), fit)

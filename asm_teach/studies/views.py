@@ -24,7 +24,7 @@ from asm_teach.data.heads import Head, load_head
 from asm_teach.geometry.metrics import summarise
 from asm_teach.studies.cases import Case, james_case, measure
 from asm_teach.studies.view_cases import EYES, embedded_pictures, scan_case
-from asm_teach.studies.view_models import Contender, view_contenders
+from asm_teach.studies.view_models import ViewContender, view_contenders
 
 SCAN, PEOPLE, JAMES = "lee-perry-smith", "embedded people", "james"
 SUBJECTS = (SCAN, JAMES, PEOPLE)
@@ -44,7 +44,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Result:
+class ViewResult:
     """What came of one fit: point-to-surface error in mm over the face area after similarity alignment; CPU seconds.
 
     by: the versions of the programs that computed it.
@@ -99,24 +99,24 @@ def pictures(head: Head, setting: Setting, progress: bool = True) -> Case:
     return embedded_pictures(head, s.seed, s.views, s.size, s.noise, s.points)
 
 
-def take_on(head: Head, contender: Contender, case: Case, setting: Setting, progress: bool = False) -> Result:
+def take_on(head: Head, contender: ViewContender, case: Case, setting: Setting, progress: bool = False) -> ViewResult:
     """Fit a model to pictures and measure it."""
     fit = contender.fit(case.views, setting.subject != PEOPLE, progress)
     figures = summarise(measure(case, head, fit.vertices).distances)
     mean, median, rmse, p95 = (round(figures[name], 5) for name in ("mean", "median", "rmse", "p95"))
     by = f"asm_teach {__version__}, torch {torch.__version__}"
-    return Result(setting, contender.name, contender.numbers, mean, median, rmse, p95, round(fit.seconds, 2), by)
+    return ViewResult(setting, contender.name, contender.numbers, mean, median, rmse, p95, round(fit.seconds, 2), by)
 
 
 def view_evidence(
     head: Head,
-    models: Sequence[Contender],
+    models: Sequence[ViewContender],
     wanted: Sequence[Setting],
     file: Path | None = None,
     recompute: bool = False,
     progress: bool = True,
     say: Callable[[str], None] = print,
-) -> list[Result]:
+) -> list[ViewResult]:
     """Fit every model to all pictures; the results of what was wanted, in order.
 
     Args:
@@ -134,7 +134,7 @@ def view_evidence(
         ValueError: the file holds something else.
     """
     saved = {(result.setting, result.model): result for result in read_results(file)} if file and file.exists() else {}
-    results: list[Result] = []
+    results: list[ViewResult] = []
     missing: set[str] = set()
     bar = tqdm(total=len(wanted) * len(models), desc="views", leave=False, disable=not progress)
     with bar, suppress(KeyboardInterrupt):
@@ -160,18 +160,18 @@ def view_evidence(
     return results
 
 
-def write_results(results: Iterable[Result], path: Path) -> None:
+def write_results(results: Iterable[ViewResult], path: Path) -> None:
     """Write results with all their settings to a JSON file, whole or not at all."""
     lines = ",\n".join(json.dumps(asdict(result)) for result in results)
     with whole(path) as part:
         part.write_text(f'{{"results": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
-def read_results(path: Path) -> list[Result]:
+def read_results(path: Path) -> list[ViewResult]:
     """Read what `write_results` wrote. Raises ValueError for a file that is something else."""
     try:
         entries = json.loads(path.read_text("utf-8"))["results"]
-        return [Result(**{**entry, "setting": Setting(**entry["setting"])}) for entry in entries]
+        return [ViewResult(**{**entry, "setting": Setting(**entry["setting"])}) for entry in entries]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"path: {path} holds no results of `asm-teach views` ({error})") from error
 
@@ -180,7 +180,7 @@ def read_results(path: Path) -> list[Result]:
 
 
 @dataclass(frozen=True)
-class Row:
+class ViewRow:
     """One line: a model on a kind of face in so many pictures. Means over seeds; low, high: of the RMSE among them."""
 
     subject: str
@@ -195,9 +195,9 @@ class Row:
     seconds: float
 
 
-def summary(results: Sequence[Result]) -> list[Row]:
+def summary(results: Sequence[ViewResult]) -> list[ViewRow]:
     """Results of several seeds together, in the order of subjects, numbers of pictures and models."""
-    groups: dict[tuple[str, int, str], list[Result]] = {}
+    groups: dict[tuple[str, int, str], list[ViewResult]] = {}
     for result in results:
         groups.setdefault((result.setting.subject, result.setting.views, result.model), []).append(result)
     rows = []
@@ -206,17 +206,17 @@ def summary(results: Sequence[Result]) -> list[Row]:
             float(np.mean([getattr(result, name) for result in same])) for name in ("mean", "median", "rmse", "seconds")
         )
         ends = [result.rmse for result in same]
-        rows.append(Row(subject, views, model, len(same), mean, median, rmse, min(ends), max(ends), seconds))
+        rows.append(ViewRow(subject, views, model, len(same), mean, median, rmse, min(ends), max(ends), seconds))
     order = list(dict.fromkeys(result.model for result in results))
     return sorted(rows, key=lambda row: (SUBJECTS.index(row.subject), row.views, order.index(row.model)))
 
 
-def format_views(rows: Sequence[Row]) -> str:
+def format_views(rows: Sequence[ViewRow]) -> str:
     """The rows as text in columns."""
     return "\n".join(_lines(rows))
 
 
-def _lines(rows: Sequence[Row]) -> Iterator[str]:
+def _lines(rows: Sequence[ViewRow]) -> Iterator[str]:
     yield (
         "Point-to-surface distance in mm over the face area after similarity alignment; a scan without a unit is "
         f"brought to {EYES:.0f} mm between the eyes."
@@ -244,7 +244,7 @@ def run_views(
     output: Path | None = None,
     progress: bool = True,
     say: Callable[[str], None] = print,
-) -> list[Result]:
+) -> list[ViewResult]:
     """Compute the table of lesson 9, print it and give back its results; `output` is the file of `view_evidence`.
 
     Raises ValueError as `settings` and `view_evidence` do, and for a folder that does not exist.

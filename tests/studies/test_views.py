@@ -10,13 +10,13 @@ from asm_teach.cli.main import main
 from asm_teach.data.assets import AssetUnavailable, data_dir
 from asm_teach.data.heads import load_head
 from asm_teach.studies import views
-from asm_teach.studies.view_models import Contender, PictureFit
+from asm_teach.studies.view_models import PictureFit, ViewContender
 from asm_teach.studies.views import (
     JAMES,
     PEOPLE,
     SCAN,
-    Result,
     Setting,
+    ViewResult,
     format_views,
     read_results,
     run_views,
@@ -61,7 +61,7 @@ def test_settings_refuse_what_cannot_be(given, word):
 
 def test_what_the_file_holds_is_not_computed_again_unless_asked(tmp_path):
     puffed, wanted, file = Puffed(), settings([PEOPLE], views=(1,), seeds=2, **SMALL), tmp_path / "views.json"
-    model = Contender("puffed", 1, puffed)
+    model = ViewContender("puffed", 1, puffed)
     once = view_evidence(HEAD, [model], wanted, file, progress=False)
     assert puffed.calls == 2 and [r.setting for r in once] == wanted
     assert view_evidence(HEAD, [model], wanted, file, progress=False) == once and puffed.calls == 2
@@ -75,10 +75,10 @@ def test_what_the_file_holds_is_not_computed_again_unless_asked(tmp_path):
 def test_other_settings_and_models_are_computed_and_kept_beside_what_the_file_holds(tmp_path):
     puffed, wanted, file = Puffed(), settings([PEOPLE], views=(1,), seeds=1, **SMALL), tmp_path / "views.json"
     other = settings([PEOPLE], views=(1,), seeds=1, noise=2.0, **SMALL)
-    model = Contender("puffed", 1, puffed)
+    model = ViewContender("puffed", 1, puffed)
     first = view_evidence(HEAD, [model], wanted, file, progress=False)
     second = view_evidence(HEAD, [model], other, file, progress=False)
-    third = view_evidence(HEAD, [Contender("other", 1, puffed)], wanted, file, recompute=True, progress=False)
+    third = view_evidence(HEAD, [ViewContender("other", 1, puffed)], wanted, file, recompute=True, progress=False)
     assert puffed.calls == 3 and read_results(file) == first + second + third
     assert f"torch {torch.__version__}" in first[0].by
 
@@ -88,7 +88,7 @@ def test_a_broken_file_is_neither_read_nor_overwritten(tmp_path):
     file.write_text('{"results": [')
     wanted = settings([PEOPLE], views=(1,), seeds=1, **SMALL)
     with pytest.raises(ValueError, match=r"views\.json holds no results"):
-        view_evidence(HEAD, [Contender("puffed", 1, Puffed())], wanted, file, progress=False)
+        view_evidence(HEAD, [ViewContender("puffed", 1, Puffed())], wanted, file, progress=False)
     assert file.read_text() == '{"results": ['
 
 
@@ -109,7 +109,7 @@ def test_a_scan_that_is_not_here_is_left_out_and_interruption_keeps_what_is_done
     original, said = views.pictures, []
     monkeypatch.setattr(views, "pictures", pictures)
     wanted = settings([SCAN, PEOPLE], views=(1,), seeds=3, **SMALL)
-    model, file = Contender("puffed", 1, Puffed()), tmp_path / "views.json"
+    model, file = ViewContender("puffed", 1, Puffed()), tmp_path / "views.json"
     found = view_evidence(HEAD, [model], wanted, file, progress=False, say=said.append)
     assert [(r.setting.subject, r.setting.seed) for r in found] == [(PEOPLE, 0)]
     assert said == ["lee-perry-smith is left out: no scan here"]
@@ -117,7 +117,7 @@ def test_a_scan_that_is_not_here_is_left_out_and_interruption_keeps_what_is_done
 
 
 def result(subject, views, seed, model, rmse, seconds=1.0):
-    return Result(Setting(subject, views, seed), model, 1, rmse / 2, rmse / 4, rmse, 2 * rmse, seconds)
+    return ViewResult(Setting(subject, views, seed), model, 1, rmse / 2, rmse / 4, rmse, 2 * rmse, seconds)
 
 
 def test_the_table_is_of_means_over_seeds_in_order():
