@@ -16,10 +16,9 @@ from scipy.spatial import cKDTree
 from asm_teach.geometry.alignment import Placement, align_points, settle
 from asm_teach.geometry.closest_point import Surface, closest_on_triangles
 from asm_teach.geometry.mesh_edges import edge_list
+from asm_teach.geometry.units import unit_of
 from asm_teach.new_head.repair import Faces, Points
 
-UNITS = {"millimetres": 1.0, "centimetres": 10.0, "decimetres": 100.0, "metres": 1000.0, "inches": 25.4}
-_LIKELY = 1.35  # a head this many times larger or smaller than the source is still a head in that unit
 _ASKEW = np.radians(20.0)  # a head turned further than this is turned back
 # Of the distance between the eyes' outer corners: a landmark this far from where the others expect it is a wrong one.
 # On nine real and sampled heads the farthest was at 0.13, on the line of the jaw, which each scheme draws anew, 0.24.
@@ -81,9 +80,8 @@ def to_convention(source: Points, target: Points) -> tuple[Placement, list[str]]
     but for some degrees, keeps its axes and its origin.
     """
     away, notes = similarity(source, target), []
-    unit, factor = min(UNITS.items(), key=lambda item: abs(np.log(item[1] * away.scale)))
-    if abs(np.log(factor * away.scale)) > np.log(_LIKELY):
-        unit, factor = "", 1 / away.scale
+    unit, factor = unit_of(away.scale) or ("", 1 / away.scale)
+    if not unit:
         notes.append(f"no unit fits its size, so it was scaled by {factor:.4g} to the size of the source")
     elif factor != 1:
         notes.append(f"unit: by the distance between the eyes it is in {unit}; multiplied by {factor:g}")

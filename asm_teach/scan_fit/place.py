@@ -16,6 +16,7 @@ from asm_teach.geometry.alignment import align_points, on_one_line
 from asm_teach.geometry.closest_point import to_array, to_tensor
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import face_region
+from asm_teach.geometry.units import unit_of
 from asm_teach.geometry.visibility import seen_from
 from asm_teach.scan_fit.clean import clean, keep_faces, round_points, simplify
 from asm_teach.scan_fit.face_relief import Cloud, Found, Poses, Samples, measure, relief_of
@@ -24,8 +25,6 @@ from asm_teach.scan_fit.face_search import draw, find_faces, move
 FACE_RELIEF = 0.4
 """The share of the template's relief that passes for a face: faces have 0.5 to 0.9, other shapes up to 0.25."""
 
-_UNITS = {"millimetres": 1.0, "metres": 1000.0, "centimetres": 10.0, "inches": 25.4, "decimetres": 100.0}
-_LIKELY = (0.75, 1.3)  # how much smaller or larger than the template's a face in a known unit may be
 _RADIUS = 95.0  # mm round the tip of the nose: the face, where no landmarks say how large it is
 _MISFIT, _OFF = 15.0, 15.0  # mm that landmarks may be from the template's, and from the scan
 _MARGIN, _REACH = 40.0, 15.0  # mm from the template: what is farther, or a loose piece that is, is not of this head
@@ -89,7 +88,7 @@ def place_scan(
         samples = draw(vertices, faces[near] if near.any() else faces, _SAMPLES, generator)
         poses, note = _by_landmarks(face, samples, known, *pairs)
     size, rotation, at = float(poses.scale[0]), poses.rotation[0], poses.shift[0]
-    unit, unit_note = unit_of(size)
+    unit, unit_note = guess_unit(size)
     scale = size * unit
     metric = cleaned.with_vertices(unit * cleaned.vertices)
     mesh, crop_notes = _crop(metric, template, scale, rotation, unit * at - scale * rotation @ middle)
@@ -226,11 +225,11 @@ def _inside_out() -> ValueError:
     )
 
 
-def unit_of(size: float) -> tuple[float, str]:
-    """mm for each unit of a scan whose face is `size` times as large in its unit as the template's in mm."""
-    for name, unit in _UNITS.items():
-        if _LIKELY[0] <= size * unit <= _LIKELY[1]:
-            return unit, f"The file is taken to be in {name}: its face is {size * unit:.2f} times the template's size."
+def guess_unit(size: float) -> tuple[float, str]:
+    """(mm for each unit of a scan whose face is `size` times as large in its unit as the template's in mm, a note)."""
+    if (found := unit_of(size)) is not None:
+        name, unit = found
+        return unit, f"The file is taken to be in {name}: its face is {size * unit:.2f} times the template's size."
     return 1 / size, (
         f"The file is in no known unit: one of its units is taken as {1 / size:.4g} mm, which makes its face as large "
         "as the template's, so no size measured on it is certain."

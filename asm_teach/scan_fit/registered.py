@@ -9,7 +9,7 @@ from torch import Tensor
 
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.scan_fit.place import unit_of
+from asm_teach.scan_fit.place import guess_unit
 
 _STRAY = 20.0  # times the median distance from the middle: a vertex beyond is no part of a head
 _BESIDE = 0.25  # how much a vertex counts that is not in the part "face"
@@ -48,7 +48,7 @@ def register(template: Mesh, scan: Mesh, mask: Tensor | None) -> RegisteredScan:
     extent, size = (_extent(points[use]) for points in (rest, target))
     if not size > 0:
         raise ValueError("scan: all its vertices lie in one place")
-    unit, note = unit_of(size / extent)
+    unit, note = guess_unit(size / extent)
     if unit != 1.0:
         notes.append(note)
     target = unit * target

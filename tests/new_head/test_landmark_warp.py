@@ -8,9 +8,9 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from asm_teach import load_head
+from asm_teach.geometry.units import UNITS
 from asm_teach.new_head.landmark_warp import (
     PAIRS,
-    UNITS,
     Mirror,
     Skin,
     Warp,
