@@ -153,5 +153,4 @@ def heads(device: str) -> None:
     from asm_teach.studies.new_heads import compare_heads, format_heads, new_heads
 
     james = load_scan("james")
-    assert james.landmarks is not None
     click.echo(format_heads(compare_heads(new_heads(), james.mesh, james.landmarks, device=device)))

@@ -118,7 +118,6 @@ def james_case(progress: bool = True) -> Case:
     views = tuple(
         View(image, torch.from_numpy(found[f"james_view{n}.jpg"][:, :2])) for n, image in enumerate(scan.photographs)
     )
-    assert scan.landmarks is not None  # load_scan always reads those of james
     ibug = scan.landmarks
     region = face_region(scan.mesh.vertices, ibug[30], ibug[[36, 45]], ibug[27])
     about = "two photographs of a real man, MediaPipe's face mesh"

@@ -27,15 +27,10 @@ from asm_teach.new_head.prepare import PreparedHead, prepare_head
 from asm_teach.scan_fit.fit import fit_scan
 from asm_teach.studies.scan_models import file_size, free_numbers
 
-# Landmarks by iBUG's numbers. Of the first two, numbers of vertices; on the scan, points in mm clicked by us.
+# Landmarks by iBUG's numbers: the vertices that they are.
 ICT_FACEKIT: Marks = {36: 1507, 39: 1528, 42: 3742, 45: 3721, 30: 4857, 48: 5708, 54: 6213, 8: 966, 27: 978, 33: 1147,
                       51: 0, 57: 5518}  # fmt: skip
 MEDIAPIPE: Marks = {36: 33, 39: 133, 42: 362, 45: 263, 30: 4, 48: 61, 54: 291, 8: 152, 27: 168, 33: 2, 51: 0, 57: 17}
-LEE_PERRY_SMITH: Marks = {
-    36: (-52.1, 82.3, 83.2), 39: (-20.4, 85.3, 92.2), 42: (9.5, 84.7, 91.7), 45: (40.4, 81.9, 83.6),
-    30: (-4.4, 54.9, 129.5), 48: (-25.0, 19.7, 105.3), 54: (16.5, 20.6, 103.7), 8: (-4.2, -22.0, 107.5),
-    27: (-5.2, 92.0, 106.7), 33: (-4.4, 44.0, 115.8), 51: (-4.0, 29.0, 117.5), 57: (-4.0, 14.5, 114.5),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +79,15 @@ def new_heads(progress: bool = True) -> list[NewHead]:
     bare = replace(soma.mesh, uv=None, landmarks={})
     return [
         NewHead("ICT-FaceKit", load_facekit((), progress).mesh, ICT_FACEKIT, asset_licence("ict-facekit")),
-        NewHead("SOMA, no chart", bare, _handful(soma.mesh), soma.licence),
+        NewHead("SOMA, no chart", bare, _handful(soma.landmarks.points(bare.vertices, bare.faces)), soma.licence),
         NewHead("MediaPipe", read_mesh(canonical), MEDIAPIPE, asset_licence("mediapipe-canonical")),
-        NewHead("Lee Perry-Smith", scan.mesh, LEE_PERRY_SMITH, scan.licence),
-        NewHead("embedded head", ours.mesh, _handful(ours.mesh), ours.licence),
+        NewHead("Lee Perry-Smith", scan.mesh, _handful(scan.landmarks), scan.licence),
+        NewHead(
+            "embedded head",
+            ours.mesh,
+            _handful(ours.landmarks.points(ours.mesh.vertices, ours.mesh.faces)),
+            ours.licence,
+        ),
     ]
 
 
@@ -156,6 +156,5 @@ def _row(head: NewHead, prepared: PreparedHead, ready: float, fit: Fit, points: 
     )
 
 
-def _handful(mesh: Mesh) -> Marks:
-    points = mesh.landmarks["ibug68"].points(mesh.vertices, mesh.faces)
+def _handful(points: Tensor) -> Marks:
     return {number: points[number].tolist() for number in HANDFUL.values()}

@@ -15,14 +15,6 @@ from asm_teach.geometry.metrics import face_region
 from asm_teach.geometry.visibility import seen_from
 
 BESIDE = 0.25  # how much a vertex of a registered face counts in a fit that is not in the part `face`
-READ_OFF = {
-    "lee-perry-smith": {
-        27: (-5.2, 87.3, 108.7), 30: (-4.9, 56.9, 129.0), 33: (-4.9, 46.7, 121.4), 36: (-52.2, 81.7, 82.9),
-        39: (-19.2, 84.9, 92.0), 42: (9.1, 84.9, 91.7), 45: (41.9, 81.8, 82.0), 48: (-23.8, 19.3, 103.9),
-        51: (-4.2, 29.7, 117.0), 54: (17.8, 19.6, 103.5), 57: (-4.2, 15.1, 114.6),
-    }
-}  # fmt: skip
-"""Landmarks in mm by number, of scans that come without any: read off a picture from the front, to some 2 mm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +75,4 @@ def scanned_face(head: Head, name: str, mesh: Mesh, landmarks: Tensor) -> Subjec
 def real_face(head: Head, name: str, progress: bool = True) -> Subject:
     """One of the scans of `load_scan`; raises as that does."""
     scan = load_scan(name, progress)
-    landmarks = scan.landmarks
-    if landmarks is None:
-        landmarks = torch.full((68, 3), torch.nan)
-        for number, place in READ_OFF[name].items():
-            landmarks[number] = torch.tensor(place)
-    return scanned_face(head, name, scan.mesh, landmarks)
+    return scanned_face(head, name, scan.mesh, scan.landmarks)
