@@ -78,7 +78,6 @@ LEDGER: dict[str, Entry] = {
         "weights from Gaussian mixtures on the chart",
         (
             "model.mixture.mixture_weights",
-            "model.mixture.mixture_weights_reference",
             "model.adaptive.AdaptiveSkinningModel.weights",
         ),
         (("02_gaussian_weights", r"\tag{2}"), ("04_adaptive_model", r"\tag{2}")),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import threshold_
 
 _CUT = -30.0  # log of the smallest share kept: exp(-30) is 1e-13, far below what float32 can add to 1
 _ROWS = 512  # vertices handled at a time, so that their exponents stay in the processor's cache
@@ -44,7 +44,8 @@ def mixture_weights(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, f
         )
     centre, log_share = bone_uv[:, None].double() + mean, logits.double().log_softmax(-1)
     coefficients = exponent_coefficients(centre, log_share, factor.double())
-    return _SummedShares.apply(chart_powers(uv), coefficients, J, uv.dtype)
+    weights: Tensor = _SummedShares.apply(chart_powers(uv), coefficients, J, uv.dtype)
+    return weights
 
 
 def chart_powers(uv: Tensor) -> Tensor:
@@ -79,8 +80,8 @@ def mixture_shares(powers: Tensor, coefficients: Tensor, bones: int, dtype: torc
         exponents = powers[rows] @ coefficients
         exponents = (exponents - exponents.amax(1, keepdim=True)).to(dtype)
         # Cut before exp: what is smaller becomes a subnormal number, which slows a CPU tenfold.
-        torch.softmax(threshold_(exponents, _CUT, -math.inf), dim=1, out=shares[rows])
-        weights[rows] = sum(shares[rows].split(bones, dim=1))
+        torch.softmax(torch.threshold_(exponents, _CUT, -math.inf), dim=1, out=shares[rows])
+        weights[rows] = sum(torch.split(shares[rows], bones, dim=1))
     return shares, weights
 
 
@@ -88,14 +89,14 @@ class _SummedShares(torch.autograd.Function):
     """Powers (V, 6) and coefficients (6, K J) to weights (V, J): each component's share, summed over K."""
 
     @staticmethod
-    def forward(ctx, powers: Tensor, coefficients: Tensor, bones: int, dtype: torch.dtype) -> Tensor:
+    def forward(ctx: Any, powers: Tensor, coefficients: Tensor, bones: int, dtype: torch.dtype) -> Tensor:
         shares, weights = mixture_shares(powers, coefficients, bones, dtype)
         ctx.save_for_backward(powers, coefficients, shares)
         return weights
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
         powers, coefficients, shares = ctx.saved_tensors
         by_power = torch.empty_like(powers) if ctx.needs_input_grad[0] else None
         return by_power, shares_backward(powers, coefficients, shares, grad, by_power), None, None
@@ -122,17 +123,3 @@ def shares_backward(
 
 def _blocks(count: int) -> Iterator[slice]:
     return (slice(start, start + _ROWS) for start in range(0, count, _ROWS))
-
-
-def mixture_weights_reference(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
-    """The weights as eq. (2) is written, with all (V, J, K) pairs in memory: the slow form that lesson 2 begins with.
-
-    Arguments and result as in `mixture_weights`, but nothing is cut.
-    """
-    a, b, c = factor.unbind(-1)
-    offset = uv[:, None, None] - (bone_uv[:, None] + mean)  # (V, J, K, 2)
-    x = offset[..., 0] / a.exp()
-    y = (offset[..., 1] - b * x) / c.exp()
-    log_normal = -(x**2 + y**2) / 2 - a - c - math.log(2 * math.pi)
-    log_g = (logits.log_softmax(-1) + log_normal).logsumexp(-1)  # (V, J)
-    return log_g.softmax(-1)

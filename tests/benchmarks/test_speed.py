@@ -16,9 +16,10 @@ from torch import Tensor
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.binding import Chart
-from asm_teach.model.mixture import mixture_weights, mixture_weights_reference
+from asm_teach.model.mixture import mixture_weights
 from asm_teach.model.skinning import linear_blend_skinning
 from asm_teach.model.transforms import Rig
+from tests.model.mixture_reference import mixture_weights_reference
 
 pytestmark = [pytest.mark.timing, pytest.mark.usefixtures("one_thread")]
 

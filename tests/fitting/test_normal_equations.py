@@ -17,9 +17,9 @@ from asm_teach.fitting.normal_equations import Points, Posed, equations, gaussia
 from asm_teach.fitting.vertex_energy import Bend, Patch, Pull
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
-from asm_teach.model.mixture import mixture_weights_reference
 from asm_teach.model.skinning import linear_blend_skinning
 from asm_teach.model.transforms import Rig
+from tests.model.mixture_reference import mixture_weights_reference
 
 BONES, COMPONENTS, SIDE = 5, 2, 13
 COUNT = SIDE * SIDE

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from asm_teach.model.mixture import mixture_weights, mixture_weights_reference
+from asm_teach.model.mixture import mixture_weights
+from tests.model.mixture_reference import mixture_weights_reference
 
 
 def make_mixtures(

@@ -17,7 +17,6 @@ from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
-from asm_teach.model.mixture import mixture_weights_reference
 from asm_teach.model.transforms import Rig
 from asm_teach.widgets.binding_explorer.binding_explorer import BindingExplorer
 from asm_teach.widgets.binding_explorer.facts import along_line, find_place
@@ -27,6 +26,7 @@ from asm_teach.widgets.chart.ellipse import Ellipse
 from asm_teach.widgets.weight_explorer.controls import LOG, NAIVE
 from asm_teach.widgets.weight_explorer.facts import log_densities, naive_densities, place_facts
 from asm_teach.widgets.weight_explorer.weight_explorer import WeightExplorer
+from tests.model.mixture_reference import mixture_weights_reference
 from tests.widgets.parts import close_widgets  # noqa: F401
 
 HOLE = (0.5, 0.5)
