@@ -10,19 +10,14 @@ import json
 import math
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from asm_teach.base.arrays import load_npz
 from asm_teach.base.checks import check_points
-from asm_teach.base.files import whole
-from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
-
-FORMAT = 1
+from asm_teach.model.storage import FORMAT, mesh_of, write_model
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,16 +128,7 @@ class LinearMorphableModel:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one `.npz` file, whole or not at all. Texture and quads stay behind."""
-        mesh = self.mesh
-        about = {"format": FORMAT, "kind": "linear", "landmarks": list(mesh.landmarks)}
-        arrays = {"vertices": mesh.vertices, "faces": mesh.faces, "modes": self.modes, "deviations": self.deviations}
-        arrays |= {k: v for k, v in {"uv": mesh.uv, "uv_faces": mesh.uv_faces}.items() if v is not None}
-        arrays |= {f"part:{name}": faces for name, faces in mesh.parts.items()}
-        for k, points in enumerate(mesh.landmarks.values()):
-            arrays |= {f"landmark_faces:{k}": points.faces, f"landmark_barycentric:{k}": points.barycentric}
-        plain = {key: value.detach().cpu().numpy() for key, value in arrays.items()}
-        with whole(Path(path)) as part, part.open("wb") as file:
-            np.savez_compressed(file, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **plain)
+        write_model(path, {"kind": "linear"}, self.mesh, {"modes": self.modes, "deviations": self.deviations})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LinearMorphableModel:
@@ -153,15 +139,7 @@ class LinearMorphableModel:
             if (about["format"], about["kind"]) != (FORMAT, "linear"):
                 raise ValueError(f"format {about['format']}, kind {about['kind']!r}")
             got = {key: torch.from_numpy(array) for key, array in arrays.items() if key != "about"}
-            landmarks = {
-                key: LandmarkSet(got[f"landmark_faces:{k}"], got[f"landmark_barycentric:{k}"])
-                for k, key in enumerate(about["landmarks"])
-            }
-            parts = {key.removeprefix("part:"): value for key, value in got.items() if key.startswith("part:")}
-            mesh = Mesh(
-                got["vertices"], got["faces"], got.get("uv"), got.get("uv_faces"), parts=parts, landmarks=landmarks
-            )
-            return cls(mesh, got["modes"], got["deviations"])
+            return cls(mesh_of(about, got), got["modes"], got["deviations"])
         except (KeyError, TypeError, ValueError) as error:
             reason = f"there is no {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"path: {name} is no linear model, or not a whole one ({reason})") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +30,41 @@ def save(model: SkinnedModel, path: str | os.PathLike[str]) -> None:
     kinds = {AdaptiveSkinningModel: "adaptive", StaticSkinningModel: "static"}
     if type(model) not in kinds:
         raise ValueError(f"model: expected an adaptive or a static model, found {type(model).__name__}")
-    mesh, rig = model.mesh, model.rig
-    about = {"format": FORMAT, "kind": kinds[type(model)], "bones": rig.names, "landmarks": list(mesh.landmarks)}
-    arrays = {
-        "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
-        "vertices": mesh.vertices, "faces": mesh.faces, "parents": rig.parents,
-    }  # fmt: skip
-    arrays |= {k: v for k, v in {"uv": mesh.uv, "uv_faces": mesh.uv_faces}.items() if v is not None}
-    arrays |= {k: v for k, v in {"rig_uv": rig.uv, "rig_positions": rig.positions}.items() if v is not None}
-    arrays |= {f"part:{name}": faces for name, faces in mesh.parts.items()}
-    for k, points in enumerate(mesh.landmarks.values()):
-        arrays |= {f"landmark_faces:{k}": points.faces, f"landmark_barycentric:{k}": points.barycentric}
+    rig = model.rig
+    arrays = {"parents": rig.parents, "rig_uv": rig.uv, "rig_positions": rig.positions}
     if isinstance(model, StaticSkinningModel):
         # The points too: worked out again from a chart in another precision, they would differ in the last bits.
         arrays |= {"weights": model.weights(), "bind_points": model.bind_points()}
     arrays |= {f"parameter:{name}": p for name, p in model.named_parameters()}
-    plain = {k: a.detach().cpu().numpy() if isinstance(a, torch.Tensor) else a for k, a in arrays.items()}
+    write_model(path, {"kind": kinds[type(model)], "bones": rig.names}, model.mesh, arrays)
+
+
+def write_model(
+    path: str | os.PathLike[str], about: dict[str, Any], mesh: Mesh, arrays: Mapping[str, Tensor | None]
+) -> None:
+    """Write a mesh and what a model adds to it to one `.npz` file, whole or not at all; `mesh_of` reads the mesh back.
+
+    about: what the model is, kept as JSON. arrays: by name; those that are None are left out.
+    """
+    about = {"format": FORMAT, **about, "landmarks": list(mesh.landmarks)}
+    tensors = {"vertices": mesh.vertices, "faces": mesh.faces, "uv": mesh.uv, "uv_faces": mesh.uv_faces, **arrays}
+    tensors |= {f"part:{name}": faces for name, faces in mesh.parts.items()}
+    for k, points in enumerate(mesh.landmarks.values()):
+        tensors |= {f"landmark_faces:{k}": points.faces, f"landmark_barycentric:{k}": points.barycentric}
+    plain: dict[str, Any] = {name: x.detach().cpu().numpy() for name, x in tensors.items() if x is not None}
     with whole(Path(path)) as part, part.open("wb") as file:
-        np.savez_compressed(file, **plain)
+        np.savez_compressed(file, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **plain)
+
+
+def mesh_of(about: dict[str, Any], tensors: dict[str, Tensor]) -> Mesh:
+    """The mesh of a file that `write_model` wrote; a KeyError names what is missing."""
+    landmarks = {
+        name: LandmarkSet(tensors[f"landmark_faces:{k}"], tensors[f"landmark_barycentric:{k}"])
+        for k, name in enumerate(about["landmarks"])
+    }
+    parts = {name.removeprefix("part:"): t for name, t in tensors.items() if name.startswith("part:")}
+    uv, uv_faces = tensors.get("uv"), tensors.get("uv_faces")
+    return Mesh(tensors["vertices"], tensors["faces"], uv, uv_faces, parts=parts, landmarks=landmarks)
 
 
 def load_model(path: str | os.PathLike[str]) -> SkinnedModel:
@@ -68,26 +86,13 @@ def load_model(path: str | os.PathLike[str]) -> SkinnedModel:
 
 def _build(about: dict[str, Any], tensors: dict[str, Tensor]) -> SkinnedModel:
     """The model of a file's arrays; any error means that the file is not whole."""
-    landmarks = {
-        name: LandmarkSet(tensors[f"landmark_faces:{k}"], tensors[f"landmark_barycentric:{k}"])
-        for k, name in enumerate(about["landmarks"])
-    }
-    parts = {name.removeprefix("part:"): t for name, t in tensors.items() if name.startswith("part:")}
-    mesh = Mesh(
-        tensors["vertices"],
-        tensors["faces"],
-        tensors.get("uv"),
-        tensors.get("uv_faces"),
-        parts=parts,
-        landmarks=landmarks,
-    )
     rig = Rig(tuple(about["bones"]), tensors["parents"], tensors.get("rig_uv"), tensors.get("rig_positions"))
     state = {k.removeprefix("parameter:"): t for k, t in tensors.items() if k.startswith("parameter:")}
     model: SkinnedModel
     if about["kind"] == "adaptive":
-        model = AdaptiveSkinningModel(mesh, rig, state["mixture_logits"].shape[1])
+        model = AdaptiveSkinningModel(mesh_of(about, tensors), rig, state["mixture_logits"].shape[1])
     else:
-        model = StaticSkinningModel(mesh, rig, tensors["weights"])
+        model = StaticSkinningModel(mesh_of(about, tensors), rig, tensors["weights"])
         state["_points"] = tensors["bind_points"]
     for name, parameter in model.named_parameters():
         if state[name].shape != parameter.shape:
