@@ -1,4 +1,4 @@
-"""Landmarks: named points on a mesh, and readers for points in files.
+"""Landmarks: named points on a mesh.
 
 A landmark on a mesh is a face and three barycentric coordinates, so it moves with the surface. The order of
 68 points that most software uses is iBUG's: jaw, brows, nose, eyes, mouth, from the person's right to left.
@@ -6,12 +6,8 @@ A landmark on a mesh is a face and three barycentric coordinates, so it moves wi
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -94,82 +90,6 @@ class LandmarkSet:
         return LandmarkSet(self.faces.to(device), self.barycentric.to(device=device, dtype=dtype), self.names)
 
 
-class LabelledPoints(NamedTuple):
-    """Points (n, 3) or (n, 2) of a file, NaN where a point is not marked, and the indices of each label."""
-
-    points: Tensor
-    labels: Mapping[str, Tensor]
-
-
-def read_ljson(path: str | PathLike[str], group: str | None = None) -> LabelledPoints:
-    """Read a menpo landmark file (`.ljson`, version 2 or 3); points as (x, y, z), or (x, y) in a picture.
-
-    Raises:
-        ValueError: the file is of another kind or cut off, has no such group, or a label names no point.
-    """
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name}: this is no landmark file, or it is cut off ({error}); fetch it again") from None
-    try:
-        if content["version"] == 3:
-            groups = content["groups"]
-            if group is None and len(groups) == 1:
-                (group,) = groups
-            if group not in groups:
-                raise ValueError(f"{path.name}: group={group!r} was asked for, but its groups are {sorted(groups)}")
-            content = groups[group]
-        elif content["version"] != 2:
-            raise ValueError(f"{path.name}: version {content['version']} was found; versions 2 and 3 can be read")
-        rows = [[float("nan") if x is None else float(x) for x in row] for row in content["landmarks"]["points"]]
-        labels = {entry["label"]: torch.tensor(_indices(entry["mask"])) for entry in content["labels"]}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path.name}: this is JSON, but not a landmark file ({type(error).__name__}: {error})"
-        ) from None
-    widths = {len(row) for row in rows}
-    if len(widths) != 1 or not widths <= {2, 3}:
-        raise ValueError(f"{path.name}: {len(rows)} points of {sorted(widths)} numbers were found; 2 or 3 are needed")
-    for label, indices in labels.items():
-        check_indices(indices, f"{path.name}: label {label!r}", len(rows), "the points")
-    points = torch.tensor(rows, dtype=torch.float32)
-    # menpo counts rows before columns: a point of a picture is stored as (y, x).
-    return LabelledPoints(points.flip(-1) if points.shape[-1] == 2 else points, labels)
-
-
-def read_tem(path: str | PathLike[str]) -> Tensor:
-    """Read a WebMorph or Psychomorph template (`.tem`): points (n, 2) as (x, y) in pixels, origin upper left.
-
-    The lines that join the points are not read.
-
-    Raises:
-        ValueError: the file does not begin with a count, or has fewer points than that.
-    """
-    path = Path(path)
-    rows = [line.split() for line in path.read_text("utf-8", errors="replace").splitlines() if line.strip()]
-    try:
-        (count,) = map(int, rows[0])
-    except (IndexError, ValueError):
-        raise ValueError(
-            f"{path.name}: a template begins with the number of its points; this is another file"
-        ) from None
-    points = []
-    for number, row in enumerate(rows[1 : count + 1], 1):
-        try:
-            x, y = map(float, row)
-        except ValueError:
-            raise ValueError(
-                f"{path.name}: point {number} of {count} is {' '.join(row)!r}, not two numbers; fetch it again"
-            ) from None
-        points.append((x, y))
-    if count < 1 or len(points) < count:
-        raise ValueError(
-            f"{path.name}: {count} points are announced and {len(points)} found: it is cut off; fetch it again"
-        )
-    return torch.tensor(points, dtype=torch.float32)
-
-
 def ibug68_names() -> tuple[str, ...]:
     """Names of the 68 points in iBUG's order; right and left are the person's own."""
     groups = (
@@ -177,24 +97,6 @@ def ibug68_names() -> tuple[str, ...]:
         ("right_eye", 6), ("left_eye", 6), ("outer_lip", 12), ("inner_lip", 8),
     )  # fmt: skip
     return tuple(f"{name}_{i}" for name, count in groups for i in range(count))
-
-
-def ibug68(labelled: LabelledPoints) -> Tensor:
-    """Put 68 labelled points (x, y, z), +x the person's left and +y up, into iBUG's order.
-
-    The labels say right and left as a viewer sees the face, so `leye` is the person's right eye. That is
-    checked on the points themselves.
-
-    Raises:
-        ValueError: labels or counts are others, or the points do not lie as those of a face.
-    """
-    order = {"chin": 17, "leyebrow": 5, "reyebrow": 5, "nose": 9, "leye": 6, "reye": 6, "mouth": 20}
-    found = {label: len(indices) for label, indices in labelled.labels.items()}
-    if found != order:
-        raise ValueError(f"labelled: labels and counts {found} were found; {order} are needed")
-    points = labelled.points[torch.cat([labelled.labels[label] for label in order])]
-    require_ibug68(points)
-    return points
 
 
 def require_ibug68(points: Tensor) -> None:
@@ -222,9 +124,3 @@ def require_ibug68(points: Tensor) -> None:
 def _check_numbers(x: Tensor, name: str) -> None:
     if x.dtype != torch.int64 or (x < 0).any():
         raise ValueError(f"{name}: found {x.dtype} from {x.min().item()}: give int64 numbers, counted from 0")
-
-
-def _indices(mask: list[int] | list[bool]) -> list[int]:
-    if mask and isinstance(mask[0], bool):
-        return [i for i, there in enumerate(mask) if there]
-    return [int(i) for i in mask]

@@ -1,23 +1,11 @@
-"""Landmarks on a mesh, and points read from files."""
+"""Landmarks on a mesh, and the order of the 68 points."""
 
 from __future__ import annotations
-
-import json
-from pathlib import Path
 
 import pytest
 import torch
 
-from asm_teach.data.assets import AssetUnavailable, asset_path
-from asm_teach.geometry.landmarks import (
-    LabelledPoints,
-    LandmarkSet,
-    ibug68,
-    ibug68_names,
-    read_ljson,
-    read_tem,
-    require_ibug68,
-)
+from asm_teach.geometry.landmarks import LandmarkSet, ibug68_names, require_ibug68
 
 VERTICES = torch.tensor([[0.0, 0, 0], [3, 0, 0], [0, 3, 0], [0, 0, 3]])
 FACES = torch.tensor([[0, 1, 2], [0, 2, 3]])
@@ -31,13 +19,6 @@ def landmarks(**changes) -> LandmarkSet:
         **changes,
     }
     return LandmarkSet(**fields)
-
-
-def original(asset: str, file: str) -> Path:
-    try:
-        return asset_path(asset, file, progress=False)
-    except AssetUnavailable as error:
-        pytest.skip(f"no fetched files: {error}")
 
 
 # Landmarks on a mesh
@@ -109,86 +90,6 @@ def test_landmarks_of_another_mesh() -> None:
         landmarks().points(VERTICES, FACES[:1])
 
 
-# Points in files
-
-
-def ljson(folder: Path, content, name: str = "points.ljson") -> Path:
-    path = folder / name
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return path
-
-
-def group(points, **labels):
-    return {
-        "landmarks": {"points": points, "connectivity": []},
-        "labels": [{"label": label, "mask": mask} for label, mask in labels.items()],
-    }
-
-
-def test_ljson_versions(tmp_path) -> None:
-    body = group([[1, 2, 3], [4, None, 6], [7, 8, 9]], nose=[0, 2], lost=[False, True, False])
-    two = {"version": 2, **body}
-    three = {"version": 3, "groups": {"only": body}}
-    for content in (two, three):
-        points, labels = read_ljson(ljson(tmp_path, content))
-        assert points.shape == (3, 3) and points[2].tolist() == [7, 8, 9]
-        assert points[1].isnan().tolist() == [False, True, False]
-        assert {label: indices.tolist() for label, indices in labels.items()} == {"nose": [0, 2], "lost": [1]}
-
-
-def test_ljson_points_of_a_picture_are_x_y(tmp_path) -> None:
-    """menpo stores the row before the column."""
-    points, _ = read_ljson(ljson(tmp_path, {"version": 2, **group([[10, 20], [30, 40]])}))
-    assert points.tolist() == [[20, 10], [40, 30]]
-
-
-def test_ljson_with_several_groups(tmp_path) -> None:
-    path = ljson(tmp_path, {"version": 3, "groups": {"a": group([[0, 0, 0]]), "b": group([[1, 1, 1]])}})
-    assert read_ljson(path, "b").points.tolist() == [[1, 1, 1]]
-    with pytest.raises(ValueError, match=r"group=None .*its groups are \['a', 'b'\]"):
-        read_ljson(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("not json", "no landmark file, or it is cut off"),
-        (json.dumps({"version": 2, **group([[1, 2, 3]])})[:-30], "cut off"),
-        ({"version": 1, "groups": []}, "version 1 was found; versions 2 and 3 can be read"),
-        ({"points": []}, "not a landmark file"),
-        ([1, 2], "not a landmark file"),
-        ({"version": 2, **group([[1, 2, 3], [1, 2]])}, r"2 points of \[2, 3\] numbers"),
-        ({"version": 2, **group([])}, "0 points"),
-        ({"version": 2, **group([[1, 2, 3]], nose=[0, 5])}, r"label 'nose': row 1 names the points\[5\]"),
-    ],
-)
-def test_broken_ljson_says_what_is_wrong(tmp_path, content, message) -> None:
-    with pytest.raises(ValueError, match=message) as caught:
-        read_ljson(ljson(tmp_path, content))
-    assert str(caught.value).startswith("points.ljson: ")
-
-
-def test_tem(tmp_path) -> None:
-    path = ljson(tmp_path, "3\n1\t2\n3.5 4\n\n5 -6\n1\n0\n2\n0 1\n", "face.tem")
-    assert read_tem(path).tolist() == [[1, 2], [3.5, 4], [5, -6]]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "begins with the number of its points"),
-        ("<html>", "begins with the number of its points"),
-        ("3\n1 2\n3 4\n", "3 points are announced and 2 found: it is cut off"),
-        ("3\n1 2\n3 4\n5\n", "point 3 of 3 is '5', not two numbers"),
-        ("2\n1 2\nthree 4\n", "point 2 of 2 is 'three 4'"),
-        ("0\n", "0 points"),
-    ],
-)
-def test_broken_tem_says_what_is_wrong(tmp_path, text, message) -> None:
-    with pytest.raises(ValueError, match=message):
-        read_tem(ljson(tmp_path, text, "face.tem"))
-
-
 # The order of the 68 points
 
 
@@ -227,17 +128,6 @@ def test_a_drawn_face_is_in_order_and_others_are_not() -> None:
         require_ibug68(face[1:])
 
 
-def test_labels_are_put_in_order() -> None:
-    face = face68()
-    order = [*range(17), *range(36, 48), *range(17, 22), *range(27, 36), *range(22, 27), *range(48, 68)]
-    counts = {"chin": 17, "leye": 6, "reye": 6, "leyebrow": 5, "nose": 9, "reyebrow": 5, "mouth": 20}
-    starts = torch.tensor([0, *counts.values()]).cumsum(0).tolist()
-    labels = {n: torch.arange(a, a + c) for (n, c), a in zip(counts.items(), starts, strict=False)}
-    assert torch.equal(ibug68(LabelledPoints(face[order], labels)), face)
-    with pytest.raises(ValueError, match="labels and counts"):
-        ibug68(LabelledPoints(face, {"chin": torch.arange(17)}))
-
-
 def test_there_are_68_different_names() -> None:
     names = ibug68_names()
     assert len(set(names)) == 68
@@ -245,29 +135,3 @@ def test_there_are_68_different_names() -> None:
         "jaw_0", "jaw_16", "right_brow_0", "left_brow_4", "nose_bridge_3", "right_eye_0", "left_eye_3",
         "outer_lip_0", "inner_lip_0",
     ]  # fmt: skip
-
-
-def test_james_in_order() -> None:
-    labelled = read_ljson(original("james", "james.ljson"))
-    assert labelled.points.shape == (68, 3)
-    points = ibug68(labelled)
-    assert sorted(points.tolist()) == sorted(labelled.points.tolist())  # each point once
-    x, y, _ = points.unbind(-1)
-    assert y[36:48].min() > y[48:68].max()  # eyes above the mouth
-    assert x[:17].min() == x.min() and x[:17].max() == x.max()  # the jaw is outermost
-    # Points that mirror each other have their middle on one plane. The head is a little turned and leans, so the
-    # middles spread by 3 mm and lie up to 12 mm beside the tip of the nose.
-    pairs = [(36, 45), (39, 42), (37, 44), (38, 43), (17, 26), (21, 22), (48, 54), (60, 64), (31, 35)]
-    middle = torch.stack([(x[a] + x[b]) / 2 for a, b in pairs])
-    assert middle.std() < 3 and (middle - x[30]).abs().max() < 12
-    # upper lids lie above lower lids, the upper lip above the lower one
-    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46), (51, 57), (50, 58), (52, 56)):
-        assert y[upper] > y[lower]
-
-
-@pytest.mark.parametrize(
-    ("asset", "file", "count"),
-    [("lisa", "lisa1.tem", 106), ("zoom", "15cm.tem", 83), ("london", "001_03.tem", 189)],
-)
-def test_original_templates(asset, file, count) -> None:
-    assert read_tem(original(asset, file)).shape == (count, 2)
