@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from asm_teach.base.checks import check_points
-from asm_teach.geometry.closest_point import Surface
+from asm_teach.geometry.closest_point import Surface, to_array
 
 Alignment = tuple[Tensor, Tensor, Tensor]  # scale (), rotation (3, 3), translation (3,)
 
@@ -75,6 +75,12 @@ class Placement(NamedTuple):
     scale: float = 1.0
     rotation: np.ndarray = np.eye(3)
     shift: np.ndarray = np.zeros(3)
+
+    @classmethod
+    def of(cls, alignment: Alignment) -> Placement:
+        """The placement of an alignment by `align_points`."""
+        scale, rotation, shift = (to_array(x) for x in alignment)
+        return cls(float(scale), rotation, shift)
 
     def forward(self, points: np.ndarray) -> np.ndarray:
         """Points of the surface, (n, 3), to where they have been put."""

@@ -13,18 +13,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.checks import check_indices, check_points, check_polygons
-from asm_teach.geometry.chart_check import ChartReport, chart_problems, require_injective_chart
+from asm_teach.geometry.chart_check import chart_problems as chart_problems  # notebooks look for it here
 from asm_teach.geometry.landmarks import LandmarkSet
-
-__all__ = [
-    "ChartReport",
-    "Mesh",
-    "chart_problems",
-    "face_areas",
-    "face_normals",
-    "require_injective_chart",
-    "vertex_normals",
-]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,22 +63,18 @@ class Mesh:
             check_indices(indices, f"parts[{name!r}]", len(self.faces), "faces")
 
     def _check_uv(self) -> None:
-        if self.uv is None:
-            if self.uv_faces is not None:
+        if self.uv is not None:
+            check_points(self.uv, "uv", 2)
+        if self.uv_faces is not None:
+            if self.uv is None:
                 raise ValueError("uv_faces is given without uv: give both, or neither")
-            return
-        check_points(self.uv, "uv", 2)
-        if self.uv_faces is None:
-            if len(self.uv) != len(self.vertices):
-                raise ValueError(
-                    f"uv has {len(self.uv)} rows for {len(self.vertices)} vertices: give one row for each "
-                    "vertex, or uv_faces to say which row each corner of a face takes"
-                )
-            return
-        check_polygons(self.uv_faces, "uv_faces", 3, len(self.uv), "uv")
-        if len(self.uv_faces) != len(self.faces):
+            check_polygons(self.uv_faces, "uv_faces", 3, len(self.uv), "uv")
+            if len(self.uv_faces) != len(self.faces):
+                raise ValueError(f"uv_faces has {len(self.uv_faces)} rows for {len(self.faces)} faces: give one each")
+        elif self.uv is not None and len(self.uv) != len(self.vertices):
             raise ValueError(
-                f"uv_faces has {len(self.uv_faces)} rows for {len(self.faces)} faces: give one for each face"
+                f"uv has {len(self.uv)} rows for {len(self.vertices)} vertices: give one row for each vertex, or "
+                "uv_faces to say which row each corner of a face takes"
             )
 
     def with_vertices(self, vertices: Tensor) -> Mesh:
@@ -104,20 +90,13 @@ class Mesh:
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Mesh:
         """The mesh on another device or with another floating-point type; indices stay int64."""
 
-        def floats(x: Tensor | None) -> Tensor | None:
-            return None if x is None else x.to(device=device, dtype=dtype)
+        def move(x: Tensor) -> Tensor:
+            return x.to(device=device, dtype=dtype if x.is_floating_point() else None)
 
-        def ints(x: Tensor | None) -> Tensor | None:
-            return None if x is None else x.to(device=device)
-
-        return Mesh(
-            vertices=self.vertices.to(device=device, dtype=dtype),
-            faces=self.faces.to(device=device),
-            uv=floats(self.uv),
-            uv_faces=ints(self.uv_faces),
-            texture=floats(self.texture),
-            quads=ints(self.quads),
-            parts={name: indices.to(device=device) for name, indices in self.parts.items()},
+        return replace(
+            self,
+            **{name: move(x) for name, x in vars(self).items() if isinstance(x, Tensor)},
+            parts={name: move(indices) for name, indices in self.parts.items()},
             landmarks={name: points.to(device, dtype) for name, points in self.landmarks.items()},
         )
 
@@ -157,12 +136,10 @@ class Mesh:
         """One part as a mesh of its own; vertex i of it is vertex `part_vertices(name)[i]` of this mesh."""
         chosen = self._part_faces(name)
         kept, faces = torch.unique(self.faces[chosen], return_inverse=True)
-        uv, uv_faces = self.uv, None
-        if self.uv is not None and self.uv_faces is None:
-            uv = self.uv[kept]
-        elif self.uv is not None and self.uv_faces is not None:
+        kept_uv, uv_faces = kept, None
+        if self.uv_faces is not None:
             kept_uv, uv_faces = torch.unique(self.uv_faces[chosen], return_inverse=True)
-            uv = self.uv[kept_uv]
+        uv = None if self.uv is None else self.uv[kept_uv]
         return Mesh(self.vertices[kept], faces, uv, uv_faces, self.texture, self._part_quads(chosen, kept))
 
     def write(self, path: str | PathLike[str]) -> None:

@@ -7,29 +7,19 @@ triangle. Nothing here is differentiable.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from asm_teach.base.checks import check_indices, check_points
-from asm_teach.geometry.alignment import Alignment, Placement, align_points, apply_alignment, settle
-from asm_teach.geometry.closest_point import Surface, closest_points, to_array, to_tensor
+from asm_teach.geometry.alignment import Alignment, Placement, align_points, settle
+from asm_teach.geometry.closest_point import Surface, to_array, to_tensor
+from asm_teach.geometry.closest_point import closest_points as closest_points  # notebooks look for it here
 from asm_teach.geometry.mesh import Mesh
 
-__all__ = [
-    "Alignment",
-    "ScanDistances",
-    "align_points",
-    "apply_alignment",
-    "closest_points",
-    "face_region",
-    "scan_distances",
-    "scan_error",
-    "summarise",
-    "vertex_error",
-]
+Align: TypeAlias = Literal["rigid", "similarity"] | None
 
 _STEERING = 3000  # scan points, spread evenly, that steer the alignment; all of them are measured
 
@@ -57,7 +47,7 @@ def scan_distances(
     vertices: Tensor,
     faces: Tensor,
     scan: Mesh,
-    align: Literal["rigid", "similarity"] | None = "rigid",
+    align: Align = "rigid",
     region: Tensor | None = None,
     landmarks: tuple[Tensor, Tensor] | None = None,
 ) -> ScanDistances:
@@ -98,25 +88,21 @@ def scan_distances(
         starts = _starts(surface, steering, landmarks, similarity=align == "similarity")
         placement, converged = settle(surface, steering, starts, similarity=align == "similarity")
     distances = surface.closest(placement.backward(points))[1] * placement.scale
-    alignment = tuple(to_tensor(x, vertices) for x in placement)
+    scale, rotation, shift = (to_tensor(x, vertices) for x in placement)
     return ScanDistances(
         distances=to_tensor(distances, scan.vertices),
         indices=indices,
         vertices=to_tensor(placement.forward(to_array(vertices)), vertices),
-        alignment=alignment,
+        alignment=(scale, rotation, shift),
         converged=converged,
     )
 
 
 def scan_error(
-    vertices: Tensor,
-    faces: Tensor,
-    scan: Mesh,
-    align: Literal["rigid", "similarity"] | None = "rigid",
-    region: Tensor | None = None,
+    vertices: Tensor, faces: Tensor, scan: Mesh, align: Align = "rigid", region: Tensor | None = None,
     landmarks: tuple[Tensor, Tensor] | None = None,
-) -> dict[str, float]:
-    """Scan-to-surface error in mm: `mean`, `median`, `rmse`, `p95` of `n` points. See `scan_distances`."""
+) -> dict[str, float]:  # fmt: skip
+    """Scan-to-surface error in mm: `mean`, `median`, `rmse`, `p95` of `n` points; arguments as for `scan_distances`."""
     return summarise(scan_distances(vertices, faces, scan, align, region, landmarks).distances)
 
 
@@ -138,8 +124,7 @@ def vertex_error(a: Tensor, b: Tensor) -> dict[str, float]:
         raise ValueError(
             f"a has {len(a)} vertices and b has {len(b)}: not in correspondence; compare them by scan_error"
         )
-    a, b = (x.detach().to("cpu", torch.float64) for x in (a, b))
-    return summarise(torch.linalg.vector_norm(a - b, dim=1))
+    return summarise(torch.from_numpy(np.linalg.norm(to_array(a) - to_array(b), axis=1)))
 
 
 def summarise(distances: Tensor) -> dict[str, float]:
@@ -192,17 +177,12 @@ def _starts(
         on_surface, on_scan = landmarks
         check_points(on_surface, "landmarks[0] (on the surface)", 3)
         check_points(on_scan, "landmarks[1] (on the scan)", 3)
-        scale, rotation, shift = align_points(on_surface.double(), on_scan.double(), scale=similarity)
-        return [Placement(float(scale), to_array(rotation), to_array(shift))]
+        return [Placement.of(align_points(on_surface.double(), on_scan.double(), scale=similarity))]
     corners = surface.corners.reshape(-1, 3)
     there, here = points.mean(0), corners.mean(0)
     size, other = (float(np.linalg.norm(x - x.mean(0)) / len(x) ** 0.5) for x in (corners, points))
-    scale = other / size if size > 0 < other else 1.0
-    return [
-        Placement(),
-        Placement(shift=there - here),
-        Placement(scale, shift=there - scale * here),
-    ]
+    grow = other / size if size > 0 < other else 1.0
+    return [Placement(), Placement(shift=there - here), Placement(grow, shift=there - grow * here)]
 
 
 def _region_indices(region: Tensor | None, count: int) -> Tensor:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.checks import check_points, check_polygons
-from asm_teach.geometry.mesh import Mesh, require_injective_chart
+from asm_teach.geometry.chart_check import require_injective_chart
+from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_edges import rim_sides
 
 

@@ -40,8 +40,7 @@ PAIRS = np.array(
 def similarity(source: Points, target: Points) -> Placement:
     """The best similarity from landmarks to landmarks, over those that both have."""
     known = np.isfinite(source).all(1) & np.isfinite(target).all(1)
-    s, rotation, shift = align_points(torch.from_numpy(source[known]), torch.from_numpy(target[known]), scale=True)
-    return Placement(float(s), rotation.numpy(), shift.numpy())
+    return Placement.of(align_points(torch.from_numpy(source[known]), torch.from_numpy(target[known]), scale=True))
 
 
 def check_marks(source: Points, target: Points) -> None:

@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 from scipy.spatial import Delaunay
 from torch import Tensor
 
-from asm_teach.geometry.mesh import (
-    Mesh,
-    chart_problems,
-    face_areas,
-    face_normals,
-    require_injective_chart,
-    vertex_normals,
-)
+from asm_teach.geometry.chart_check import chart_problems, require_injective_chart
+from asm_teach.geometry.mesh import Mesh, face_areas, face_normals, vertex_normals
 
 SQUARE = torch.tensor([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
 TWO = torch.tensor([[0, 1, 2], [0, 2, 3]])

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import (
-    align_points,
-    apply_alignment,
     closest_points,
     face_region,
     scan_distances,
