@@ -44,7 +44,7 @@ def render_mesh(
         vertices: (V, 3), mm.
         faces: (F, 3).
         colours: (V, 3) in [0, 1], one (3,) for all, or None for skin.
-        view: a name in `zbuffer.VIEWS`, or (azimuth, elevation) in degrees.
+        view: a name in `still.VIEWS`, or (azimuth, elevation) in degrees.
         texture: (H, W, 3) in [0, 1], used instead of `colours` when `uv` is given too.
         uv: (V, 2), or (U, 2) with `uv_faces`.
         uv_faces: (F, 3) into `uv`.

@@ -1,4 +1,4 @@
-"""A small z-buffer renderer in numpy: where the eye stands, which triangle each pixel sees, and the light on it.
+"""Still pictures of meshes: where the eye stands, and the light on what the renderer of lesson 7 says it sees.
 
 The angles and the light are those of the live 3D view in notebooks, so that its pictures and these look alike.
 """
@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import roma
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.nn.functional import normalize, pad
 
 from asm_teach.geometry.mesh import vertex_normals
+from asm_teach.rendering import raster
+from asm_teach.rendering.camera import Camera
+from asm_teach.rendering.interpolation import blend, look_up
+from asm_teach.rendering.raster import Raster
+from asm_teach.rendering.renderer import SKIN
 
 VIEWS: Mapping[str, tuple[float, float]] = {
     "front": (0.0, 0.0),
@@ -26,7 +34,6 @@ VIEWS: Mapping[str, tuple[float, float]] = {
 
 FIELD_OF_VIEW = 22.0  # degrees: a portrait lens; a wider one makes noses look large
 MARGIN = 1.05  # air around the head
-SKIN = (0.87, 0.70, 0.60)
 
 # The light hangs on the camera (x right, y up, z towards the viewer), so no view is ever dark.
 KEY = np.array([-0.46, 0.58, 0.67])
@@ -35,7 +42,6 @@ KEY_POWER, FILL_POWER, SKY_POWER, GROUND_POWER = 0.80, 0.16, 0.34, 0.14
 WRAP = np.array([0.34, 0.20, 0.15])  # red light travels furthest under the skin
 GLOSS, SHINE = 0.10, 24.0
 GAMMA = 2.2
-_FRAGMENTS_AT_ONCE = 3_000_000  # bounds the memory of one pass
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,18 @@ class Eye:
         x = width / 2 - 0.5 + seen[:, 0] * scale
         y = height / 2 - 0.5 - seen[:, 1] * scale
         return np.stack([x, y, depth], axis=1)
+
+    def camera(self) -> Camera:
+        """The same as a camera of lesson 7: y down, z away from the viewer, pixel centres at half integers."""
+        rotation = torch.from_numpy(self.rotation * [[1.0], [-1.0], [-1.0]])
+        away = rotation.new_tensor([0.0, 0.0, self.distance])
+        return Camera(
+            focal=rotation.new_tensor(self.focal),
+            principal=rotation.new_tensor(self.size) / 2,
+            rotation=roma.rotmat_to_rotvec(rotation),
+            translation=away - rotation @ torch.from_numpy(self.target),
+            size=self.size,
+        )
 
 
 def to_numpy(values: Any) -> NDArray[np.float64]:
@@ -127,53 +145,10 @@ def look(vertices: ArrayLike, view: str | tuple[float, float], size: tuple[int, 
     return Eye(view_rotation(*view_angles(view)), centre, distance / zoom, float(focal), (width, height))
 
 
-def rasterise(
-    screen: NDArray[np.float64], faces: NDArray[np.int64], size: tuple[int, int]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Which triangle each pixel sees, and where in it.
-
-    Every triangle lists the pixels of its bounding box; a pixel keeps the nearest triangle that covers it.
-
-    Args:
-        screen: (V, 3) pixel x, pixel y, depth, from `Eye.screen`.
-        faces: (F, 3).
-        size: (width, height).
-
-    Returns:
-        face (H, W), -1 where the picture is empty, and barycentric (H, W, 3), perspective-correct.
-    """
-    width, height = size
-    corners = screen[faces]  # (F, 3, 3)
-    low = np.ceil(corners[:, :, :2].min(axis=1)).clip(0, [width, height]).astype(np.int64)
-    high = np.floor(corners[:, :, :2].max(axis=1)).clip(-1, [width - 1, height - 1]).astype(np.int64)
-    box = (high - low + 1).clip(0)
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
-    count = np.where((np.abs(area) > 1e-12) & (corners[:, :, 2].min(axis=1) > 1e-3), box[:, 0] * box[:, 1], 0)
-
-    nearest = np.full(width * height, np.inf)
-    face_of = np.full(width * height, -1, dtype=np.int64)
-    weights = np.zeros((width * height, 3))
-    seen = np.flatnonzero(count)
-    parts = np.cumsum(count[seen]) // _FRAGMENTS_AT_ONCE
-    for part in range(int(parts[-1]) + 1 if len(seen) else 0):
-        f = np.repeat(seen[parts == part], count[seen[parts == part]])
-        start = np.cumsum(count[seen[parts == part]]) - count[seen[parts == part]]
-        n = np.arange(len(f)) - np.repeat(start, count[seen[parts == part]])
-        x = low[f, 0] + n % box[f, 0]
-        y = low[f, 1] + n // box[f, 0]
-        wb = ((x - a[f, 0]) * (c[f, 1] - a[f, 1]) - (c[f, 0] - a[f, 0]) * (y - a[f, 1])) / area[f]
-        wc = ((b[f, 0] - a[f, 0]) * (y - a[f, 1]) - (x - a[f, 0]) * (b[f, 1] - a[f, 1])) / area[f]
-        bary = np.stack([1 - wb - wc, wb, wc], axis=1)
-        inside = (bary >= -1e-9).all(axis=1)
-        f, bary, pixel = f[inside], bary[inside], (y * width + x)[inside]
-        bary = bary / corners[f, :, 2]
-        depth = 1 / bary.sum(axis=1)
-        np.minimum.at(nearest, pixel, depth)
-        won = depth == nearest[pixel]
-        face_of[pixel[won]] = f[won]
-        weights[pixel[won]] = bary[won] * depth[won, None]
-    return face_of.reshape(height, width), weights.reshape(height, width, 3)
+def rasterise(vertices: ArrayLike, faces: ArrayLike, eye: Eye, samples: int = 1) -> Raster:
+    """Which triangle each pixel of the eye's picture sees, or each of its samples x samples parts."""
+    width, height = eye.size
+    return raster.rasterise(_tensor(vertices), _indices(faces), eye.camera(), (samples * width, samples * height))
 
 
 def shade(normals: NDArray[np.float64], albedo: NDArray[np.float64], contrast: float = 1.0) -> NDArray[np.float64]:
@@ -196,20 +171,6 @@ def shade(normals: NDArray[np.float64], albedo: NDArray[np.float64], contrast: f
     return np.clip(albedo**GAMMA * light + gloss, 0, 1) ** (1 / GAMMA)
 
 
-def sample_texture(texture: ArrayLike, uv: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bilinear look-up (n, 3) in a texture (H, W, 3), row 0 at v = 1, at uv (n, 2)."""
-    picture = to_numpy(texture)
-    height, width = picture.shape[:2]
-    x = np.clip(uv[:, 0] * width - 0.5, 0, width - 1)
-    y = np.clip((1 - uv[:, 1]) * height - 0.5, 0, height - 1)
-    x0, y0 = np.floor(x).astype(int), np.floor(y).astype(int)
-    x1, y1 = np.minimum(x0 + 1, width - 1), np.minimum(y0 + 1, height - 1)
-    fx, fy = (x - x0)[:, None], (y - y0)[:, None]
-    top = picture[y0, x0] * (1 - fx) + picture[y0, x1] * fx
-    bottom = picture[y1, x0] * (1 - fx) + picture[y1, x1] * fx
-    return top * (1 - fy) + bottom * fy
-
-
 def draw(
     vertices: ArrayLike,
     faces: ArrayLike,
@@ -221,27 +182,31 @@ def draw(
     contrast: float = 1.0,
 ) -> NDArray[np.float64]:
     """The mesh as a picture (H, W, 4) in [0, 1], transparent where it is not; see `plots.render_mesh`."""
-    points, triangles = to_numpy(vertices), to_numpy(faces).astype(np.int64)
-    normals = vertex_normals(torch.from_numpy(points), torch.from_numpy(triangles)).numpy() @ eye.rotation.T
-    twice = Eye(eye.rotation, eye.target, eye.distance, 2 * eye.focal, (2 * eye.size[0], 2 * eye.size[1]))
-    face, bary = rasterise(twice.screen(points), triangles, twice.size)
-    hit = face >= 0
-    weight, corner = bary[hit], triangles[face[hit]]
-    normal = np.einsum("nc,nci->ni", weight, normals[corner])
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    points, triangles = _tensor(vertices), _indices(faces)
+    seen = rasterise(points, triangles, eye, samples=2)
+
+    def blended(table: Tensor, corners: Tensor = triangles) -> Tensor:
+        return blend(seen.weights, table, corners, seen.hits)
+
+    normals = normalize(blended(vertex_normals(points, triangles) @ _tensor(eye.rotation.T)), dim=1)
     if texture is not None and uv is not None:
-        chart = triangles if uv_faces is None else to_numpy(uv_faces).astype(np.int64)
-        albedo = sample_texture(texture, np.einsum("nc,nci->ni", weight, to_numpy(uv)[chart[face[hit]]]))
+        chart = triangles if uv_faces is None else _indices(uv_faces)
+        albedo = look_up(_tensor(texture), blended(_tensor(uv), chart))
     elif colours is None:
-        albedo = np.broadcast_to(np.array(SKIN), normal.shape)
+        albedo = _tensor(SKIN).expand_as(normals)
     else:
-        table = np.broadcast_to(to_numpy(colours), points.shape)
-        albedo = np.einsum("nc,nci->ni", weight, table[corner])
-    picture = np.zeros((*face.shape, 4))
-    picture[hit] = np.concatenate([shade(normal, np.clip(albedo, 0, 1), contrast), np.ones((hit.sum(), 1))], axis=1)
+        albedo = blended(_tensor(colours).expand_as(points))
+    lit = shade(normals.numpy(), albedo.clamp(0, 1).numpy(), contrast)
+    picture = seen.spread(pad(torch.from_numpy(lit), (0, 1), value=1.0)).numpy()
     # Four samples a pixel: colours count by how much of the pixel they cover.
-    height, width = face.shape
-    blocks = picture.reshape(height // 2, 2, width // 2, 2, 4)
-    cover = blocks[..., 3].mean(axis=(1, 3))
-    colour = blocks[..., :3].sum(axis=(1, 3)) / np.maximum(4 * cover, 1e-9)[..., None]
-    return np.concatenate([colour, cover[..., None]], axis=-1)
+    width, height = eye.size
+    total = picture.reshape(height, 2, width, 2, 4).sum(axis=(1, 3))
+    return np.concatenate([total[..., :3] / np.maximum(total[..., 3:], 1e-9), total[..., 3:] / 4], axis=-1)
+
+
+def _tensor(values: ArrayLike) -> Tensor:
+    return torch.tensor(to_numpy(values))  # a copy: the array may be one that torch must not write to
+
+
+def _indices(faces: ArrayLike) -> Tensor:
+    return _tensor(faces).long()

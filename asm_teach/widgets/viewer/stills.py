@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -103,7 +102,6 @@ def _drawn(name: str, surface: Surface, chosen: Colouring, eye: Eye) -> NDArray[
 def _overlaid(stage: Stage, chosen: Colouring, eye: Eye) -> NDArray[np.float64]:
     """The picture (H, W, 4) of meshes one over the other: each is mixed in where it is nearest of those so far."""
     (width, height), mixed = eye.size, np.zeros((*eye.size[::-1], 4))
-    twice = replace(eye, focal=2 * eye.focal, size=(2 * width, 2 * height))  # the four samples a pixel of `draw`
     vertices, faces, points, triangles = [], [], 0, 0
     for name, surface in stage.surfaces.items():
         vertices.append(surface.vertices)
@@ -111,7 +109,7 @@ def _overlaid(stage: Stage, chosen: Colouring, eye: Eye) -> NDArray[np.float64]:
         layer = _drawn(name, surface, chosen, eye)
         share = layer[..., 3:]
         if points:
-            nearest, _ = still.rasterise(twice.screen(np.concatenate(vertices)), np.concatenate(faces), twice.size)
+            nearest = still.rasterise(np.concatenate(vertices), np.concatenate(faces), eye, samples=2).face.numpy()
             samples = (nearest >= triangles).reshape(height, 2, width, 2)
             share = surface.opacity * samples.mean(axis=(1, 3))[..., None]
         points, triangles = points + len(surface.vertices), triangles + len(surface.faces)
@@ -128,8 +126,7 @@ def _seen_edges(surfaces: Sequence[Surface], eye: Eye) -> list[NDArray[np.int64]
     first = np.cumsum([0, *(len(surface.vertices) for surface in surfaces)])
     points = np.concatenate([surface.vertices for surface in surfaces])
     faces = np.concatenate([surface.faces + start for surface, start in zip(surfaces, first, strict=False)])
-    seen = np.unique(still.rasterise(eye.screen(points), faces, eye.size)[0])
-    corners = faces[seen[seen >= 0]]
+    corners = faces[still.rasterise(points, faces, eye).hits.unique()]
     found = []
     for start, end in zip(first, first[1:], strict=False):
         own = corners[(corners[:, 0] >= start) & (corners[:, 0] < end)] - start
