@@ -21,7 +21,8 @@ from torch import Tensor
 from asm_teach.geometry.chart_check import ChartReport, chart_problems
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_edges import edge_list
-from asm_teach.new_head.repair import Faces, Points, boundary_loops, weld
+from asm_teach.geometry.surface_points import Faces, Points
+from asm_teach.new_head.repair import boundary_loops, weld
 
 FROM_FILE = "from the file"
 _RADIUS = 0.49  # of the disc; the rest is margin

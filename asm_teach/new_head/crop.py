@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_edges import connected_pieces
-from asm_teach.new_head.landmark_warp import Points, Skin
+from asm_teach.geometry.surface_points import Points, Skin
 from asm_teach.new_head.place_bones import Guide
 from asm_teach.new_head.repair import (
     Patch,

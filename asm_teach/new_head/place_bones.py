@@ -10,9 +10,11 @@ from scipy.spatial import cKDTree
 
 from asm_teach.data.heads import Head
 from asm_teach.geometry.mesh import face_normals
+from asm_teach.geometry.surface_points import AGREE, OnSurface, Points, Skin
 from asm_teach.model.binding import Chart
-from asm_teach.new_head.landmark_warp import Mirror, OnSurface, Points, Skin, Warp
+from asm_teach.new_head.landmark_warp import Warp
 from asm_teach.new_head.repair import Patch
+from asm_teach.new_head.symmetry import Mirror, middle_line
 
 ROOM = {"face": 1.0, "scalp": 0.4}
 """Part of the source -> how large its triangles would like to be on a chart; what no picture shows gets 0.2."""
@@ -102,7 +104,7 @@ def place_bones(guide: Guide, skin: Skin, mirror: Mirror) -> PlacedBones:
     beyond |= beyond[sides.partner]
     facing = np.where(beyond[:, None], skin.looks[nearest.face], facing)
     middle = sides.partner == np.arange(len(wanted))
-    line = skin.section(mirror)
+    line = middle_line(skin, mirror)
 
     at = wanted
     for _ in range(3):  # to where being on the surface and being alike agree, as far as the surface lets them
@@ -113,11 +115,23 @@ def place_bones(guide: Guide, skin: Skin, mirror: Mirror) -> PlacedBones:
         partner = int(sides.partner[j])
         places, apart = line if middle[j] else skin, _APART_BEYOND if beyond[j] else _APART
         if placed and np.linalg.norm(at[placed] - at[j], axis=1).min() < apart:
-            at[j] = places.free_place(at[j], facing[j], at[placed], apart)
+            at[j] = _free_place(places, at[j], facing[j], at[placed], apart)
             if partner not in placed and partner != j:
                 at[partner] = skin.put(mirror.reflect(at[[j]]), facing[[partner]]).position[0]
         placed.append(j)
     return PlacedBones(skin.put(at, facing), beyond, sides.error(at))
+
+
+def _free_place(skin: Skin, point: Points, facing: Points, taken: Points, apart: float) -> Points:
+    """The place (3,) nearest to a point (3,) among corners, edges' middles and centres of the faces that look its
+    way and are not nearer than `apart` to those taken (n, 3); the point itself where there is none.
+    """
+    corners = skin.corners[skin.looks @ facing > AGREE]
+    middles = (corners + np.roll(corners, -1, 1)) / 2
+    places = np.concatenate([corners, middles, corners.mean(1, keepdims=True)], 1).reshape(-1, 3)
+    places = places[np.linalg.norm(places - point, axis=1).argsort(kind="stable")]
+    free = cKDTree(taken).query(places)[0] >= apart
+    return places[free.argmax()] if free.any() else point
 
 
 class _Sides:

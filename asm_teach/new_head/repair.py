@@ -16,9 +16,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from asm_teach.geometry.mesh_edges import edge_list, rim_sides
-
-Faces = NDArray[np.int64]
-Points = NDArray[np.float64]
+from asm_teach.geometry.surface_points import Faces, Points
 
 _SAME_PLACE = 1e-6  # of the extent: what a text file's rounding leaves between two copies of a vertex
 

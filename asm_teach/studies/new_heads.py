@@ -21,8 +21,8 @@ from asm_teach.geometry.closest_point import to_array
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_files import read_mesh
 from asm_teach.geometry.metrics import face_region, summarise
+from asm_teach.geometry.surface_points import Skin
 from asm_teach.new_head.given_landmarks import HANDFUL, Marks
-from asm_teach.new_head.landmark_warp import Skin
 from asm_teach.new_head.prepare import PreparedHead, prepare_head
 from asm_teach.scan_fit.fit import fit_scan
 from asm_teach.studies.scan_models import file_size, free_numbers

@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import trimesh
 
 from asm_teach import load_head
+from asm_teach.geometry.surface_points import Skin
 from asm_teach.model.transforms import Rig
-from asm_teach.new_head.landmark_warp import Mirror, Skin
-from asm_teach.new_head.place_bones import ROOM, Guide, place_bones
+from asm_teach.new_head.place_bones import ROOM, Guide, _free_place, place_bones
 from asm_teach.new_head.repair import Patch
+from asm_teach.new_head.symmetry import Mirror
 
 SOMA = load_head("soma")
 VERTICES, FACES = SOMA.mesh.vertices.double().numpy(), SOMA.mesh.faces.numpy()
@@ -86,3 +88,14 @@ def test_a_source_needs_bones_on_its_chart() -> None:
     hand_made = replace(SOMA, rig=SOMA.hand_rig)
     with pytest.raises(ValueError, match="source: its bones have no places on a chart"):
         place_bones(Guide(hand_made, MARKS, MARKS), Skin(VERTICES, FACES), MIDDLE)
+
+
+def test_the_free_place_is_the_nearest_one_that_is_free() -> None:
+    ball = trimesh.creation.icosphere(3, 50.0)
+    skin = Skin(np.array(ball.vertices), np.array(ball.faces))
+    point = skin.vertices[0]
+    way = point / 50
+    taken = np.stack([point, point + [0, 0, 1.0]])
+    place = _free_place(skin, point, way, taken, 5.0)
+    assert np.linalg.norm(taken - place, axis=1).min() >= 5.0 and np.linalg.norm(place - point) < 9.0
+    assert np.array_equal(_free_place(skin, point, way, taken, 1000.0), point)

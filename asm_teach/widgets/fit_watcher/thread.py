@@ -14,8 +14,8 @@ from asm_teach.fitting.descent import Fit, Record
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.closest_point import to_array
 from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.surface_points import Skin
 from asm_teach.model.adaptive import SkinnedModel
-from asm_teach.new_head.landmark_warp import Skin
 from asm_teach.rendering.camera import Camera
 
 _OFTEN = 0.25  # seconds between two looks at the face, at least
