@@ -9,15 +9,15 @@ once and the record lasts as long as the program.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+from asm_teach.base.files import whole
 
 Record = dict[str, dict[str, Any]]
 EMPTY: Record = {"exercises": {}, "quizzes": {}}
@@ -113,19 +113,13 @@ def _write(record: Record) -> None:
     if file in _unsaved:
         _unsaved[file] = record
         return
-    partial = ""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.exists() and not os.access(file, os.W_OK):  # replacing would do it all the same; somebody locked it
             raise PermissionError(f"{file.name} is read-only")
-        handle, partial = tempfile.mkstemp(prefix=".progress-", dir=file.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with whole(file) as part, part.open("w", encoding="utf-8") as stream:
             json.dump(record, stream, indent=1, sort_keys=True)
-        os.replace(partial, file)
     except OSError as error:
-        if partial:
-            with contextlib.suppress(OSError):
-                os.unlink(partial)
         _keep_here(file, record, error)
 
 

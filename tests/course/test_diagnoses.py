@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from asm_teach.course.checks import diagnoses as d
+from asm_teach.course.checks import comparing, diagnoses, slips
 from asm_teach.model.transforms import rotation_matrix
 
 R = rotation_matrix(torch.tensor([0.4, -0.7, 0.9], dtype=torch.float64))
@@ -32,55 +32,58 @@ W64 = torch.rand(5, dtype=torch.float64, generator=torch.Generator().manual_seed
 
 # name, the diagnosis of an answer, a wrong answer, words, the right answer
 CASES = [
-    ("not_numbers", lambda a: d.not_numbers(a), "text", "found str", X),
-    ("wrong_shape", lambda a: d.wrong_shape(a, X), X[:3], "(3,), expected (4,)", X),
-    ("wrong_shape", lambda a: d.wrong_shape(a, X), X - X[:, None], "broadcast to (n, n)", X),
-    ("wrong_shape", lambda a: d.wrong_shape(a, TALL), TALL.T, "wrong way round", TALL),
-    ("wrong_shape", lambda a: d.wrong_shape(a, X), X[:, None], "axis of length 1", X),
-    ("wrong_shape", lambda a: d.wrong_shape(a, TALL), TALL.sum(1), "summed away", TALL),
-    ("transposed", lambda a: d.transposed(a, M), M.T, "transposed", M),
-    ("row_vectors", lambda a: d.row_vectors(a, M, POINTS), POINTS @ M, "points @ A.T", POINTS @ M.T),
-    ("swapped", lambda a: d.swapped(a, UV), UV.flip(-1), "swapped", UV),
-    ("uv_flipped", lambda a: d.uv_flipped(a, UV), torch.tensor([[0.2, 0.1], [0.5, 0.7]]), "lower left", UV),
-    ("wrong_sign", lambda a: d.wrong_sign(a, X), -X, "sign", X),
-    ("absolute", lambda a: d.absolute(a, X), X.abs(), "sign is lost", X),
-    ("wrong_factor", lambda a: d.wrong_factor(a, X), 2 * X, "2 times the right answer", X),
-    ("wrong_factor", lambda a: d.wrong_factor(a, X), 100 * X, "not per cent", X),
-    ("wrong_factor", lambda a: d.wrong_factor(a, 7.0), 3.5, "0.5 times", 7.0),
-    ("sum_for_mean", lambda a: d.sum_for_mean(a, X.mean(), 4), X.sum(), "this is the sum", X.mean()),
-    ("sum_for_mean", lambda a: d.sum_for_mean(a, X.sum(), 4), X.mean(), "this is the mean", X.sum()),
-    ("wrong_offset", lambda a: d.wrong_offset(a, X), X + 0.5, "half integers", X),
-    ("wrong_offset", lambda a: d.wrong_offset(a, X), X - 3, "-3 off", X),
-    ("root_missing", lambda a: d.root_missing(a, 3.0), 9.0, "take the root", 3.0),
-    ("root_missing", lambda a: d.root_missing(a, 9.0), 3.0, "leave the root away", 9.0),
-    ("log_for_value", lambda a: d.log_for_value(a, TALL), TALL.log(), "take exp", TALL),
-    ("log_for_value", lambda a: d.log_for_value(a, X), X.exp(), "its logarithm is asked for", X),
-    ("rows_not_one", d.rows_not_one, torch.tensor([[0.5, 0.5], [0.5, 0.7]]), "row 1 sums to 1.2", WEIGHTS),
-    ("rows_not_one", d.rows_not_one, TALL / TALL.sum(0), "wrong axis", TALL / TALL.sum(1, keepdim=True)),
-    ("negative_weights", d.negative_weights, torch.tensor([1.2, -0.2]), "1 weights are negative", WEIGHTS),
-    ("underflow", lambda a: d.underflow(a, X), X * math.nan, "logsumexp", X),
-    ("underflow", lambda a: d.underflow(a, X), (0 * X).log(), "infinite", X),
-    ("underflow", lambda a: d.underflow(a, X), torch.tensor([1.0, 0.0, 3.5, 0.25]), "underflowed", X),
-    ("not_finite", d.not_finite, torch.tensor([1.0, math.inf]), "1 of 2 numbers are infinite", X),
-    ("degrees", lambda a: d.degrees_for_radians(a, turn, ANGLE), turn(ANGLE.deg2rad()), "radians already", SIGHT),
-    ("degrees", lambda a: d.degrees_for_radians(a, turn, ANGLE), turn(ANGLE.rad2deg()), "turned into degrees", SIGHT),
-    ("pivot", lambda a: d.pivot_ignored(a, R, POINTS, PIVOT), TURNED, "not subtracted", RIGHT),
-    ("pivot", lambda a: d.pivot_ignored(a, R, POINTS, PIVOT), RIGHT - PIVOT, "not added again", RIGHT),
-    ("scale", lambda a: d.scale_after_rotation(a, R, SCALE), SCALE.diag() @ R, "after the rotation", R @ SCALE.diag()),
-    ("order", lambda a: d.wrong_order(a, M, R), R @ M, "wrong order", M @ R),
-    ("inverse", lambda a: d.not_inverted(a, M), M, "inverse was not taken", torch.linalg.inv(M)),
-    ("inverse", lambda a: d.not_inverted(a, M), M.T, "rotation only", torch.linalg.inv(M)),
-    ("gradient_cut", d.gradient_cut, 3.0, ".item()", X.clone().requires_grad_(True)),
-    ("gradient_cut", d.gradient_cut, X, "detach", X.clone().requires_grad_(True) * 2),
-    ("gradient_missing", lambda a: d.gradient_missing(a, "mean"), None, "no gradient arrives at mean", X),
-    ("gradient_missing", lambda a: d.gradient_missing(a, "mean"), 0 * X, "zero everywhere", X),
-    ("gradient_missing", lambda a: d.gradient_missing(a, "mean"), X / 0, "not finite", X),
-    ("low_precision", lambda a: d.low_precision(a, W64), W64.float(), "float32", W64),
-    ("low_precision", lambda a: d.low_precision(a, W64), W64.float().double(), "only good to float32", W64),
-    ("changed_inputs", lambda a: d.changed_inputs([X], [a], ["x"]), X + 1, "argument x in place", X),
-    ("one_of", lambda a: d.one_of(a, {"the pivot is missing": POINTS}), POINTS, "pivot is missing", X),
-    ("differs", lambda a: d.differs(a, X), torch.tensor([1.0, -2.0, 9.0, 0.25]), "at [2]: found 9, expected 3.5", X),
-    ("differs", lambda a: d.differs(a, 2.0), 3.0, "found 3, expected 2", 2.0),
+    ("not_numbers", lambda a: comparing.not_numbers(a), "text", "found str", X),
+    ("wrong_shape", lambda a: comparing.wrong_shape(a, X), X[:3], "(3,), expected (4,)", X),
+    ("wrong_shape", lambda a: comparing.wrong_shape(a, X), X - X[:, None], "broadcast to (n, n)", X),
+    ("wrong_shape", lambda a: comparing.wrong_shape(a, TALL), TALL.T, "wrong way round", TALL),
+    ("wrong_shape", lambda a: comparing.wrong_shape(a, X), X[:, None], "axis of length 1", X),
+    ("wrong_shape", lambda a: comparing.wrong_shape(a, TALL), TALL.sum(1), "summed away", TALL),
+    ("transposed", lambda a: diagnoses.transposed(a, M), M.T, "transposed", M),
+    ("row_vectors", lambda a: diagnoses.row_vectors(a, M, POINTS), POINTS @ M, "points @ A.T", POINTS @ M.T),
+    ("swapped", lambda a: diagnoses.swapped(a, UV), UV.flip(-1), "swapped", UV),
+    ("uv_flipped", lambda a: diagnoses.uv_flipped(a, UV), torch.tensor([[0.2, 0.1], [0.5, 0.7]]), "lower left", UV),
+    ("wrong_sign", lambda a: diagnoses.wrong_sign(a, X), -X, "sign", X),
+    ("absolute", lambda a: diagnoses.absolute(a, X), X.abs(), "sign is lost", X),
+    ("wrong_factor", lambda a: diagnoses.wrong_factor(a, X), 2 * X, "2 times the right answer", X),
+    ("wrong_factor", lambda a: diagnoses.wrong_factor(a, X), 100 * X, "not per cent", X),
+    ("wrong_factor", lambda a: diagnoses.wrong_factor(a, 7.0), 3.5, "0.5 times", 7.0),
+    ("sum_for_mean", lambda a: diagnoses.sum_for_mean(a, X.mean(), 4), X.sum(), "this is the sum", X.mean()),
+    ("sum_for_mean", lambda a: diagnoses.sum_for_mean(a, X.sum(), 4), X.mean(), "this is the mean", X.sum()),
+    ("wrong_offset", lambda a: diagnoses.wrong_offset(a, X), X + 0.5, "half integers", X),
+    ("wrong_offset", lambda a: diagnoses.wrong_offset(a, X), X - 3, "-3 off", X),
+    ("root_missing", lambda a: diagnoses.root_missing(a, 3.0), 9.0, "take the root", 3.0),
+    ("root_missing", lambda a: diagnoses.root_missing(a, 9.0), 3.0, "leave the root away", 9.0),
+    ("log_for_value", lambda a: diagnoses.log_for_value(a, TALL), TALL.log(), "take exp", TALL),
+    ("log_for_value", lambda a: diagnoses.log_for_value(a, X), X.exp(), "its logarithm is asked for", X),
+    ("rows_not_one", slips.rows_not_one, torch.tensor([[0.5, 0.5], [0.5, 0.7]]), "row 1 sums to 1.2", WEIGHTS),
+    ("rows_not_one", slips.rows_not_one, TALL / TALL.sum(0), "wrong axis", TALL / TALL.sum(1, keepdim=True)),
+    ("negative_weights", slips.negative_weights, torch.tensor([1.2, -0.2]), "1 weights are negative", WEIGHTS),
+    ("underflow", lambda a: slips.underflow(a, X), X * math.nan, "logsumexp", X),
+    ("underflow", lambda a: slips.underflow(a, X), (0 * X).log(), "infinite", X),
+    ("underflow", lambda a: slips.underflow(a, X), torch.tensor([1.0, 0.0, 3.5, 0.25]), "underflowed", X),
+    ("not_finite", comparing.not_finite, torch.tensor([1.0, math.inf]), "1 of 2 numbers are infinite", X),
+    ("degrees", lambda a: slips.degrees_for_radians(a, turn, ANGLE), turn(ANGLE.deg2rad()), "radians already", SIGHT),
+    ("degrees", lambda a: slips.degrees_for_radians(a, turn, ANGLE), turn(ANGLE.rad2deg()),
+     "turned into degrees", SIGHT),
+    ("pivot", lambda a: slips.pivot_ignored(a, R, POINTS, PIVOT), TURNED, "not subtracted", RIGHT),
+    ("pivot", lambda a: slips.pivot_ignored(a, R, POINTS, PIVOT), RIGHT - PIVOT, "not added again", RIGHT),
+    ("scale", lambda a: slips.scale_after_rotation(a, R, SCALE), SCALE.diag() @ R, "after the rotation",
+     R @ SCALE.diag()),
+    ("order", lambda a: slips.wrong_order(a, M, R), R @ M, "wrong order", M @ R),
+    ("inverse", lambda a: slips.not_inverted(a, M), M, "inverse was not taken", torch.linalg.inv(M)),
+    ("inverse", lambda a: slips.not_inverted(a, M), M.T, "rotation only", torch.linalg.inv(M)),
+    ("gradient_cut", slips.gradient_cut, 3.0, ".item()", X.clone().requires_grad_(True)),
+    ("gradient_cut", slips.gradient_cut, X, "detach", X.clone().requires_grad_(True) * 2),
+    ("gradient_missing", lambda a: slips.gradient_missing(a, "mean"), None, "no gradient arrives at mean", X),
+    ("gradient_missing", lambda a: slips.gradient_missing(a, "mean"), 0 * X, "zero everywhere", X),
+    ("gradient_missing", lambda a: slips.gradient_missing(a, "mean"), X / 0, "not finite", X),
+    ("low_precision", lambda a: slips.low_precision(a, W64), W64.float(), "float32", W64),
+    ("low_precision", lambda a: slips.low_precision(a, W64), W64.float().double(), "only good to float32", W64),
+    ("changed_inputs", lambda a: slips.changed_inputs([X], [a], ["x"]), X + 1, "argument x in place", X),
+    ("one_of", lambda a: comparing.one_of(a, {"the pivot is missing": POINTS}), POINTS, "pivot is missing", X),
+    ("differs", lambda a: comparing.differs(a, X), torch.tensor([1.0, -2.0, 9.0, 0.25]),
+     "at [2]: found 9, expected 3.5", X),
+    ("differs", lambda a: comparing.differs(a, 2.0), 3.0, "found 3, expected 2", 2.0),
 ]  # fmt: skip
 
 
@@ -100,14 +103,14 @@ def test_there_are_twenty_kinds_at_least():
 def test_a_function_made_for_the_example():
     cases = [(torch.tensor([1.0, 2.0]),), (torch.tensor([3.0, 5.0]),)]
     assert "not for other inputs" in (
-        d.only_the_example(lambda x: torch.tensor([2.0, 4.0]), lambda x: 2 * x, cases) or ""
+        slips.only_the_example(lambda x: torch.tensor([2.0, 4.0]), lambda x: 2 * x, cases) or ""
     )
-    assert d.only_the_example(lambda x: 2 * x, lambda x: 2 * x, cases) is None
+    assert slips.only_the_example(lambda x: 2 * x, lambda x: 2 * x, cases) is None
 
 
 def test_an_argument_that_is_not_used():
-    assert "depend on y" in (d.ignores(lambda x, y: x, (1.0, 2.0), (1.0, 3.0), "y") or "")
-    assert d.ignores(lambda x, y: x * y, (1.0, 2.0), (1.0, 3.0), "y") is None
+    assert "depend on y" in (slips.ignores(lambda x, y: x, (1.0, 2.0), (1.0, 3.0), "y") or "")
+    assert slips.ignores(lambda x, y: x * y, (1.0, 2.0), (1.0, 3.0), "y") is None
 
 
 @pytest.mark.parametrize(
@@ -115,8 +118,8 @@ def test_an_argument_that_is_not_used():
     [(-X, "sign"), (X * math.nan, "nan"), ("x", "found str"), (X[:2], "shape"), (X * 2, "2 times"), (X + 1, "+1 off")],
 )
 def test_compare_finds_the_likeliest(wrong, words):
-    assert words in (d.compare(wrong, X) or "")
-    assert d.compare(X.tolist(), X) is None and d.compare(X.numpy(), X) is None
+    assert words in (diagnoses.compare(wrong, X) or "")
+    assert diagnoses.compare(X.tolist(), X) is None and diagnoses.compare(X.numpy(), X) is None
 
 
 def test_every_sentence_is_one_line_without_a_path():

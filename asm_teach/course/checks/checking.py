@@ -26,6 +26,7 @@ from typing import Any
 
 from asm_teach.base.files import PACKAGE
 from asm_teach.course import record
+from asm_teach.course.checks.comparing import Mistake
 
 VERDICT = "application/vnd.asm-teach.verdict+json"  # by this a marking program finds a verdict among a cell's outputs
 NOTHING = "nothing here yet"
@@ -103,6 +104,8 @@ class Exercise:
             said = self.checker(*map(_watched, answers))
         except _Unanswered:
             return Verdict(False, NOTHING)
+        except Mistake as mistake:
+            return Verdict(False, str(mistake))
         except Exception as error:  # whatever an answer can do wrong
             stub = isinstance(error, NotImplementedError) and not error.args  # torch raises it too, with words
             return Verdict(False, NOTHING if stub else _in_words(error))

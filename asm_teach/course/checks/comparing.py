@@ -16,6 +16,10 @@ from torch import Tensor
 RELATIVE = 1e-4  # float32 with some arithmetic behind it
 
 
+class Mistake(Exception):
+    """What is wrong with an answer, where a checker cannot go on with it; the words become the verdict."""
+
+
 def first(*sentences: str | None) -> str | None:
     """The first sentence that was found, None if there is none."""
     return next((sentence for sentence in sentences if sentence), None)
@@ -24,14 +28,36 @@ def first(*sentences: str | None) -> str | None:
 def numbers(value: Any) -> Tensor | None:
     """A value as a float64 tensor without a gradient; None if it does not consist of numbers."""
     if isinstance(value, (tuple, list)) and any(isinstance(one, Tensor) for one in value):
-        parts = [numbers(one) for one in value]
-        if any(part is None or part.shape != parts[0].shape for part in parts):
-            return None
-        return torch.stack(parts)
+        parts = [part for part in map(numbers, value) if part is not None]
+        same = len(parts) == len(value) and len({part.shape for part in parts}) == 1
+        return torch.stack(parts) if same else None
     try:
         return torch.as_tensor(value).detach().to("cpu", torch.float64)
     except (TypeError, ValueError, RuntimeError):
         return None
+
+
+def one_number(answer: Any, words: str) -> float:
+    """An answer that has to be one finite number.
+
+    Raises:
+        Mistake: with these words, if it is not.
+    """
+    number = numbers(answer)
+    if number is None or number.numel() != 1 or not number.isfinite().all():
+        raise Mistake(words)
+    return float(number)
+
+
+def pair(answer: Any, words: str) -> tuple[Any, Any]:
+    """An answer that has to be two things.
+
+    Raises:
+        Mistake: with these words, if it is not.
+    """
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise Mistake(words)
+    return answer[0], answer[1]
 
 
 def equal(given: Any, right: Any, relative: float = RELATIVE) -> bool:
@@ -47,6 +73,11 @@ def equal(given: Any, right: Any, relative: float = RELATIVE) -> bool:
 def one_of(given: Any, wrong: Mapping[str, Any], relative: float = RELATIVE) -> str | None:
     """The sentence whose wrong value was given: a table of the mistakes that an exercise invites."""
     return next((sentence for sentence, value in wrong.items() if equal(given, value, relative)), None)
+
+
+def mistaken(given: Any, right: Any, wrong: Mapping[str, Any]) -> str | None:
+    """As `one_of`, and None for the right answer, which a mistake may give by chance."""
+    return None if equal(given, right) else one_of(given, wrong)
 
 
 def not_numbers(given: Any) -> str | None:

@@ -17,6 +17,7 @@ from torch.func import jacfwd
 from asm_teach.course.checks.rotations import cross_matrix
 from asm_teach.data.heads import load_head
 from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.model.transforms import Rig, bind_matrices, rotation_matrix, skinning_matrices
 from asm_teach.scan_fit.fit import move_roots, narrow
 from asm_teach.studies.bone_budget import budget_rig
 
@@ -31,7 +32,7 @@ class SmallFit:
     rest: Tensor  # (n, 3) mm
     aim: Tensor  # (n, 3) mm
     pivots: Tensor  # (J, 3) mm
-    parents: tuple[int, ...]
+    rig: Rig
     beginning: State
 
     @classmethod
@@ -43,14 +44,14 @@ class SmallFit:
         few = AdaptiveSkinningModel(head.mesh, budget_rig(head.mesh, head.rig, 12), components=1)
         few = few.double().requires_grad_(False)
         rows = skin[torch.randperm(len(skin), generator=torch.Generator().manual_seed(0))[:400]]
-        turns = torch.linalg.matrix_exp(cross_matrix(few.rotation))
+        turns = rotation_matrix(few.rotation)
         gaussians = torch.cat([few.bone_uv + few.mixture_mean[:, 0], few.mixture_factor[:, 0]], 1)
         return cls(
             few.uv[rows],
             few.vertices[rows],
             goal[rows].double(),
             few.bind_points(),
-            tuple(few.rig.parents.tolist()),
+            few.rig,
             (few.translation.clone(), turns, few.log_scale.clone(), gaussians),
         )
 
@@ -60,20 +61,15 @@ class SmallFit:
         motion, gaussian = step[: 9 * len(t)].view(-1, 9), step[9 * len(t) :].view(-1, 5)
         return (
             t + motion[:, :3],
-            torch.linalg.matrix_exp(cross_matrix(motion[:, 3:6])) @ R,
+            rotation_matrix(motion[:, 3:6]) @ R,
             log_s + motion[:, 6:],
             g + gaussian,
         )
 
     def transforms(self, t: Tensor, R: Tensor, log_s: Tensor) -> Tensor:
         """S_j (J, 3, 4), down the tree."""
-        linear, shift = [], []
-        for j, parent in enumerate(self.parents):  # every parent comes before its children
-            A = R[j] * log_s[j].exp()
-            b = self.pivots[j] + t[j] - A @ self.pivots[j]
-            linear.append(linear[parent] @ A if parent >= 0 else A)
-            shift.append(linear[parent] @ b + shift[parent] if parent >= 0 else b)
-        return torch.cat([torch.stack(linear), torch.stack(shift)[..., None]], -1)
+        motion = torch.cat([R * log_s.exp()[:, None], t[..., None]], -1)
+        return skinning_matrices(bind_matrices(self.pivots), motion, self.rig)
 
     def weights(self, g: Tensor) -> Tensor:
         """Equation (2) with one Gaussian a bone, (n, J)."""

@@ -1,15 +1,15 @@
-"""Diagnoses of wrong answers: each a small function that gives a sentence, or None where it does not apply.
+"""Diagnoses of wrong numbers: each a small function that gives a sentence, or None where it does not apply.
 
-A checker puts those that make sense for its exercise in a row and takes the first that speaks:
+A checker takes the first that speaks: `compare` asks for all of them, and for the exercise's own table of mistakes.
 
-    return first(wrong_shape(given, right), wrong_sign(given, right), differs(given, right))
+    return compare(given, right, {"divide by the depth": f * x[:2] + c, "row and column are swapped": right.flip(0)})
 
-Those for wrong numbers are here; those of this subject are in `slips`, those of form in `comparing`. All can be had
-from here.
+Diagnoses of this subject are in `slips`, those of form in `comparing`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,88 +20,37 @@ from asm_teach.course.checks.comparing import (
     differs,
     equal,
     first,
+    mistaken,
     not_finite,
     not_numbers,
     numbers,
     one_of,
     wrong_shape,
 )
-from asm_teach.course.checks.slips import (
-    changed_inputs,
-    degrees_for_radians,
-    gradient_cut,
-    gradient_missing,
-    ignores,
-    low_precision,
-    negative_weights,
-    not_inverted,
-    only_the_example,
-    pivot_ignored,
-    rows_not_one,
-    scale_after_rotation,
-    underflow,
-    wrong_order,
-)
-
-__all__ = [
-    "absolute",
-    "changed_inputs",
-    "compare",
-    "degrees_for_radians",
-    "differs",
-    "equal",
-    "first",
-    "gradient_cut",
-    "gradient_missing",
-    "ignores",
-    "log_for_value",
-    "low_precision",
-    "negative_weights",
-    "not_finite",
-    "not_inverted",
-    "not_numbers",
-    "numbers",
-    "one_of",
-    "only_the_example",
-    "pivot_ignored",
-    "root_missing",
-    "row_vectors",
-    "rows_not_one",
-    "scale_after_rotation",
-    "sum_for_mean",
-    "swapped",
-    "transposed",
-    "underflow",
-    "uv_flipped",
-    "wrong_factor",
-    "wrong_offset",
-    "wrong_order",
-    "wrong_shape",
-    "wrong_sign",
-]
+from asm_teach.course.checks.slips import underflow
 
 
 def transposed(given: Any, right: Any) -> str | None:
     """Square matrices with rows and columns exchanged."""
     b = numbers(right)
-    if b is not None and b.ndim >= 2 and not equal(b.mT, b) and equal(given, b.mT):
-        return "the matrix is transposed: rows and columns are exchanged"
-    return None
+    if b is None or b.ndim < 2:
+        return None
+    return mistaken(given, b, {"the matrix is transposed: rows and columns are exchanged": b.mT})
 
 
 def row_vectors(given: Any, matrix: Tensor, points: Tensor) -> str | None:
     """`points @ A` where matrices act on columns, `points @ A.T`."""
-    if equal(given, points @ matrix) and not equal(given, points @ matrix.mT):
-        return "the matrix is transposed: it acts on column vectors, so points that are rows need `points @ A.T`"
-    return None
+    words = "the matrix is transposed: it acts on column vectors, so points that are rows need `points @ A.T`"
+    return mistaken(given, points @ matrix.mT, {words: points @ matrix})
 
 
 def swapped(given: Any, right: Any) -> str | None:
     """The last axis backwards: row for column, u for v."""
     b = numbers(right)
-    if b is not None and b.ndim and b.shape[-1] > 1 and not equal(b.flip(-1), b) and equal(given, b.flip(-1)):
-        return "the order along the last axis is reversed: row and column, or u and v, are swapped"
-    return None
+    if b is None or not b.ndim:
+        return None
+    words = "the order along the last axis is reversed: row and column, or u and v, are swapped"
+    return mistaken(given, b, {words: b.flip(-1)})
 
 
 def uv_flipped(given: Any, right: Any) -> str | None:
@@ -109,24 +58,21 @@ def uv_flipped(given: Any, right: Any) -> str | None:
     b = numbers(right)
     if b is None or b.ndim == 0 or b.shape[-1] != 2:
         return None
-    over = torch.stack([b[..., 0], 1 - b[..., 1]], -1)
-    if not equal(over, b) and equal(given, over):
-        return "v is upside down: the UV origin is the lower left corner here, so it is v and not 1 - v"
-    return None
+    words = "v is upside down: the UV origin is the lower left corner here, so it is v and not 1 - v"
+    return mistaken(given, b, {words: torch.stack([b[..., 0], 1 - b[..., 1]], -1)})
 
 
 def wrong_sign(given: Any, right: Any) -> str | None:
     """Minus the right answer."""
     b = numbers(right)
-    return "the sign is wrong" if b is not None and b.abs().sum() > 0 and equal(given, -b) else None
+    return None if b is None else mistaken(given, b, {"the sign is wrong": -b})
 
 
 def absolute(given: Any, right: Any) -> str | None:
     """The sizes are right, the signs are lost."""
     b = numbers(right)
-    if b is not None and (b < 0).any() and equal(given, b.abs()):
-        return "the size is right but the sign is lost: no absolute value, and no square root of a square"
-    return None
+    words = "the size is right but the sign is lost: no absolute value, and no square root of a square"
+    return None if b is None else mistaken(given, b, {words: b.abs()})
 
 
 def wrong_factor(given: Any, right: Any) -> str | None:
@@ -175,9 +121,8 @@ def root_missing(given: Any, right: Any) -> str | None:
     b = numbers(right)
     if b is None or equal(b, b.square()):
         return None
-    if equal(given, b.square()):
-        return "this is the square of it: take the root"
-    return "this is the root of it: leave the root away" if (b >= 0).all() and equal(given, b.sqrt()) else None
+    table = {"this is the square of it: take the root": b.square()}
+    return one_of(given, table | {"this is the root of it: leave the root away": b.sqrt()})
 
 
 def log_for_value(given: Any, right: Any) -> str | None:
@@ -185,16 +130,21 @@ def log_for_value(given: Any, right: Any) -> str | None:
     b = numbers(right)
     if b is None:
         return None
-    if (b > 0).all() and equal(given, b.log()):
-        return "this is its logarithm: take exp"
-    return "this is the value; its logarithm is asked for" if equal(given, b.exp()) else None
+    table = {"this is its logarithm: take exp": b.log()}
+    return one_of(given, table | {"this is the value; its logarithm is asked for": b.exp()})
 
 
-def compare(given: Any, right: Any) -> str | None:
-    """The diagnoses that need nothing but both values, from the likeliest to the last resort."""
-    if equal(given, right):
+def compare(given: Any, right: Any, wrong: Mapping[str, Any] | None = None, relative: float = RELATIVE) -> str | None:
+    """None for the right answer, else what is wrong with it, from the likeliest to the last resort.
+
+    Args:
+        wrong: sentence -> the value that it is about: the mistakes that this exercise invites.
+        relative: up to which part of the largest number two values count as equal.
+    """
+    if equal(given, right, relative):
         return None
     return first(
+        one_of(given, wrong or {}, relative),
         not_numbers(given),
         wrong_shape(given, right),
         underflow(given, right),

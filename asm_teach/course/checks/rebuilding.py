@@ -12,16 +12,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.diagnoses import (
-    changed_inputs,
-    compare,
-    equal,
-    first,
-    not_finite,
-    not_numbers,
-    wrong_shape,
-)
+from asm_teach.course.checks.comparing import equal, first, not_finite, not_numbers, wrong_shape
+from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.rotations import cross_matrix
+from asm_teach.course.checks.slips import changed_inputs
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.transforms import Rig

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.comparing import differs, equal, numbers, one_of
+from asm_teach.course.checks.comparing import Mistake, differs, equal, mistaken, numbers
 
 
 def rows_not_one(given: Any, axis: int = -1) -> str | None:
@@ -56,54 +56,43 @@ def underflow(given: Any, right: Any) -> str | None:
 
 def degrees_for_radians(given: Any, reference: Callable[[Any], Any], angle: Any) -> str | None:
     """What the reference gives when the angle is taken for degrees, or turned into degrees."""
-    if equal(given, reference(angle)):
-        return None
-    if equal(given, reference(angle * math.pi / 180)):
-        return "the angle was taken for degrees: it is in radians already"
-    if equal(given, reference(angle * 180 / math.pi)):
-        return "the angle was turned into degrees: sine and cosine want radians"
-    return None
+    wrong = {
+        "the angle was taken for degrees: it is in radians already": reference(angle * math.pi / 180),
+        "the angle was turned into degrees: sine and cosine want radians": reference(angle * 180 / math.pi),
+    }
+    return mistaken(given, reference(angle), wrong)
 
 
 def pivot_ignored(given: Any, matrix: Tensor, points: Tensor, pivot: Tensor) -> str | None:
     """A turn about the origin, or one whose pivot is not put back; points (n, 3), pivot (3,)."""
     turned = (points - pivot) @ matrix.mT
-    if equal(given, turned + pivot):
-        return None
-    return one_of(
-        given,
-        {
-            "the pivot was not subtracted: this turns about the origin": points @ matrix.mT,
-            "the pivot was subtracted and not added again afterwards": turned,
-            "the pivot was not subtracted before, but added afterwards": points @ matrix.mT + pivot,
-        },
-    )
+    wrong = {
+        "the pivot was not subtracted: this turns about the origin": points @ matrix.mT,
+        "the pivot was subtracted and not added again afterwards": turned,
+        "the pivot was not subtracted before, but added afterwards": points @ matrix.mT + pivot,
+    }
+    return mistaken(given, turned + pivot, wrong)
 
 
 def scale_after_rotation(given: Any, rotation: Tensor, scale: Tensor) -> str | None:
     """S R for R S: T = translate . rotate . scale, so the scale acts first; rotation (3, 3), scale (3,)."""
-    right, wrong = rotation * scale, scale[:, None] * rotation
-    if equal(given, wrong) and not equal(right, wrong):
-        return "the scale was applied after the rotation: T = translate . rotate . scale, so R @ diag(s)"
-    return None
+    words = "the scale was applied after the rotation: T = translate . rotate . scale, so R @ diag(s)"
+    return mistaken(given, rotation * scale, {words: scale[:, None] * rotation})
 
 
 def wrong_order(given: Any, one: Tensor, other: Tensor) -> str | None:
     """other @ one where one @ other is asked for."""
-    if equal(given, other @ one) and not equal(given, one @ other):
-        return "the product is in the wrong order: what acts first stands on the right"
-    return None
+    words = "the product is in the wrong order: what acts first stands on the right"
+    return mistaken(given, one @ other, {words: other @ one})
 
 
 def not_inverted(given: Any, matrix: Tensor) -> str | None:
     """The matrix, or its transpose, where its inverse is asked for."""
-    if equal(given, torch.linalg.inv(matrix)):
-        return None
-    if equal(given, matrix):
-        return "the inverse was not taken"
-    return (
-        "a transpose is the inverse of a rotation only: here use torch.linalg.inv" if equal(given, matrix.mT) else None
-    )
+    wrong = {
+        "the inverse was not taken": matrix,
+        "a transpose is the inverse of a rotation only: here use torch.linalg.inv": matrix.mT,
+    }
+    return mistaken(given, torch.linalg.inv(matrix), wrong)
 
 
 def gradient_cut(given: Any) -> str | None:
@@ -145,6 +134,19 @@ def changed_inputs(before: Sequence[Tensor], after: Sequence[Tensor], names: Seq
                 f"your function changes its argument {name} in place (+=, [...] = or a method with _): clone it first"
             )
     return None
+
+
+def result_of(function: Callable[..., Any], **inputs: Tensor) -> Any:
+    """What an answer's function gives for these inputs, which it may not change.
+
+    Raises:
+        Mistake: if it changes one in place.
+    """
+    before = [x.clone() for x in inputs.values()]
+    found = function(*inputs.values())
+    if sentence := changed_inputs(before, list(inputs.values()), list(inputs)):
+        raise Mistake(sentence)
+    return found
 
 
 def only_the_example(

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import exercise
-from asm_teach.course.checks.diagnoses import compare, equal, first, ignores, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.comparing import numbers
+from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.slips import ignores
 from asm_teach.course.quizzes import questions
 
 
@@ -29,10 +31,10 @@ def smaller_nose(answer: Sequence[float]) -> str | None:
         "that leaves everything as it is": [1.0] * 3,
         "the product of the three is 0.8; here each direction shrinks by 20 %": [0.8 ** (1 / 3)] * 3,
     }
-    if numbers(answer) is not None and numbers(answer).shape == ():
+    given = numbers(answer)
+    if given is not None and given.ndim == 0:
         return "three numbers are asked for, one for each of x, y and z"
-    right = [0.8] * 3
-    return None if equal(answer, right) else first(one_of(answer, wrong), compare(answer, right))
+    return compare(answer, [0.8] * 3, wrong)
 
 
 @exercise(
@@ -43,23 +45,16 @@ def smaller_nose(answer: Sequence[float]) -> str | None:
 )
 def chin_turn(answer: Sequence[float]) -> str | None:
     """The rotation vector of 30 degrees round x that takes what lies below the pivot backwards."""
-    angle = math.radians(30)
-    right = [angle, 0.0, 0.0]
-    if equal(answer, right):
-        return None
+    angle, forward = math.radians(30), [-30.0, 0.0, 0.0]
     wrong = {
         "these are degrees: `set_motion` wants radians, math.radians(30)": [30.0, 0.0, 0.0],
-        "these are degrees (radians are wanted), and the turn goes the other way: it takes the chin forward": [
-            -30.0,
-            0.0,
-            0.0,
-        ],
+        "these are degrees (radians are wanted), and the turn goes the other way: it takes the chin forward": forward,
         "the size is right, but this takes the chin forward: try the other sign": [-angle, 0.0, 0.0],
         "this turns round y, the axis that points up: the face would look to the side": [0.0, angle, 0.0],
         "this turns round z, the axis that points out of the face: the head would tilt": [0.0, 0.0, angle],
         "30 degrees are pi / 6, a twelfth of the full circle 2 pi": [math.pi / 3, 0.0, 0.0],
     }
-    return first(one_of(answer, wrong), compare(answer, right))
+    return compare(answer, [angle, 0.0, 0.0], wrong)
 
 
 @exercise(
@@ -71,28 +66,27 @@ def chin_turn(answer: Sequence[float]) -> str | None:
 def moved_share(function: Callable[[Tensor, Tensor, float], float]) -> str | None:
     """The share of the vertices that move by more than a limit."""
     generator = torch.Generator().manual_seed(0)
-    before = torch.randn(40, 3, generator=generator)
-    step = torch.randn(40, 3, generator=generator)
+    before, step = torch.randn(2, 40, 3, generator=generator)
     after, limit = before + step, 1.5
+    far = step.norm(dim=1)
+
+    def share(above: Tensor) -> Tensor:
+        return above.double().mean()
+
+    right = share(far > limit)
+    wrong = {
+        "this counts them; a share is that divided by the number of vertices": (far > limit).sum(),
+        "that is per cent; a share lies between 0 and 1": 100 * right,
+        "this is the share of those that move less": 1 - right,
+        "this is the mean distance; how many lie above the limit?": far.mean(),
+        "this counts single coordinates; a vertex has gone the length of its three": share(step.abs() > limit),
+        "a sum of squares was compared: take its root first": share(far**2 > limit),
+        "this takes the largest of the three coordinates; a vertex has gone the length of all three": (
+            share(step.abs().amax(1) > limit)
+        ),
+    }
     found = function(before, after, limit)
-    far = torch.linalg.vector_norm(step, dim=1)
-    right = float((far > limit).double().mean())
-    if not equal(found, right):
-        wrong = {
-            "this counts them; a share is that divided by the number of vertices": float((far > limit).sum()),
-            "that is per cent; a share lies between 0 and 1": 100 * right,
-            "this is the share of those that move less": 1 - right,
-            "this is the mean distance; how many lie above the limit?": float(far.mean()),
-            "this counts single coordinates; a vertex has gone the length of its three": float(
-                (step.abs() > limit).double().mean()
-            ),
-            "a sum of squares was compared: take its root first": float((far**2 > limit).double().mean()),
-            "this takes the largest of the three coordinates; a vertex has gone the length of all three": float(
-                (step.abs().amax(1) > limit).double().mean()
-            ),
-        }
-        return first(not_numbers(found), one_of(found, wrong), wrong_shape(found, right), compare(found, right))
-    return ignores(function, (before, after, limit), (before, after, 2.5), "limit")
+    return compare(found, right, wrong) or ignores(function, (before, after, limit), (before, after, 2.5), "limit")
 
 
 @exercise(
@@ -103,9 +97,6 @@ def moved_share(function: Callable[[Tensor, Tensor, float], float]) -> str | Non
 def face_numbers(function: Callable[[int, int], int]) -> str | None:
     """How many numbers one adaptive face has."""
     for J, K in ((84, 2), (84, 3), (10, 1)):
-        found, right = function(J, K), J * (11 + 6 * K)
-        if equal(found, right):
-            continue
         wrong = {
             "these are the numbers of the Gaussians; motion and place of the bones are missing": 6 * K * J,
             "these are the numbers of a single bone": 11 + 6 * K,
@@ -115,7 +106,7 @@ def face_numbers(function: Callable[[int, int], int]) -> str | None:
             "motion and place belong to a bone once, not once for each of its Gaussians": J * K * 17,
             "the place of a bone has two numbers: it lies on the flat chart": J * (12 + 6 * K),
         }
-        if said := first(one_of(found, wrong), compare(found, right)):
+        if said := compare(function(J, K), J * (11 + 6 * K), wrong):
             return f"for J = {J} and K = {K}: {said}"
     return None
 

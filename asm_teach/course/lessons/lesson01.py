@@ -8,9 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks import diagnoses as say
 from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.comparing import differs, equal, first, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.rotations import not_a_rotation, wrong_rotations
+from asm_teach.course.checks.slips import degrees_for_radians, gradient_cut, pivot_ignored, result_of
 from asm_teach.course.quizzes import questions
 from asm_teach.model.transforms import rotation_matrix
 
@@ -30,15 +32,10 @@ def _affine(rotvec: Tensor, shift: Tensor) -> Tensor:
 )
 def turn_about(function: Function) -> str | None:
     """Points (N, 3), R (3, 3), pivot (3,) to points (N, 3)."""
-    generator = torch.Generator().manual_seed(0)
-    points, pivot = 30 * torch.randn(5, 3, generator=generator), torch.tensor([40.0, -10.0, 5.0])
-    R = rotation_matrix(torch.tensor([0.4, -0.7, 0.9]))
-    before = [x.clone() for x in (points, R, pivot)]
-    found = function(points, R, pivot)
-    if changed := say.changed_inputs(before, (points, R, pivot), ("points", "R", "pivot")):
-        return changed
-    right = pivot + (points - pivot) @ R.T
-    if say.equal(found, right):
+    points = 30 * torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    pivot, R = torch.tensor([40.0, -10.0, 5.0]), rotation_matrix(torch.tensor([0.4, -0.7, 0.9]))
+    found, right = result_of(function, points=points, R=R, pivot=pivot), pivot + (points - pivot) @ R.T
+    if equal(found, right):
         return None
     wrong = {
         "the signs of the pivot are exchanged: subtract it first, add it at the end": (points + pivot) @ R.T - pivot,
@@ -51,9 +48,9 @@ def turn_about(function: Function) -> str | None:
         "the turned part is added to the pivot, not subtracted from it": pivot - (points - pivot) @ R.T,
         "the points come back as they were: nothing is turned yet": points,
     }
-    return say.first(
-        say.pivot_ignored(found, R, points, pivot), say.one_of(found, wrong), say.wrong_shape(found, right)
-    ) or (f"a point that sits on the pivot should stay there, yours does not; and {say.differs(found, right)}")
+    if said := first(pivot_ignored(found, R, points, pivot), one_of(found, wrong), wrong_shape(found, right)):
+        return said
+    return f"a point that sits on the pivot should stay there, yours does not; and {differs(found, right)}"
 
 
 @exercise(
@@ -65,25 +62,20 @@ def turn_about(function: Function) -> str | None:
 )
 def rodrigues(function: Function) -> str | None:
     """Rotation vectors (..., 3) to matrices (..., 3, 3)."""
-    generator = torch.Generator().manual_seed(1)
-    r = torch.randn(4, 2, 3, generator=generator)
+    r = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(1))
     found, right = function(r), rotation_matrix(r)
-    if not say.equal(found, right):
-        return say.first(
-            say.not_numbers(found),
-            say.wrong_shape(found, right),
-            say.degrees_for_radians(found, rotation_matrix, r),
-            say.one_of(found, wrong_rotations(r)),
-        ) or not_a_rotation(found)
-    if shape := say.wrong_shape(function(r[0, 0]), right[0, 0]):
+    if not equal(found, right):
+        said = first(not_numbers(found), wrong_shape(found, right), degrees_for_radians(found, rotation_matrix, r))
+        return said or one_of(found, wrong_rotations(r)) or not_a_rotation(found)
+    if shape := wrong_shape(function(r[0, 0]), right[0, 0]):
         return f"for a single vector (3,): {shape}"
     zero = torch.zeros(2, 3, requires_grad=True)
     at_rest = function(zero)
     if at_rest.isnan().any():
         return "for r = 0 it gives nan: the axis r / |r| is 0 / 0 there; use fractions that have a value at 0 (sinc)"
-    if not say.equal(at_rest, torch.eye(3).expand(2, 3, 3)):
+    if not equal(at_rest, torch.eye(3).expand(2, 3, 3)):
         return "for r = 0 it should give the identity, and does not"
-    if cut := say.gradient_cut(at_rest):
+    if cut := gradient_cut(at_rest):
         return cut
     at_rest[0, 1, 0].backward()  # sin t for a turn about z: its derivative at rest is 1
     if zero.grad is None or zero.grad.isnan().any():
@@ -91,7 +83,7 @@ def rodrigues(function: Function) -> str | None:
             "its value at r = 0 is right, its derivative there is nan: a branch by torch.where is differentiated on "
             "both sides; compute sin(t)/t without dividing by 0 (torch.sinc)"
         )
-    if not say.equal(zero.grad[0], [0.0, 0.0, 1.0], 1e-3):
+    if not equal(zero.grad[0], [0.0, 0.0, 1.0], 1e-3):
         return f"its derivative at r = 0 is wrong: dR[1,0]/dr should be (0, 0, 1), yours is {zero.grad[0].tolist()}"
     return None
 
@@ -111,8 +103,9 @@ def hold_still(function: Function) -> str | None:
     back = inv(B_parent) @ B
     carried = G_parent @ back
     found, right = function(G_parent, B_parent, B, wanted), inv(carried) @ wanted
-    if say.equal(found, right, 1e-3):
+    if equal(found, right, 1e-3):
         return None
+    alike = inv(carried) @ B
     wrong = {
         "the inverse is missing: T takes back what the parent does": carried @ wanted,
         "the order of the product: in G = F T the F stands left of T, so its inverse does too": wanted @ inv(carried),
@@ -122,16 +115,15 @@ def hold_still(function: Function) -> str | None:
             inv(G_parent @ B @ inv(B_parent)) @ wanted
         ),
         "the inverses stand in the wrong order: with F = G_parent B_parent^-1 B it is F^-1 that takes G_wanted to T": (
-            inv(B_parent) @ B @ inv(G_parent) @ wanted
+            back @ inv(G_parent) @ wanted
         ),
         "an inverse of a product reverses the order, (M N)^-1 = N^-1 M^-1": inv(G_parent) @ inv(back) @ wanted,
         "a transpose is the inverse of a rotation only, not of a matrix that also shifts": carried.T @ wanted,
         "this is the identity: then the child goes along with its parent": torch.eye(4),
-        "right only for a child that is to stay as it was at rest: G_wanted is an argument of its own": inv(carried)
-        @ B,
+        "right only for a child that is to stay as it was at rest: G_wanted is an argument of its own": alike,
     }
-    if sentence := say.first(say.not_numbers(found), say.wrong_shape(found, right), say.one_of(found, wrong, 1e-3)):
-        return sentence
+    if said := first(not_numbers(found), wrong_shape(found, right), one_of(found, wrong, 1e-3)):
+        return said
     gap = float((carried @ found - wanted)[:3, 3].norm())
     return (
         f"with your T the child's joint ends {gap:.1f} mm from where it should be: put T into G_parent B_parent^-1 B T "
@@ -149,11 +141,11 @@ def waist(function: Function) -> str | None:
     angle = torch.tensor([0.0, 0.7, 1.6, 2.9, math.pi, 4.0])
     w = torch.tensor([0.5, 0.3, 0.8, 0.5, 0.25, 0.6])
 
-    def factor(angle: Tensor) -> Tensor:
-        return (1 - 2 * w * (1 - w) * (1 - angle.cos())).sqrt()
+    def factor(angle: Tensor, twice: int = 2) -> Tensor:
+        return (1 - twice * w * (1 - w) * (1 - angle.cos())).sqrt()
 
     found, right = function(angle, w), factor(angle)
-    if say.equal(found, right):
+    if equal(found, right):
         return Right("its square is 1 - 2 w (1 - w) (1 - cos a)")
     across = 1 - w + w * angle.cos()
     wrong = {
@@ -166,17 +158,13 @@ def waist(function: Function) -> str | None:
         "the angle was shared out; it is two points that are: start from the lesson's ½ and put w there": (
             (w * angle / 2).cos().abs()
         ),
-        "a factor of 2 is missing: the mixed term of the square counts twice": (
-            (1 - w * (1 - w) * (1 - angle.cos())).sqrt()
-        ),
+        "a factor of 2 is missing: the mixed term of the square counts twice": factor(angle, 1),
     }
-    if sentence := say.first(
-        say.degrees_for_radians(found, factor, angle), say.one_of(found, wrong), say.wrong_shape(found, right)
-    ):
-        return sentence
-    given = say.numbers(found)
+    if said := first(degrees_for_radians(found, factor, angle), one_of(found, wrong), wrong_shape(found, right)):
+        return said
+    given = numbers(found)
     at = int((given - right).abs().nan_to_num(math.inf).argmax()) if given is not None else 0
-    return f"{say.compare(found, right)}; there the angle is {angle[at]:.2f} and w is {w[at]:.2f}"
+    return f"{compare(found, right)}; there the angle is {angle[at]:.2f} and w is {w[at]:.2f}"
 
 
 QUIZ = questions("""

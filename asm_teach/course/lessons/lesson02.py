@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks import diagnoses as say
 from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.comparing import differs, equal, first, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.slips import result_of, rows_not_one
 from asm_teach.course.quizzes import questions
 
 Function = Callable[..., Any]
@@ -24,13 +26,10 @@ Function = Callable[..., Any]
 def share_out(function: Function) -> str | None:
     """g (V, J), all above 0, to shares (V, J)."""
     g = 0.1 + torch.rand(5, 3, generator=torch.Generator().manual_seed(0))
-    before = g.clone()
-    found, right = function(g), g / g.sum(1, keepdim=True)
-    if changed := say.changed_inputs([before], [g], ["g"]):
-        return changed
-    if say.equal(found, right):
+    found, right = result_of(function, g=g), g / g.sum(1, keepdim=True)
+    if equal(found, right):
         square = torch.rand(3, 3, generator=torch.Generator().manual_seed(1)) + 0.1
-        return say.differs(function(square), square / square.sum(1, keepdim=True))
+        return differs(function(square), square / square.sum(1, keepdim=True))
     wrong = {
         "this is normalised over the wrong axis: the columns sum to 1, the rows should": g / g.sum(0),
         "this divides by the sum of the whole table: each row has to sum to 1 by itself": g / g.sum(),
@@ -39,9 +38,8 @@ def share_out(function: Function) -> str | None:
         "this makes the row's length 1 (a norm); the plain sum should be 1": g / g.norm(dim=1, keepdim=True),
         "g comes back as it was: divide it": g,
     }
-    return say.first(say.one_of(found, wrong), say.wrong_shape(found, right), say.rows_not_one(found)) or (
-        say.differs(found, right)
-    )
+    said = first(one_of(found, wrong), wrong_shape(found, right), rows_not_one(found))
+    return said or differs(found, right)
 
 
 @exercise(
@@ -52,39 +50,37 @@ def share_out(function: Function) -> str | None:
 def log_sum(function: Function) -> str | None:
     """z (N, K) to log sum exp over K, (N,)."""
     z = torch.tensor([[0.3, -1.2, 0.8], [2.0, 1.5, -0.5], [-3.0, -2.0, -2.5]])
-    before = z.clone()
-    found, right = function(z), z.logsumexp(1)
-    if changed := say.changed_inputs([before], [z], ["z"]):
-        return changed
-    largest = z.amax(1, keepdim=True)
-    if not say.equal(found, right):
-        wrong = {
-            "the largest was taken out and not added again after the logarithm": (z - largest).exp().sum(1).log(),
-            "this sums over the rows: k is the last axis": z.logsumexp(0),
-            "this is the largest alone: the others count too": z.amax(1),
-            "this is the sum; its logarithm is asked for": z.exp().sum(1),
-            "this is the log of the mean: sum, not mean": z.exp().mean(1).log(),
-            "this is the sum of the logarithms of exp, so just the sum of z": z.sum(1),
-            "the largest of each row was taken from the columns: give it a second axis, `c[:, None]`": z.amax(1)
-            + (z - z.amax(1)).exp().sum(1).log(),
-            "the largest was subtracted twice: add c to the logarithm": right - 2 * z.amax(1),
-        }
-        return say.first(say.one_of(found, wrong), say.compare(found, right))
+    found, right, largest = result_of(function, z=z), z.logsumexp(1), z.amax(1)
+    crossed = largest + (z - largest).exp().sum(1).log()
+    wrong = {
+        "the largest was taken out and not added again after the logarithm": right - largest,
+        "this sums over the rows: k is the last axis": z.logsumexp(0),
+        "this is the largest alone: the others count too": largest,
+        "this is the sum; its logarithm is asked for": z.exp().sum(1),
+        "this is the log of the mean: sum, not mean": z.exp().mean(1).log(),
+        "this is the sum of the logarithms of exp, so just the sum of z": z.sum(1),
+        "the largest of each row was taken from the columns: give it a second axis, `c[:, None]`": crossed,
+        "the largest was subtracted twice: add c to the logarithm": right - 2 * largest,
+    }
+    if said := compare(found, right, wrong):
+        return said
     high = function(torch.tensor([[2000.0, 1999.0, 0.0]]))
     low = function(torch.tensor([[-2000.0, -1999.0, -2001.0]]))
-    if not say.equal(high, [2000.3133], 1e-6) or not say.equal(low, [-1998.5924], 1e-6):
+    if not equal(high, [2000.3133], 1e-6) or not equal(low, [-1998.5924], 1e-6):
         return (
-            f"right for small numbers, but for z near 2000 it gives {say.numbers(high).tolist()} and near -2000 "
-            f"{say.numbers(low).tolist()}: exp left the range of float32; take the largest of the row out first"
+            f"right for small numbers, but for z near 2000 it gives {torch.as_tensor(high).tolist()} and near -2000 "
+            f"{torch.as_tensor(low).tolist()}: exp left the range of float32; take the largest of the row out first"
         )
     mixed = torch.tensor([[2000.0, 1999.0, 0.0], [-2000.0, -1999.0, -2001.0]])
-    if not say.equal(function(mixed), mixed.logsumexp(1)):
+    if not equal(function(mixed), mixed.logsumexp(1)):
         return "rows that differ much fail together: take the largest of each row, not of the whole table"
     return None
 
 
-def _factor(Sigma: Tensor) -> list[float]:
-    L = torch.linalg.cholesky(Sigma)
+def _factor(long: float, short: float, angle: float, invert: bool = False) -> list[float]:
+    """(a, b, c) of an ellipse, or of the inverse of its Sigma."""
+    Sigma = _covariance(long, short, angle)
+    L = torch.linalg.cholesky(torch.linalg.inv(Sigma) if invert else Sigma)
     return [float(L[0, 0].log()), float(L[1, 0]), float(L[1, 1].log())]
 
 
@@ -102,44 +98,33 @@ def _covariance(long: float, short: float, angle: float) -> Tensor:
 )
 def factor_of(function: Function) -> str | None:
     """Widths and angle of an ellipse to (a, b, c)."""
-    cases = ((0.2, 0.05, 0.6), (0.1, 0.1, 0.3), (0.3, 0.02, -1.1))
-
-    def right(long: float, short: float, angle: float) -> list[float]:
-        return _factor(_covariance(long, short, angle))
-
-    for case in cases:
-        found = function(*case)
-        if not say.equal(found, right(*case), 1e-3):
-            return _wrong_factor(found, *case) or say.differs(found, right(*case))
+    for case in ((0.2, 0.05, 0.6), (0.1, 0.1, 0.3), (0.3, 0.02, -1.1)):
+        found, right = function(*case), _factor(*case)
+        if not equal(found, right, 1e-3):
+            return _wrong_factor(found, *case) or differs(found, right)
     return Right("for a round one the angle does not matter, and b = 0")
 
 
 def _wrong_factor(found: Any, long: float, short: float, angle: float) -> str | None:
     Sigma = _covariance(long, short, angle)
-    a, b, c = _factor(Sigma)
-    if say.equal(found, torch.linalg.cholesky(Sigma), 1e-3):
+    a, b, c = _factor(long, short, angle)
+    if equal(found, torch.linalg.cholesky(Sigma), 1e-3):
         return "this is L itself: return its three numbers, (log L[0, 0], L[1, 0], log L[1, 1])"
+    entries = [float(Sigma[0, 0]), float(Sigma[0, 1]), float(Sigma[1, 1])]
+    turned_back, degrees = _factor(long, short, -angle), _factor(long, short, math.radians(angle))
     wrong = {
         "a and c are the logarithms of the diagonal of L": [math.exp(a), b, math.exp(c)],
         "b is an entry of L as it is, no logarithm": [a, math.log(abs(b)) if b else 0.0, c],
-        "these are entries of Sigma: take its Cholesky factor, and the logarithms of its diagonal": [
-            float(Sigma[0, 0]), float(Sigma[0, 1]), float(Sigma[1, 1])
-        ],
-        "long and short are widths; Sigma holds their squares": _factor(
-            _covariance(math.sqrt(long), math.sqrt(short), angle)
-        ),
-        "it is turned the wrong way: from u towards v is anticlockwise, R = [[cos, -sin], [sin, cos]]": _factor(
-            _covariance(long, short, -angle)
-        ),
-        "the angle was taken for degrees: it is in radians": _factor(_covariance(long, short, math.radians(angle))),
-        "long and short are exchanged: long lies along the direction of the angle": _factor(
-            _covariance(short, long, angle)
-        ),
+        "these are entries of Sigma: take its Cholesky factor, and the logarithms of its diagonal": entries,
+        "long and short are widths; Sigma holds their squares": _factor(math.sqrt(long), math.sqrt(short), angle),
+        "it is turned the wrong way: from u towards v is anticlockwise, R = [[cos, -sin], [sin, cos]]": turned_back,
+        "the angle was taken for degrees: it is in radians": degrees,
+        "long and short are exchanged: long lies along the direction of the angle": _factor(short, long, angle),
         "it is not turned at all": [math.log(long), 0.0, math.log(short)],
-        "this is the factor of the inverse of Sigma": _factor(torch.linalg.inv(Sigma)),
+        "this is the factor of the inverse of Sigma": _factor(long, short, angle, invert=True),
         "this is the upper factor: `cholesky(..., upper=True)` or its transpose holds 0 where b should be": [a, 0.0, c],
-    }  # fmt: skip
-    return say.first(say.not_numbers(found), say.one_of(found, wrong, 1e-3))
+    }
+    return first(not_numbers(found), one_of(found, wrong, 1e-3))
 
 
 def _height(x: float, width: float, power: int = 2) -> float:
@@ -172,13 +157,13 @@ def border(function: Function) -> str | None:
         except ZeroDivisionError:
             return f"for s0 = {s0}, s1 = {s1} it divides by 0: where the widths are equal the x^2 drops out"
         right = _border(apart, s0, s1)
-        number = say.numbers(found)
+        number = numbers(found)
         if number is None or number.numel() != 1:
-            return say.differs(found, right)
+            return differs(found, right)
         x = float(number)
         if abs(x - right) < 1e-4 * apart:
             continue
-        if math.isnan(x) or math.isinf(x):
+        if not math.isfinite(x):
             return f"for s0 = {s0}, s1 = {s1} it gives {x}: where the widths are equal the x^2 drops out"
         return _wrong_border(x, apart, s0, s1) or (
             f"for apart = {apart}, s0 = {s0}, s1 = {s1} it gives {x:.4f}; there bone 0's hill is "
@@ -188,21 +173,18 @@ def border(function: Function) -> str | None:
 
 
 def _wrong_border(x: float, apart: float, s0: float, s1: float) -> str | None:
+    same_height, one_log, lower = (_border(apart, s0, s1, power) for power in (0, 1, -2))
     wrong = {
         "this is the middle; it would be right for equal widths": apart / 2,
         "this is measured from bone 1: the distance from bone 0 is asked for": apart - _border(apart, s0, s1),
-        "the fraction in front is missing: the wider hill is lower, by the square of the widths": _border(
-            apart, s0, s1, 0
-        ),
-        "the chart has two dimensions: the fraction is 1 / (2 pi s^2), so log s counts twice": _border(
-            apart, s0, s1, 1
-        ),
-        "the 2 log s should be on the other side: the wider hill is lower, not higher": _border(apart, s0, s1, -2),
+        "the fraction in front is missing: the wider hill is lower, by the square of the widths": same_height,
+        "the chart has two dimensions: the fraction is 1 / (2 pi s^2), so log s counts twice": one_log,
+        "the 2 log s should be on the other side: the wider hill is lower, not higher": lower,
     }
-    sentence = say.one_of(x, wrong)
-    if sentence is None and not 0 <= x <= apart and abs(_height(x, s0) - _height(apart - x, s1)) < 1e-3:
+    said = one_of(x, wrong)
+    if said is None and not 0 <= x <= apart and abs(_height(x, s0) - _height(apart - x, s1)) < 1e-3:
         return f"{x:.4f} is the other root, beyond the narrow bone; the one between 0 and {apart} is asked for"
-    return sentence
+    return said
 
 
 QUIZ = questions("""

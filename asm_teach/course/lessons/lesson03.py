@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks import diagnoses as say
 from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.comparing import equal, first, one_of, wrong_shape
+from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.slips import rows_not_one
 from asm_teach.course.quizzes import questions
 
 Function = Callable[..., Any]
@@ -33,31 +35,28 @@ def barycentric(function: Function) -> str | None:
     corners = torch.tensor([[0.1, 0.2], [0.9, 0.3], [0.3, 0.8]])
     points = torch.tensor([[0.3, 0.4], [0.5, 0.35], [0.4, 0.6], [0.85, 0.7], [0.1, 0.2]])
     found, right = function(points, corners), _solve(points, corners)
-    if not say.equal(found, right):
-        whole = float(torch.linalg.det((corners[1:] - corners[:1]).T))
-        wrong = {
-            "the point at [3] lies outside: its areas need their signs, so no absolute value": right.abs(),
-            "the point at [3] lies outside; there a coordinate is negative, do not cut it off": right.clamp(min=0),
-            "the areas are not yet divided by that of the whole triangle": right * whole,
-            "the areas are not yet divided by that of the whole triangle (and half of them is missing or too much)": (
-                right * whole / 2
-            ),
-            "a factor 1/2 stands in only one of the two areas": right / 2,
-            "a factor 2 stands in only one of the two areas": right * 2,
-            "the signs are turned round: the corners go round anticlockwise, keep their order": -right,
-            "the order: beta_0 belongs to the first corner, so to the triangle of the point and the other two": (
-                right.roll(-1, 1)
-            ),
-            "the order: beta_0 belongs to the first corner, the area over the edge opposite to it": right.roll(1, 1),
-            "the order of the coordinates is reversed: beta_0 belongs to the first corner": right.flip(1),
-        }
-        return say.first(say.one_of(found, wrong), say.wrong_shape(found, right), say.rows_not_one(found)) or (
-            say.compare(found, right)
-        )
-    turned = corners.flip(0)
-    if not say.equal(function(points, turned), _solve(points, turned)):
+    if equal(found, right):
+        turned = corners.flip(0)
+        if equal(function(points, turned), _solve(points, turned)):
+            return None
         return "right for corners that go round anticlockwise only: both areas change their sign, so the share does not"
-    return None
+    area = right * torch.linalg.det((corners[1:] - corners[:1]).T)
+    wrong = {
+        "the point at [3] lies outside: its areas need their signs, so no absolute value": right.abs(),
+        "the point at [3] lies outside; there a coordinate is negative, do not cut it off": right.clamp(min=0),
+        "the areas are not yet divided by that of the whole triangle": area,
+        "the areas are not yet divided by that of the whole triangle (and half of them is missing or too much)": area
+        / 2,
+        "a factor 1/2 stands in only one of the two areas": right / 2,
+        "a factor 2 stands in only one of the two areas": right * 2,
+        "the signs are turned round: the corners go round anticlockwise, keep their order": -right,
+        "the order: beta_0 belongs to the first corner, so to the triangle of the point and the other two": (
+            right.roll(-1, 1)
+        ),
+        "the order: beta_0 belongs to the first corner, the area over the edge opposite to it": right.roll(1, 1),
+        "the order of the coordinates is reversed: beta_0 belongs to the first corner": right.flip(1),
+    }
+    return first(one_of(found, wrong), wrong_shape(found, right), rows_not_one(found), compare(found, right))
 
 
 def _edges(corners: Tensor) -> Tensor:
@@ -75,25 +74,20 @@ def jacobians(function: Function) -> str | None:
     generator = torch.Generator().manual_seed(0)
     corners = 10 * torch.randn(4, 3, 3, generator=generator)
     flat = torch.tensor([[0.2, 0.2], [0.8, 0.3], [0.3, 0.7]]) + 0.05 * torch.randn(4, 3, 2, generator=generator)
-    E, U = _edges(corners), _edges(flat)
-    found, right = function(corners, flat), E @ torch.linalg.inv(U)
-    if say.equal(found, right, 1e-3):
-        return None
-    first = flat[:, [1, 2]].mT
+    E, U, inv = _edges(corners), _edges(flat), torch.linalg.inv
+    right, not_edges, no_edges = E @ inv(U), E @ inv(flat[:, [1, 2]].mT), corners[:, [1, 2]].mT @ inv(U)
     wrong = {
         "the inverse of U was not taken": E @ U,
-        "U is transposed: its columns are the edges": E @ torch.linalg.inv(U.mT),
+        "U is transposed: its columns are the edges": E @ inv(U.mT),
         "a transpose is not the inverse": E @ U.mT,
         "only the edges in space: how far u and v go along them is missing, U^-1": E,
-        "u_0 was not subtracted: the columns of U are edges, u_1 - u_0 and u_2 - u_0": E @ torch.linalg.inv(first),
-        "v_0 was not subtracted: the columns of E are edges, v_1 - v_0 and v_2 - v_0": (
-            corners[:, [1, 2]].mT @ torch.linalg.inv(U)
-        ),
+        "u_0 was not subtracted: the columns of U are edges, u_1 - u_0 and u_2 - u_0": not_edges,
+        "v_0 was not subtracted: the columns of E are edges, v_1 - v_0 and v_2 - v_0": no_edges,
         "the edges are subtracted the wrong way round in one of the two matrices: the sign": -right,
-        "the two edges are in another order in E than in U": E.flip(-1) @ torch.linalg.inv(U),
+        "the two edges are in another order in E than in U": E.flip(-1) @ inv(U),
         "this is transposed: rows are x, y, z and columns u, v": right.mT,
     }
-    return say.first(say.one_of(found, wrong, 1e-3), say.compare(found, right))
+    return compare(function(corners, flat), right, wrong, 1e-3)
 
 
 @exercise(
@@ -106,34 +100,31 @@ def nearest_on_edge(function: Function) -> str | None:
     a, b = torch.tensor([0.2, 0.1]), torch.tensor([0.6, 0.4])
     points = torch.tensor([[0.3, 0.5], [0.5, 0.1], [0.9, 0.9], [-0.2, 0.1], [0.4, 0.25]])
     along = b - a
-    share = (points - a) @ along / (along @ along)
+    squared = along @ along
+    share = (points - a) @ along / squared
     t = share.clamp(0, 1)
-    found, right = function(points, a, b), a + t[:, None] * along
-    if say.equal(found, right):
-        return None
-    length = along.norm()
+
+    def at(t: Tensor) -> Tensor:
+        return a + t[:, None] * along
+
+    inside_box = torch.maximum(torch.minimum(points, torch.maximum(a, b)), torch.minimum(a, b))
     wrong = {
-        "t was not cut off: beyond the ends the nearest point is the end itself, clamp(0, 1)": a
-        + share[:, None] * along,
+        "t was not cut off: beyond the ends the nearest point is the end itself, clamp(0, 1)": at(share),
         "this is t, the share; the point is a + t (b - a)": t,
-        "divide by the length squared, (b - a) . (b - a), not by the length": (
-            a + (share * length).clamp(0, 1)[:, None] * along
-        ),
-        "divide by the length squared, (b - a) . (b - a)": a + (share * length**2).clamp(0, 1)[:, None] * along,
+        "divide by the length squared, (b - a) . (b - a), not by the length": at((share * squared.sqrt()).clamp(0, 1)),
+        "divide by the length squared, (b - a) . (b - a)": at((share * squared).clamp(0, 1)),
         "a was not added again: a + t (b - a)": t[:, None] * along,
         "a was not subtracted from the points before the product with b - a": (
-            a + (points @ along / (along @ along)).clamp(0, 1)[:, None] * along
+            at((points @ along / squared).clamp(0, 1))
         ),
         "the direction is turned round: t = 0 is a and t = 1 is b": b - t[:, None] * along,
         "this is always one of the two ends; between them the nearest point is the foot of the perpendicular": (
-            torch.where((t > 0.5)[:, None], b, a)
+            at((t > 0.5).float())
         ),
-        "each coordinate was cut off by itself; the nearest point lies on the line from a to b": torch.maximum(
-            torch.minimum(points, torch.maximum(a, b)), torch.minimum(a, b)
-        ),
+        "each coordinate was cut off by itself; the nearest point lies on the line from a to b": inside_box,
         "the points were cut off at 0 and 1 themselves; it is t that has to stay between 0 and 1": points.clamp(0, 1),
     }
-    return say.first(say.one_of(found, wrong), say.compare(found, right))
+    return compare(function(points, a, b), at(t), wrong)
 
 
 @exercise(
@@ -144,31 +135,22 @@ def nearest_on_edge(function: Function) -> str | None:
 def reach_of_step(function: Function) -> str | None:
     """The derivative (3, 2) and a length h to the most and the least mm."""
     D = torch.tensor([[400.0, 150.0], [-100.0, 300.0], [50.0, -220.0]])
+    values, columns, squares = torch.linalg.svdvals(D), D.norm(dim=0), torch.linalg.eigvalsh(D.T @ D)
+    slanting = "these are steps along u and along v only; a slanting one may go further or less far"
     for h in (0.01, 0.003):
-        found = function(D, h)
-        most, least = (h * torch.linalg.svdvals(D)).tolist()
-        if say.equal(found, [most, least]):
-            continue
-        columns = h * D.norm(dim=0)
         wrong = {
-            "the factor h is missing: these are mm for a step of length 1": torch.linalg.svdvals(D),
-            "most and least are exchanged: the most comes first": [least, most],
-            "these are steps along u and along v only; a slanting one may go further or less far": columns,
-            "these are steps along u and along v only; a slanting one may go further or less far, the most first": (
-                columns.sort(descending=True).values
-            ),
-            "these are squares, the eigenvalues of D^T D: take the root": torch.linalg.eigvalsh(D.T @ D).flip(0) * h,
-            "these are squares, the eigenvalues of D^T D: take the root, and then times h": (
-                torch.linalg.eigvalsh(D.T @ D).flip(0) * h * h
-            ),
-            "these are squares, the eigenvalues of D^T D, in ascending order: take the root": (
-                torch.linalg.eigvalsh(D.T @ D) * h
-            ),
+            "the factor h is missing: these are mm for a step of length 1": values,
+            "most and least are exchanged: the most comes first": h * values.flip(0),
+            slanting: h * columns,
+            f"{slanting}, the most first": h * columns.sort(descending=True).values,
+            "these are squares, the eigenvalues of D^T D: take the root": h * squares.flip(0),
+            "these are squares, the eigenvalues of D^T D: take the root, and then times h": h * h * squares.flip(0),
+            "these are squares, the eigenvalues of D^T D, in ascending order: take the root": h * squares,
         }
-        return say.first(say.one_of(found, wrong), say.compare(found, [most, least]))
-    return Right(
-        f"a step of 0.01 on such a triangle moves the pivot by {0.01 * most / h:.1f} to {0.01 * least / h:.1f} mm"
-    )
+        if said := compare(function(D, h), h * values, wrong):
+            return said
+    most, least = (0.01 * values).tolist()
+    return Right(f"a step of 0.01 on such a triangle moves the pivot by {most:.1f} to {least:.1f} mm")
 
 
 QUIZ = questions("""

@@ -11,17 +11,9 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Right, exercise
-from asm_teach.course.checks.diagnoses import (
-    changed_inputs,
-    equal,
-    first,
-    ignores,
-    not_finite,
-    numbers,
-    one_of,
-    wrong_shape,
-)
+from asm_teach.course.checks.comparing import equal, first, not_finite, numbers, one_number, one_of, wrong_shape
 from asm_teach.course.checks.rebuilding import Face, judge
+from asm_teach.course.checks.slips import ignores, result_of
 from asm_teach.course.quizzes import questions
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
@@ -37,10 +29,7 @@ J = 84
 )
 def largest_K(answer: int) -> str | None:
     """The largest K for 5,000 numbers and 84 bones."""
-    K = numbers(answer)
-    if K is None or K.numel() != 1:
-        return f"one number is asked for, found {answer!r}"
-    K = float(K)
+    K = one_number(answer, f"one number is asked for, found {answer!r}")
     if int(K) != K or K < 1:
         return f"K counts Gaussians: a whole number from 1 on, found {K:g}; round down"
     cost = J * (11 + 6 * K)
@@ -60,26 +49,22 @@ def extra_translation(function: Callable[[Tensor, Tensor], Tensor]) -> str | Non
     """What undoes a shift d of the pivot: -(I - A) d."""
     generator = torch.Generator().manual_seed(0)
     A, d = torch.eye(3) + 0.3 * torch.randn(3, 3, generator=generator), torch.randn(3, generator=generator)
-    change = d - A @ d  # how the vertex has changed
-    own = A.clone(), d.clone()
-    answer = function(*own)
-    if sentence := changed_inputs((A, d), own, ("A", "d")):
-        return sentence
+    answer, change = result_of(function, A=A, d=d), d - A @ d  # how the vertex has changed
     if equal(answer, -change):
         return None
-    at_rest = function(torch.eye(3), d)
-    wrong = {
-        "this doubles the change instead of undoing it: the sign": change,
+    parts = {
         "with A = I a pivot does not matter, but your answer is not 0 there: the I of I - A is missing": A @ d,
         "this is right only where A d is 0; with A = I a pivot does not matter: the A of I - A is missing": -d,
         "A is transposed: matrices act on column vectors, A @ d": A.T @ d - d,
     }
-    wrong |= {f"{sentence}, and the sign": -numbers(value) for sentence, value in list(wrong.items())[1:]}
+    wrong = {"this doubles the change instead of undoing it: the sign": change} | parts
+    wrong |= {f"{words}, and the sign": -value for words, value in parts.items()}
+    at_rest = torch.as_tensor(function(torch.eye(3), d))
     return first(
         wrong_shape(answer, change),
         not_finite(answer),
         one_of(answer, wrong),
-        None if equal(at_rest, torch.zeros(3)) else f"for A = I you give {numbers(at_rest).tolist()}; it should be 0",
+        None if equal(at_rest, torch.zeros(3)) else f"for A = I you give {at_rest.tolist()}; it should be 0",
         ignores(function, (A, d), (A, 2 * d), "d"),
         "it is 0 for A = I, as it should be, but wrong for other A: by how much does A move the vertex less than d?",
     )

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.comparing import equal, first, not_finite, one_of, pair, wrong_shape
 from asm_teach.course.checks.damping import SmallFit, halve_or_quadruple, solve_case
-from asm_teach.course.checks.diagnoses import compare, equal, first, not_finite, one_of, wrong_shape
+from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.quizzes import questions
 
 
@@ -21,19 +22,16 @@ from asm_teach.course.quizzes import questions
 )
 def nme(function: Callable[..., Tensor]) -> str | None:
     """The normalised mean error in per cent."""
-    generator = torch.Generator().manual_seed(0)
-    q, one, other = torch.randn(50, 3, generator=generator), torch.zeros(3), torch.tensor([90.0, 0.0, 0.0])
-    p = q + torch.randn(50, 3, generator=generator)
+    q, step = torch.randn(2, 50, 3, generator=torch.Generator().manual_seed(0))
+    p, one, other = q + step, torch.zeros(3), torch.tensor([90.0, 0.0, 0.0])
     tilted = torch.tensor([30.0, -60.0, 60.0])  # 90 mm too
-    answer, distance = function(p, q, one, other), (p - q).norm(dim=1)
-    right = 100 * distance.mean() / 90
+    distance = (p - q).norm(dim=1)
     of_two = 100 / 90  # in per cent of the distance of the two points
+    right, rms = of_two * distance.mean(), of_two * distance.square().mean().sqrt()
     wrong = {
         "that is a share; in per cent it is 100 times as much": right / 100,
         "that is in mm: divide by the distance of the two points": distance.mean(),
-        "that is the root of the mean square; the mean of the distances is asked for": (
-            of_two * distance.square().mean().sqrt()
-        ),
+        "that is the root of the mean square; the mean of the distances is asked for": rms,
         "that is the mean over coordinates: take the length of each vertex's difference first": (
             of_two * (p - q).abs().mean()
         ),
@@ -41,10 +39,11 @@ def nme(function: Callable[..., Tensor]) -> str | None:
         "that is the sum over the vertices: take the mean": 50 * right,
         "that is one length of all differences: take one length a vertex, then the mean": of_two * (p - q).norm(),
     }
-    sentence = first(wrong_shape(answer, right), one_of(answer, wrong), compare(answer, right))
-    if sentence is None and not equal(function(p, q, one, tilted), right):
+    if said := compare(function(p, q, one, other), right, wrong):
+        return said
+    if not equal(function(p, q, one, tilted), right):
         return "it is right while the two points lie along x; their distance is the length of their difference"
-    return sentence
+    return None
 
 
 @exercise(
@@ -55,29 +54,24 @@ def nme(function: Callable[..., Tensor]) -> str | None:
 )
 def exponent_slopes(function: Callable[..., tuple[Tensor, Tensor]]) -> str | None:
     """The derivatives of a Gaussian's exponent by its centre and by the logarithm of its width."""
-    for values in ((0.7, 0.2, -0.4), (0.1, 0.5, 0.3)):
-        u, c, a = (torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in values)
-        pair = function(u.detach(), c.detach(), a.detach())
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            return "two numbers are asked for: the derivative by c and the one by a"
-        if pair[0] is None or pair[1] is None:
-            return f"the derivative by {'c' if pair[0] is None else 'a'} is still missing"
-        (-a - (u - c) ** 2 / (2 * (2 * a).exp())).backward()
-        if max(abs(float(pair[0]) - float(a.grad)), abs(float(pair[1]) - float(c.grad))) < 1e-6:
+    for u, c, a in ((0.7, 0.2, -0.4), (0.1, 0.5, 0.3)):
+        given = (torch.tensor(value, dtype=torch.float64) for value in (u, c, a))
+        two = pair(function(*given), "two numbers are asked for: the derivative by c and the one by a")
+        for name, one in zip("ca", two, strict=True):
+            if one is None:
+                return f"the derivative by {name} is still missing"
+        by_c, by_a = map(float, two)
+        s = math.exp(a)
+        right_c, square = (u - c) / s**2, (u - c) ** 2 / s**2
+        if equal([by_a, by_c], [right_c, square - 1], 1e-6):
             return "both are right, but in the wrong order: the one by c comes first"
-        for name, found, right in (("c", float(pair[0]), float(c.grad)), ("a", float(pair[1]), float(a.grad))):
-            s = math.exp(float(a.detach()))
-            if abs(found - right) < 1e-6:
-                continue
-            if abs(found + right) < 1e-6:
-                return f"by {name}: the sign is wrong"
-            if name == "a" and abs(found - right - 1) < 1e-6:
-                return "by a: the -a in front (the height of the Gaussian) has a derivative too"
-            if name == "a" and abs(found + 1 - (right + 1) / 2) < 1e-6:
-                return "by a: a factor of 2 is missing; s^2 is e^(2a), and its derivative brings a 2 down"
-            if name == "c" and abs(found - right * s) < 1e-6:
-                return "by c: divided by s once; it is s squared"
-            return f"by {name}: found {found:.4f}, autograd says {right:.4f}"
+        height = "by a: the -a in front (the height of the Gaussian) has a derivative too"
+        two_down = "by a: a factor of 2 is missing; s^2 is e^(2a), and its derivative brings a 2 down"
+        wrong_c = {"by c: the sign is wrong": -right_c, "by c: divided by s once; it is s squared": right_c * s}
+        wrong_a = {"by a: the sign is wrong": 1 - square, height: square, two_down: square / 2 - 1}
+        for name, found, right, wrong in (("c", by_c, right_c, wrong_c), ("a", by_a, square - 1, wrong_a)):
+            if not equal(found, right, 1e-6):
+                return one_of(found, wrong, 1e-6) or f"by {name}: found {found:.4f}, autograd says {right:.4f}"
     return None
 
 
@@ -91,27 +85,29 @@ def tame(function: Callable[[Tensor, Tensor, float, Tensor], Tensor]) -> str | N
     """The least-squares problem that prefers matrices near the identity."""
     A, counts, goal, identity = solve_case()
     N, right = A.T @ (counts[:, None] * A), A.T @ (counts[:, None] * goal)
-    mean, size = N.diagonal().mean(), right.norm()
-    N0 = N.clone()
+    rho, N0 = 1e-3 * N.diagonal().mean(), N.clone()
     S = function(N, right, 1e-3, identity)
-    if sentence := first(wrong_shape(S, identity), not_finite(S)):
-        return sentence
+    if said := first(wrong_shape(S, identity), not_finite(S)):
+        return said
     if not torch.equal(N, N0):
         return "your function changes N in place: N + ... makes a new one, N += ... and diagonal().add_ do not"
     S = S.double()
-    slope = N @ S - right + 1e-3 * mean * (S - identity)  # half the derivative, to be zero
-    if slope.norm() > 1e-6 * size:
-        if (N @ S - right + 1e-3 * mean * S).norm() < 1e-6 * size:
-            return "this prefers S near 0, which pulls the face to a point: rho S_0 is missing on the right side"
-        if (N @ S - right + 1e-3 * (S - identity)).norm() < 1e-6 * size:
-            return "rho should be a multiple of the mean diagonal of N"
-        if (N @ S - right).norm() < 1e-6 * size:
-            return "this is the solution without the new term: rho is not used"
-        if (N @ S - right - 1e-3 * mean * (S + identity)).norm() < 1e-6 * size:
-            return "the sign of rho on the left side: the new term adds to the diagonal"
-        return f"the derivative at your S is not zero (relative size {float(slope.norm() / size):.0e})"
-    skin = counts == 1
-    told = []
+    slope = N @ S - right  # half the derivative, and zero for a solution once the term of rho is added
+
+    def size(term: Tensor) -> float:
+        return float((slope + term).norm() / right.norm())
+
+    if size(rho * (S - identity)) > 1e-6:
+        for term, words in (
+            (rho * S, "this prefers S near 0, which pulls the face to a point: rho S_0 is missing on the right side"),
+            (1e-3 * (S - identity), "rho should be a multiple of the mean diagonal of N"),
+            (0 * S, "this is the solution without the new term: rho is not used"),
+            (-rho * (S + identity), "the sign of rho on the left side: the new term adds to the diagonal"),
+        ):
+            if size(term) < 1e-6:
+                return words
+        return f"the derivative at your S is not zero (relative size {size(rho * (S - identity)):.0e})"
+    skin, told = counts == 1, []
     for rho in (1e-4, 1e-2):
         S = function(N, right, rho, identity)
         det = torch.linalg.det(S.view(-1, 4, 3)[:, :3].mT / 20)
@@ -133,8 +129,7 @@ def next_damping(rule: Callable[[float, float], float]) -> str | None:
         return "after a step that made things worse the damping has to grow"
     fit = SmallFit.of_lesson_5()
     target = 1.05 * halve_or_quadruple(fit, steps=15)
-    state, damping, accepted = fit.beginning, 1e-3, 0
-    system = None
+    state, damping, accepted, system = fit.beginning, 1e-3, 0, None
     for _ in range(15):
         system = system or fit.system(state)
         step, promised = fit.step(*system, damping)
@@ -146,11 +141,11 @@ def next_damping(rule: Callable[[float, float], float]) -> str | None:
         if not 0 < damping < math.inf:
             return f"the damping became {damping}; keep it above 0 and finite"
     reached = fit.mean_error(state)
-    if reached >= target:
-        short = f"{reached:.3f} mm, {accepted} of 15 steps taken"
-        why = "too many failed: be bolder upwards" if accepted < 10 else "few failed, but they are short: go lower"
-        return f"{short}; section 5 has {target / 1.05:.3f} mm after 15, and 5 % above that is the limit ({why})"
-    return Right(f"{reached:.3f} mm, {accepted} of 15 steps taken")
+    taken = f"{reached:.3f} mm, {accepted} of 15 steps taken"
+    if reached < target:
+        return Right(taken)
+    why = "too many failed: be bolder upwards" if accepted < 10 else "few failed, but they are short: go lower"
+    return f"{taken}; section 5 has {target / 1.05:.3f} mm after 15, and 5 % above that is the limit ({why})"
 
 
 QUIZ = questions("""

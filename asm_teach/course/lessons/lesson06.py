@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Right, exercise
-from asm_teach.course.checks.diagnoses import equal, first, not_finite, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.comparing import equal, first, not_finite, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.slips import result_of
 from asm_teach.course.quizzes import questions
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
@@ -75,7 +76,7 @@ def mended_marks(mended: Mapping[str, Any]) -> str | None:
     if unknown := sorted(set(mended) - set(marks)):
         return f"there is no landmark {unknown[0]!r} among those you were given; keep the names"
     try:
-        ready = prepare_head(mesh, dict(mended))
+        ready = prepare_head(mesh, {**mended})
     except (ValueError, TypeError) as error:
         return f"prepare_head says: {error}"
     if len(mended) < len(marks):
@@ -98,27 +99,26 @@ def make_alike(function: Callable[..., Tensor]) -> str | None:
     generator = torch.Generator().manual_seed(0)
     points = torch.randn(6, 3, generator=generator)
     n = torch.nn.functional.normalize(torch.randn(3, generator=generator), dim=0)
-    swap, o, before = torch.tensor([1, 0, 3, 2, 4, 5]), 0.7, points.clone()
-    answer = function(points, swap, n, o)
-    if not torch.equal(points, before):
-        return "your function changes the points it is given: write x = x - ..., not x -= ..."
+    swap, o = torch.tensor([1, 0, 3, 2, 4, 5]), 0.7
 
     def flip(p: Tensor, times: float = 2.0, shift: float = o) -> Tensor:
         return p - times * (p @ n - shift)[:, None] * n
 
-    right = (points + flip(points[swap])) / 2
+    answer = result_of(lambda points: function(points, swap, n, o), points=points)
+    other = points[swap]
+    right = (points + flip(other)) / 2
     if equal(answer, right):
         return None
     wrong = {
         "you took a point's own mirror image, not its partner's": (points + flip(points)) / 2,
-        "the partner was not mirrored": (points + points[swap]) / 2,
-        "the partner was put onto the plane: mirror it by twice the distance": (points + flip(points[swap], 1.0)) / 2,
-        "the offset is missing: the plane does not go through the origin": (points + flip(points[swap], 2.0, 0.0)) / 2,
-        "this is the mirror image of the partner alone: take the mean of both": flip(points[swap]),
-        "this is the sum, not the mean": points + flip(points[swap]),
+        "the partner was not mirrored": (points + other) / 2,
+        "the partner was put onto the plane: mirror it by twice the distance": (points + flip(other, 1.0)) / 2,
+        "the offset is missing: the plane does not go through the origin": (points + flip(other, shift=0.0)) / 2,
+        "this is the mirror image of the partner alone: take the mean of both": flip(other),
+        "this is the sum, not the mean": points + flip(other),
     }
-    if sentence := first(not_numbers(answer), wrong_shape(answer, right), not_finite(answer), one_of(answer, wrong)):
-        return sentence
+    if said := first(not_numbers(answer), wrong_shape(answer, right), not_finite(answer), one_of(answer, wrong)):
+        return said
     given = torch.as_tensor(answer).float()
     rest = float((given - flip(given[swap])).abs().max())
     if rest < 1e-4:

@@ -9,18 +9,9 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Right, exercise
-from asm_teach.course.checks.diagnoses import (
-    compare,
-    differs,
-    equal,
-    first,
-    not_finite,
-    not_numbers,
-    numbers,
-    one_of,
-    rows_not_one,
-    wrong_shape,
-)
+from asm_teach.course.checks.comparing import equal, first, numbers, one_of, pair, wrong_shape
+from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.slips import rows_not_one
 from asm_teach.course.quizzes import questions
 
 
@@ -31,24 +22,23 @@ from asm_teach.course.quizzes import questions
 )
 def pixel_of(function: Callable[..., Any]) -> str | None:
     """A point in camera axes to its pixel."""
+    f, c = 800.0, torch.tensor([160.0, 120.0])
     for x in (torch.tensor([30.0, -20.0, 500.0]), torch.tensor([-41.0, 12.0, 260.0])):
-        f, c = 800.0, torch.tensor([160.0, 120.0])
-        answer, right = function(x, f, c), f * x[:2] / x[2] + c
-        if equal(answer, right):
-            continue
+        off = f * x[:2] / x[2]  # from the principal point
         wrong = {
-            "the principal point is missing: this is measured from the optical axis": right - c,
-            "the principal point was subtracted: it is added": right - 2 * c,
+            "the principal point is missing: this is measured from the optical axis": off,
+            "the principal point was subtracted: it is added": off - c,
             "you did not divide by the depth": f * x[:2] + c,
             "you divided by the distance, not by the depth x[2]": f * x[:2] / x.norm() + c,
-            "the focal length is missing: this is the direction, not yet in pixels": x[:2] / x[2] + c,
-            "row and column are swapped": right.flip(0),
-            "the signs: a point to the right of the axis is seen to the right of c": 2 * c - right,
-            "do not round: a pixel's place is a real number, its centre at a half": right.round(),
-            "the focal length multiplies, it does not divide": x[:2] / (f * x[2]) + c,
-            "in OpenCV's axes y points down already: do not turn it over": c + f * torch.tensor([x[0], -x[1]]) / x[2],
+            "the focal length is missing: this is the direction, not yet in pixels": off / f + c,
+            "row and column are swapped": (off + c).flip(0),
+            "the signs: a point to the right of the axis is seen to the right of c": c - off,
+            "do not round: a pixel's place is a real number, its centre at a half": (off + c).round(),
+            "the focal length multiplies, it does not divide": off / f**2 + c,
+            "in OpenCV's axes y points down already: do not turn it over": off * torch.tensor([1.0, -1.0]) + c,
         }
-        return first(not_numbers(answer), wrong_shape(answer, right), one_of(answer, wrong), differs(answer, right))
+        if said := compare(function(x, f, c), off + c, wrong):
+            return said
     return None
 
 
@@ -59,7 +49,6 @@ def pixel_of(function: Callable[..., Any]) -> str | None:
 )
 def distance_of(function: Callable[..., Any]) -> str | None:
     """How far away a photographer stood, from the size of a face."""
-    answer = function(150.0, 400.0, 50.0, 1200.0)
     f = 50.0 / 36.0 * 1200.0
     right = f * 150.0 / 400.0
     wrong = {
@@ -71,10 +60,11 @@ def distance_of(function: Callable[..., Any]) -> str | None:
         "that is the focal length in pixels; now solve pixels = f * wide / distance": f,
         "the film's 36 mm are missing: in pixels the focal length is lens / 36 * columns": 36 * right,
     }
-    sentence = first(one_of(answer, wrong), compare(answer, right))
-    if sentence is None and not equal(function(140.0, 200.0, 85.0, 3000.0), 85 / 36 * 3000 * 140 / 200):
+    if said := compare(function(150.0, 400.0, 50.0, 1200.0), right, wrong):
+        return said
+    if not equal(function(140.0, 200.0, 85.0, 3000.0), 85 / 36 * 3000 * 140 / 200):
         return "it is right for the example, but not for another lens and picture"
-    return sentence or Right("at 62 cm noses are still a little large")
+    return Right("at 62 cm noses are still a little large")
 
 
 @exercise(
@@ -89,32 +79,27 @@ def into_space(function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> s
     share = torch.rand(50, 3, generator=generator).double()
     share = share / share.sum(1, keepdim=True)
     z = 300 + 500 * torch.rand(50, 3, generator=generator).double()
-    pair = function(share, z)
-    if not isinstance(pair, (tuple, list)) or len(pair) != 2 or any(numbers(one) is None for one in pair):
-        return "two tensors are asked for: b (n, 3) and the depth (n,)"
-    b, depth = pair
-    if numbers(b).ndim == 1 and numbers(depth).ndim == 2:
+    words = "two tensors are asked for: b (n, 3) and the depth (n,)"
+    b, depth = map(numbers, pair(function(share, z), words))
+    if b is None or depth is None:
+        return words
+    if b.ndim == 1 and depth.ndim == 2:
         return "the other way round: first the weights b (n, 3), then the depth (n,)"
     over = share / z
     right, t = over / over.sum(1, keepdim=True), 1 / over.sum(1)
-    if sentence := first(wrong_shape(b, right), wrong_shape(depth, t)):
-        return sentence
+    if said := first(wrong_shape(b, right), wrong_shape(depth, t)):
+        return said
+    back = share * z
     wrong = {
         "these are still the weights of the screen": share,
         "b has to sum to 1: divide by its sum": over,
-        "that goes from space to the screen: divide by the depth where you multiplied": (
-            share * z / (share * z).sum(1, keepdim=True)
-        ),
+        "that goes from space to the screen: divide by the depth where you multiplied": back
+        / back.sum(1, keepdim=True),
     }
     if not equal(b, right):
-        return first(one_of(b, wrong), not_finite(b), rows_not_one(b), differs(b, right))
-    wrong = {
-        "the depth is blended with the weights of the screen; one over depth is what is linear there": (share * z).sum(
-            1
-        ),
-        "this is one over the depth": over.sum(1),
-    }
-    return first(one_of(depth, wrong), differs(depth, t))
+        return one_of(b, wrong) or rows_not_one(b) or compare(b, right)
+    blended = "the depth is blended with the weights of the screen; one over depth is what is linear there"
+    return compare(depth, t, {blended: back.sum(1), "this is one over the depth": over.sum(1)})
 
 
 @exercise(
@@ -128,14 +113,13 @@ def repair(function: Callable[..., tuple[Any, Any]]) -> str | None:
     slopes = []
     for at in (0.1, 0.4, 0.6, 0.9):
         t = torch.tensor(at, dtype=torch.float64, requires_grad=True)
-        pair = function(t, torch.tensor(0.9).double(), torch.tensor(0.2).double())
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            return "two colours are asked for: the new own and the new beyond"
-        total = pair[0] + pair[1]
+        given = function(t, torch.tensor(0.9).double(), torch.tensor(0.2).double())
+        new_own, new_beyond = pair(given, "two colours are asked for: the new own and the new beyond")
+        total = new_own + new_beyond
         if not isinstance(total, Tensor) or not total.requires_grad:
             return f"at t = {at} the result does not depend on t: did you round it?"
         slopes.append(float(torch.autograd.grad(total, t)[0]))
-        both = [float(torch.as_tensor(x).detach()) for x in pair]
+        both = [float(torch.as_tensor(x).detach()) for x in (new_own, new_beyond)]
         if min(both) < 0.2 - 1e-9 or max(both) > 0.9 + 1e-9:
             return f"at t = {at}: {both[0]:.2f} and {both[1]:.2f} do not both lie between the two colours"
     if any(abs(s + 0.7) < 1e-6 for s in slopes):
@@ -143,8 +127,7 @@ def repair(function: Callable[..., tuple[Any, Any]]) -> str | None:
     if any(abs(s - 0.7) > 1e-6 for s in slopes):
         found = [round(s, 3) for s in slopes]
         return f"the sum of both should change by own - beyond = 0.7 for each pixel of way; found {found}"
-    middle = function(torch.tensor(0.5), torch.tensor(0.9), torch.tensor(0.2))
-    if abs(float(middle[1]) - 0.2) > 1e-6 or abs(float(middle[0]) - 0.9) > 1e-6:
+    if not equal(function(torch.tensor(0.5), torch.tensor(0.9), torch.tensor(0.2)), [0.9, 0.2], 1e-6):
         return "at t = 1/2 the outline runs along the border of the two pixels: neither has a part of the other"
     end, start_again = function(torch.tensor(1.0), 0.9, 0.2), function(torch.tensor(0.0), 0.9, 0.2)
     # What was beyond at t = 1 is the surface's own pixel at t = 0 of the next pair.

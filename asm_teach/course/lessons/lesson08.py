@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Right, exercise
-from asm_teach.course.checks.diagnoses import compare, first, not_finite, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.comparing import first, not_finite, not_numbers, one_number, one_of
+from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.quizzes import questions
 from asm_teach.rendering.camera import look_at
 
@@ -22,23 +23,18 @@ from asm_teach.rendering.camera import look_at
 )
 def dolly_zoom(distance: float) -> str | None:
     """The distance at which a longer lens shows the same size."""
-    given = numbers(distance)
-    if given is None or given.numel() != 1 or not given.isfinite().all():
-        return "one number is asked for, in mm"
-    given = float(given)
-    for value, sentence in (
-        (600 * 900 / 2250, "that is nearer: a longer lens has to stand further away"),
-        (600.0, "at the same distance it shows the face 2.5 times as large"),
-        (1.5, "that is in metres; the answer is asked for in mm"),
-        (150.0, "that is in cm; the answer is asked for in mm"),
-    ):
-        if abs(given - value) < 1e-3 * value:
-            return sentence
+    given = one_number(distance, "one number is asked for, in mm")
+    wrong = {
+        "that is nearer: a longer lens has to stand further away": 600 * 900 / 2250,
+        "at the same distance it shows the face 2.5 times as large": 600.0,
+        "that is in metres; the answer is asked for in mm": 1.5,
+        "that is in cm; the answer is asked for in mm": 150.0,
+    }
+    if said := one_of(given, wrong, 1e-3):
+        return said
     if given <= 0:
         return f"a distance is above 0, found {given:g}"
-    if abs(given - 1500) < 1:
-        return None
-    return f"f / z would be {2250 / given:.4g} pixels a mm, not {900 / 600:.2f}"
+    return None if abs(given - 1500) < 1 else f"f / z would be {2250 / given:.4g} pixels a mm, not {900 / 600:.2f}"
 
 
 @exercise(
@@ -51,8 +47,8 @@ def immune(function: Callable[[Tensor], Tensor]) -> str | None:
     """A function of a row of stored values that neither gain nor gamma changes."""
     light = torch.rand(25, generator=torch.Generator().manual_seed(0)) * 0.8 + 0.1
     base = function(light.clone())
-    if sentence := first(not_numbers(base), not_finite(base)):
-        return sentence
+    if said := first(not_numbers(base), not_finite(base)):
+        return said
     if base.shape != light.shape:
         return f"it should give a row of {len(light)} numbers, found shape {tuple(base.shape)}"
     if base.std() < 1e-6:
@@ -60,16 +56,13 @@ def immune(function: Callable[[Tensor], Tensor]) -> str | None:
     if not torch.allclose(function(1.7 * light), base, atol=1e-4):
         return "it changes with the gain: after the logarithm a gain is a constant that is added; take the mean away"
     if not torch.allclose(function(light**0.6), base, atol=1e-4):
-        without_log = float(torch.corrcoef(torch.stack([base.flatten(), light]))[0, 1]) > 0.999  # a line through light
-        return "it changes with gamma: " + (
-            "take the logarithm first" if without_log else "after the logarithm it is a factor; divide by the size"
-        )
+        if float(torch.corrcoef(torch.stack([base.flatten(), light]))[0, 1]) > 0.999:  # a line through light
+            return "it changes with gamma: take the logarithm first"
+        return "it changes with gamma: after the logarithm it is a factor; divide by the size"
     y = light.log() - light.log().mean()
-    if torch.dot(base, y).abs() < 0.99 * base.norm() * y.norm():
-        return Right(
-            "it is immune; but it keeps less of the skin than the logarithm less its mean, brought to one size"
-        )
-    return None
+    if torch.dot(base, y).abs() >= 0.99 * base.norm() * y.norm():
+        return None
+    return Right("it is immune; but it keeps less of the skin than the logarithm less its mean, brought to one size")
 
 
 @exercise(
@@ -81,28 +74,27 @@ def immune(function: Callable[[Tensor], Tensor]) -> str | None:
 )
 def step_of(function: Callable[[Tensor, Tensor, Tensor], Any]) -> str | None:
     """The Gauss-Newton step of one unknown, the common row eliminated."""
-    generator = torch.Generator().manual_seed(1)
-    r, g = torch.randn(2, 3, 8, generator=generator)
+    r, g = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(1))
     b = torch.tensor([1.0, 0.3, 0.8])
-    answer = function(r, g, b)
-    c, mean_g = (b[:, None] * r).sum(0) / b.sum(), (b[:, None] * g).sum(0) / b.sum()
-    slope, own = (b[:, None] * g * (r - c)).sum(), (b[:, None] * g * g).sum()
+    w = b[:, None]
+    c, mean_g = (w * r).sum(0) / b.sum(), (w * g).sum(0) / b.sum()
+    slope, own = (w * g * (r - c)).sum(), (w * g * g).sum()
     right = -slope / (own - b.sum() * mean_g.square().sum())
     unweighted = -(g * (r - r.mean(0))).sum() / ((g * g).sum() - 3 * g.mean(0).square().sum())
     wrong = {
         "the sign: a step goes against the slope": -right,
         "the common row was held: it answers to the step, and the second derivative gets smaller": -slope / own,
-        "no common row: the rows were drawn to zero": -(b[:, None] * g * r).sum() / own,
+        "no common row: the rows were drawn to zero": -(w * g * r).sum() / own,
         "the weights b are missing": unweighted,
         "the common row is the mean with the weights b, not the plain one, and it answers to the step": (
-            -(b[:, None] * g * (r - r.mean(0))).sum() / own
+            -(w * g * (r - r.mean(0))).sum() / own
         ),
         "that is the slope alone: divide by the second derivative": -slope,
         "the sum of the weighted derivatives is squared and then divided by sum b: that division is missing": (
-            -slope / (own - (b[:, None] * g).sum(0).square().sum())
+            -slope / (own - (w * g).sum(0).square().sum())
         ),
     }
-    return first(wrong_shape(answer, right), one_of(answer, wrong), compare(answer, right))
+    return compare(function(r, g, b), right, wrong)
 
 
 def _right_depth(angle: float, size: float, precision: float) -> float:
@@ -127,27 +119,24 @@ def depth_error(function: Callable[[float, float, float], Any]) -> str | None:
     """How exact two pictures show depth, in mm."""
     cases = ((0.3, 2.0, 0.5), (0.9, 4.3, 0.2), (2.0, 1.0, 1.0))
     answers = [float(function(*case)) for case in cases]
-    rights = [_right_depth(*case) for case in cases]
-    if not all(math.isfinite(answer) for answer in answers):
+    if not all(map(math.isfinite, answers)):
         return f"finite numbers are asked for, found {answers}"
-    for sentence, wrong in {
-        "only one picture was moved: both are, in opposite directions": lambda t, s, e: e / (s * math.sin(t / 2)),
-        "take the sine of half the angle": lambda t, s, e: e / (2 * s * math.sin(t)),
-        "the tangent would be right if the cameras stood in a plane and a pixel were measured there": lambda t, s, e: (
-            e / (2 * s * math.tan(t / 2))
-        ),
-        "pixels have to be divided by the size, not multiplied": lambda t, s, e: e * s / (2 * math.sin(t / 2)),
-        "that takes the angle for its sine, which is right for small angles only": lambda t, s, e: e / (s * t),
-        "the angle is in radians already": lambda t, s, e: e / (2 * s * math.sin(math.radians(t) / 2)),
-        "cosine for sine: seen from the front (angle 0) depth does not show at all": lambda t, s, e: (
-            e / (2 * s * math.cos(t / 2))
-        ),
-        "upside down: a shift of that many pixels a mm, so divide the precision by it": lambda t, s, e: (
-            2 * s * math.sin(t / 2) / e
-        ),
-    }.items():
-        if all(abs(found - wrong(*case)) < 1e-3 * abs(found) for found, case in zip(answers, cases, strict=True)):
-            return sentence
+    t, s, e = torch.tensor(cases, dtype=torch.float64).T
+    half = (t / 2).sin()
+    tangent = "the tangent would be right if the cameras stood in a plane and a pixel were measured there"
+    wrong = {
+        "only one picture was moved: both are, in opposite directions": e / (s * half),
+        "take the sine of half the angle": e / (2 * s * t.sin()),
+        tangent: e / (2 * s * (t / 2).tan()),
+        "pixels have to be divided by the size, not multiplied": e * s / (2 * half),
+        "that takes the angle for its sine, which is right for small angles only": e / (s * t),
+        "the angle is in radians already": e / (2 * s * (t.deg2rad() / 2).sin()),
+        "cosine for sine: seen from the front (angle 0) depth does not show at all": e / (2 * s * (t / 2).cos()),
+        "upside down: a shift of that many pixels a mm, so divide the precision by it": 2 * s * half / e,
+    }
+    if said := one_of(answers, wrong):
+        return said
+    rights = [_right_depth(*case) for case in cases]
     if any(abs(found - right) > 1e-2 * right for found, right in zip(answers, rights, strict=True)):
         return f"for {cases[0][0]} radians you give {answers[0]:.4f} mm, the projection says {rights[0]:.4f}"
     return Right(f"a tenth of a pixel would be {float(function(math.radians(50), 4.3, 0.1)):.3f} mm on james")

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Right, exercise
-from asm_teach.course.checks.diagnoses import compare, first, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.comparing import equal, first, not_numbers, one_number, one_of, pair, wrong_shape
+from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.quizzes import questions
 
 
@@ -32,11 +33,9 @@ def error_floor(function: Callable[[float, float], Any]) -> str | None:
             "c^2 is divided by N, not by its square": (abs(16 * b**2 - a**2) / 15) ** 0.5,
             "the difference of the squares is a part of c^2: it tells c, not the floor": (a**2 - b**2) ** 0.5,
         }
-        if sentence := first(one_of(answer, wrong, 1e-6), not_numbers(answer)):
-            return sentence
-        found = numbers(answer)
-        assert found is not None
-        if found.numel() != 1 or abs(float(found) - f) > 1e-6:
+        if said := one_of(answer, wrong, 1e-6) or not_numbers(answer):
+            return said
+        if not equal(answer, f, 1e-6):
             return f"found {answer}, expected {f:.3f}; write both equations with squares and take c away"
     return None
 
@@ -57,11 +56,11 @@ def crossing(function: Callable[..., Any]) -> str | None:
             "the sign: the second slope less the first, over the first floor less the second": -right,
             "that is its root: c^2 is divided by N itself": right**0.5,
         }
-        if sentence := first(one_of(N, wrong), not_numbers(N)):
-            return sentence
-        if right != round(right) and float(N) in (float(int(right)), float(int(right) + 1)):
-            return f"do not round: the real number is asked for, here between {int(right)} and {int(right) + 1}"
+        if said := one_of(N, wrong) or not_numbers(N):
+            return said
         N = float(N)
+        if right != round(right) and N in (int(right), int(right) + 1):
+            return f"do not round: the real number is asked for, here between {int(right)} and {int(right) + 1}"
         if not N > 0:
             return f"a number of pictures is above 0, found {N:g}"
         one, two = (f1**2 + c1**2 / N) ** 0.5, (f2**2 + c2**2 / N) ** 0.5
@@ -78,11 +77,10 @@ def crossing(function: Callable[..., Any]) -> str | None:
 )
 def estimate(function: Callable[[Tensor, float, float], Tensor]) -> str | None:
     """The estimate of coefficients under a prior, from noisy ones."""
-    generator = torch.Generator().manual_seed(0)
-    r, s = 3.0, 1.0
-    c = r * torch.randn(20000, generator=generator)
-    d = c + s * torch.randn(20000, generator=generator)
-    p = 2.5
+    r, s, p = 3.0, 1.0, 2.5
+    c, noise = torch.randn(2, 20000, generator=torch.Generator().manual_seed(0))
+    c = r * c
+    d = c + s * noise
     answer, right = function(d, s, p), d * p**2 / (p**2 + s**2)
     wrong = {
         "noise and prior are exchanged: a wide prior should change little": d * s**2 / (p**2 + s**2),
@@ -90,18 +88,17 @@ def estimate(function: Callable[[Tensor, float, float], Tensor]) -> str | None:
         "that is the data as they are: the prior is not used": d,
         "it should be divided by p^2 + s^2": d * p**2,
     }
-    if sentence := first(wrong_shape(answer, right), one_of(answer, wrong)):
-        return sentence
+    if said := first(wrong_shape(answer, right), one_of(answer, wrong)):
+        return said
     if not torch.allclose(function(d, s, 1e6), d, rtol=1e-3):
         return "a prior of endless width should change nothing"
     if not torch.allclose(function(d, s, s), d / 2, rtol=1e-4):
         return "with prior and noise of one width the estimate is halfway between 0 and d"
-    if sentence := compare(answer, right):
-        return sentence
-    widths = (0.5, 1.0, 3.0, 9.0)
-    misses = [float((function(d, s, p) - c).square().mean().sqrt()) for p in widths]
-    told = ", ".join(f"p = {p:g}: {miss:.2f}" for p, miss in zip(widths, misses, strict=True))
-    return Right(f"mean errors for {told}") if min(misses) == misses[2] else f"not least at p = r = 3: {told}"
+    if said := compare(answer, right):
+        return said
+    misses = {p: float((function(d, s, p) - c).square().mean().sqrt()) for p in (0.5, 1.0, 3.0, 9.0)}
+    told = ", ".join(f"p = {p:g}: {miss:.2f}" for p, miss in misses.items())
+    return Right(f"mean errors for {told}") if min(misses.values()) == misses[r] else f"not least at p = r = 3: {told}"
 
 
 @exercise(
@@ -116,10 +113,8 @@ def fair(function: Callable[[Mapping[Any, float], Mapping[Any, float]], Any]) ->
     gap = 0.2 + 0.05 * torch.randn(12, generator=generator)
     mine = {("scan", 4, k): float(hard[k]) for k in range(11)}
     other = {("scan", 4, k): float(hard[k] + gap[k]) for k in range(11, 0, -1)}
-    pair = function(mine, other)
-    if not isinstance(pair, (tuple, list)) or len(pair) != 2 or any(numbers(one) is None for one in pair):
-        return "two numbers are asked for: the mean and its standard error"
-    answer, spread = float(pair[0]), float(pair[1])
+    words = "two numbers are asked for: the mean and its standard error"
+    answer, spread = (one_number(one, words) for one in pair(function(mine, other), words))
     both = gap[1:11]
     mean, deviation = float(both.mean()), float(both.std())
     if abs(answer + mean) < 1e-4:
@@ -130,15 +125,13 @@ def fair(function: Callable[[Mapping[Any, float], Mapping[Any, float]], Any]) ->
     if abs(spread - right) < 1e-5:
         loose = float((hard.var() + (hard + gap).var()) ** 0.5 / 10**0.5)
         return Right(f"{answer:.2f} +- {spread:.2f}; without pairs it would be +- {loose:.2f}, and nothing decided")
-    for value, sentence in (
-        (deviation, "that is the deviation of one difference: the mean of n has it divided by the root of n"),
-        (deviation / 10, "divided by n; it is the root of n"),
-        (deviation * 0.9**0.5 / 10**0.5, "the deviation was taken with n; n - 1 is wanted"),
-        (right**2, "that is its square: take the root"),
-    ):
-        if abs(spread - value) < 1e-5:
-            return sentence
-    return f"standard error {spread:.4f}, expected {right:.4f}"
+    wrong = {
+        "that is the deviation of one difference: the mean of n has it divided by the root of n": deviation,
+        "divided by n; it is the root of n": deviation / 10,
+        "the deviation was taken with n; n - 1 is wanted": right * 0.9**0.5,
+        "that is its square: take the root": right**2,
+    }
+    return one_of(spread, wrong) or f"standard error {spread:.4f}, expected {right:.4f}"
 
 
 QUIZ = questions("""

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import torch
 
-from asm_teach.course.checks import diagnoses as say
 from asm_teach.course.checks.checking import exercise
+from asm_teach.course.checks.comparing import one_of, pair
+from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.slips import result_of
 from asm_teach.course.quizzes import questions
 
 
@@ -21,20 +23,14 @@ def hand_on(function: Callable[..., torch.Tensor]) -> str | None:
     generator = torch.Generator().manual_seed(0)
     calm, other = 50 * torch.randn(2, 6, 3, generator=generator)
     expressive = calm + 3 * torch.randn(6, 3, generator=generator)
-    before = [x.clone() for x in (calm, expressive, other)]
-    found = function(calm, expressive, other)
-    if changed := say.changed_inputs(before, (calm, expressive, other), ("calm", "expressive", "other")):
-        return changed
-    right = other + (expressive - calm)
-    if say.equal(found, right):
-        return None
+    found = result_of(function, calm=calm, expressive=expressive, other=other)
     wrong = {
         "that is the displacement alone: add it to the other person": expressive - calm,
         "the displacement goes backwards: from calm to expressive is expressive - calm": other + calm - expressive,
         "that is the first person's expression: the other one keeps their own face": expressive,
         "only the other person's difference was taken: add what the expression does": other - calm,
     }
-    return say.one_of(found, wrong) or say.wrong_shape(found, right) or say.differs(found, right)
+    return compare(found, other + (expressive - calm), wrong)
 
 
 @exercise(
@@ -44,39 +40,40 @@ def hand_on(function: Callable[..., torch.Tensor]) -> str | None:
 )
 def sizes(function: Callable[..., tuple[int, int]]) -> str | None:
     """J, K, V, M to the bytes of one adaptive face and those of a linear model."""
-    found = function(84, 2, 4165, 199)
-    if not isinstance(found, (tuple, list)) or len(found) != 2:
-        return "return both, one after the other: bytes of the face, bytes of the linear model"
-    cases = ((84, 2, 4165, 199), (42, 3, 1000, 10))  # two, for one alone lets two slips look alike
-    given = [tuple(float(x) for x in function(*case)) for case in cases]
-    slips: dict[str, Callable[[int, int, int, int], int]] = {
-        "the face: those are numbers; a float32 has four bytes": lambda J, K, V, M: J * (11 + 6 * K),
-        "the face: those are bits, not bytes": lambda J, K, V, M: 32 * J * (11 + 6 * K),
-        "the face: a float32 has four bytes, not eight": lambda J, K, V, M: 8 * J * (11 + 6 * K),
-        "the face: a bone's own motion (9) and its place (2) are missing": lambda J, K, V, M: 4 * J * 6 * K,
-        "the face: a bone's place, two numbers, is missing": lambda J, K, V, M: 4 * J * (9 + 6 * K),
-        "the face: each bone has Gaussians of its own, J times 6 K": lambda J, K, V, M: 4 * (11 * J + 6 * K),
-        "the face: a Gaussian has one share, two numbers for its centre and three for its factor, 6 in all": (
-            lambda J, K, V, M: 4 * J * (11 + 5 * K)
-        ),
-        "the linear model: those are numbers; a float32 has four bytes": lambda J, K, V, M: 3 * V * (M + 1) + M,
-        "the linear model: the mean is missing": lambda J, K, V, M: 4 * (3 * V * M + M),
-        "the linear model: the standard deviations of the modes are missing": lambda J, K, V, M: 4 * 3 * V * (M + 1),
-        "the linear model: there is one standard deviation for each mode, M in all": (
-            lambda J, K, V, M: 4 * 3 * V * (M + 2)
-        ),
-        "the linear model: a vertex has three coordinates": lambda J, K, V, M: 4 * (V * (M + 1) + M),
+    words = "return both, one after the other: bytes of the face, bytes of the linear model"
+    given, cases = [], ((84, 2, 4165, 199), (42, 3, 1000, 10))  # two, for one alone lets two slips look alike
+    for case in cases:
+        face, model = pair(function(*case), words)
+        given.append((float(face), float(model)))
+    J, K, V, M = torch.tensor(cases).double().T
+    numbers, basis = J * (11 + 6 * K), 3 * V * (M + 1) + M
+    own_share = "a Gaussian has one share, two numbers for its centre and three for its factor, 6 in all"
+    slips = {
+        "the face": {
+            "those are numbers; a float32 has four bytes": numbers,
+            "those are bits, not bytes": 32 * numbers,
+            "a float32 has four bytes, not eight": 8 * numbers,
+            "a bone's own motion (9) and its place (2) are missing": 4 * J * 6 * K,
+            "a bone's place, two numbers, is missing": 4 * J * (9 + 6 * K),
+            "each bone has Gaussians of its own, J times 6 K": 4 * (11 * J + 6 * K),
+            own_share: 4 * J * (11 + 5 * K),
+        },
+        "the linear model": {
+            "those are numbers; a float32 has four bytes": basis,
+            "the mean is missing": 4 * (3 * V * M + M),
+            "the standard deviations of the modes are missing": 4 * 3 * V * (M + 1),
+            "there is one standard deviation for each mode, M in all": 4 * 3 * V * (M + 2),
+            "a vertex has three coordinates": 4 * (V * (M + 1) + M),
+        },
     }
-    for sentence, wrong in slips.items():
-        which = int(sentence.startswith("the linear"))
-        if all(sizes[which] == wrong(*case) for sizes, case in zip(given, cases, strict=True)):
-            return sentence
-    for (face, model), (J, K, V, M) in zip(given, cases, strict=True):
-        numbers, basis = J * (11 + 6 * K), 3 * V * (M + 1) + M
-        if face != 4 * numbers:
-            return f"the face: for J = {J} and K = {K} you give {face:,.0f} bytes, there are {4 * numbers:,}"
-        if model != 4 * basis:
-            return f"the linear model: for V = {V} and M = {M} you give {model:,.0f} bytes, there are {4 * basis:,}"
+    for found, (what, wrong) in zip(zip(*given, strict=True), slips.items(), strict=True):
+        if said := one_of(found, wrong, 1e-9):
+            return f"{what}: {said}"
+    for (face, model), (j, k, v, m) in zip(given, cases, strict=True):
+        if face != (right := 4 * j * (11 + 6 * k)):
+            return f"the face: for J = {j} and K = {k} you give {face:,.0f} bytes, there are {right:,}"
+        if model != (right := 4 * (3 * v * (m + 1) + m)):
+            return f"the linear model: for V = {v} and M = {m} you give {model:,.0f} bytes, there are {right:,}"
     return None
 
 
@@ -87,31 +84,29 @@ def sizes(function: Callable[..., tuple[int, int]]) -> str | None:
 )
 def jitter(function: Callable[..., torch.Tensor]) -> str | None:
     """frames (T, V, 3) to one number, mm."""
-    frames = torch.randn(7, 5, 3, generator=torch.Generator().manual_seed(2)).double()
-    frames += 4 * torch.arange(7.0)[:, None, None]
-    found = function(frames)
-    second, once = frames[2:] - 2 * frames[1:-1] + frames[:-2], frames[1:] - frames[:-1]
-    lengths, speed = second.norm(dim=-1), once.norm(dim=-1).square().mean().sqrt()
-    right = lengths.square().mean().sqrt()
-    if say.equal(found, right):
-        steady = function(4 * torch.arange(7.0)[:, None, None].expand(7, 5, 3))
-        return (
-            None if float(steady) < 1e-6 else f"a steady movement should have no jitter, yours is {float(steady):.2f}"
-        )
+    steady = 4 * torch.arange(7.0)[:, None, None].expand(7, 5, 3)
+    frames = torch.randn(7, 5, 3, generator=torch.Generator().manual_seed(2)).double() + steady
+
+    def root_mean_square(differences: torch.Tensor) -> torch.Tensor:
+        return differences.square().sum(-1).mean().sqrt()
+
+    second, speed = frames.diff(n=2, dim=0), root_mean_square(frames.diff(dim=0))
+    lengths = second.norm(dim=-1)
     wrong = {
         "that is the first difference, the speed: a steady movement is no jitter": speed,
         "that is the mean length; the root of the mean square is asked for": lengths.mean(),
         "the mean was taken over x, y and z too: sum the squares over the coordinates": second.square().mean().sqrt(),
         "the root is missing": lengths.square().mean(),
         "differences were taken from vertex to vertex: time is the first axis": (
-            frames.diff(n=2, dim=1).norm(dim=-1).square().mean().sqrt()
+            root_mean_square(frames.diff(n=2, dim=1))
         ),
         "the squares were summed over frames and vertices: the mean is asked for": lengths.square().sum().sqrt(),
-        "the middle frame counts twice: v[t+1] - 2 v[t] + v[t-1]": (
-            (frames[2:] - frames[1:-1] + frames[:-2]).norm(dim=-1).square().mean().sqrt()
-        ),
+        "the middle frame counts twice: v[t+1] - 2 v[t] + v[t-1]": root_mean_square(second + frames[1:-1]),
     }
-    return say.one_of(found, wrong) or say.compare(found, right)
+    if said := compare(function(frames), root_mean_square(second), wrong):
+        return said
+    still = float(function(steady))
+    return None if still < 1e-6 else f"a steady movement should have no jitter, yours is {still:.2f}"
 
 
 @exercise(
@@ -127,30 +122,26 @@ def at_home(function: Callable[..., torch.Tensor]) -> str | None:
     modes[1] += 0.8 * modes[0]  # not at right angles
     inside = mean + torch.einsum("m,mvc->vc", torch.tensor([1.0, -2.0, 0.5, 3.0]).double(), modes)
     face = inside + 2 * torch.randn(20, 3, generator=generator, dtype=torch.float64)
-    found = function(face, mean, modes)
     flat, d = modes.flatten(1).T, (face - mean).flatten()
-    basis = torch.linalg.qr(flat)[0]
-    right = (basis.T @ d).square().sum() / d.square().sum()
-    if say.equal(found, right):
-        own = float(function(inside, mean, modes))
-        return None if abs(own - 1) < 1e-6 else f"a face made of the modes is at home, a share of 1; yours is {own:.3f}"
-    whole, alone = face.flatten(), flat / flat.norm(dim=0)
+
+    def share(rows: torch.Tensor, whole: torch.Tensor = d) -> torch.Tensor:
+        return (rows @ whole).square().sum() / whole.square().sum()
+
+    basis = torch.linalg.qr(flat)[0].T
+    twice = "the modes are not at right angles: what two of them share counts twice; make a basis by QR, or solve"
+    right, coefficients = share(basis), share(torch.linalg.pinv(flat))
     wrong = {
-        "the mean was not subtracted: it is large, and no news": (basis.T @ whole).square().sum()
-        / whole.square().sum(),
-        "the modes are not at right angles: what two of them share counts twice; make a basis by QR, or solve": (
-            (alone.T @ d).square().sum() / d.square().sum()
-        ),
-        "the modes have neither length 1 nor right angles: make a basis by QR, or solve": (
-            (flat.T @ d).square().sum() / d.square().sum()
-        ),
-        "those are squares of coefficients: what counts is the shape that they make": (
-            (torch.linalg.pinv(flat) @ d).square().sum() / d.square().sum()
-        ),
+        "the mean was not subtracted: it is large, and no news": share(basis, face.flatten()),
+        twice: share((flat / flat.norm(dim=0)).T),
+        "the modes have neither length 1 nor right angles: make a basis by QR, or solve": share(flat.T),
+        "those are squares of coefficients: what counts is the shape that they make": coefficients,
         "that is the share that is left over: one minus it": 1 - right,
         "that is a ratio of lengths: the shares of squares add up to one": right.sqrt(),
     }
-    return say.one_of(found, wrong) or say.compare(found, right)
+    if said := compare(function(face, mean, modes), right, wrong):
+        return said
+    own = float(function(inside, mean, modes))
+    return None if abs(own - 1) < 1e-6 else f"a face made of the modes is at home, a share of 1; yours is {own:.3f}"
 
 
 QUIZ = questions("""

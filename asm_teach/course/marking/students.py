@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbconvert.preprocessors import ClearOutputPreprocessor, Preprocessor
+from nbconvert.preprocessors import ClearOutputPreprocessor
 from nbformat import NotebookNode
 
 from asm_teach.base.files import NOTEBOOKS, whole
@@ -87,43 +87,24 @@ def _assigned(lines: Sequence[str]) -> Iterable[str]:
     return names
 
 
-class ClearSolutions(Preprocessor):
-    """nbconvert's form of `clear_solution`."""
-
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: dict[str, Any], index: int
-    ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Clear one cell; a solution cell without a marked region is an error of the master."""
-        if cell.cell_type == "code" and BEGIN in cell.source:
-            cell.source = clear_solution(cell.source)
-        elif is_solution(cell):
-            raise ValueError(f"cell {index}, {exercise_of(cell)}: a solution cell without {BEGIN}")
-        return cell, resources
-
-
-class LockCells(Preprocessor):
-    """Check cells cannot be edited, and exercise cells cannot be deleted by mistake."""
-
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: dict[str, Any], index: int
-    ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Mark one cell."""
-        if nbgrader_of(cell):
-            cell.metadata["deletable"] = False
-        if nbgrader_of(cell).get("locked") is True:
-            cell.metadata["editable"] = False
-        return cell, resources
-
-
 def student_copy(notebook: NotebookNode) -> NotebookNode:
     """A copy of a master without solutions and outputs; the master stays as it is.
+
+    Its check cells cannot be edited, and its exercise cells cannot be deleted by mistake.
 
     Raises:
         ValueError: if its solutions are not marked properly.
     """
-    copy, resources = nbformat.from_dict(notebook), {}
-    for step in (ClearSolutions(), ClearOutputPreprocessor(), LockCells()):
-        copy, resources = step.preprocess(copy, resources)
+    copy, _ = ClearOutputPreprocessor().preprocess(nbformat.from_dict(notebook), {})
+    for index, cell in enumerate(copy.cells):
+        if cell.cell_type == "code" and BEGIN in cell.source:
+            cell.source = clear_solution(cell.source)
+        elif is_solution(cell):
+            raise ValueError(f"cell {index}, {exercise_of(cell)}: a solution cell without {BEGIN}")
+        if nbgrader_of(cell):
+            cell.metadata["deletable"] = False
+        if nbgrader_of(cell).get("locked") is True:
+            cell.metadata["editable"] = False
     return copy
 
 
