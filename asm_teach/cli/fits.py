@@ -6,7 +6,7 @@ Each imports what it needs when it runs, so that `asm-teach --help` answers at o
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -121,7 +121,7 @@ def fit_views_command(
     said = before(model, views)  # now, not after some minutes
     for note in said:
         click.echo(note)
-    given = {} if steps is None else {"steps": steps}
+    given: dict[str, Any] = {} if steps is None else {"steps": steps}
     fit = fit_views(model, views, warm_start=resume is not None, device=device, **given)
     for view, camera in zip(views, fit.cameras, strict=True):
         distance = camera.translation.norm().item()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -24,6 +24,12 @@ from asm_teach.cli.views import views_command
 START = Path("notebooks/00_start_here.ipynb")
 
 
+class Refusal(click.ClickException):
+    """What the package says to bad input."""
+
+    exit_code = 2
+
+
 class Commands(click.Group):
     """A group of commands that answers bad input with one line and exit code 2, not with a traceback."""
 
@@ -34,13 +40,7 @@ class Commands(click.Group):
         except BrokenPipeError:  # `asm-teach data | head`: click ends quietly
             raise
         except (ValueError, OSError) as error:
-            _fail(str(error) or type(error).__name__)
-
-
-def _fail(message: str) -> NoReturn:
-    failure = click.ClickException(" ".join(message.split()))
-    failure.exit_code = 2
-    raise failure
+            raise Refusal(" ".join(str(error).split()) or type(error).__name__) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -141,7 +141,7 @@ def capacity(
     """Print how much each kind of model can represent, and for how many numbers: the table of lesson 5."""
     from asm_teach.studies.capacity import run_capacity
 
-    given = {name: value for name, value in (("scans", scans), ("groups", groups)) if value}
+    given: dict[str, Any] = {name: value for name, value in (("scans", scans), ("groups", groups)) if value}
     run_capacity(people=people, quick=quick, facekit=facekit, output=output, device=device, say=click.echo, **given)
 
 

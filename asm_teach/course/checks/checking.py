@@ -31,6 +31,7 @@ from asm_teach.course.checks.comparing import Mistake
 VERDICT = "application/vnd.asm-teach.verdict+json"  # by this a marking program finds a verdict among a cell's outputs
 NOTHING = "nothing here yet"
 Checker = Callable[..., "str | None"]
+Function = Callable[..., Any]  # an answer that a checker calls
 
 
 class Right(str):

@@ -119,7 +119,7 @@ def case(components: int = 2, seed: int = 0) -> AdaptiveSkinningModel:
     generator = torch.Generator().manual_seed(seed)
     sizes = {"translation": 3.0, "rotation": 0.4, "log_scale": 0.2, "bone_uv": 0.01, "mixture_logits": 0.5}
     for name, parameter in model.named_parameters():
-        parameter += sizes.get(name, 0.1) * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+        parameter.add_(sizes.get(name, 0.1) * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
     return model
 
 
@@ -170,7 +170,7 @@ def _part(function: Face) -> str:
     if sentence := compare(risen, model.weights()[:, 4]):
         return f"the weights, equation (2), are wrong: {sentence}"
     for name, words in (("log_scale", "scales"), ("rotation", "turns"), ("translation", "translations")):
-        theta = _theta(model, **{**still, name: getattr(model, name).detach().clone()})
+        theta = _theta(model, **{**still, name: _theta(model)[name]})
         if not equal(function(*inputs, theta), face_by_slip(*inputs, theta), _CLOSE):
             return f"the weights are right, but a motion of {words} alone is wrong: look at B_j, T_j and the tree"
     return "weights, scales, turns and translations are right, each alone: look at the order in T_j"

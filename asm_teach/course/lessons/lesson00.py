@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.checking import exercise
+from asm_teach.course.checks.checking import Function, exercise
 from asm_teach.course.checks.comparing import numbers
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.slips import ignores
@@ -63,7 +63,7 @@ def chin_turn(answer: Sequence[float]) -> str | None:
     "no.",
     "`far = torch.linalg.vector_norm(after - before, dim=1)`, and then the mean of `far > limit`, as a float.",
 )
-def moved_share(function: Callable[[Tensor, Tensor, float], float]) -> str | None:
+def moved_share(function: Function) -> str | None:
     """The share of the vertices that move by more than a limit."""
     generator = torch.Generator().manual_seed(0)
     before, step = torch.randn(2, 40, 3, generator=generator)
@@ -94,7 +94,7 @@ def moved_share(function: Callable[[Tensor, Tensor, float], float]) -> str | Non
     "9 for the motion, 2 for the place, and for each of K Gaussians 1 share, 2 for its centre, 3 for its shape.",
     "`return J * (9 + 2 + ... * K)`",
 )
-def face_numbers(function: Callable[[int, int], int]) -> str | None:
+def face_numbers(function: Function) -> str | None:
     """How many numbers one adaptive face has."""
     for J, K in ((84, 2), (84, 3), (10, 1)):
         wrong = {

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import differs, equal, first, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.slips import result_of, rows_not_one
 from asm_teach.course.quizzes import questions
-
-Function = Callable[..., Any]
 
 
 @exercise(
@@ -127,20 +124,15 @@ def _wrong_factor(found: Any, long: float, short: float, angle: float) -> str | 
     return first(not_numbers(found), one_of(found, wrong, 1e-3))
 
 
-def _height(x: float, width: float, power: int = 2) -> float:
+def _height(x: float, width: float) -> float:
     """The logarithm of a hill at the distance x."""
-    return -x * x / (2 * width * width) - power * math.log(width)
+    return -x * x / (2 * width * width) - 2 * math.log(width)
 
 
 def _border(apart: float, s0: float, s1: float, power: int = 2) -> float:
-    low, high = 0.0, apart
-    for _ in range(80):
-        middle = (low + high) / 2
-        if _height(middle, s0, power) > _height(apart - middle, s1, power):
-            low = middle
-        else:
-            high = middle
-    return low
+    """Where the hills of two bones are equally high, between them."""
+    p, q, r = 1 / s0**2 - 1 / s1**2, apart / s1**2, -(apart**2) / s1**2 - 2 * power * math.log(s1 / s0)
+    return -r / (q + math.sqrt(q * q - p * r))
 
 
 @exercise(

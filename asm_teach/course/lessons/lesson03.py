@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, first, one_of, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.slips import rows_not_one
 from asm_teach.course.quizzes import questions
-
-Function = Callable[..., Any]
 
 
 def _solve(points: Tensor, corners: Tensor) -> Tensor:

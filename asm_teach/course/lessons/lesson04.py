@@ -5,12 +5,10 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
-from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, first, not_finite, numbers, one_number, one_of, wrong_shape
 from asm_teach.course.checks.rebuilding import Face, judge
 from asm_teach.course.checks.slips import ignores, result_of
@@ -45,7 +43,7 @@ def largest_K(answer: int) -> str | None:
     r"$S x = \psi + t + A\,(x - \psi)$. Replace $\psi$ by $\psi + d$ and $t$ by $t + e$; which $e$ leaves $S x$ alone?",
     "The change is $d - A d + e$, and it has to be 0: so `return A @ d - ...`.",
 )
-def extra_translation(function: Callable[[Tensor, Tensor], Tensor]) -> str | None:
+def extra_translation(function: Function) -> str | None:
     """What undoes a shift d of the pivot: -(I - A) d."""
     generator = torch.Generator().manual_seed(0)
     A, d = torch.eye(3) + 0.3 * torch.randn(3, 3, generator=generator), torch.randn(3, generator=generator)
@@ -76,7 +74,7 @@ def extra_translation(function: Callable[[Tensor, Tensor], Tensor]) -> str | Non
     "Half of log 2 goes to a: `a + math.log(2) / 2, b, ...`. (Then tilt it: for a turn R by 30 degrees compute R "
     "Sigma R^T and its `torch.linalg.cholesky`.)",
 )
-def flat_reach(function: Callable[[float, float, float], tuple[float, float, float]]) -> str | None:
+def flat_reach(function: Function) -> str | None:
     """A round Gaussian made twice as wide as tall, its volume kept."""
     for a0 in (-2.5, -3.1, 0.4):  # the logarithm of a round Gaussian's width
         answer = numbers(function(a0, 0.0, a0))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, first, not_finite, one_of, pair, wrong_shape
 from asm_teach.course.checks.damping import SmallFit, halve_or_quadruple, solve_case
 from asm_teach.course.checks.diagnoses import compare
@@ -20,7 +19,7 @@ from asm_teach.course.quizzes import questions
     "`(vertices - goal).norm(dim=1)` is one distance a vertex. Average, divide, times 100.",
     "`return 100 * (vertices - goal).norm(dim=1).mean() / ...`, with the distance of the two points below.",
 )
-def nme(function: Callable[..., Tensor]) -> str | None:
+def nme(function: Function) -> str | None:
     """The normalised mean error in per cent."""
     q, step = torch.randn(2, 50, 3, generator=torch.Generator().manual_seed(0))
     p, one, other = q + step, torch.zeros(3), torch.tensor([90.0, 0.0, 0.0])
@@ -52,7 +51,7 @@ def nme(function: Callable[..., Tensor]) -> str | None:
     "do not forget $-a$.",
     "`s2 = (2 * a).exp()`, then `return (u - c) / s2, ... - 1`.",
 )
-def exponent_slopes(function: Callable[..., tuple[Tensor, Tensor]]) -> str | None:
+def exponent_slopes(function: Function) -> str | None:
     """The derivatives of a Gaussian's exponent by its centre and by the logarithm of its width."""
     for u, c, a in ((0.7, 0.2, -0.4), (0.1, 0.5, 0.3)):
         given = (torch.tensor(value, dtype=torch.float64) for value in (u, c, a))
@@ -81,7 +80,7 @@ def exponent_slopes(function: Callable[..., tuple[Tensor, Tensor]]) -> str | Non
     r"\text{right} + \rho\, m\, S_0$ with $m$ the mean diagonal.",
     "`m = rho * N.diagonal().mean()`, then `torch.linalg.solve(N + m * torch.eye(len(N)), ...)`.",
 )
-def tame(function: Callable[[Tensor, Tensor, float, Tensor], Tensor]) -> str | None:
+def tame(function: Function) -> str | None:
     """The least-squares problem that prefers matrices near the identity."""
     A, counts, goal, identity = solve_case()
     N, right = A.T @ (counts[:, None] * A), A.T @ (counts[:, None] * goal)
@@ -108,11 +107,11 @@ def tame(function: Callable[[Tensor, Tensor, float, Tensor], Tensor]) -> str | N
                 return words
         return f"the derivative at your S is not zero (relative size {size(rho * (S - identity)):.0e})"
     skin, told = counts == 1, []
-    for rho in (1e-4, 1e-2):
-        S = function(N, right, rho, identity)
+    for weight in (1e-4, 1e-2):
+        S = function(N, right, weight, identity)
         det = torch.linalg.det(S.view(-1, 4, 3)[:, :3].mT / 20)
         left = (A @ S - goal)[skin].norm(dim=1).mean()
-        told.append(f"rho {rho:g} leaves {left:.3f} mm and {int((det < 0).sum())} negative determinants")
+        told.append(f"rho {weight:g} leaves {left:.3f} mm and {int((det < 0).sum())} negative determinants")
     return Right("; ".join(told))
 
 
@@ -123,7 +122,7 @@ def tame(function: Callable[[Tensor, Tensor, float, Tensor], Tensor]) -> str | N
     "0.25, four times as much below.",
     "`if gain > 0.75: return damping / 3`, then the case between, then `return 4 * damping`.",
 )
-def next_damping(rule: Callable[[float, float], float]) -> str | None:
+def next_damping(rule: Function) -> str | None:
     """A rule for Levenberg-Marquardt's damping; the small problem of section 5 in 15 steps."""
     if not rule(1e-3, -1.0) > 1e-3:
         return "after a step that made things worse the damping has to grow"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, first, not_finite, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.checks.slips import result_of
 from asm_teach.course.quizzes import questions
@@ -52,6 +52,7 @@ def _clicked() -> tuple[Mesh, dict[str, list[float]], Tensor]:
     me = soma.sample(8, expression=False)
     clicks = soma.landmarks.points(me.vertices, me.faces)[list(HANDFUL.values())] / 10
     marks = {name: [round(x, 2) for x in p] for name, p in zip(HANDFUL, clicks.tolist(), strict=True)}
+    assert soma.rig.uv is not None
     truth = Chart.from_mesh(soma.mesh).bind(soma.rig.uv, me.vertices)
     return Mesh(me.vertices / 10, me.faces, parts=me.parts), marks, truth
 
@@ -68,12 +69,12 @@ def wrong_clicks() -> tuple[Mesh, dict[str, list[float]]]:
     "One point is in millimetres, the file in centimetres. Which inner corner of an eye has the negative x?",
     '`mended = {**wrong, "chin": [x / 10 for x in wrong["chin"]], "right_eye_inner": ...}`',
 )
-def mended_marks(mended: Mapping[str, Any]) -> str | None:
+def mended_marks(mended: Mapping[int | str, Any]) -> str | None:
     """Seven clicked landmarks with two mistakes, mended."""
     if not isinstance(mended, Mapping):
         return f"a dictionary is asked for, name -> [x, y, z], found {type(mended).__name__}"
     mesh, marks, truth = _clicked()
-    if unknown := sorted(set(mended) - set(marks)):
+    if unknown := [name for name in mended if name not in marks]:
         return f"there is no landmark {unknown[0]!r} among those you were given; keep the names"
     try:
         ready = prepare_head(mesh, {**mended})
@@ -94,7 +95,7 @@ def mended_marks(mended: Mapping[str, Any]) -> str | None:
     r"The mirror image of $x$ is $x - 2\,(n \cdot x - o)\,n$. Mirror `points[partner]`.",
     "`other = points[partner]`, `other = other - 2 * (other @ normal - offset)[:, None] * normal`, and then ...",
 )
-def make_alike(function: Callable[..., Tensor]) -> str | None:
+def make_alike(function: Function) -> str | None:
     """Points made symmetric by their partners' mirror images."""
     generator = torch.Generator().manual_seed(0)
     points = torch.randn(6, 3, generator=generator)
@@ -132,7 +133,7 @@ def make_alike(function: Callable[..., Tensor]) -> str | None:
     "d^2}$ by $d$, divided by $d$.",
     "`weight = 1 / (1 + (distance / reach) ** 2) ** 2`, and then the normals have their say.",
 )
-def trust(function: Callable[[Tensor, Tensor, float], Tensor]) -> str | None:
+def trust(function: Function) -> str | None:
     """How much a closest point counts."""
     d, c = torch.tensor([0.0, 3.0, 6.0, 12.0, 100.0]), 6.0
     w = function(d, torch.ones(5), c)

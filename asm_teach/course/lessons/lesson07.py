@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, first, numbers, one_of, pair, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.slips import rows_not_one
@@ -20,7 +17,7 @@ from asm_teach.course.quizzes import questions
     r"$p = f\,(x_1, x_2) / x_3 + c$.",
     "`x[:2] / x[2]` is the direction; it is still to be turned into pixels and moved.",
 )
-def pixel_of(function: Callable[..., Any]) -> str | None:
+def pixel_of(function: Function) -> str | None:
     """A point in camera axes to its pixel."""
     f, c = 800.0, torch.tensor([160.0, 120.0])
     for x in (torch.tensor([30.0, -20.0, 500.0]), torch.tensor([-41.0, 12.0, 260.0])):
@@ -47,7 +44,7 @@ def pixel_of(function: Callable[..., Any]) -> str | None:
     "In pixels the focal length is `lens / 36 * columns`. Then `pixels = f * wide / distance`.",
     "`f = lens / 36 * columns`, and solve the second equation for the distance: `return f * ... / ...`.",
 )
-def distance_of(function: Callable[..., Any]) -> str | None:
+def distance_of(function: Function) -> str | None:
     """How far away a photographer stood, from the size of a face."""
     f = 50.0 / 36.0 * 1200.0
     right = f * 150.0 / 400.0
@@ -73,7 +70,7 @@ def distance_of(function: Callable[..., Any]) -> str | None:
     "`b = over / over.sum(1, keepdim=True)`. Then either `1 / over.sum(1)` or `(b * corner_depths).sum(1)`: show that "
     "they are the same.",
 )
-def into_space(function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> str | None:
+def into_space(function: Function) -> str | None:
     """The weights of the screen to those of space, and the depth."""
     generator = torch.Generator().manual_seed(0)
     share = torch.rand(50, 3, generator=generator).double()
@@ -108,7 +105,7 @@ def into_space(function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> s
     "1/2 it is in the own one.",
     "`if t > 0.5: return own, beyond + (t - 0.5) * (own - beyond)`, else the own pixel gets `(0.5 - t)` of the other.",
 )
-def repair(function: Callable[..., tuple[Any, Any]]) -> str | None:
+def repair(function: Function) -> str | None:
     """The colours of the two pixels at an outline, continuous as it moves on."""
     slopes = []
     for at in (0.1, 0.4, 0.6, 0.9):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import torch
-from torch import Tensor
 
-from asm_teach.course.checks.checking import Right, exercise
+from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, first, not_numbers, one_number, one_of, pair, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.quizzes import questions
@@ -19,7 +15,7 @@ from asm_teach.course.quizzes import questions
     "$a^2 = f^2 + c^2/2$ and $b^2 = f^2 + c^2/8$: take $c$ away.",
     "Four times the second less the first: $4 b^2 - a^2 = 3 f^2$.",
 )
-def error_floor(function: Callable[[float, float], Any]) -> str | None:
+def error_floor(function: Function) -> str | None:
     """The floor of an error from its values at 2 and 8 pictures."""
     for f, c in ((0.6, 2.0), (1.1, 0.7)):
         a, b = (f**2 + c**2 / 2) ** 0.5, (f**2 + c**2 / 8) ** 0.5
@@ -45,7 +41,7 @@ def error_floor(function: Callable[[float, float], Any]) -> str | None:
     "Set the squares equal: $f_1^2 + c_1^2/N = f_2^2 + c_2^2/N$.",
     r"Bring N to one side: $N\,(f_1^2 - f_2^2) = c_2^2 - c_1^2$.",
 )
-def crossing(function: Callable[..., Any]) -> str | None:
+def crossing(function: Function) -> str | None:
     """The number of pictures at which two models are equally good."""
     for f1, c1, f2, c2 in ((2.0, 0.5, 1.9, 1.0), (1.5, 1.0, 0.5, 3.0)):
         N = function(f1, c1, f2, c2)
@@ -75,7 +71,7 @@ def crossing(function: Callable[..., Any]) -> str | None:
     "`return d * ... / (p**2 + s**2)`. Too narrow costs much (strangers!), too wide costs little when the noise is "
     "small: compare section 4.",
 )
-def estimate(function: Callable[[Tensor, float, float], Tensor]) -> str | None:
+def estimate(function: Function) -> str | None:
     """The estimate of coefficients under a prior, from noisy ones."""
     r, s, p = 3.0, 1.0, 2.5
     c, noise = torch.randn(2, 20000, generator=torch.Generator().manual_seed(0))
@@ -106,7 +102,7 @@ def estimate(function: Callable[[Tensor, float, float], Tensor]) -> str | None:
     "The mean of d, and its deviation with n - 1 (what `std` does by default), divided by the root of n.",
     "`d = torch.tensor([other[k] - mine[k] for k in mine if k in other])`, then `d.mean()`, and the standard error.",
 )
-def fair(function: Callable[[Mapping[Any, float], Mapping[Any, float]], Any]) -> str | None:
+def fair(function: Function) -> str | None:
     """Mean and standard error of paired differences."""
     generator = torch.Generator().manual_seed(2)
     hard = 3 * torch.rand(12, generator=generator)  # how hard the pictures are for everybody

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
-from asm_teach.course.checks.checking import exercise
+from asm_teach.course.checks.checking import Function, exercise
 from asm_teach.course.checks.comparing import one_of, pair
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.slips import result_of
@@ -18,7 +16,7 @@ from asm_teach.course.quizzes import questions
     "other + (expressive - calm): the displacement is added to the other person's own rest.",
     "`return other + ...` with the difference of the first person's two shapes.",
 )
-def hand_on(function: Callable[..., torch.Tensor]) -> str | None:
+def hand_on(function: Function) -> str | None:
     """calm, expressive, other (V, 3) to the other person's expression (V, 3)."""
     generator = torch.Generator().manual_seed(0)
     calm, other = 50 * torch.randn(2, 6, 3, generator=generator)
@@ -38,7 +36,7 @@ def hand_on(function: Callable[..., torch.Tensor]) -> str | None:
     "J (11 + 6 K) numbers a face; a linear model stores a mean (3 V), M modes of 3 V, and M deviations.",
     "`return 4 * J * (11 + 6 * K), 4 * (...)`.",
 )
-def sizes(function: Callable[..., tuple[int, int]]) -> str | None:
+def sizes(function: Function) -> str | None:
     """J, K, V, M to the bytes of one adaptive face and those of a linear model."""
     words = "return both, one after the other: bytes of the face, bytes of the linear model"
     given, cases = [], ((84, 2, 4165, 199), (42, 3, 1000, 10))  # two, for one alone lets two slips look alike
@@ -82,7 +80,7 @@ def sizes(function: Callable[..., tuple[int, int]]) -> str | None:
     "sqrt(mean over frames and vertices of |v[t+1] - 2 v[t] + v[t-1]|^2), the square summed over x, y, z.",
     "`second = frames[2:] - 2 * frames[1:-1] + frames[:-2]`, then square, sum over the last axis, mean, root.",
 )
-def jitter(function: Callable[..., torch.Tensor]) -> str | None:
+def jitter(function: Function) -> str | None:
     """frames (T, V, 3) to one number, mm."""
     steady = 4 * torch.arange(7.0)[:, None, None].expand(7, 5, 3)
     frames = torch.randn(7, 5, 3, generator=torch.Generator().manual_seed(2)).double() + steady
@@ -114,7 +112,7 @@ def jitter(function: Callable[..., torch.Tensor]) -> str | None:
     "With an orthonormal basis Q of the modes' span and d = face - mean, it is |Q' d|^2 / |d|^2.",
     "`Q = torch.linalg.qr(modes.flatten(1).T)[0]`, `d = (face - mean).flatten()`, then ...",
 )
-def at_home(function: Callable[..., torch.Tensor]) -> str | None:
+def at_home(function: Function) -> str | None:
     """face, mean (V, 3), modes (M, V, 3) to the share of the face that a linear model can hold, 0 to 1."""
     generator = torch.Generator().manual_seed(3)
     mean = 40 * torch.randn(20, 3, generator=generator, dtype=torch.float64)

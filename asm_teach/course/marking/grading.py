@@ -191,13 +191,6 @@ def _exercises_only(notebook: NotebookNode, tasks: dict[str, _Task]) -> Notebook
     return copy
 
 
-@functools.cache
-def _quiet() -> logging.Logger:
-    logger = logging.getLogger("asm_teach.course.marking.grading.kernel")
-    logger.setLevel(logging.CRITICAL + 1)
-    return logger
-
-
 def _run(notebook: NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
     """Run a notebook in an empty folder; name of the exercise -> whether it is right, and the words."""
     late = {"ename": LATE, "evalue": f"longer than {limit:g} seconds", "traceback": []}
@@ -214,7 +207,8 @@ def _run(notebook: NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
         package = str(PACKAGE.parent)  # as here, also where it is not installed
         paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
         record = str(Path(place) / "progress.json")  # marking is nobody's own progress
-        client.log = _quiet()  # what happened is said in the rows
+        client.log = logging.getLogger(f"{__name__}.kernel")
+        client.log.setLevel(logging.CRITICAL + 1)  # what happened is said in the rows
         environment = {**os.environ, "ASM_TEACH_PROGRESS": record, "PYTHONPATH": paths}
         client.execute(env=environment, stderr=subprocess.DEVNULL)  # what a kernel says of itself
     found = {
