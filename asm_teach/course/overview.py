@@ -50,18 +50,9 @@ def progress() -> Progress:
     found, known = record.read(), checking.exercises().values()
     rows = []
     for lesson, module in checking.lessons().items():
-        entries = [found["exercises"].get(one.name) for one in known if one.lesson == lesson]
-        given = [entry for entry in entries if entry]
-        quiz = found["quizzes"].get(lesson, {})
-        rows.append(
-            Row(
-                lesson,
-                sum(entry["ok"] for entry in given),
-                len(entries),
-                sum(entry["tries"] for entry in given),
-                sum(entry["hints"] for entry in given),
-                sum(entry["ok"] for entry in quiz.values()),
-                len(getattr(module, "QUIZ", ())),
-            )
-        )
+        names = [one.name for one in known if one.lesson == lesson]
+        given = [found["exercises"][name] for name in names if name in found["exercises"]]
+        right, tries, hints = (sum(entry[part] for entry in given) for part in ("ok", "tries", "hints"))
+        answered = sum(entry["ok"] for entry in found["quizzes"].get(lesson, {}).values())
+        rows.append(Row(lesson, right, len(names), tries, hints, answered, len(module.QUIZ)))
     return Progress(tuple(rows))

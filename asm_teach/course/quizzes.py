@@ -29,26 +29,22 @@ class Question:
         text: the question.
         choices: two or more.
         right: the index (from 0) of the right choice.
-        why: the explanation; one for each choice, or one text that explains them all.
+        why: the explanation for somebody who chose it, one for each choice.
     """
 
     text: str
     choices: tuple[str, ...]
     right: int
-    why: tuple[str, ...] | str
+    why: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if len(self.choices) < 2 or len(set(self.choices)) < len(self.choices):
             raise ValueError(f"choices of {self.text!r}: two or more that differ are expected")
         if not 0 <= self.right < len(self.choices):
             raise ValueError(f"right of {self.text!r}: {self.right} is not the index of one of its choices")
-        if not isinstance(self.why, str) and len(self.why) != len(self.choices):
+        if len(self.why) != len(self.choices):
             found = f"{len(self.why)} explanations for {len(self.choices)} choices"
             raise ValueError(f"why of {self.text!r}: {found}; give one for each")
-
-    def reason(self, choice: int) -> str:
-        """The explanation for somebody who chose `choice`."""
-        return self.why if isinstance(self.why, str) else self.why[choice]
 
 
 def questions(text: str) -> tuple[Question, ...]:
@@ -109,7 +105,7 @@ class QuestionBox(anywidget.AnyWidget):
             return
         ok = self.chosen == self.question.right
         verdict = "Right." if ok else "Not right."
-        self.said = f"<b>{verdict}</b> {marked_up(self.question.reason(self.chosen))}"
+        self.said = f"<b>{verdict}</b> {marked_up(self.question.why[self.chosen])}"
         self.state = "right" if ok else "wrong"
         record.note_quiz(self.lesson, self.number, ok)
 
@@ -158,7 +154,7 @@ def quiz(lesson: str) -> Quiz:
     Raises:
         ValueError: if that lesson has no quiz.
     """
-    known = {number: module.QUIZ for number, module in checking.lessons().items() if hasattr(module, "QUIZ")}
+    known = {number: module.QUIZ for number, module in checking.lessons().items()}
     if lesson not in known:
         raise ValueError(f"lesson {lesson!r} has no quiz; there are {', '.join(map(repr, known))}")
     return Quiz(lesson, known[lesson])

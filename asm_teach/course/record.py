@@ -44,15 +44,14 @@ def read() -> Record:
         found = json.loads(file.read_text(encoding="utf-8"))
         if not _whole(found):
             raise ValueError("it does not hold exercises and quizzes")
+        return found
     except FileNotFoundError:
-        return _copy(EMPTY)
+        pass
     except OSError as error:
         _keep_here(file, EMPTY, error)
-        return _copy(EMPTY)
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or not as above
         _put_aside(file, error)
-        return _copy(EMPTY)
-    return found
+    return _copy(EMPTY)
 
 
 def note_try(name: str, ok: bool) -> None:
@@ -91,21 +90,16 @@ def _copy(record: Record) -> Record:
     return json.loads(json.dumps(record))
 
 
-def _counts(entry: Any, names: tuple[str, ...]) -> bool:
-    return (
-        isinstance(entry, dict)
-        and isinstance(entry.get("ok"), bool)
-        and all(type(entry.get(name)) is int and entry[name] >= 0 for name in names)
-    )
-
-
 def _whole(found: Any) -> bool:
-    if not isinstance(found, dict) or not all(isinstance(found.get(part), dict) for part in EMPTY):
+    """Whether this is a record, with a verdict and whole numbers in each entry."""
+    try:
+        exercises = list(found["exercises"].values())
+        quizzes = [entry for quiz in found["quizzes"].values() for entry in quiz.values()]
+        verdicts = [entry["ok"] for entry in exercises + quizzes]
+        counts = [entry["tries"] for entry in exercises + quizzes] + [entry["hints"] for entry in exercises]
+    except (AttributeError, KeyError, TypeError):
         return False
-    quizzes = found["quizzes"].values()
-    return all(_counts(entry, ("tries", "hints")) for entry in found["exercises"].values()) and all(
-        isinstance(quiz, dict) and all(_counts(entry, ("tries",)) for entry in quiz.values()) for quiz in quizzes
-    )
+    return all(isinstance(ok, bool) for ok in verdicts) and all(type(n) is int and n >= 0 for n in counts)
 
 
 def _write(record: Record) -> None:

@@ -112,7 +112,7 @@ def test_every_lesson_has_four_exercises_with_three_hints_and_five_questions():
             assert len(one.hints) == 3 and all(map(str.strip, one.hints)) and len(set(one.hints)) == 3
         assert len(module.QUIZ) >= 5
         for question in module.QUIZ:
-            assert all(question.reason(choice) for choice in range(len(question.choices)))
+            assert all(question.why)
         places = [question.right for question in module.QUIZ]
         assert len(set(places)) > 1, f"lesson {number}: the right answer is always in the same place"
 
@@ -208,7 +208,7 @@ def test_a_write_that_fails_halfway_leaves_the_old_file(file: Path, monkeypatch:
 
 QUESTIONS = (
     Question("Is `a` < b?", ("yes", "no & never"), 0, ("It is.", "It is not `no`.")),
-    Question("Which?", ("x", "y", "z"), 2, "z, since x and y are not."),
+    Question("Which?", ("x", "y", "z"), 2, ("z does.", "z, since x and y are not.", "It is.")),
 )
 
 
@@ -225,7 +225,7 @@ def test_a_quiz_is_answered_by_its_traits(file: Path):
     assert one.state == "wrong"  # choosing is not answering
     one.presses += 1
     assert one.said == "<b>Right.</b> It is." and one.state == "right" and whole.right == 1
-    other.chosen = 0
+    other.chosen = 1
     other.presses += 1
     assert "z, since" in other.said
     assert json.loads(file.read_text())["quizzes"] == {

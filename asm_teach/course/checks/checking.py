@@ -17,6 +17,7 @@ import html
 import linecache
 import pkgutil
 import sysconfig
+import traceback
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,10 +37,6 @@ Function = Callable[..., Any]  # an answer that a checker calls
 
 class Right(str):
     """What a checker may return instead of None: the answer is right, and this is worth adding."""
-
-
-class _Unanswered(Exception):
-    """Nothing was filled in."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +100,6 @@ class Exercise:
             return Verdict(False, NOTHING)
         try:
             said = self.checker(*map(_watched, answers))
-        except _Unanswered:
-            return Verdict(False, NOTHING)
         except Mistake as mistake:
             return Verdict(False, str(mistake))
         except Exception as error:  # whatever an answer can do wrong
@@ -216,7 +211,7 @@ def _watched(answer: Any) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         result = answer(*args, **kwargs)
         if _empty(result):
-            raise _Unanswered
+            raise Mistake(NOTHING)
         return result
 
     return call
@@ -230,15 +225,11 @@ def _libraries() -> tuple[str, ...]:
 
 def _in_words(error: Exception) -> str:
     """What went wrong and in which line of the answer."""
-    place, trace = None, error.__traceback__
-    while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        if not file.startswith(("<frozen", "<__array", *_libraries())):
-            place = trace
-        trace = trace.tb_next
+    places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    own = [place for place in places if not place[0].startswith(("<frozen", "<__array", *_libraries()))]
     words = (str(error).strip().splitlines() or ["no message"])[0][:240]
     said = f"{type(error).__name__}: {words}"
-    if place is None:
+    if not own:
         return f"the answer is not of the kind that is asked for, comparing it gave {said}"
-    line = linecache.getline(place.tb_frame.f_code.co_filename, place.tb_lineno).strip()
-    return f"your code stops at line {place.tb_lineno}" + (f", `{line}`" if line else "") + f", with {said}"
+    line = linecache.getline(*own[-1]).strip()
+    return f"your code stops at line {own[-1][1]}" + (f", `{line}`" if line else "") + f", with {said}"

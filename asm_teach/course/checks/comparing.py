@@ -20,11 +20,6 @@ class Mistake(Exception):
     """What is wrong with an answer, where a checker cannot go on with it; the words become the verdict."""
 
 
-def first(*sentences: str | None) -> str | None:
-    """The first sentence that was found, None if there is none."""
-    return next((sentence for sentence in sentences if sentence), None)
-
-
 def numbers(value: Any) -> Tensor | None:
     """A value as a float64 tensor without a gradient; None if it does not consist of numbers."""
     if isinstance(value, (tuple, list)) and any(isinstance(one, Tensor) for one in value):
@@ -38,11 +33,7 @@ def numbers(value: Any) -> Tensor | None:
 
 
 def one_number(answer: Any, words: str) -> float:
-    """An answer that has to be one finite number.
-
-    Raises:
-        Mistake: with these words, if it is not.
-    """
+    """An answer that has to be one finite number; if it is not, the words become the verdict."""
     number = numbers(answer)
     if number is None or number.numel() != 1 or not number.isfinite().all():
         raise Mistake(words)
@@ -50,11 +41,7 @@ def one_number(answer: Any, words: str) -> float:
 
 
 def pair(answer: Any, words: str) -> tuple[Any, Any]:
-    """An answer that has to be two things.
-
-    Raises:
-        Mistake: with these words, if it is not.
-    """
+    """An answer that has to be two things; if it is not, the words become the verdict."""
     if not isinstance(answer, (tuple, list)) or len(answer) != 2:
         raise Mistake(words)
     return answer[0], answer[1]
@@ -117,7 +104,7 @@ def differs(given: Any, right: Any, relative: float = RELATIVE) -> str | None:
     """The last resort: where the largest difference is."""
     if equal(given, right, relative):
         return None
-    if sentence := first(not_numbers(given), wrong_shape(given, right), not_finite(given)):
+    if sentence := not_numbers(given) or wrong_shape(given, right) or not_finite(given):
         return sentence
     a, b = numbers(given), numbers(right)
     assert a is not None and b is not None

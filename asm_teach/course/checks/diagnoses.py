@@ -19,7 +19,6 @@ from asm_teach.course.checks.comparing import (
     RELATIVE,
     differs,
     equal,
-    first,
     mistaken,
     not_finite,
     not_numbers,
@@ -143,15 +142,13 @@ def compare(given: Any, right: Any, wrong: Mapping[str, Any] | None = None, rela
     """
     if equal(given, right, relative):
         return None
-    return first(
-        one_of(given, wrong or {}, relative),
-        not_numbers(given),
-        wrong_shape(given, right),
-        underflow(given, right),
-        not_finite(given),
-        *(
-            look(given, right)
-            for look in (wrong_sign, absolute, transposed, swapped, wrong_factor, root_missing, wrong_offset)
-        ),
-        differs(given, right),
+    looks = (wrong_sign, absolute, transposed, swapped, wrong_factor, root_missing, wrong_offset)
+    return (
+        one_of(given, wrong or {}, relative)
+        or not_numbers(given)
+        or wrong_shape(given, right)
+        or underflow(given, right)
+        or not_finite(given)
+        or next(filter(None, (look(given, right) for look in looks)), None)
+        or differs(given, right)
     )

@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.comparing import equal, first, not_finite, not_numbers, wrong_shape
+from asm_teach.course.checks.comparing import equal, not_finite, not_numbers, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.rotations import cross_matrix
 from asm_teach.course.checks.slips import changed_inputs
@@ -135,7 +135,7 @@ def judge(function: Face) -> str | None:
         return sentence
     if not equal(found, right, _CLOSE):
         wrong = (words for slip, words in SLIPS.items() if equal(found, face_by_slip(*inputs, theta, slip), _CLOSE))
-        return first(not_numbers(found), wrong_shape(found, right), not_finite(found), next(wrong, None)) or _part(
+        return (not_numbers(found) or wrong_shape(found, right) or not_finite(found) or next(wrong, None)) or _part(
             function
         )
     other = case(3, 1)

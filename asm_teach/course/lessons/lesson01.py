@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import differs, equal, first, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.comparing import differs, equal, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.rotations import not_a_rotation, wrong_rotations
 from asm_teach.course.checks.slips import degrees_for_radians, gradient_cut, pivot_ignored, result_of
@@ -45,7 +45,7 @@ def turn_about(function: Function) -> str | None:
         "the turned part is added to the pivot, not subtracted from it": pivot - (points - pivot) @ R.T,
         "the points come back as they were: nothing is turned yet": points,
     }
-    if said := first(pivot_ignored(found, R, points, pivot), one_of(found, wrong), wrong_shape(found, right)):
+    if said := pivot_ignored(found, R, points, pivot) or one_of(found, wrong) or wrong_shape(found, right):
         return said
     return f"a point that sits on the pivot should stay there, yours does not; and {differs(found, right)}"
 
@@ -62,7 +62,7 @@ def rodrigues(function: Function) -> str | None:
     r = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(1))
     found, right = function(r), rotation_matrix(r)
     if not equal(found, right):
-        said = first(not_numbers(found), wrong_shape(found, right), degrees_for_radians(found, rotation_matrix, r))
+        said = not_numbers(found) or wrong_shape(found, right) or degrees_for_radians(found, rotation_matrix, r)
         return said or one_of(found, wrong_rotations(r)) or not_a_rotation(found)
     if shape := wrong_shape(function(r[0, 0]), right[0, 0]):
         return f"for a single vector (3,): {shape}"
@@ -97,7 +97,7 @@ def hold_still(function: Function) -> str | None:
     G_parent = _affine(torch.tensor([0.5, 0.9, -0.4]), torch.tensor([5.0, 0.0, -12.0]))
     wanted = _affine(torch.tensor([0.0, 1.0, 0.0]), torch.tensor([33.0, 21.0, 60.0]))
     inv = torch.linalg.inv
-    back = inv(B_parent) @ B
+    back, turned = inv(B_parent) @ B, inv(G_parent @ B @ inv(B_parent)) @ wanted
     carried = G_parent @ back
     found, right = function(G_parent, B_parent, B, wanted), inv(carried) @ wanted
     if equal(found, right, 1e-3):
@@ -108,9 +108,7 @@ def hold_still(function: Function) -> str | None:
         "the order of the product: in G = F T the F stands left of T, so its inverse does too": wanted @ inv(carried),
         "B_parent^-1 B is missing: where the child sits in its parent's coordinates": inv(G_parent) @ wanted,
         "B_parent was not inverted": inv(G_parent @ B_parent @ B) @ wanted,
-        "the product is turned round: B_parent^-1 B, first from the bone to the world, then to the parent": (
-            inv(G_parent @ B @ inv(B_parent)) @ wanted
-        ),
+        "the product is turned round: B_parent^-1 B, first from the bone to the world, then to the parent": turned,
         "the inverses stand in the wrong order: with F = G_parent B_parent^-1 B it is F^-1 that takes G_wanted to T": (
             back @ inv(G_parent) @ wanted
         ),
@@ -119,7 +117,7 @@ def hold_still(function: Function) -> str | None:
         "this is the identity: then the child goes along with its parent": torch.eye(4),
         "right only for a child that is to stay as it was at rest: G_wanted is an argument of its own": alike,
     }
-    if said := first(not_numbers(found), wrong_shape(found, right), one_of(found, wrong, 1e-3)):
+    if said := not_numbers(found) or wrong_shape(found, right) or one_of(found, wrong, 1e-3):
         return said
     gap = float((carried @ found - wanted)[:3, 3].norm())
     return (
@@ -157,7 +155,7 @@ def waist(function: Function) -> str | None:
         ),
         "a factor of 2 is missing: the mixed term of the square counts twice": factor(angle, 1),
     }
-    if said := first(degrees_for_radians(found, factor, angle), one_of(found, wrong), wrong_shape(found, right)):
+    if said := degrees_for_radians(found, factor, angle) or one_of(found, wrong) or wrong_shape(found, right):
         return said
     given = numbers(found)
     at = int((given - right).abs().nan_to_num(math.inf).argmax()) if given is not None else 0

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import differs, equal, first, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.comparing import differs, equal, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.slips import result_of, rows_not_one
 from asm_teach.course.quizzes import questions
@@ -35,8 +35,7 @@ def share_out(function: Function) -> str | None:
         "this makes the row's length 1 (a norm); the plain sum should be 1": g / g.norm(dim=1, keepdim=True),
         "g comes back as it was: divide it": g,
     }
-    said = first(one_of(found, wrong), wrong_shape(found, right), rows_not_one(found))
-    return said or differs(found, right)
+    return one_of(found, wrong) or wrong_shape(found, right) or rows_not_one(found) or differs(found, right)
 
 
 @exercise(
@@ -121,7 +120,7 @@ def _wrong_factor(found: Any, long: float, short: float, angle: float) -> str | 
         "this is the factor of the inverse of Sigma": _factor(long, short, angle, invert=True),
         "this is the upper factor: `cholesky(..., upper=True)` or its transpose holds 0 where b should be": [a, 0.0, c],
     }
-    return first(not_numbers(found), one_of(found, wrong, 1e-3))
+    return not_numbers(found) or one_of(found, wrong, 1e-3)
 
 
 def _height(x: float, width: float) -> float:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, first, one_of, wrong_shape
+from asm_teach.course.checks.comparing import equal, one_of, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.slips import rows_not_one
 from asm_teach.course.quizzes import questions
@@ -35,7 +35,7 @@ def barycentric(function: Function) -> str | None:
         if equal(function(points, turned), _solve(points, turned)):
             return None
         return "right for corners that go round anticlockwise only: both areas change their sign, so the share does not"
-    area = right * torch.linalg.det((corners[1:] - corners[:1]).T)
+    next_corner, area = right.roll(-1, 1), right * torch.linalg.det((corners[1:] - corners[:1]).T)
     wrong = {
         "the point at [3] lies outside: its areas need their signs, so no absolute value": right.abs(),
         "the point at [3] lies outside; there a coordinate is negative, do not cut it off": right.clamp(min=0),
@@ -45,13 +45,11 @@ def barycentric(function: Function) -> str | None:
         "a factor 1/2 stands in only one of the two areas": right / 2,
         "a factor 2 stands in only one of the two areas": right * 2,
         "the signs are turned round: the corners go round anticlockwise, keep their order": -right,
-        "the order: beta_0 belongs to the first corner, so to the triangle of the point and the other two": (
-            right.roll(-1, 1)
-        ),
+        "the order: beta_0 belongs to the first corner, so to the triangle of the point and the other two": next_corner,
         "the order: beta_0 belongs to the first corner, the area over the edge opposite to it": right.roll(1, 1),
         "the order of the coordinates is reversed: beta_0 belongs to the first corner": right.flip(1),
     }
-    return first(one_of(found, wrong), wrong_shape(found, right), rows_not_one(found), compare(found, right))
+    return one_of(found, wrong) or wrong_shape(found, right) or rows_not_one(found) or compare(found, right)
 
 
 def _edges(corners: Tensor) -> Tensor:

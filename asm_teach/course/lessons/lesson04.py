@@ -9,7 +9,7 @@ import math
 import torch
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, first, not_finite, numbers, one_number, one_of, wrong_shape
+from asm_teach.course.checks.comparing import equal, not_finite, numbers, one_number, one_of, wrong_shape
 from asm_teach.course.checks.rebuilding import Face, judge
 from asm_teach.course.checks.slips import ignores, result_of
 from asm_teach.course.quizzes import questions
@@ -58,13 +58,13 @@ def extra_translation(function: Function) -> str | None:
     wrong = {"this doubles the change instead of undoing it: the sign": change} | parts
     wrong |= {f"{words}, and the sign": -value for words, value in parts.items()}
     at_rest = torch.as_tensor(function(torch.eye(3), d))
-    return first(
-        wrong_shape(answer, change),
-        not_finite(answer),
-        one_of(answer, wrong),
-        None if equal(at_rest, torch.zeros(3)) else f"for A = I you give {at_rest.tolist()}; it should be 0",
-        ignores(function, (A, d), (A, 2 * d), "d"),
-        "it is 0 for A = I, as it should be, but wrong for other A: by how much does A move the vertex less than d?",
+    return (
+        wrong_shape(answer, change)
+        or not_finite(answer)
+        or one_of(answer, wrong)
+        or (None if equal(at_rest, torch.zeros(3)) else f"for A = I you give {at_rest.tolist()}; it should be 0")
+        or ignores(function, (A, d), (A, 2 * d), "d")
+        or "it is 0 for A = I, as it should be, but wrong for other A: by how much does A move the vertex less than d?"
     )
 
 

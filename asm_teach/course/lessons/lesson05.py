@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, first, not_finite, one_of, pair, wrong_shape
+from asm_teach.course.checks.comparing import equal, not_finite, one_of, pair, wrong_shape
 from asm_teach.course.checks.damping import SmallFit, halve_or_quadruple, solve_case
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.quizzes import questions
@@ -27,13 +27,12 @@ def nme(function: Function) -> str | None:
     distance = (p - q).norm(dim=1)
     of_two = 100 / 90  # in per cent of the distance of the two points
     right, rms = of_two * distance.mean(), of_two * distance.square().mean().sqrt()
+    by_coordinate = of_two * (p - q).abs().mean()
     wrong = {
         "that is a share; in per cent it is 100 times as much": right / 100,
         "that is in mm: divide by the distance of the two points": distance.mean(),
         "that is the root of the mean square; the mean of the distances is asked for": rms,
-        "that is the mean over coordinates: take the length of each vertex's difference first": (
-            of_two * (p - q).abs().mean()
-        ),
+        "that is the mean over coordinates: take the length of each vertex's difference first": by_coordinate,
         "that is the length of the mean difference: take lengths before the mean": of_two * (p - q).mean(0).norm(),
         "that is the sum over the vertices: take the mean": 50 * right,
         "that is one length of all differences: take one length a vertex, then the mean": of_two * (p - q).norm(),
@@ -86,7 +85,7 @@ def tame(function: Function) -> str | None:
     N, right = A.T @ (counts[:, None] * A), A.T @ (counts[:, None] * goal)
     rho, N0 = 1e-3 * N.diagonal().mean(), N.clone()
     S = function(N, right, 1e-3, identity)
-    if said := first(wrong_shape(S, identity), not_finite(S)):
+    if said := wrong_shape(S, identity) or not_finite(S):
         return said
     if not torch.equal(N, N0):
         return "your function changes N in place: N + ... makes a new one, N += ... and diagonal().add_ do not"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, first, not_finite, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.comparing import equal, not_finite, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.checks.slips import result_of
 from asm_teach.course.quizzes import questions
 from asm_teach.data.heads import load_head
@@ -118,7 +118,7 @@ def make_alike(function: Function) -> str | None:
         "this is the mirror image of the partner alone: take the mean of both": flip(other),
         "this is the sum, not the mean": points + flip(other),
     }
-    if said := first(not_numbers(answer), wrong_shape(answer, right), not_finite(answer), one_of(answer, wrong)):
+    if said := not_numbers(answer) or wrong_shape(answer, right) or not_finite(answer) or one_of(answer, wrong):
         return said
     given = torch.as_tensor(answer).float()
     rest = float((given - flip(given[swap])).abs().max())
@@ -137,7 +137,7 @@ def trust(function: Function) -> str | None:
     """How much a closest point counts."""
     d, c = torch.tensor([0.0, 3.0, 6.0, 12.0, 100.0]), 6.0
     w = function(d, torch.ones(5), c)
-    if sentence := first(wrong_shape(w, d), not_finite(w)):
+    if sentence := wrong_shape(w, d) or not_finite(w):
         return sentence
     w = torch.as_tensor(w).detach().float()
     if abs(w[0] - 1) > 1e-6:

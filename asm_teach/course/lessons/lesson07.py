@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, first, numbers, one_of, pair, wrong_shape
+from asm_teach.course.checks.comparing import equal, numbers, one_of, pair, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.slips import rows_not_one
 from asm_teach.course.quizzes import questions
@@ -84,7 +84,7 @@ def into_space(function: Function) -> str | None:
         return "the other way round: first the weights b (n, 3), then the depth (n,)"
     over = share / z
     right, t = over / over.sum(1, keepdim=True), 1 / over.sum(1)
-    if said := first(wrong_shape(b, right), wrong_shape(depth, t)):
+    if said := wrong_shape(b, right) or wrong_shape(depth, t):
         return said
     back = share * z
     wrong = {

@@ -7,7 +7,7 @@ import math
 import torch
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, first, not_finite, not_numbers, one_number, one_of
+from asm_teach.course.checks.comparing import equal, not_finite, not_numbers, one_number, one_of
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.quizzes import questions
 
@@ -43,7 +43,7 @@ def immune(function: Function) -> str | None:
     """A function of a row of stored values that neither gain nor gamma changes."""
     light = torch.rand(25, generator=torch.Generator().manual_seed(0)) * 0.8 + 0.1
     base = function(light.clone())
-    if said := first(not_numbers(base), not_finite(base)):
+    if said := not_numbers(base) or not_finite(base):
         return said
     if base.shape != light.shape:
         return f"it should give a row of {len(light)} numbers, found shape {tuple(base.shape)}"
@@ -76,15 +76,14 @@ def step_of(function: Function) -> str | None:
     c, mean_g = (w * r).sum(0) / b.sum(), (w * g).sum(0) / b.sum()
     slope, own = (w * g * (r - c)).sum(), (w * g * g).sum()
     right = -slope / (own - b.sum() * mean_g.square().sum())
-    unweighted = -(g * (r - r.mean(0))).sum() / ((g * g).sum() - 3 * g.mean(0).square().sum())
+    off = g * (r - r.mean(0))  # from the plain mean
+    plain, unweighted = -(w * off).sum() / own, -off.sum() / ((g * g).sum() - 3 * g.mean(0).square().sum())
     wrong = {
         "the sign: a step goes against the slope": -right,
         "the common row was held: it answers to the step, and the second derivative gets smaller": -slope / own,
         "no common row: the rows were drawn to zero": -(w * g * r).sum() / own,
         "the weights b are missing": unweighted,
-        "the common row is the mean with the weights b, not the plain one, and it answers to the step": (
-            -(w * g * (r - r.mean(0))).sum() / own
-        ),
+        "the common row is the mean with the weights b, not the plain one, and it answers to the step": plain,
         "that is the slope alone: divide by the second derivative": -slope,
         "the sum of the weighted derivatives is squared and then divided by sum b: that division is missing": (
             -slope / (own - (w * g).sum(0).square().sum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, first, not_numbers, one_number, one_of, pair, wrong_shape
+from asm_teach.course.checks.comparing import equal, not_numbers, one_number, one_of, pair, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.quizzes import questions
 
@@ -84,7 +84,7 @@ def estimate(function: Function) -> str | None:
         "that is the data as they are: the prior is not used": d,
         "it should be divided by p^2 + s^2": d * p**2,
     }
-    if said := first(wrong_shape(answer, right), one_of(answer, wrong)):
+    if said := wrong_shape(answer, right) or one_of(answer, wrong):
         return said
     if not torch.allclose(function(d, s, 1e6), d, rtol=1e-3):
         return "a prior of endless width should change nothing"

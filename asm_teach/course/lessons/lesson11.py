@@ -89,15 +89,13 @@ def jitter(function: Function) -> str | None:
         return differences.square().sum(-1).mean().sqrt()
 
     second, speed = frames.diff(n=2, dim=0), root_mean_square(frames.diff(dim=0))
-    lengths = second.norm(dim=-1)
+    lengths, vertex_to_vertex = second.norm(dim=-1), root_mean_square(frames.diff(n=2, dim=1))
     wrong = {
         "that is the first difference, the speed: a steady movement is no jitter": speed,
         "that is the mean length; the root of the mean square is asked for": lengths.mean(),
         "the mean was taken over x, y and z too: sum the squares over the coordinates": second.square().mean().sqrt(),
         "the root is missing": lengths.square().mean(),
-        "differences were taken from vertex to vertex: time is the first axis": (
-            root_mean_square(frames.diff(n=2, dim=1))
-        ),
+        "differences were taken from vertex to vertex: time is the first axis": vertex_to_vertex,
         "the squares were summed over frames and vertices: the mean is asked for": lengths.square().sum().sqrt(),
         "the middle frame counts twice: v[t+1] - 2 v[t] + v[t-1]": root_mean_square(second + frames[1:-1]),
     }

@@ -106,15 +106,9 @@ def mark_notebook(path: Path, student: str, limit: float) -> list[Mark]:
                 whole = _run(_with_checks(notebook, tasks), limit)
                 found = {name: found[name] if found[name][0] else whole[name] for name in tasks}
     except _STOPPED as error:
-        return [
-            Mark(student, task.lesson, name, 0, task.points, f"{path.name} does not run: {_line(error)}")
-            for name, task in tasks.items()
-        ]
-    rows = []
-    for name, task in tasks.items():
-        ok, message = found[name]
-        rows.append(Mark(student, task.lesson, name, task.points if ok else 0, task.points, message))
-    return rows
+        found = dict.fromkeys(tasks, (False, f"{path.name} does not run: {_line(error)}"))
+    rows = ((name, task, *found[name]) for name, task in tasks.items())
+    return [Mark(student, t.lesson, name, t.points if ok else 0, t.points, message) for name, t, ok, message in rows]
 
 
 def _may_need_lesson(message: str) -> bool:
