@@ -69,6 +69,12 @@ def test_a_notebook_shows_the_warning_at_its_own_line() -> None:
     assert done.stderr.count("DeprecationWarning") == 2 and "<string>:2:" in done.stderr
 
 
+def test_a_script_from_before_finds_the_command_line() -> None:
+    code = "import sys; from asm_teach.cli import main; sys.argv = ['asm-teach', '--version']; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"asm-teach, version {asm.__version__}\n"
+
+
 @pytest.mark.parametrize("kind", ["adaptive", "static"])
 def test_an_old_model_loads_and_puts_its_vertices_where_it_did(kind: str) -> None:
     model = asm.load_model(SAMPLES / f"{kind}.npz")
