@@ -82,6 +82,12 @@ class Rig:
         """
         return bone_index(self.names, bone)
 
+    def mirror_images(self) -> list[int]:
+        """Of each bone the one across the face: _L and _R (or .L and .R) end its name. Without one it is its own."""
+        swap = {"_L": "_R", "_R": "_L", ".L": ".R", ".R": ".L"}
+        number = {name: bone for bone, name in enumerate(self.names)}
+        return [number.get(name[:-2] + swap.get(name[-2:], name[-2:]), bone) for bone, name in enumerate(self.names)]
+
     @cached_property
     def levels(self) -> tuple[Tensor, ...]:
         """Bone indices by depth: first the roots, then their children, and so on."""

@@ -16,7 +16,7 @@ MIDDLE = 1.0  # mm: a point no further than this from x = 0 is its own mirror im
 EXTRA = "extra"  # new bones are called extra000_L, extra000_R, ...
 
 
-def budget_rig(mesh: Mesh, rig: Rig, bones: int, part: str = "face") -> Rig:
+def budget_rig(mesh: Mesh, rig: Rig, bones: int) -> Rig:
     """A rig of another number of bones on the same head, as symmetric as the given one.
 
     Fewer: roots stay, and of the others those that lie furthest from what is kept already, a bone together with its
@@ -26,14 +26,14 @@ def budget_rig(mesh: Mesh, rig: Rig, bones: int, part: str = "face") -> Rig:
     takes one from the middle.
 
     mesh: the template, +x the person's left, with one UV for each vertex. rig: bones with UV positions. bones: J.
-    part: where new bones may go; the whole mesh where it has no such part.
+    New bones go to the part `face` of the mesh, or anywhere where it has no such part.
 
     Raises ValueError for a rig without UV, and for fewer bones than roots or more than vertices to put them on.
     """
     if rig.uv is None:
         raise ValueError("rig: its bones have no places on the chart (rig.uv); a budget needs them")
     roots = int((rig.parents < 0).sum())
-    spots = mesh.part_vertices(part) if part in mesh.parts else torch.unique(mesh.faces)
+    spots = mesh.part_vertices("face") if "face" in mesh.parts else torch.unique(mesh.faces)
     if not isinstance(bones, Integral) or not roots <= bones <= len(rig) + len(spots):
         raise ValueError(f"bones: this head can have {roots} (its roots) to {len(rig) + len(spots)}, found {bones}")
     if bones <= len(rig):
@@ -45,7 +45,7 @@ def _fewer(mesh: Mesh, rig: Rig, bones: int) -> Rig:
     assert rig.uv is not None
     points = Chart.from_mesh(mesh).bind(rig.uv.to(mesh.vertices), mesh.vertices)
     parents = rig.parents.tolist()
-    images = torch.tensor([_image(name, rig) for name in rig.names], device=points.device)
+    images = torch.tensor(rig.mirror_images(), device=points.device)
     kept = [j for j, parent in enumerate(parents) if parent < 0]
     chosen = _furthest(points, images, points[kept], bones - len(kept), kept)
     kept = sorted({*kept, *chosen})
@@ -109,11 +109,3 @@ def _furthest(points: Tensor, image: Tensor, start: Tensor, count: int, barred: 
         free[pair] = False
         away = torch.minimum(away, torch.cdist(points, points[pair]).amin(1))
     return taken
-
-
-def _image(name: str, rig: Rig) -> int:
-    """The bone across the face, or the bone itself."""
-    for here, there in (("_L", "_R"), ("_R", "_L"), (".L", ".R"), (".R", ".L")):
-        if name.endswith(here) and name[:-2] + there in rig.names:
-            return rig.names.index(name[:-2] + there)
-    return rig.names.index(name)

@@ -190,6 +190,11 @@ def test_the_walk_passes_gradcheck():
 # --- the rig
 
 
+def test_mirror_images_are_told_by_the_ends_of_names():
+    names = ("jaw", "jawAB", "eye_L", "eye_R", "x", "ear.L", "ear.R", "nose_L")
+    assert Rig(names, torch.full((8,), -1)).mirror_images() == [0, 1, 3, 2, 4, 6, 5, 7]
+
+
 def test_levels_list_parents_before_children():
     rig = make_rig([3, 0, 3, -1, 1, -1])
     assert [level.tolist() for level in rig.levels] == [[3, 5], [0, 2], [1], [4]]

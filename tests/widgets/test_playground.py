@@ -22,7 +22,7 @@ from asm_teach.widgets import Playground
 from asm_teach.widgets.playground import people
 from asm_teach.widgets.playground.page import write_page
 from asm_teach.widgets.playground.people import EXPRESSIONS, MotionSolver, new_model, solve_shapes, symmetric
-from asm_teach.widgets.playground.sliders import SLIDERS, mirror_images, sliders_for
+from asm_teach.widgets.playground.sliders import SLIDERS, sliders_for
 from tests.command import one_line, run
 
 
@@ -51,7 +51,7 @@ def test_every_slider_finds_all_its_bones(head: asm.Head) -> None:
 
 
 def test_the_mirror_image_of_a_bone(head: asm.Head) -> None:
-    names, images = head.rig.names, mirror_images(head.rig)
+    names, images = head.rig.names, head.rig.mirror_images()
     assert names[images[names.index("jaw_L")]] == "jaw_R"
     assert names[images[names.index("chin")]] == "chin"
     assert [images[j] for j in images] == list(range(len(names)))
@@ -104,7 +104,7 @@ def test_people_are_symmetric_and_expressions_move_the_face(
     head: asm.Head, model: AdaptiveSkinningModel, few_people: None
 ) -> None:
     mean, directions, expressions = solve_shapes(model)
-    images = mirror_images(head.rig)
+    images = head.rig.mirror_images()
     torch.testing.assert_close(symmetric(mean, images), mean)
     torch.testing.assert_close(symmetric(directions, images), directions, atol=1e-4, rtol=0)
     assert len(expressions) == len(EXPRESSIONS)

@@ -25,7 +25,7 @@ from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.widgets.base.colours import SCALAR_MAPS
 from asm_teach.widgets.base.pose import parameters
 from asm_teach.widgets.playground.people import EXPRESSIONS, new_model, solve_shapes
-from asm_teach.widgets.playground.sliders import mirror_images, sliders_for
+from asm_teach.widgets.playground.sliders import sliders_for
 
 BLOCK = 1024  # four-vectors: the 16 kB that a uniform buffer has on every device
 SCRIPTS = (
@@ -71,7 +71,7 @@ def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
     return {
         "bones": list(model.rig.names),
         "parents": model.rig.parents.tolist(),
-        "images": mirror_images(model.rig),
+        "images": model.rig.mirror_images(),
         "components": model.components,
         "vertices": pack(model.vertices),
         "uv": pack(model.uv),

@@ -15,7 +15,6 @@ from asm_teach.fitting.bone_motion import Motion, matrices_jacobian
 from asm_teach.fitting.priors import MIRROR
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.scan_fit.fit import narrow
-from asm_teach.widgets.playground.sliders import mirror_images
 
 PEOPLE = 24  # sampled from the head's shapes, seeds 0, 1, ...
 KINDS = 10  # directions kept of them
@@ -111,7 +110,7 @@ def solve_shapes(model: AdaptiveSkinningModel) -> tuple[Tensor, Tensor, Tensor]:
     people = torch.stack(
         [solver.solve(rest + head.sample(s, expression=False).vertices - template) for s in range(PEOPLE)]
     )
-    people = symmetric(people, mirror_images(model.rig))
+    people = symmetric(people, model.rig.mirror_images())
     mean = people.mean(0)
     _, size, directions = torch.linalg.svd((people - mean).flatten(1), full_matrices=False)
     directions = directions[:KINDS] * (size[:KINDS, None] / np.sqrt(PEOPLE - 1))

@@ -106,10 +106,3 @@ SLIDERS = (
 def sliders_for(rig: Rig) -> list[dict[str, Any]]:
     """Those sliders whose bones, or some of them, a rig has."""
     return [found for slider in SLIDERS if (found := slider.for_rig(rig)) is not None]
-
-
-def mirror_images(rig: Rig) -> list[int]:
-    """(J,) the mirror image of each bone, itself for one in the middle; told by names that end in _L and _R."""
-    swap = {"_L": "_R", "_R": "_L", ".L": ".R", ".R": ".L"}
-    images = [name[:-2] + swap.get(name[-2:], name[-2:]) for name in rig.names]
-    return [rig.names.index(image) if image in rig.names else j for j, image in enumerate(images)]
