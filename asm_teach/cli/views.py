@@ -48,9 +48,7 @@ def views_command(
 
         click.echo(compare_distances(load_head()).text())
         return
-    from asm_teach.studies.views import SUBJECTS, run_views
+    from asm_teach.studies.views import SUBJECTS, run_views, settings
 
-    run_views(
-        subjects or SUBJECTS, views, seeds, models or None, size=size, noise=noise, points=int(points),
-        recompute=recompute, output=save, say=click.echo,
-    )  # fmt: skip
+    wanted = settings(subjects or SUBJECTS, views, seeds, size, noise, int(points))
+    run_views(wanted, models or None, save, recompute, say=click.echo)

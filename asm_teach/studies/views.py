@@ -8,7 +8,7 @@ does not hold. Each row of the file says which versions of the programs computed
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -213,47 +213,37 @@ def summary(results: Sequence[ViewResult]) -> list[ViewRow]:
 
 def format_views(rows: Sequence[ViewRow]) -> str:
     """The rows as text in columns."""
-    return "\n".join(_lines(rows))
-
-
-def _lines(rows: Sequence[ViewRow]) -> Iterator[str]:
-    yield (
+    lines = [
         "Point-to-surface distance in mm over the face area after similarity alignment; a scan without a unit is "
-        f"brought to {EYES:.0f} mm between the eyes."
-    )
-    yield f"{'':<20}{'mean':>8}{'median':>8}{'RMSE':>8}{'of seeds':>16}{'CPU s':>8}"
+        f"brought to {EYES:.0f} mm between the eyes.",
+        f"{'':<20}{'mean':>8}{'median':>8}{'RMSE':>8}{'of seeds':>16}{'CPU s':>8}",
+    ]
     before = None
     for row in rows:
         if before != (row.subject, row.views):
             before = (row.subject, row.views)
             count = "" if row.seeds == 1 else f", {row.seeds} seeds"
-            yield f"{row.subject}, {row.views} picture{'s' if row.views > 1 else ''}{count}"
+            lines.append(f"{row.subject}, {row.views} picture{'s' if row.views > 1 else ''}{count}")
         spread = "" if row.seeds == 1 else f"{row.low:.2f} to {row.high:.2f}"
-        yield (f"  {row.model:<18}{row.mean:8.3f}{row.median:8.3f}{row.rmse:8.3f}{spread:>16}{row.seconds:8.1f}")
+        lines.append(f"  {row.model:<18}{row.mean:8.3f}{row.median:8.3f}{row.rmse:8.3f}{spread:>16}{row.seconds:8.1f}")
+    return "\n".join(lines)
 
 
 def run_views(
-    subjects: Sequence[str] = SUBJECTS,
-    views: Sequence[int] = VIEWS,
-    seeds: int = 3,
+    wanted: Sequence[Setting],
     models: Sequence[str] | None = None,
-    size: int = 512,
-    noise: float = 1.5,
-    points: int = 468,
+    file: Path | None = None,
     recompute: bool = False,
-    output: Path | None = None,
-    progress: bool = True,
     say: Callable[[str], None] = print,
 ) -> list[ViewResult]:
-    """Compute the table of lesson 9, print it and give back its results; `output` is the file of `view_evidence`.
+    """Compute the table of lesson 9 as `view_evidence` does, print it and give back its results.
 
-    Raises ValueError as `settings` and `view_evidence` do, and for a folder that does not exist.
+    Raises ValueError as `view_contenders` and `view_evidence` do, and for a folder that does not exist.
     """
-    wanted = settings(subjects, views, seeds, size, noise, points)
-    if output is not None and not output.parent.is_dir():
-        raise ValueError(f"output: there is no folder {str(output.parent)!r}; make it first")
+    if file is not None and not file.parent.is_dir():
+        raise ValueError(f"file: there is no folder {str(file.parent)!r}; make it first")
     head = load_head()
-    results = view_evidence(head, view_contenders(head, models), wanted, output, recompute, progress, say)
+    results = view_evidence(head, view_contenders(head, models), wanted, file, recompute, say=say)
     if results:
         say(format_views(summary(results)))
     return results

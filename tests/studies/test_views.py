@@ -150,8 +150,8 @@ def test_results_go_to_a_file_and_come_back(tmp_path):
     (tmp_path / "other.json").write_text('{"rows": []}')
     with pytest.raises(ValueError, match=r"other\.json holds no results"):
         read_results(tmp_path / "other.json")
-    with pytest.raises(ValueError, match="^output: there is no folder"):
-        run_views(output=tmp_path / "nowhere" / "views.json")
+    with pytest.raises(ValueError, match="^file: there is no folder"):
+        run_views(settings(), file=tmp_path / "nowhere" / "views.json")
 
 
 def test_the_command_prints_a_table_and_writes_it(tmp_path):
