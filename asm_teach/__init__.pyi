@@ -7,8 +7,8 @@ from .data.heads import Head as Head
 from .data.heads import load_head as load_head
 from .data.scans import load_photographs as load_photographs
 from .data.scans import load_scan as load_scan
-from .fitting.descent import Fit as Fit
 from .fitting.priors import Prior as Prior
+from .fitting.result import Fit as Fit
 from .geometry.landmarks import LandmarkSet as LandmarkSet
 from .geometry.mesh import Mesh as Mesh
 from .geometry.mesh_files import read_mesh as read_mesh

@@ -43,7 +43,7 @@ NAMES = {
     "data.Head": "data.heads",
     "data.data_dir": "data.assets",
     "data.load_head": "data.heads",
-    "fitting.Fit": "fitting.descent",
+    "fitting.Fit": "fitting.result",
     "fitting.RATES": "fitting.descent",
     "metrics.align_points": "geometry.alignment",
     "metrics.closest_points": "geometry.closest_point",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from asm_teach.fitting.descent import Fit
+    from asm_teach.fitting.result import Fit
     from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 
 DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import roma
 import torch
 from torch import Tensor
 
 from asm_teach.base.device import pick_device
-from asm_teach.fitting.descent import Fit, Watcher, iterate
 from asm_teach.fitting.levenberg_marquardt import FREE, JointFit
 from asm_teach.fitting.normal_equations import Points
 from asm_teach.fitting.priors import Prior
+from asm_teach.fitting.result import Fit, LiveFace, Record, Watcher, iterate
 from asm_teach.fitting.vertex_energy import Pull, patches_of
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.mesh import Mesh
@@ -48,7 +48,7 @@ def fit_scan(
     prior: Prior | None = None,
     steps: int | None = None,
     warm_start: bool = False,
-    watch: Watcher | None = None,
+    watch: Watcher | Callable[[Record, LiveFace], None] | None = None,
     progress: bool = True,
     device: str | torch.device = "auto",
 ) -> Fit:
@@ -73,7 +73,8 @@ def fit_scan(
         prior: standard deviations about the start; its `asymmetry` is not used here.
         steps: number of iterations; for a registered mesh 36, or 50 beyond 6,000 vertices, and 50 for a raw
             one where none is given.
-        watch: called after each iteration with its `Record` and the model; may raise KeyboardInterrupt.
+        watch: a `Watcher`, or a function that is called after each iteration with its `Record` and the model and may
+            raise KeyboardInterrupt.
 
     Raises:
         ValueError: a scan that is no mesh or has no face to be found in it, a mask or landmarks of the wrong shape, a
@@ -94,8 +95,9 @@ def fit_scan(
     if registered and landmarks is not None:
         raise ValueError("landmarks: this scan is registered to the template, vertex by vertex; leave them out")
     placed = register(model.mesh, scan, mask) if registered else place_scan(model.mesh, scan, landmarks, mask)
-    if hasattr(watch, "begin"):
-        watch.begin(placed.mesh)
+    watcher = Watcher.of(watch)
+    if watcher:
+        watcher.begin(placed.mesh)
     fitted = copy.deepcopy(model).to(pick_device(device))
     prior = prior or DENSE
     if not warm_start:
@@ -127,11 +129,12 @@ def fit_scan(
         energy = joint.step(points, pull, noise, iteration >= _MOTION_FIRST, unity)
         return energy / max(pull.weight.sum().item(), 1e-9), pull.error(joint.pose(points).vertices)
 
-    def show(record: object) -> None:
-        joint.finish()
-        watch(record, joint.model)
+    def show(record: Record) -> None:
+        if watcher:
+            joint.finish()
+            watcher(record, joint.model)
 
-    history, interrupted = iterate(step, steps, "fit scan", show if watch else None, progress)
+    history, interrupted = iterate(step, steps, "fit scan", show, progress)
     joint.settle(*levels[-1], _LATE)
     joint.finish()
     with torch.no_grad():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import roma
 import torch
 from torch import Tensor
 
-from asm_teach.fitting.descent import Record, Watcher, iterate, watching
+from asm_teach.fitting.result import LiveFace, Record, Watcher, iterate, watching
 from asm_teach.geometry.alignment import Alignment, align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.linear import LinearMorphableModel, solve_ridge
@@ -53,7 +54,7 @@ def fit_morphable(
     scale: bool = True,
     noise: float = 0.2,
     steps: int | None = None,
-    watch: Watcher | None = None,
+    watch: Watcher | Callable[[Record, LiveFace], None] | None = None,
     progress: bool = True,
 ) -> MorphableFit:
     """Fit a linear model to a scan anywhere in space, as `fit_scan` fits a skinned one.
@@ -70,8 +71,8 @@ def fit_morphable(
         scale: whether the face may grow as a whole, as that of a skinned model may.
         noise: mm of a vertex that weigh as much as one standard deviation of a coefficient; 0 for no prior.
         steps: at most 30 for a registered mesh and 50 for a raw one where none is given.
-        watch: called after each iteration with its `Record` and the face, to be called for its vertices; may raise
-            KeyboardInterrupt.
+        watch: a `Watcher`, or a function that is called after each iteration with its `Record` and the face, to be
+            called for its vertices; it may raise KeyboardInterrupt.
 
     Raises:
         ValueError: a scan that is no mesh, has no face to be found in it or NaN; a mask or landmarks of the wrong
@@ -83,14 +84,15 @@ def fit_morphable(
         raise ValueError(f"noise: give millimetres, 0 or above, found {noise}")
     if steps is not None and steps < 1:
         raise ValueError(f"steps: a fit needs at least one step, found {steps}")
+    watcher = Watcher.of(watch)
     if not torch.equal(scan.faces, model.mesh.faces) or scan.vertices.shape != model.mean.shape:
-        return _fit_raw(model, scan, landmarks, mask, scale, noise, steps or RAW_STEPS, watch, progress)
+        return _fit_raw(model, scan, landmarks, mask, scale, noise, steps or RAW_STEPS, watcher, progress)
     if landmarks is not None:
         raise ValueError("landmarks: this scan is registered to the model, vertex by vertex; leave them out")
     model.check_target(scan.vertices)
     weight = None if mask is None else _check_weights(mask, len(model.mean))
-    if hasattr(watch, "begin"):
-        watch.begin(scan)
+    if watcher:
+        watcher.begin(scan)
     goal = scan.vertices.double()
     face = PlacedFace(model, align_points(model.mean.double(), goal, scale), scale)
     moved = math.inf
@@ -104,7 +106,7 @@ def fit_morphable(
         loss = float(away.mean() if weight is None else (weight * away).sum() / weight.sum())
         return loss, float(away.sqrt().mean())
 
-    history, interrupted = iterate(step, steps or 30, "fit linear model", watching(watch, face), progress)
+    history, interrupted = iterate(step, steps or 30, "fit linear model", watching(watcher, face), progress)
     return face.finish(history, interrupted, scan, ())
 
 
@@ -116,14 +118,14 @@ def _fit_raw(
     scale: bool,
     noise: float,
     steps: int,
-    watch: Watcher | None,
+    watcher: Watcher | None,
     progress: bool,
 ) -> MorphableFit:
     placed = place_scan(model.mesh, scan, landmarks, mask)
     start = (torch.tensor(placed.scale).double(), placed.rotation.double(), placed.shift.double())
     face = PlacedFace(model, start, scale)
-    if hasattr(watch, "begin"):
-        watch.begin(placed.mesh)
+    if watcher:
+        watcher.begin(placed.mesh)
     pull = SurfacePull(face, placed.mesh, None, landmarks, placed.unit)
 
     def step(iteration: int) -> tuple[float, float]:
@@ -135,7 +137,7 @@ def _fit_raw(
         loss = (pull.weight * (moved - pull.target).square().sum(1)).sum() / pull.weight.sum().clamp_min(1e-9)
         return float(loss), pull.error(moved)
 
-    history, interrupted = iterate(step, steps, "fit linear model", watching(watch, face), progress)
+    history, interrupted = iterate(step, steps, "fit linear model", watching(watcher, face), progress)
     return face.finish(history, interrupted, placed.mesh, placed.notes)
 
 

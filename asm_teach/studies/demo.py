@@ -15,7 +15,7 @@ from torch import Tensor
 
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import Head, load_head
-from asm_teach.fitting.descent import Fit
+from asm_teach.fitting.result import Fit
 from asm_teach.geometry.metrics import ScanDistances, summarise
 from asm_teach.studies.cases import Case, embedded_case, james_case, measure, methods
 from asm_teach.view_fit.fit import fit_views

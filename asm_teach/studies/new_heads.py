@@ -16,7 +16,7 @@ from torch import Tensor
 from asm_teach.data.assets import asset_licence, asset_path
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import load_facekit, load_scan
-from asm_teach.fitting.descent import Fit
+from asm_teach.fitting.result import Fit
 from asm_teach.geometry.closest_point import to_array
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_files import read_mesh

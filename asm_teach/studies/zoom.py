@@ -16,7 +16,7 @@ from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import data_dir
 from asm_teach.data.heads import Head
 from asm_teach.data.scans import load_photographs
-from asm_teach.fitting.descent import Fit
+from asm_teach.fitting.result import Fit
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.rendering.camera import Camera

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.device import pick_device
-from asm_teach.fitting.descent import Fit, Record, Watcher, descend, parameter_groups, snapshot, watching
+from asm_teach.fitting.descent import descend, parameter_groups, snapshot
 from asm_teach.fitting.priors import Asymmetry, Bending, Prior, prior_loss
+from asm_teach.fitting.result import Fit, LiveFace, Record, Watcher, watching
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.rendering.camera import pose_from_landmarks
 from asm_teach.view_fit.bundle import Bundle
@@ -52,7 +53,7 @@ def fit_views(
     one_lens: bool = False,
     terms: Sequence[Term] = (),
     warm_start: bool = False,
-    watch: Watcher | None = None,
+    watch: Watcher | Callable[[Record, LiveFace], None] | None = None,
     progress: bool = True,
     device: str | torch.device = "auto",
 ) -> Fit:
@@ -129,25 +130,27 @@ def fit_views(
         ([cameras.rotation], 0.01), ([cameras.shift], 0.002),
         ([cameras.log_size], 0.01), ([cameras.focal_number], 0.03),
     ]  # fmt: skip
-    if hasattr(watch, "see"):
-        watch.see(cameras.cameras)
-    history, interrupted = descend(loss, groups, steps, "fit views", watching(watch, fitted), progress, looks)
+    watcher = Watcher.of(watch)
+    if watcher:
+        watcher.see(cameras.cameras)
+    history, interrupted = descend(loss, groups, steps, "fit views", watching(watcher, fitted), progress, looks)
     seen = cameras.cameras()
     with torch.no_grad():  # what landmarks say of each other shows best before the pictures have their say
         notes += after(fitted, fitted(), views, seen)
     if len(pictured) >= (2 if photometric else 3) and photometric is not False and not interrupted:
         bundle = Bundle(SkinnedFace(fitted, prior), CameraState.of(seen, cameras.pivot), focal_prior, one_lens)
 
-        if hasattr(watch, "see"):
-            watch.see(lambda: bundle.cameras.cameras())
+        if watcher:
+            watcher.see(lambda: bundle.cameras.cameras())
 
         def show(record: Record) -> None:
-            bundle.face.finish()
-            watch(_later(record, history), fitted)
+            if watcher:
+                bundle.face.finish()
+                watcher(_later(record, history), fitted)
 
         more, interrupted = agree(
             bundle, [view.image for view in views], sights, noise=noise, outlier=outlier,
-            watch=show if watch else None, progress=progress,
+            watch=show, progress=progress,
         )  # fmt: skip
         history += tuple(_later(record, history) for record in more)
         bundle.face.finish()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from asm_teach.fitting.descent import Record, iterate
+from asm_teach.fitting.result import Record, iterate
 from asm_teach.view_fit.bundle import Bundle
 from asm_teach.view_fit.landmark_term import PointTerm
 from asm_teach.view_fit.skin_term import PhotoTerm

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
-from asm_teach.fitting.descent import Fit
+from asm_teach.fitting.result import Fit
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh, face_normals

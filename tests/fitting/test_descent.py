@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from asm_teach.data.heads import load_head
-from asm_teach.fitting.descent import RATES, Fit, Record, descend, iterate, parameter_groups, snapshot, watching
+from asm_teach.fitting.descent import RATES, descend, parameter_groups, snapshot
 from asm_teach.fitting.priors import Asymmetry, Bending, Prior, prior_loss
+from asm_teach.fitting.result import Fit, Record, Watcher, iterate, watching
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
 
@@ -170,7 +171,7 @@ def test_another_error_is_not_swallowed_but_the_best_is_kept():
 def test_the_watcher_sees_each_iteration_and_the_model():
     seen: list[tuple[Record, object]] = []
     model = object()
-    history, _ = Watched().descend(watch=watching(lambda *both: seen.append(both), model))
+    history, _ = Watched().descend(watch=watching(Watcher.of(lambda *both: seen.append(both)), model))
     assert seen == [(record, model) for record in history]
     assert watching(None, model) is None
 
@@ -390,3 +391,21 @@ def test_a_prior_that_is_not_above_zero_is_refused(name):
     if name == "translation":
         with pytest.raises(ValueError, match="translation: give a standard deviation"):
             Prior(translation=None)
+
+
+def test_a_watcher_writes_only_the_methods_that_it_needs():
+    """The others do nothing; a plain function is called after every iteration; nobody stays nobody."""
+
+    class Counts(Watcher):
+        scans = 0
+
+        def begin(self, scan):
+            self.scans += 1
+
+    counts, seen = Counts(), []
+    assert Watcher.of(counts) is counts and Watcher.of(None) is None
+    for watcher in (counts, Watcher.of(lambda *both: seen.append(both))):
+        watcher.begin(HEAD.mesh)
+        watcher.see(tuple)
+        watcher(Record(0, 1.0, 0.1), HEAD.mesh)
+    assert counts.scans == 1 and seen == [(Record(0, 1.0, 0.1), HEAD.mesh)]

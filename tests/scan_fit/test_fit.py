@@ -9,9 +9,10 @@ import roma
 import torch
 
 from asm_teach.data.heads import load_head
-from asm_teach.fitting.descent import Fit, Record, snapshot
+from asm_teach.fitting.descent import snapshot
 from asm_teach.fitting.free_matrices import AffineSkinningModel
 from asm_teach.fitting.priors import Prior
+from asm_teach.fitting.result import Fit, Record
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import vertex_error
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel

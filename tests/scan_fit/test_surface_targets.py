@@ -12,7 +12,7 @@ from torch import Tensor
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import Scan, load_scan
-from asm_teach.fitting.descent import Fit, Record
+from asm_teach.fitting.result import Fit, Record
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh, face_normals

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from asm_teach.data.heads import load_head
-from asm_teach.fitting.descent import Fit, Record, snapshot
+from asm_teach.fitting.descent import snapshot
 from asm_teach.fitting.priors import Prior
+from asm_teach.fitting.result import Fit, Record
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import scan_error

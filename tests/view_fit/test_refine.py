@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.data.heads import load_head
-from asm_teach.fitting.descent import Record
 from asm_teach.fitting.priors import Prior
+from asm_teach.fitting.result import Record
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import scan_error
 from asm_teach.model.adaptive import AdaptiveSkinningModel

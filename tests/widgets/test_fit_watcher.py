@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from asm_teach.data.heads import load_head
-from asm_teach.fitting.descent import Fit, Record
+from asm_teach.fitting.result import Fit, Record
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel

@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets
 import torch
 
-from asm_teach.fitting.descent import Fit
+from asm_teach.fitting.result import Fit
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import SkinnedModel

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asm_teach.fitting.descent import Fit, Record
+from asm_teach.fitting.result import Fit, LiveFace, Record, Watcher
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.closest_point import to_array
 from asm_teach.geometry.mesh import Mesh
@@ -24,7 +24,7 @@ _BESIDE = 1.0  # mm: so far beyond its edge a scan still counts as there
 _FAR = 20.0  # mm: further from the scan than this a vertex has no counterpart on it
 
 
-class FitThread:
+class FitThread(Watcher):
     """Run fit(model, data, watch=..., progress=False, **options) in a thread.
 
     Args:
@@ -140,7 +140,7 @@ class FitThread:
         """The fit tells how to ask for its cameras."""
         self._see = cameras
 
-    def __call__(self, record: Record, model: Callable[[], Tensor]) -> None:
+    def __call__(self, record: Record, model: LiveFace) -> None:
         """The fit has made a step."""
         self.history.append(record)
         if self._stop.is_set():
@@ -164,7 +164,7 @@ class FitThread:
             self.blind = failure
 
     @torch.no_grad()
-    def _look_at(self, model: Callable[[], Tensor]) -> None:
+    def _look_at(self, model: LiveFace) -> None:
         self.cameras = tuple(self._see())
         self._look(model())
 
