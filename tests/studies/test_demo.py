@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 import pytest
-import roma
 import torch
 from torch import Tensor
 
@@ -17,15 +15,15 @@ from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.metrics import ScanDistances, summarise
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
-from asm_teach.rendering.camera import pose_from_landmarks
 from asm_teach.studies import demo
-from asm_teach.studies.cases import Case, embedded_case, james_case, measure, methods, spread_cameras
+from asm_teach.studies.cases import Case, embedded_case, james_case, measure, methods
 from asm_teach.studies.demo import Outcome, compare, error_on_head, main_case, run_demo, table
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.view_fit.view import View
 
 HEAD = load_head()
 FIGURES = ["mean", "median", "rmse", "p95"]
+CASE = embedded_case(HEAD, seed=1)
 METHODS = ["mean template", "static, painted", "static, 84 bones", "adaptive"]
 
 
@@ -139,101 +137,11 @@ def test_the_licence_of_the_photographs_is_shown(job, james):
     assert "BSD-3-Clause" in james.licence and "menpo3d" in james.licence
 
 
-def test_each_method_adds_one_thing_to_the_one_before():
-    rows = methods(HEAD)
-    assert list(rows) == METHODS
-    template, painted, held, adaptive = rows.values()
-    assert template is None
-    assert type(painted) is StaticSkinningModel and type(held) is StaticSkinningModel
-    assert torch.equal(painted.weights(), HEAD.hand_weights) and painted.rig.names == HEAD.hand_rig.names
-    assert type(adaptive) is AdaptiveSkinningModel
-    assert held.rig.names == adaptive.rig.names == HEAD.rig.names
-    assert torch.equal(held.weights(), adaptive.weights())
-    assert torch.equal(held.bind_points(), adaptive.bind_points())
-    assert {name for name, _ in held.named_parameters()} == {"translation", "rotation", "log_scale"}
-
-
 def test_weights_that_are_held_are_as_they_were_and_those_that_adapt_are_not(job):
     outcomes, start = job.of("embedded person"), methods(HEAD)
     for name in METHODS[1:3]:
         assert torch.equal(outcomes[name].fit.model.weights(), start[name].weights())
     assert (outcomes["adaptive"].fit.model.weights() - start["adaptive"].weights()).abs().max() > 0.01
-
-
-# --- the embedded person
-
-
-CASE = embedded_case(HEAD, seed=1)
-
-
-def test_a_seed_is_a_case():
-    again, other, more = embedded_case(HEAD, 1), embedded_case(HEAD, 2), embedded_case(HEAD, 1, views=3)
-    assert len(CASE.views) == 5 and len(more.views) == 3
-    assert torch.equal(again.truth.vertices, CASE.truth.vertices)
-    for a, b in zip(again.views, CASE.views, strict=True):
-        assert torch.equal(a.landmarks.nan_to_num(-1), b.landmarks.nan_to_num(-1)) and a.size == b.size
-    assert not torch.equal(other.views[0].landmarks.nan_to_num(), CASE.views[0].landmarks.nan_to_num())
-    assert "1" in CASE.name and "1 px" in CASE.about and CASE.licence == HEAD.licence
-
-
-def true_pixels(view: int, case: Case) -> tuple[Tensor, Tensor]:
-    """Landmarks (n, 2) of a view that are seen, and where the best camera for the true points puts them."""
-    seen = case.views[view].landmarks.isfinite().all(1)
-    points = HEAD.dense_landmarks.subset(torch.arange(468)).points(case.truth.vertices, case.truth.faces)[seen]
-    pixels = case.views[view].landmarks[seen]
-    camera = pose_from_landmarks(points.double(), pixels.double(), case.views[view].size)
-    return pixels, camera.project(points.double())
-
-
-def test_landmarks_are_off_by_a_pixel_of_noise():
-    clean = embedded_case(HEAD, 1, noise=0.0)
-    for view in range(5):
-        pixels, expected = true_pixels(view, CASE)
-        off = (pixels - expected).std()
-        assert off == pytest.approx(1.0, abs=0.15)  # some 700 numbers: 0.03 is one standard deviation
-        pixels, expected = true_pixels(view, clean)
-        assert (pixels - expected).abs().max() < 0.1  # the prior on the focal length pulls it a little
-        assert ((pixels >= 0) & (pixels <= 768)).all()  # the face is in the picture
-
-
-def test_what_a_camera_cannot_see_has_no_landmarks():
-    side = HEAD.dense_landmarks.subset(torch.arange(468)).points(HEAD.mesh.vertices, HEAD.mesh.faces)[:, 0]
-    hidden = [view.landmarks.isnan().any(1) for view in CASE.views]
-    assert side[hidden[0]].mean() > 20  # the first camera stands on the person's right and misses the left
-    assert side[hidden[4]].mean() < -20
-    assert all(30 < int(h.sum()) < 234 for h in (hidden[0], hidden[4]))
-    assert hidden[2].sum() < hidden[0].sum() and hidden[2].sum() < hidden[4].sum()
-
-
-def test_cameras_differ_in_pose_and_lens():
-    middle = CASE.truth.vertices[CASE.truth.part_vertices("face")].mean(0)
-    cameras = list(spread_cameras(np.random.default_rng(0), 5, middle, 768, 0.8, (0.07, 0.14)))
-    away = torch.stack([camera.centre() - middle for camera in cameras])
-    assert ((away.norm(dim=1) > 440) & (away.norm(dim=1) < 1210)).all()
-    angles = torch.atan2(away[:, 0], away[:, 2])
-    assert (angles.diff() > 0.1).all() and angles[-1] - angles[0] > 1.2
-    assert len({float(camera.focal) for camera in cameras}) == 5
-
-
-def test_the_focal_lengths_are_those_that_took_the_pictures():
-    middle = CASE.truth.vertices[CASE.truth.part_vertices("face")].mean(0)
-    cameras = list(spread_cameras(np.random.default_rng([1, 5]), 5, middle, 768, 0.8, (0.07, 0.14)))
-    assert CASE.focal == tuple(float(camera.focal) for camera in cameras)
-    clean = embedded_case(HEAD, 1, noise=0.0)
-    assert clean.focal == CASE.focal
-    points = HEAD.dense_landmarks.subset(torch.arange(468)).points(CASE.truth.vertices, CASE.truth.faces)
-    for view, camera, focal in zip(clean.views, cameras, clean.focal, strict=True):
-        assert isinstance(focal, float)
-        seen = view.landmarks.isfinite().all(1)
-        x, y, z = (points[seen] @ roma.rotvec_to_rotmat(camera.rotation).T + camera.translation).T
-        by_hand = torch.stack([384 + focal * x / z, 384 + focal * y / z], 1)
-        torch.testing.assert_close(view.landmarks[seen], by_hand, rtol=0, atol=0.01)
-
-
-def test_the_views_hold_landmarks_and_nothing_of_the_truth():
-    for view in CASE.views:
-        assert view.image is None and view.embedding is None
-        assert view.size == (768, 768) and view.landmarks.shape == (468, 2)
 
 
 def quick(model: SkinnedModel | None, views: Sequence[View], steps: int = 60) -> Tensor:
@@ -297,15 +205,6 @@ def figures(case: Case, vertices: Tensor) -> dict[str, float]:
     return summarise(measure(case, HEAD, vertices).distances)
 
 
-def test_the_truth_itself_has_no_error():
-    seen = measure(CASE, HEAD, CASE.truth.vertices)
-    assert summarise(seen.distances)["rmse"] < 1e-3 and seen.distances.shape == CASE.region.shape
-    assert torch.equal(seen.indices, CASE.region)
-    turned = 0.8 * CASE.truth.vertices[:, [2, 0, 1]] + 50  # turned by 120 degrees, shrunk, shifted
-    assert figures(CASE, turned)["rmse"] < 1e-2
-    assert figures(CASE, HEAD.mesh.vertices)["mean"] > 0.5
-
-
 def test_the_size_of_a_picture_does_not_matter(james):
     """The same photographs with four times as many pixels along each side, as another camera would have taken them."""
     larger = [View(None, 4 * view.landmarks, size=(4 * view.size[0], 4 * view.size[1])) for view in james.views]
@@ -354,24 +253,6 @@ def test_no_error_is_shown_far_from_what_was_measured(job):
     side = HEAD.mesh.vertices[face, 0]
     assert errors[face][side < -5].isfinite().float().mean() > 0.95
     assert errors[face][side > 25].isnan().all()
-
-
-# --- james
-
-
-def test_james_is_two_photographs_as_given_and_a_scan_to_measure(james):
-    assert james.name == "james" and len(james.views) == 2
-    for view in james.views:
-        assert view.size == (1200, 1600) and view.image.shape == (1600, 1200, 3)
-        assert view.embedding is None and view.landmarks.shape == (478, 2)
-        inside = (view.landmarks >= 0) & (view.landmarks <= torch.tensor([1200, 1600]))
-        assert inside.all()
-    assert james.focal == pytest.approx((6385, 6489), abs=1)  # of view 0 and view 1, as his cameras were measured
-    assert james.landmarks.shape == (68, 3)
-    face = james.truth.vertices[james.region]
-    assert len(face) > 1000
-    away = (face - james.landmarks[30]).norm(dim=1)
-    assert 80 < away.max() < 130  # the face and not the whole head
 
 
 # --- choosing a case
