@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -48,20 +47,17 @@ class PictureFit:
     seconds: float
 
 
-Fitter: TypeAlias = Callable[[Sequence[View], bool, bool], PictureFit]
-
-
 @dataclass(frozen=True, eq=False)
 class ViewContender:
     """A model that is tried on pictures.
 
-    numbers: what a fit may change of the face. fit: (views, stranger, progress) -> fit; stranger: whether it is told
-    that the person is none of those that the head can make.
+    numbers: what a fit may change of the face. fit: (views, stranger) -> fit; stranger: whether it is told that the
+    person is none of those that the head can make.
     """
 
     name: str
     numbers: int
-    fit: Fitter
+    fit: Callable[[Sequence[View], bool], PictureFit]
 
 
 def view_contenders(head: Head, names: Sequence[str] | None = None) -> list[ViewContender]:
@@ -71,7 +67,7 @@ def view_contenders(head: Head, names: Sequence[str] | None = None) -> list[View
     """
     template = PictureFit(head.mesh.vertices, (), 0.0)
     found = {
-        "mean template": ViewContender("mean template", 0, lambda views, stranger, progress: template),
+        "mean template": ViewContender("mean template", 0, lambda views, stranger: template),
         "linear, 80 modes": _linear("linear, 80 modes", GIVEN_MODES, lambda: given_modes(head)),
         "linear, 199 modes": _linear("linear, 199 modes", FEW_PEOPLE - 1, lambda: learned_modes(head)),
     } | {name: _skinned(name, model) for name, model in methods(head).items() if model}
@@ -125,19 +121,19 @@ def fit_linear(
 def _linear(name: str, modes: int, learn: Callable[[], LinearMorphableModel]) -> ViewContender:
     learned = cache(learn)  # takes a while, and is not needed where the result is known already
 
-    def fit(views: Sequence[View], stranger: bool, progress: bool) -> PictureFit:
+    def fit(views: Sequence[View], stranger: bool) -> PictureFit:
         model, reach = learned(), REACH[name][0 if stranger else 1]
         start = time.process_time()
-        vertices, cameras = fit_linear(model, views, reach, progress)
+        vertices, cameras = fit_linear(model, views, reach, progress=False)
         return PictureFit(vertices, cameras, time.process_time() - start)
 
     return ViewContender(name, modes, fit)
 
 
 def _skinned(name: str, model: SkinnedModel) -> ViewContender:
-    def fit(views: Sequence[View], stranger: bool, progress: bool) -> PictureFit:
+    def fit(views: Sequence[View], stranger: bool) -> PictureFit:
         start = time.process_time()
-        found = fit_views(model, views, focal_prior=FOCAL_PRIOR, progress=progress, device="cpu")
+        found = fit_views(model, views, focal_prior=FOCAL_PRIOR, progress=False, device="cpu")
         return PictureFit(found.vertices, found.cameras, time.process_time() - start)
 
     return ViewContender(name, free_numbers(model), fit)

@@ -99,9 +99,9 @@ def pictures(head: Head, setting: Setting, progress: bool = True) -> Case:
     return embedded_pictures(head, s.seed, s.views, s.size, s.noise, s.points)
 
 
-def take_on(head: Head, contender: ViewContender, case: Case, setting: Setting, progress: bool = False) -> ViewResult:
+def take_on(head: Head, contender: ViewContender, case: Case, setting: Setting) -> ViewResult:
     """Fit a model to pictures and measure it."""
-    fit = contender.fit(case.views, setting.subject != PEOPLE, progress)
+    fit = contender.fit(case.views, setting.subject != PEOPLE)
     figures = summarise(measure(case, head, fit.vertices).distances)
     mean, median, rmse, p95 = (round(figures[name], 5) for name in ("mean", "median", "rmse", "p95"))
     by = f"asm_teach {__version__}, torch {torch.__version__}"

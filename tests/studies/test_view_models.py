@@ -71,7 +71,7 @@ def test_the_contenders_and_their_numbers():
 @pytest.mark.parametrize("name", ["static, painted", "mean template"])
 def test_skinned_models_go_through_the_same_stages(case, name):
     (model,) = view_contenders(HEAD, [name])
-    fit = model.fit(case.views, False, False)
+    fit = model.fit(case.views, False)
     assert fit.vertices.shape == HEAD.mesh.vertices.shape and fit.vertices.isfinite().all()
     if name == "mean template":
         assert fit.seconds == 0 and torch.equal(fit.vertices, HEAD.mesh.vertices)

@@ -36,7 +36,7 @@ class Puffed:
     def __init__(self):
         self.calls = 0
 
-    def __call__(self, views, stranger, progress):
+    def __call__(self, views, stranger):
         self.calls += 1
         wave = self.calls * torch.sin(HEAD.mesh.vertices[:, :1] / 10)
         return PictureFit(HEAD.mesh.vertices + wave, (), 2.0)
