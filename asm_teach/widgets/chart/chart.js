@@ -25,8 +25,13 @@ class Chart extends Picture {
   handle(parent, id, name, [low, high]) {
     const [item, part] = id.split(":");
     const node = (this.nodes[id] = add(parent, "g", {
-      class: `asm-handle asm-part-${part || "point"}`, role: "slider", tabindex: 0, "data-id": id,
-      "aria-label": name, "aria-valuemin": low, "aria-valuemax": high,
+      class: `asm-handle asm-part-${part || "point"}`,
+      role: "slider",
+      tabindex: 0,
+      "data-id": id,
+      "aria-label": name,
+      "aria-valuemin": low,
+      "aria-valuemax": high,
       "data-lm-suppress-shortcuts": "true", // here too: the notebook looks at the focused element first
     }));
     add(node, "circle", { class: "asm-touch", r: 13 });
@@ -40,7 +45,10 @@ class Chart extends Picture {
     });
     node.addEventListener("pointermove", (e) => this.held && this.drag(this.place(e)));
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
-      node.addEventListener(end, () => { this.held = null; this.answered(); });
+      node.addEventListener(end, () => {
+        this.held = null;
+        this.answered();
+      });
     }
     node.addEventListener("click", (e) => e.stopPropagation());
     node.addEventListener("keydown", (e) => this.key(e, item, part));
@@ -51,7 +59,12 @@ class Chart extends Picture {
   // -- what a person does --------------------------------------------------------------------------------
 
   drag([u, v]) {
-    const { item, part, first, from: [u0, v0] } = this.held;
+    const {
+      item,
+      part,
+      first,
+      from: [u0, v0],
+    } = this.held;
     const [cos, sin] = [Math.cos(first.angle), Math.sin(first.angle)];
     const along = (a, b) => (a - first.u) * cos + (b - first.v) * sin;
     const across = (a, b) => (b - first.v) * cos - (a - first.u) * sin;
@@ -67,16 +80,21 @@ class Chart extends Picture {
     if (!arrow || e.ctrlKey || e.metaKey) return;
     e.preventDefault();
     e.stopPropagation();
-    const now = this.item(item), step = this.model.get("step"), sign = arrow[0] + arrow[1], grow = Math.exp(0.05 * sign);
+    const now = this.item(item),
+      step = this.model.get("step"),
+      sign = arrow[0] + arrow[1],
+      grow = Math.exp(0.05 * sign);
     const ellipse = now.s1 !== undefined;
     if (ellipse && (e.altKey || part === "turn")) this.edit(item, { angle: now.angle + (sign * Math.PI) / 60 });
-    else if (part === "along" || (ellipse && e.shiftKey && part === "centre" && arrow[0])) this.edit(item, { s1: now.s1 * grow });
+    else if (part === "along" || (ellipse && e.shiftKey && part === "centre" && arrow[0]))
+      this.edit(item, { s1: now.s1 * grow });
     else if (part === "across" || (ellipse && e.shiftKey)) this.edit(item, { s2: now.s2 * grow });
     else this.edit(item, { u: now.u + arrow[0] * step, v: now.v + arrow[1] * step });
   }
 
   click(e) {
-    const id = this.model.get("moves_on_click"), [u, v] = this.place(e);
+    const id = this.model.get("moves_on_click"),
+      [u, v] = this.place(e);
     if (id) this.edit(id, { u, v });
   }
 
@@ -90,13 +108,20 @@ class Chart extends Picture {
     if (this.model.get("hovers")) this.soon("point");
   }
 
-  point() { this.save({ hover: this.pointer }); }
+  point() {
+    this.save({ hover: this.pointer });
+  }
 
   // -- to the kernel and back ----------------------------------------------------------------------------
 
   edit(id, change) {
     const next = { ...this.item(id), ...change };
-    for (const [name, low, high] of [["u", -0.02, 1.02], ["v", -0.02, 1.02], ["s1", 0.002, 1], ["s2", 0.002, 1]]) {
+    for (const [name, low, high] of [
+      ["u", -0.02, 1.02],
+      ["v", -0.02, 1.02],
+      ["s1", 0.002, 1],
+      ["s2", 0.002, 1],
+    ]) {
       if (name in next) next[name] = clamp(next[name], low, high);
     }
     if ("angle" in next) next.angle -= 2 * Math.PI * Math.round(next.angle / (2 * Math.PI));
@@ -107,7 +132,9 @@ class Chart extends Picture {
     this.soon("draw");
   }
 
-  send() { this.save({ edit: { n: this.sent, items: { ...this.local } } }); }
+  send() {
+    this.save({ edit: { n: this.sent, items: { ...this.local } } });
+  }
 
   answered() {
     if (this.model.get("done") !== this.sent || this.held) return; // an older state: a newer one is under way
@@ -121,7 +148,8 @@ class Chart extends Picture {
     this.model.save_changes();
   }
 
-  soon(what) { // each kind of work at most once a frame
+  soon(what) {
+    // each kind of work at most once a frame
     (this.due ||= new Set()).add(what);
     this.frame ||= requestAnimationFrame(() => {
       const due = this.due;

@@ -33,7 +33,12 @@ function gripPlaces(e, centre, pixels, size, sides) {
 function pinPlace(centre, e, sides, size) {
   const [cos, sin] = [Math.cos(e.angle), Math.sin(e.angle)];
   const [a, b] = sides.map((side) => -side * Math.SQRT1_2);
-  const ways = [[a, b], [a, -b], [-a, b], [-a, -b]].map(([p, q]) => [p * cos - q * sin, -p * sin - q * cos]);
+  const ways = [
+    [a, b],
+    [a, -b],
+    [-a, b],
+    [-a, -b],
+  ].map(([p, q]) => [p * cos - q * sin, -p * sin - q * cos]);
   const way = ways.find((one) => room(centre, one, size) > PIN) || ways[0];
   return centre.map((p, i) => p + PIN * way[i]);
 }

@@ -9,7 +9,9 @@ const CROSS = "M-11 0H-4M4 0H11M0 -11V-4M0 4V11";
 const MOVE = "Arrow keys move, Shift with arrows stretches, Alt with arrows turns.";
 
 function add(parent, tag, attributes = {}, text = "") {
-  const node = ["div", "button", "canvas"].includes(tag) ? document.createElement(tag) : document.createElementNS(SVG, tag);
+  const node = ["div", "button", "canvas"].includes(tag)
+    ? document.createElement(tag)
+    : document.createElementNS(SVG, tag);
   set(node, attributes).textContent = text;
   return parent.appendChild(node);
 }
@@ -31,7 +33,11 @@ class Picture {
     this.palette = Uint32Array.from(model.get("palette"), ([r, g, b]) => (0xff000000 | (b << 16) | (g << 8) | r) >>> 0);
     root.classList.add("asm-chart");
     root.setAttribute("data-lm-suppress-shortcuts", "true"); // else the notebook takes the arrow keys
-    const bar = add(root, "div", { class: "asm-chart-bar", role: "group", "aria-label": "part of the chart that is seen" });
+    const bar = add(root, "div", {
+      class: "asm-chart-bar",
+      role: "group",
+      "aria-label": "part of the chart that is seen",
+    });
     const button = (text, name, act) => {
       add(bar, "button", { type: "button", "aria-label": name, title: name }, text).addEventListener("click", act);
     };
@@ -47,10 +53,15 @@ class Picture {
 
   // -- places --------------------------------------------------------------------------------------------
 
-  x(u) { return ((u - this.window.u) / this.window.span + 0.5) * this.size; }
-  y(v) { return (0.5 - (v - this.window.v) / this.window.span) * this.size; }
+  x(u) {
+    return ((u - this.window.u) / this.window.span + 0.5) * this.size;
+  }
+  y(v) {
+    return (0.5 - (v - this.window.v) / this.window.span) * this.size;
+  }
 
-  place(e) { // of a pointer, on the chart
+  place(e) {
+    // of a pointer, on the chart
     const box = this.svg.getBoundingClientRect();
     const [right, up] = [(e.clientX - box.left) / box.width - 0.5, 0.5 - (e.clientY - box.top) / box.height];
     return [this.window.u + right * this.window.span, this.window.v + up * this.window.span];
@@ -75,22 +86,27 @@ class Picture {
 
   // -- what lies on them ---------------------------------------------------------------------------------
 
-  item(id) { // an ellipse "e0" or a point, as it stands now
+  item(id) {
+    // an ellipse "e0" or a point, as it stands now
     if (this.local[id]) return this.local[id];
     const points = this.model.get("points");
     return /^e\d+$/.test(id) ? this.model.get("ellipses")[+id.slice(1)] : points.find((one) => one.id === id);
   }
 
   draw() {
-    const bone = this.item("bone"), out = (pixels) => pixels < 0 || pixels > this.size;
+    const bone = this.item("bone"),
+      out = (pixels) => pixels < 0 || pixels > this.size;
     const follow = bone && !this.held && this.window.span < 1 && !this.turning;
-    if (follow && (out(this.x(bone.u)) || out(this.y(bone.v)))) { // once: a bone far off the chart stays out of sight
+    if (follow && (out(this.x(bone.u)) || out(this.y(bone.v)))) {
+      // once: a bone far off the chart stays out of sight
       this.turning = true;
       this.zoom(1, bone);
       this.turning = false;
       return;
     }
-    const ellipses = this.model.get("ellipses"), points = this.model.get("points"), dots = this.model.get("dots");
+    const ellipses = this.model.get("ellipses"),
+      points = this.model.get("points"),
+      dots = this.model.get("dots");
     const shape = JSON.stringify([ellipses.length, points.map((one) => one.id), dots.length]);
     if (shape !== this.shape) this.build(ellipses, points, dots); // else the nodes stay, and with them the focus
     this.shape = shape;
@@ -106,7 +122,8 @@ class Picture {
     for (const axis of ["u", "v"]) {
       const first = Math.ceil((this.window[axis] - 0.46 * this.window.span) / step);
       for (let i = 0; i < TICKS; i++) {
-        const at = (first + i) * step, seen = at < this.window[axis] + 0.47 * this.window.span;
+        const at = (first + i) * step,
+          seen = at < this.window[axis] + 0.47 * this.window.span;
         const place = axis === "u" ? { x: this.x(at) } : { y: this.y(at) + 4 };
         const text = `${i ? "" : `${axis} `}${at.toFixed(step < 0.01 ? 3 : step < 0.1 ? 2 : 1)}`;
         set(this.nodes[axis + i], { visibility: seen ? "visible" : "hidden", ...place }).textContent = text;
@@ -117,12 +134,19 @@ class Picture {
   }
 
   drawEllipse(k) {
-    const e = this.item(`e${k}`), on = k === this.model.get("selected");
-    const n = this.nodes, pixels = this.size / this.window.span;
+    const e = this.item(`e${k}`),
+      on = k === this.model.get("selected");
+    const n = this.nodes,
+      pixels = this.size / this.window.span;
     const [x, y, degrees] = [this.x(e.u), this.y(e.v), (e.angle * 180) / Math.PI];
     for (const layer of ["g", "h"]) set(n[layer + k], { class: `asm-ellipse${on ? " asm-on" : ""}` });
     set(n[`turned${k}`], { transform: `translate(${x} ${y}) rotate(${-degrees})` });
-    for (const [name, times] of [["hit", 1], ["halo", 1], ["line", 1], ["twice", 2]]) {
+    for (const [name, times] of [
+      ["hit", 1],
+      ["halo", 1],
+      ["line", 1],
+      ["twice", 2],
+    ]) {
       set(n[name + k], { rx: times * e.s1 * pixels, ry: times * e.s2 * pixels });
     }
     // a grip that is held stays on its side
@@ -131,13 +155,17 @@ class Picture {
     set(n[`leads${k}`], { d: `M${parts.turn}L${x} ${y}L${parts.across}` });
     const number = (value) => value.toFixed(4);
     const says = {
-      centre: `u ${number(e.u)}, v ${number(e.v)}`, along: `sigma 1 is ${number(e.s1)}`,
-      across: `sigma 2 is ${number(e.s2)}`, turn: `${degrees.toFixed(0)} degrees`,
+      centre: `u ${number(e.u)}, v ${number(e.v)}`,
+      along: `sigma 1 is ${number(e.s1)}`,
+      across: `sigma 2 is ${number(e.s2)}`,
+      turn: `${degrees.toFixed(0)} degrees`,
     };
     const now = { centre: e.u, along: e.s1, across: e.s2, turn: degrees };
     for (const [part, [px, py]] of Object.entries(parts)) {
       set(n[`e${k}:${part}`], {
-        transform: `translate(${px} ${py})`, "aria-valuetext": says[part], "aria-valuenow": number(now[part]),
+        transform: `translate(${px} ${py})`,
+        "aria-valuetext": says[part],
+        "aria-valuenow": number(now[part]),
         tabindex: on || part === "centre" ? 0 : -1, // of an ellipse that is not selected the centre selects it
       });
     }
@@ -148,13 +176,18 @@ class Picture {
   }
 
   drawPoint(id) {
-    const point = this.item(id), [x, y] = [this.x(point.u), this.y(point.v)];
+    const point = this.item(id),
+      [x, y] = [this.x(point.u), this.y(point.v)];
     const e = this.item(`e${this.model.get("selected")}`);
     const sides = this.sides[this.model.get("selected")] || [1, 1];
     const [gx, gy] = point.pin && e ? pinPlace([x, y], e, sides, this.size) : [x, y];
     set(this.nodes[`lead-${id}`], { d: `M${x} ${y}L${gx} ${gy}` });
     const [u, v] = [point.u.toFixed(4), point.v.toFixed(4)];
-    set(this.nodes[id], { transform: `translate(${gx} ${gy})`, "aria-valuetext": `u ${u}, v ${v}`, "aria-valuenow": u });
+    set(this.nodes[id], {
+      transform: `translate(${gx} ${gy})`,
+      "aria-valuetext": `u ${u}, v ${v}`,
+      "aria-valuenow": u,
+    });
   }
 
   build(ellipses, points, dots) {
@@ -165,7 +198,10 @@ class Picture {
     dots.forEach(([, , name], i) => {
       n[`dot${i}`] = add(this.svg, "circle", { r: 3 });
       add(n[`dot${i}`], "title", {}, name);
-      n[`dot${i}`].addEventListener("click", (event) => { event.stopPropagation(); this.save({ chosen: i }); });
+      n[`dot${i}`].addEventListener("click", (event) => {
+        event.stopPropagation();
+        this.save({ chosen: i });
+      });
     });
     for (let i = 0; i < TICKS; i++) {
       n[`u${i}`] = add(this.svg, "text", { class: "asm-tick", y: this.size - 5, "text-anchor": "middle" });
@@ -174,10 +210,15 @@ class Picture {
     ellipses.forEach((_, k) => {
       const group = (n[`g${k}`] = add(this.svg, "g"));
       const turned = (n[`turned${k}`] = add(group, "g"));
-      for (const name of ["twice", "halo", "line", "hit"]) n[name + k] = add(turned, "ellipse", { class: `asm-${name}` });
-      n[`hit${k}`].addEventListener("click", (event) => { event.stopPropagation(); this.save({ selected: k }); });
+      for (const name of ["twice", "halo", "line", "hit"])
+        n[name + k] = add(turned, "ellipse", { class: `asm-${name}` });
+      n[`hit${k}`].addEventListener("click", (event) => {
+        event.stopPropagation();
+        this.save({ selected: k });
+      });
     });
-    ellipses.forEach((_, k) => { // the grips lie above all outlines
+    ellipses.forEach((_, k) => {
+      // the grips lie above all outlines
       const group = (n[`h${k}`] = add(this.svg, "g"));
       n[`leads${k}`] = add(group, "path", { class: "asm-lead" });
       const what = { centre: "centre", along: "width along, sigma 1", across: "width across, sigma 2", turn: "angle" };

@@ -2,99 +2,179 @@
 
 const fillers = [];
 function range(home, slider, get, set) {
-  const row = document.createElement('div'), id = `s_${slider.name}`;
-  row.className = 'row';
+  const row = document.createElement("div"),
+    id = `s_${slider.name}`;
+  row.className = "row";
   row.innerHTML = '<label></label><input type="range"><output></output>';
   const [label, input, output] = row.children;
-  label.textContent = slider.label; label.htmlFor = output.htmlFor = input.id = id;
-  Object.assign(input, {min: slider.low, max: slider.high, step: slider.step});
-  const tell = () => { output.textContent = value(slider, +input.value); input.ariaValueText = output.textContent; };
-  input.addEventListener('input', () => {
+  label.textContent = slider.label;
+  label.htmlFor = output.htmlFor = input.id = id;
+  Object.assign(input, { min: slider.low, max: slider.high, step: slider.step });
+  const tell = () => {
+    output.textContent = value(slider, +input.value);
+    input.ariaValueText = output.textContent;
+  };
+  input.addEventListener("input", () => {
     remember(id);
-    set(+input.value); tell(); change();
-    if (slider.reach) describe('reach');
+    set(+input.value);
+    tell();
+    change();
+    if (slider.reach) describe("reach");
   });
-  fillers.push(() => { input.value = get(); tell(); });
+  fillers.push(() => {
+    input.value = get();
+    tell();
+  });
   home.append(row);
 }
 
-function chips(home, name, labels, get, set, when = 'change') {
+function chips(home, name, labels, get, set, when = "change") {
   labels.forEach((text, i) => {
-    const label = document.createElement('label'), input = document.createElement('input');
-    Object.assign(input, {type: 'radio', name, value: i, checked: get() === i});
+    const label = document.createElement("label"),
+      input = document.createElement("input");
+    Object.assign(input, { type: "radio", name, value: i, checked: get() === i });
     input.addEventListener(when, () => set(i));
     label.append(input, text);
     home.append(label);
   });
-  fillers.push(() => home.querySelectorAll('input').forEach((input, i) => { input.checked = get() === i; }));
+  fillers.push(() =>
+    home.querySelectorAll("input").forEach((input, i) => {
+      input.checked = get() === i;
+    }),
+  );
 }
 
-function fill() { fillers.forEach((f) => f()); }
+function fill() {
+  fillers.forEach((f) => f());
+}
 
 function buildSliders() {
   const homes = {};
   for (const slider of data.sliders) {
     if (!homes[slider.group]) {
-      const home = homes[slider.group] = document.createElement('details');
+      const home = (homes[slider.group] = document.createElement("details"));
       home.open = true;
-      home.innerHTML = '<summary></summary>';
+      home.innerHTML = "<summary></summary>";
       home.firstChild.textContent = slider.group;
-      if (slider.group === 'Reach and place') {
-        home.insertAdjacentHTML('beforeend', '<p class="hint">Not a motion: how far bones reach, and where on the face they sit. '
-          + 'It shows once those bones are moved.</p>');
+      if (slider.group === "Reach and place") {
+        home.insertAdjacentHTML(
+          "beforeend",
+          '<p class="hint">Not a motion: how far bones reach, and where on the face they sit. ' +
+            "It shows once those bones are moved.</p>",
+        );
       }
-      $('sliders').append(home);
+      $("sliders").append(home);
     }
-    slider.reach = ['×', '% of the chart'].includes(slider.unit);
-    range(homes[slider.group], slider, () => state.amounts[slider.name] ?? 0, (x) => { state.amounts[slider.name] = x; });
+    slider.reach = ["×", "% of the chart"].includes(slider.unit);
+    range(
+      homes[slider.group],
+      slider,
+      () => state.amounts[slider.name] ?? 0,
+      (x) => {
+        state.amounts[slider.name] = x;
+      },
+    );
   }
-  range($('strength'), {name: 'strength', label: 'Strength', unit: '%', low: 0, high: 120, step: 5},
-    () => 100 * state.strength, (x) => { state.strength = x / 100; });
-  $('strength').querySelector('.row').hidden = !data.expressions.length;
+  range(
+    $("strength"),
+    { name: "strength", label: "Strength", unit: "%", low: 0, high: 120, step: 5 },
+    () => 100 * state.strength,
+    (x) => {
+      state.strength = x / 100;
+    },
+  );
+  $("strength").querySelector(".row").hidden = !data.expressions.length;
 }
 
 // One bone: its sliders hold what `base` has more than the first face, and write both sides where asked.
 function buildBone() {
-  bones.names.forEach((name, j) => $('bone').add(new Option(readable(name), j)));
-  const degree = Math.PI / 180, kinds = [];
-  [['x', 'Move to the left'], ['y', 'Move up'], ['z', 'Move out']].forEach(([, label], i) =>
-    kinds.push({part: 'translation', i, label, unit: 'mm', low: -20, high: 20, step: 0.5, by: 1, flip: i === 0}));
-  ['Turn about x', 'Turn about y', 'Turn about z'].forEach((label, i) =>
-    kinds.push({part: 'rotation', i, label, unit: '°', low: -45, high: 45, step: 1, by: degree, flip: i > 0}));
-  kinds.push({part: 'log_scale', i: 0, label: 'Size', unit: '×', low: -1, high: 1, step: 0.05, by: Math.LN2, reach: false});
-  kinds.push({part: 'reach', i: 0, label: 'Reach', unit: '×', low: -2, high: 2, step: 0.1, reach: true});
-  kinds.push({part: 'bone_uv', i: 0, label: 'Place, u', unit: '% of the chart', low: -8, high: 8, step: 0.25, by: 0.01, flip: true,
-    reach: true});
-  kinds.push({part: 'bone_uv', i: 1, label: 'Place, v', unit: '% of the chart', low: -8, high: 8, step: 0.25, by: 0.01, reach: true});
+  bones.names.forEach((name, j) => $("bone").add(new Option(readable(name), j)));
+  const degree = Math.PI / 180,
+    kinds = [];
+  [
+    ["x", "Move to the left"],
+    ["y", "Move up"],
+    ["z", "Move out"],
+  ].forEach(([, label], i) =>
+    kinds.push({ part: "translation", i, label, unit: "mm", low: -20, high: 20, step: 0.5, by: 1, flip: i === 0 }),
+  );
+  ["Turn about x", "Turn about y", "Turn about z"].forEach((label, i) =>
+    kinds.push({ part: "rotation", i, label, unit: "°", low: -45, high: 45, step: 1, by: degree, flip: i > 0 }),
+  );
+  kinds.push({
+    part: "log_scale",
+    i: 0,
+    label: "Size",
+    unit: "×",
+    low: -1,
+    high: 1,
+    step: 0.05,
+    by: Math.LN2,
+    reach: false,
+  });
+  kinds.push({ part: "reach", i: 0, label: "Reach", unit: "×", low: -2, high: 2, step: 0.1, reach: true });
+  kinds.push({
+    part: "bone_uv",
+    i: 0,
+    label: "Place, u",
+    unit: "% of the chart",
+    low: -8,
+    high: 8,
+    step: 0.25,
+    by: 0.01,
+    flip: true,
+    reach: true,
+  });
+  kinds.push({
+    part: "bone_uv",
+    i: 1,
+    label: "Place, v",
+    unit: "% of the chart",
+    low: -8,
+    high: 8,
+    step: 0.25,
+    by: 0.01,
+    reach: true,
+  });
   for (const kind of kinds) {
-    const width = bones.widths[kind.part], size = kind.part === 'log_scale';
+    const width = bones.widths[kind.part],
+      size = kind.part === "log_scale";
     const get = (j = chosen) => {
-      const [part, at] = kind.part === 'reach' ? ['mixture_factor', 3 * bones.K * j] : [kind.part, width * j + kind.i];
+      const [part, at] = kind.part === "reach" ? ["mixture_factor", 3 * bones.K * j] : [kind.part, width * j + kind.i];
       return (state.base[part][at] - bones.start[part][at]) / (kind.by ?? Math.LN2);
     };
     const set = (x) => {
-      const more = x - get(), image = bones.images[chosen], step = (kind.by ?? 1) * more;
-      const numbers = kind.part === 'reach' ? [more] : Array.from({length: width}, (_, i) => size || i === kind.i ? step : 0);
+      const more = x - get(),
+        image = bones.images[chosen],
+        step = (kind.by ?? 1) * more;
+      const numbers =
+        kind.part === "reach" ? [more] : Array.from({ length: width }, (_, i) => (size || i === kind.i ? step : 0));
       const moves = [[chosen, kind.part, numbers]];
-      if ($('mirror').checked && image !== chosen) moves.push([image, kind.part, numbers.map((n) => kind.flip ? -n : n)]);
+      if ($("mirror").checked && image !== chosen)
+        moves.push([image, kind.part, numbers.map((n) => (kind.flip ? -n : n))]);
       bones.add(state.base, moves, 1);
     };
-    range($('numbers'), {...kind, name: `one_${kind.part}_${kind.i}`}, get, set);
+    range($("numbers"), { ...kind, name: `one_${kind.part}_${kind.i}` }, get, set);
   }
-  $('bone').addEventListener('change', () => choose(+$('bone').value));
-  fillers.push(() => { $('bone').value = chosen; });
-  $('dots').addEventListener('change', paint);
-  $('rest').addEventListener('click', () => {
-    remember('rest');
-    const both = $('mirror').checked ? [chosen, bones.images[chosen]] : [chosen];
+  $("bone").addEventListener("change", () => choose(+$("bone").value));
+  fillers.push(() => {
+    $("bone").value = chosen;
+  });
+  $("dots").addEventListener("change", paint);
+  $("rest").addEventListener("click", () => {
+    remember("rest");
+    const both = $("mirror").checked ? [chosen, bones.images[chosen]] : [chosen];
     for (const [part, width] of Object.entries(bones.widths)) {
       for (const j of both) state.base[part].set(bones.start[part].subarray(width * j, width * (j + 1)), width * j);
     }
-    fill(); change(true);
+    fill();
+    change(true);
   });
 }
 
 function choose(j) {
   chosen = j;
-  fill(); show(drawn); describe();
+  fill();
+  show(drawn);
+  describe();
 }

@@ -1,14 +1,18 @@
 // The page: its state, the way from there to the picture, and the buttons.
 
 const $ = (id) => document.getElementById(id);
-const data = JSON.parse($('data').textContent);
+const data = JSON.parse($("data").textContent);
 const bones = new Bones(data);
-const calm = matchMedia('(prefers-reduced-motion: reduce)');
-const LOOKS = ['Skin', 'Clay', 'Wireframe', 'Weights of the bone'];
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const LOOKS = ["Skin", "Clay", "Wireframe", "Weights of the bone"];
 
 // What the person has set. `base` holds all parameters; sliders and the expression come on top of it.
-let state = {base: bones.copy(bones.start), amounts: {}, expression: -1, strength: 1, person: 0};
-let look = data.skin ? 0 : 1, chosen = Math.max(0, data.bones.indexOf('nose_tip')), drawn = null, flight = 0, face = null;
+let state = { base: bones.copy(bones.start), amounts: {}, expression: -1, strength: 1, person: 0 };
+let look = data.skin ? 0 : 1,
+  chosen = Math.max(0, data.bones.indexOf("nose_tip")),
+  drawn = null,
+  flight = 0,
+  face = null;
 
 // ---- from the state to the picture
 
@@ -25,9 +29,12 @@ function show(theta) {
   paint();
 }
 
-function change(smoothly = false) {  // the state was changed: draw it, at once or in a short flight
+function change(smoothly = false) {
+  // the state was changed: draw it, at once or in a short flight
   cancelAnimationFrame(flight);
-  const to = goal(), from = drawn, begin = performance.now();
+  const to = goal(),
+    from = drawn,
+    begin = performance.now();
   if (!smoothly || calm.matches) {
     show(to);
     describe();
@@ -35,7 +42,8 @@ function change(smoothly = false) {  // the state was changed: draw it, at once 
     const step = (now) => {
       const t = Math.min(1, Math.max(0, now - begin) / 450);
       show(t < 1 ? bones.between(from, to, t * t * (3 - 2 * t)) : to);
-      if (t < 1) flight = requestAnimationFrame(step); else describe();
+      if (t < 1) flight = requestAnimationFrame(step);
+      else describe();
     };
     flight = requestAnimationFrame(step);
   }
@@ -45,14 +53,17 @@ function change(smoothly = false) {  // the state was changed: draw it, at once 
 // written. The numbers are drawn from the person's own number, so person 7 is the same on every device.
 function person(number) {
   let seed = Math.imul(number, 0x9e3779b1);
-  const uniform = () => {  // mulberry32
-    seed = seed + 0x6d2b79f5 | 0;
-    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
-    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
-    return ((t ^ t >>> 14) >>> 0) / 4294967296;
+  const uniform = () => {
+    // mulberry32
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
   const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-  const {mean, directions, count} = data.people, size = mean.length, motion = Float64Array.from(mean);
+  const { mean, directions, count } = data.people,
+    size = mean.length,
+    motion = Float64Array.from(mean);
   for (let k = 0; k < count; k++) {
     const z = Math.min(2, Math.max(-2, normal()));
     for (let i = 0; i < size; i++) motion[i] += z * directions[k * size + i];
@@ -64,59 +75,115 @@ function person(number) {
 
 let asked = 0;
 function buildButtons() {
-  $('random').disabled = !data.people.count;
-  $('random').addEventListener('click', () => { remember(`random${++asked}`); person(asked); fill(); change(true); });
+  $("random").disabled = !data.people.count;
+  $("random").addEventListener("click", () => {
+    remember(`random${++asked}`);
+    person(asked);
+    fill();
+    change(true);
+  });
   buildHistory();
-  $('reset').addEventListener('click', () => {
-    remember('reset');
-    state = {base: bones.copy(bones.start), amounts: {}, expression: -1, strength: 1, person: 0};
-    fill(); change(true);
+  $("reset").addEventListener("click", () => {
+    remember("reset");
+    state = { base: bones.copy(bones.start), amounts: {}, expression: -1, strength: 1, person: 0 };
+    fill();
+    change(true);
   });
-  $('copy').addEventListener('click', async () => {
-    $('text').value = bones.text(goal());
+  $("copy").addEventListener("click", async () => {
+    $("text").value = bones.text(goal());
     let copied = true;
-    try { await navigator.clipboard.writeText($('text').value); } catch { $('text').select(); copied = document.execCommand('copy'); }
-    $('told').textContent = copied ? 'Copied; the text stands above too.'
-      : 'Your browser does not let a page copy: the text above is marked, copy it with Ctrl+C.';
-  });
-  $('paste').addEventListener('click', () => {
     try {
-      const base = bones.read($('text').value);
-      remember('paste');
-      state = {base, amounts: {}, expression: -1, strength: 1, person: 0};
-      $('told').textContent = 'The face has this pose. The sliders start from it, at 0.';
-      fill(); change();
-    } catch (error) { $('told').textContent = `Nothing was changed. ${error.message}`; }
+      await navigator.clipboard.writeText($("text").value);
+    } catch {
+      $("text").select();
+      copied = document.execCommand("copy");
+    }
+    $("told").textContent = copied
+      ? "Copied; the text stands above too."
+      : "Your browser does not let a page copy: the text above is marked, copy it with Ctrl+C.";
   });
-  $('json').addEventListener('toggle', () => { if ($('json').open && !$('text').value) $('text').value = bones.text(goal()); });
+  $("paste").addEventListener("click", () => {
+    try {
+      const base = bones.read($("text").value);
+      remember("paste");
+      state = { base, amounts: {}, expression: -1, strength: 1, person: 0 };
+      $("told").textContent = "The face has this pose. The sliders start from it, at 0.";
+      fill();
+      change();
+    } catch (error) {
+      $("told").textContent = `Nothing was changed. ${error.message}`;
+    }
+  });
+  $("json").addEventListener("toggle", () => {
+    if ($("json").open && !$("text").value) $("text").value = bones.text(goal());
+  });
 }
 
-function trouble(words) { $('trouble').hidden = false; $('trouble').textContent = words; }
+function trouble(words) {
+  $("trouble").hidden = false;
+  $("trouble").textContent = words;
+}
 
 // ---- begin
 
 async function begin() {
-  try { face = new Face($('canvas'), data, bones); } catch (error) { trouble(error.message); return; }
+  try {
+    face = new Face($("canvas"), data, bones);
+  } catch (error) {
+    trouble(error.message);
+    return;
+  }
   for (const e of data.expressions) e.motion = unpack(e.motion, Float32Array);
-  for (const key of ['mean', 'directions']) data.people[key] = unpack(data.people[key], Float32Array);
-  $('about').textContent = `${face.V.toLocaleString('en')} vertices, ${face.J} bones, ${bones.K} Gaussians a bone. `
-    + 'Everything is computed here, in this page.';
-  document.querySelector('.ramp i').style.background = `linear-gradient(to top, ${data.ramp.map((c) =>
-    `rgb(${c.map((x) => Math.round(255 * x))})`)})`;
-  if (data.skin) face.dress(await createImageBitmap(new Blob([unpack(data.skin, Uint8Array)], {type: 'image/jpeg'}),
-    {imageOrientation: 'flipY'}));
-  const looks = data.skin ? LOOKS : LOOKS.slice(1), shift = LOOKS.length - looks.length;
-  chips($('looks'), 'look', looks, () => look - shift, (i) => { look = i + shift; $('legend').hidden = look !== 3; paint(); describe(); });
-  chips($('expressions'), 'expression', ['None', ...data.expressions.map((e) => e.label)], () => state.expression + 1,
-    (i) => { remember(`expression${i}`); state.expression = i - 1; change(true); });
-  $('expressions').hidden = !data.expressions.length;
-  buildSliders(); buildBone(); buildButtons(); buildCamera();
+  for (const key of ["mean", "directions"]) data.people[key] = unpack(data.people[key], Float32Array);
+  $("about").textContent =
+    `${face.V.toLocaleString("en")} vertices, ${face.J} bones, ${bones.K} Gaussians a bone. ` +
+    "Everything is computed here, in this page.";
+  document.querySelector(".ramp i").style.background = `linear-gradient(to top, ${data.ramp.map(
+    (c) => `rgb(${c.map((x) => Math.round(255 * x))})`,
+  )})`;
+  if (data.skin)
+    face.dress(
+      await createImageBitmap(new Blob([unpack(data.skin, Uint8Array)], { type: "image/jpeg" }), {
+        imageOrientation: "flipY",
+      }),
+    );
+  const looks = data.skin ? LOOKS : LOOKS.slice(1),
+    shift = LOOKS.length - looks.length;
+  chips(
+    $("looks"),
+    "look",
+    looks,
+    () => look - shift,
+    (i) => {
+      look = i + shift;
+      $("legend").hidden = look !== 3;
+      paint();
+      describe();
+    },
+  );
+  chips(
+    $("expressions"),
+    "expression",
+    ["None", ...data.expressions.map((e) => e.label)],
+    () => state.expression + 1,
+    (i) => {
+      remember(`expression${i}`);
+      state.expression = i - 1;
+      change(true);
+    },
+  );
+  $("expressions").hidden = !data.expressions.length;
+  buildSliders();
+  buildBone();
+  buildButtons();
+  buildCamera();
   face.pose(bones.blocks(bones.start), chosen);
   first = before = face.positions();
   frame(first);
   measure();
-  fill(); change();
+  fill();
+  change();
   // for tests, and for whoever likes to try things in the browser's console
-  window.playground = {bones, face, camera, sharp, goal, show, draw, state: () => state, ready: true};
+  window.playground = { bones, face, camera, sharp, goal, show, draw, state: () => state, ready: true };
 }
 begin().catch((error) => trouble(`The page could not begin: ${error.message}`));

@@ -92,8 +92,8 @@ void main() {
 }`;
 
 const num = (x) => x.toFixed(5);
-const vec3 = (x) => `vec3(${x.map(num).join(', ')})`;
-const INSIDE = 'vec3(0.24, 0.09, 0.08)';  // of the head
+const vec3 = (x) => `vec3(${x.map(num).join(", ")})`;
+const INSIDE = "vec3(0.24, 0.09, 0.08)"; // of the head
 const LIT = (light) => `${HEAD}
 uniform sampler2D albedo;  // the skin, one pixel of clay, or a scale of colours
 uniform float contrast;
