@@ -4,7 +4,8 @@ let made = 0;
 
 export default {
   render({ model, el }) {
-    const name = `asm-question-${(made += 1)}`;
+    made += 1;
+    const name = `asm-question-${made}`;
     const form = document.createElement("form");
     const fieldset = document.createElement("fieldset");
     const legend = document.createElement("legend");
@@ -40,7 +41,7 @@ export default {
       model.save_changes();
     });
     // The notebook has keys of its own (arrows leave the cell) and looks at the focused element: here they are the question's.
-    form.querySelectorAll("input, button").forEach((node) => node.setAttribute("data-lm-suppress-shortcuts", "true"));
+    for (const node of form.querySelectorAll("input, button")) node.setAttribute("data-lm-suppress-shortcuts", "true");
 
     const show = () => {
       const chosen = model.get("chosen");

@@ -24,7 +24,7 @@ class Chart extends Picture {
 
   handle(parent, id, name, [low, high]) {
     const [item, part] = id.split(":");
-    const node = (this.nodes[id] = add(parent, "g", {
+    const node = add(parent, "g", {
       class: `asm-handle asm-part-${part || "point"}`,
       role: "slider",
       tabindex: 0,
@@ -33,7 +33,8 @@ class Chart extends Picture {
       "aria-valuemin": low,
       "aria-valuemax": high,
       "data-lm-suppress-shortcuts": "true", // here too: the notebook looks at the focused element first
-    }));
+    });
+    this.nodes[id] = node;
     add(node, "circle", { class: "asm-touch", r: 13 });
     node.addEventListener("pointerdown", (e) => {
       if (e.button) return;
@@ -150,7 +151,8 @@ class Chart extends Picture {
 
   soon(what) {
     // each kind of work at most once a frame
-    (this.due ||= new Set()).add(what);
+    this.due ||= new Set();
+    this.due.add(what);
     this.frame ||= requestAnimationFrame(() => {
       const due = this.due;
       [this.frame, this.due] = [0, new Set()];

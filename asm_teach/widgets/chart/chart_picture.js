@@ -129,8 +129,8 @@ class Picture {
         set(this.nodes[axis + i], { visibility: seen ? "visible" : "hidden", ...place }).textContent = text;
       }
     }
-    ellipses.forEach((_, k) => this.drawEllipse(k));
-    points.forEach(({ id }) => this.drawPoint(id));
+    for (const k of ellipses.keys()) this.drawEllipse(k);
+    for (const { id } of points) this.drawPoint(id);
   }
 
   drawEllipse(k) {
@@ -192,7 +192,8 @@ class Picture {
 
   build(ellipses, points, dots) {
     this.svg.textContent = "";
-    const n = (this.nodes = {});
+    const n = {};
+    this.nodes = n;
     n.triangle = add(this.svg, "path", { class: "asm-triangle" });
     n.segment = add(this.svg, "path", { class: "asm-segment" });
     dots.forEach(([, , name], i) => {
@@ -208,8 +209,10 @@ class Picture {
       n[`v${i}`] = add(this.svg, "text", { class: "asm-tick", x: 4 });
     }
     ellipses.forEach((_, k) => {
-      const group = (n[`g${k}`] = add(this.svg, "g"));
-      const turned = (n[`turned${k}`] = add(group, "g"));
+      const group = add(this.svg, "g");
+      n[`g${k}`] = group;
+      const turned = add(group, "g");
+      n[`turned${k}`] = turned;
       for (const name of ["twice", "halo", "line", "hit"])
         n[name + k] = add(turned, "ellipse", { class: `asm-${name}` });
       n[`hit${k}`].addEventListener("click", (event) => {
@@ -219,7 +222,8 @@ class Picture {
     });
     ellipses.forEach((_, k) => {
       // the grips lie above all outlines
-      const group = (n[`h${k}`] = add(this.svg, "g"));
+      const group = add(this.svg, "g");
+      n[`h${k}`] = group;
       n[`leads${k}`] = add(group, "path", { class: "asm-lead" });
       const what = { centre: "centre", along: "width along, sigma 1", across: "width across, sigma 2", turn: "angle" };
       const most = { centre: [-1, 2], along: [0, 1], across: [0, 1], turn: [-180, 180] };

@@ -173,7 +173,8 @@ class Bones {
         if (now.every((x, i) => x === this.start[part][width * j + i])) return;
         const row = now.map((x) => Number(x.toPrecision(9))); // enough digits for a float32 to come back
         const n = { mixture_mean: 2, mixture_factor: 3 }[part];
-        (bones[name] ||= {})[part] = n ? Array.from({ length: this.K }, (_, k) => row.slice(n * k, n * (k + 1))) : row;
+        bones[name] ||= {};
+        bones[name][part] = n ? Array.from({ length: this.K }, (_, k) => row.slice(n * k, n * (k + 1))) : row;
       });
     }
     return JSON.stringify({ format: "asm_teach pose", bones });

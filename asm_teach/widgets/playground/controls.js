@@ -45,14 +45,15 @@ function chips(home, name, labels, get, set, when = "change") {
 }
 
 function fill() {
-  fillers.forEach((f) => f());
+  for (const f of fillers) f();
 }
 
 function buildSliders() {
   const homes = {};
   for (const slider of data.sliders) {
     if (!homes[slider.group]) {
-      const home = (homes[slider.group] = document.createElement("details"));
+      const home = document.createElement("details");
+      homes[slider.group] = home;
       home.open = true;
       home.innerHTML = "<summary></summary>";
       home.firstChild.textContent = slider.group;
@@ -88,54 +89,17 @@ function buildSliders() {
 
 // One bone: its sliders hold what `base` has more than the first face, and write both sides where asked.
 function buildBone() {
-  bones.names.forEach((name, j) => $("bone").add(new Option(readable(name), j)));
-  const degree = Math.PI / 180,
-    kinds = [];
-  [
-    ["x", "Move to the left"],
-    ["y", "Move up"],
-    ["z", "Move out"],
-  ].forEach(([, label], i) =>
-    kinds.push({ part: "translation", i, label, unit: "mm", low: -20, high: 20, step: 0.5, by: 1, flip: i === 0 }),
-  );
-  ["Turn about x", "Turn about y", "Turn about z"].forEach((label, i) =>
-    kinds.push({ part: "rotation", i, label, unit: "°", low: -45, high: 45, step: 1, by: degree, flip: i > 0 }),
-  );
-  kinds.push({
-    part: "log_scale",
-    i: 0,
-    label: "Size",
-    unit: "×",
-    low: -1,
-    high: 1,
-    step: 0.05,
-    by: Math.LN2,
-    reach: false,
-  });
-  kinds.push({ part: "reach", i: 0, label: "Reach", unit: "×", low: -2, high: 2, step: 0.1, reach: true });
-  kinds.push({
-    part: "bone_uv",
-    i: 0,
-    label: "Place, u",
-    unit: "% of the chart",
-    low: -8,
-    high: 8,
-    step: 0.25,
-    by: 0.01,
-    flip: true,
-    reach: true,
-  });
-  kinds.push({
-    part: "bone_uv",
-    i: 1,
-    label: "Place, v",
-    unit: "% of the chart",
-    low: -8,
-    high: 8,
-    step: 0.25,
-    by: 0.01,
-    reach: true,
-  });
+  for (const [j, name] of bones.names.entries()) $("bone").add(new Option(readable(name), j));
+  const move = { part: "translation", unit: "mm", low: -20, high: 20, step: 0.5, by: 1 };
+  const turn = { part: "rotation", unit: "°", low: -45, high: 45, step: 1, by: Math.PI / 180 };
+  const place = { part: "bone_uv", unit: "% of the chart", low: -8, high: 8, step: 0.25, by: 0.01, reach: true };
+  const kinds = [
+    ...["Move to the left", "Move up", "Move out"].map((label, i) => ({ ...move, i, label, flip: i === 0 })),
+    ...["Turn about x", "Turn about y", "Turn about z"].map((label, i) => ({ ...turn, i, label, flip: i > 0 })),
+    { part: "log_scale", i: 0, label: "Size", unit: "×", low: -1, high: 1, step: 0.05, by: Math.LN2, reach: false },
+    { part: "reach", i: 0, label: "Reach", unit: "×", low: -2, high: 2, step: 0.1, reach: true },
+    ...["Place, u", "Place, v"].map((label, i) => ({ ...place, i, label, flip: i === 0 })),
+  ];
   for (const kind of kinds) {
     const width = bones.widths[kind.part],
       size = kind.part === "log_scale";

@@ -5,7 +5,8 @@ const UNITS = ["shares", "places", "fan", "albedo"];
 
 class Face {
   constructor(canvas, data, bones) {
-    const gl = (this.gl = canvas.getContext("webgl2", { antialias: false, stencil: true }));
+    const gl = canvas.getContext("webgl2", { antialias: false, stencil: true });
+    this.gl = gl;
     if (!gl)
       throw Error(
         "This browser does not offer WebGL 2, which draws the face. A current Firefox, Chrome, Edge or Safari does.",

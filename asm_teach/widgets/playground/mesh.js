@@ -19,7 +19,8 @@ class Mesh {
         else seen.set(key, [f, a, b, 1]);
       }
     }
-    return (this.known = [...seen.values()]);
+    this.known = [...seen.values()];
+    return this.known;
   }
 
   rim() {

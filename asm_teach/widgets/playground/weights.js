@@ -27,7 +27,7 @@ class Weights {
     if (!changed.length) return false;
     known.set(gauss);
     for (let v = 0; v < V; v++) {
-      let stale = tops[v] !== tops[v];
+      let stale = Number.isNaN(tops[v]);
       for (let n = 0; n < changed.length && !stale; n++) {
         const at = v * J + changed[n],
           x = this.weight(v, changed[n], tops[v]);

@@ -34,7 +34,7 @@ function describe(words = "") {
     }
     before = now;
     parts.push(seen());
-    let text = parts.join("; ") + ". ";
+    let text = `${parts.join("; ")}. `;
     text +=
       far < 0.05
         ? "Nothing has moved."
