@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from io import BytesIO
 from typing import Any
@@ -20,8 +19,7 @@ from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.edges import mesh_edges
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import lamp
-from asm_teach.widgets.base.shown import Shown
-from asm_teach.widgets.base.style import unseen
+from asm_teach.widgets.base.shown import Shown, read_out, unseen
 
 _SIZE = (240, 300)  # of the picture, pixels
 _PLAN = (360, 260)  # of the plan, pixels
@@ -108,7 +106,7 @@ class PinholeView(Shown, ipywidgets.VBox):
         imsave(buffer, self._taken(), format="png")
         self._shown.value = buffer.getvalue()
         self._above.value = self._plan_svg()
-        self._said.value = f'<div class="asm-said" role="status" aria-live="polite">{html.escape(self.text)}</div>'
+        self._said.value = read_out(self.text)
 
     def still(self) -> bytes:
         """Picture and plan as the bytes of a PNG file, for where there is no live page."""

@@ -198,7 +198,7 @@ def test_each_slider_sets_its_parameter(model, name, value, parameter, expected)
 
 def test_the_angle_slider_turns_a_stretched_gaussian(model: AdaptiveSkinningModel) -> None:
     explorer = WeightExplorer(model, bone="left")
-    explorer.set_gaussian(0, shape=Ellipse(0.2, 0.05, 0.0))
+    explorer.mixture.set_gaussian(0, shape=Ellipse(0.2, 0.05, 0.0))
     explorer.controls.dials["angle"].widget.value = 40
     a, b, c = model.mixture_factor[1, 0].tolist()
     back = Ellipse.of_factor(a, b, c)
@@ -208,9 +208,9 @@ def test_the_angle_slider_turns_a_stretched_gaussian(model: AdaptiveSkinningMode
 
 def test_shares_keep_their_proportions(model: AdaptiveSkinningModel) -> None:
     explorer = WeightExplorer(model, bone="left")
-    explorer.set_components(3)
+    explorer.mixture.set_components(3)
     before = model.mixture_logits[1].softmax(-1).detach()
-    explorer.set_gaussian(1, share=0.5)
+    explorer.mixture.set_gaussian(1, share=0.5)
     after = model.mixture_logits[1].softmax(-1).detach()
     assert float(after[1]) == pytest.approx(0.5)
     assert float(after[0] / after[2]) == pytest.approx(float(before[0] / before[2]), rel=1e-5)
@@ -226,16 +226,16 @@ def test_the_number_of_gaussians_and_the_way_back(model: AdaptiveSkinningModel) 
     fresh = AdaptiveSkinningModel(sheet(), RIG, components=4)
     torch.testing.assert_close(model.weights(), fresh.weights())
     explorer.controls.component.value = 3
-    explorer.set_components(1)
+    explorer.mixture.set_components(1)
     assert explorer.controls.k == 0 and explorer.controls.dials["share"].widget.disabled
-    explorer.scale_widths(0.5)
-    explorer.reset(all_bones=True)
+    explorer.mixture.scale_widths(0.5)
+    explorer.mixture.reset(all_bones=True)
     assert model.components == 2
     for new, old in zip(model.parameters(), before, strict=True):
         assert torch.equal(new, old)
-    explorer.set_bone_uv((0.3, 0.6))
-    explorer.set_gaussian(0, mean=(0.1, 0.1))
-    explorer.reset()
+    explorer.mixture.set_bone_uv((0.3, 0.6))
+    explorer.mixture.set_gaussian(0, mean=(0.1, 0.1))
+    explorer.mixture.reset()
     torch.testing.assert_close(model.weights().detach(), weights)
 
 
@@ -249,7 +249,7 @@ def test_plain_exponentials_vanish_where_log_space_does_not(model: AdaptiveSkinn
     explorer = WeightExplorer(model, bone="left")
     assert "keep a sum above 0" in explorer.text
     for _ in range(5):
-        explorer.scale_widths(0.5)
+        explorer.mixture.scale_widths(0.5)
     lost = naive_densities(model, model.uv).sum(1) == 0
     assert 0 < int(lost.sum()) < len(lost)
     assert f"all 0 at {int(lost.sum())} vertices" in explorer.text
@@ -430,13 +430,13 @@ def test_bad_numbers_are_refused(model: AdaptiveSkinningModel) -> None:
     explorer, binding = WeightExplorer(model, bone="left"), BindingExplorer(model, bone="left")
     before = parameters(model)
     for call, words in [
-        (lambda: explorer.set_gaussian(2, share=0.5), "Gaussians 0 to 1"),
-        (lambda: explorer.set_gaussian(0, share=1.0), "above 0 and below 1"),
-        (lambda: explorer.set_gaussian(0, mean=(math.nan, 0)), "two finite numbers"),
-        (lambda: explorer.set_gaussian(0, shape=Ellipse(0.1, 0.0, 0.0)), "widths above 0"),
-        (lambda: explorer.set_bone_uv((math.inf, 0)), "two finite numbers"),
-        (lambda: explorer.set_components(5), "1 to 4 Gaussians"),
-        (lambda: explorer.scale_widths(0.0), "finite factor above 0"),
+        (lambda: explorer.mixture.set_gaussian(2, share=0.5), "Gaussians 0 to 1"),
+        (lambda: explorer.mixture.set_gaussian(0, share=1.0), "above 0 and below 1"),
+        (lambda: explorer.mixture.set_gaussian(0, mean=(math.nan, 0)), "two finite numbers"),
+        (lambda: explorer.mixture.set_gaussian(0, shape=Ellipse(0.1, 0.0, 0.0)), "widths above 0"),
+        (lambda: explorer.mixture.set_bone_uv((math.inf, 0)), "two finite numbers"),
+        (lambda: explorer.mixture.set_components(5), "1 to 4 Gaussians"),
+        (lambda: explorer.mixture.scale_widths(0.0), "finite factor above 0"),
         (lambda: binding.set_uv((math.nan, 0.5)), "two finite numbers"),
     ]:
         with pytest.raises(ValueError, match=words):

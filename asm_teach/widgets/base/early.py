@@ -6,6 +6,6 @@ A page fetches a library when the first widget of it is opened, which would othe
 from __future__ import annotations
 
 from asm_teach.widgets.base import three
-from asm_teach.widgets.base.keys import keys
+from asm_teach.widgets.base.shown import keys
 
 OPENED = (keys(), three.Object3D())  # in no scene: opening them is all they are for

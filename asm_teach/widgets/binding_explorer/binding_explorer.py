@@ -10,6 +10,7 @@ import torch
 
 from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.widgets.base.shown import button, read_out
 from asm_teach.widgets.binding_explorer.facts import (
     Jump,
     Line,
@@ -22,11 +23,9 @@ from asm_teach.widgets.binding_explorer.facts import (
     place_words,
 )
 from asm_teach.widgets.binding_explorer.plot import line_plot
-from asm_teach.widgets.chart.chart import ChartView, Item, place_bone, places, require_adaptive, uv_of
+from asm_teach.widgets.chart.chart import Item, place_bone, places, uv_of
 from asm_teach.widgets.chart.dial import Dial
 from asm_teach.widgets.chart.explorer import Explorer
-from asm_teach.widgets.chart.style import STYLE, button, read_out
-from asm_teach.widgets.viewer.viewer import Viewer
 
 
 class BindingExplorer(Explorer):
@@ -44,52 +43,29 @@ class BindingExplorer(Explorer):
         bone: index or name of the bone to start with.
         width: of the whole widget, pixels.
 
+    Attributes:
+        place: what eq. (3) makes of the bone's place.
+        line: the derivative along the line that is drawn.
+
     Raises:
         ValueError: a model without a chart, NaN in its parameters, a bone that is not there.
     """
 
+    place: Place
+    line: Line
+
     def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 940) -> None:
-        self.model = require_adaptive(model, "BindingExplorer")
-        self.names, start = tuple(model.rig.names), model.rig.index(bone)
-        self._first = model.bone_uv.detach().clone()
-        self._edges = edge_list(model.chart.faces).ends
-        self._trouble, self._crossed = "", ""
-        self._width, side = int(width), max(280, (int(width) - 20) // 2)
-        self.chart = ChartView(model.chart, size=side, label="UV chart of the face", on_edit=self._edited)
+        super().__init__(model, bone, width)
+        self._first, self._edges = model.bone_uv.detach().clone(), edge_list(model.chart.faces).ends
+        self._width = max(int(width), 560)
         self.chart.moves_on_click, self.chart.selected, self.chart.span = "bone", -1, 0.3
-        with torch.no_grad():
-            points = model.bind_points()
-        self.viewer = Viewer(model.mesh, width=side, height=side, bone_names=self.names, bones=points)
-        self.viewer.layout.width = f"{side}px"
         self.viewer.on_pick(lambda face, shares: self.set_uv(uv_of(model.chart, face, shares)))
-        self._make_controls(start)
-        super().__init__(
-            children=[
-                self._style,
-                ipywidgets.HBox([self.chart, self.viewer]).add_class("asm-explorer-views"),
-                self._status,
-                self._plot,
-                self._controls,
-            ]
-        )
-        self.add_class("asm-explorer")
+        self._plot = ipywidgets.HTML()
+        views = ipywidgets.HBox([self.chart, self.viewer]).add_class("asm-explorer-views")
+        self.children = [self._style, views, self._status, self._plot, self._make_controls()]
         self.update()
 
     # -- from outside --------------------------------------------------------------------------------------
-
-    @property
-    def bone(self) -> int:
-        """Index of the bone that is placed."""
-        return self.chooser.value
-
-    def select_bone(self, bone: int | str) -> None:
-        """Place another bone.
-
-        Raises:
-            ValueError: a bone that is not there, or an explorer that was closed.
-        """
-        self._require_open()
-        self.chooser.value = self.model.rig.index(bone)
 
     def set_uv(self, uv: tuple[float, float]) -> None:
         """Put the bone at a place of the chart; one off the chart is bound to the nearest of it, and said to be.
@@ -113,52 +89,22 @@ class BindingExplorer(Explorer):
         """Bring the bone back to where it was when the explorer was made."""
         self.set_uv(tuple(self._first[self.bone].tolist()))
 
-    def update(self) -> None:
-        """Read the model anew: call it after changing the model elsewhere.
-
-        A place that is not finite is told in words, and the last good picture stays.
-
-        Raises:
-            ValueError: an explorer that was closed.
-        """
-        self._require_open()
-        self._trouble = ""
-        if not self.model.bone_uv.isfinite().all():
-            self._trouble = "bone_uv holds numbers that are not finite (NaN): this is the last good picture."
-            self._status.value = read_out("", self._trouble)
-            return
-        self._draw(moved=False)
-
-    @property
-    def place(self) -> Place:
-        """What eq. (3) makes of the bone's place."""
-        return self._place
-
-    @property
-    def line(self) -> Line:
-        """The derivative along the line that is drawn."""
-        return self._line
-
     @property
     def jump(self) -> Jump | None:
         """The jump of the derivative at the nearest edge of the line."""
         angle = math.radians(self.angle.value)
-        return nearest_jump(self.model.chart, self._line, self._place.uv, angle, self.model.vertices)
-
-    @property
-    def text(self) -> str:
-        """What is shown, in words."""
-        return " ".join(filter(None, [self._trouble, self._words]))
+        return nearest_jump(self.model.chart, self.line, self.place.uv, angle, self.model.vertices)
 
     # -- how it is put together ----------------------------------------------------------------------------
 
-    def _make_controls(self, start: int) -> None:
-        self.chooser = ipywidgets.Dropdown(
-            options=[(name, j) for j, name in enumerate(self.names)], value=start, description="bone"
-        )
-        place, redraw = "the bone's place, chart units", lambda _: self._draw(moved=False)
-        self.u = Dial("ζ u, chart", place, 0, 1, 0.001, lambda u: self.set_uv((u, self._v)), form=".4f")
-        self.v = Dial("ζ v, chart", place, 0, 1, 0.001, lambda v: self.set_uv((self._u, v)), form=".4f")
+    def _make_controls(self) -> ipywidgets.VBox:
+        words = "the bone's place, chart units"
+
+        def redraw(_: float) -> None:
+            self._draw()
+
+        self.u = Dial("ζ u, chart", words, 0, 1, 0.001, lambda u: self.set_uv((u, float(self.place.uv[1]))), form=".4f")
+        self.v = Dial("ζ v, chart", words, 0, 1, 0.001, lambda v: self.set_uv((float(self.place.uv[0]), v)), form=".4f")
         self.angle = Dial("line, °", "direction of the line, degrees from the u axis", 0, 180, 1, redraw, form=".0f")
         self.half = Dial(
             "reach, chart", "length of the line to each side, chart units", 0.005, 0.5, 0.05, redraw, log=True
@@ -175,25 +121,24 @@ class BindingExplorer(Explorer):
         ]
         top = ipywidgets.HBox([self.chooser, *buttons]).add_class("asm-row")
         sliders = [dial.widget for dial in (self.u, self.v, self.stride, self.angle, self.half)]
-        self._controls = ipywidgets.VBox([top, ipywidgets.HBox(sliders).add_class("asm-sliders")])
-        self._style = ipywidgets.HTML(STYLE, layout={"display": "none"})
-        self._status, self._plot = ipywidgets.HTML().add_class("asm-status"), ipywidgets.HTML()
-        self.chooser.observe(lambda _: self._closed or self.update(), "value")
-        self.chart.observe(lambda c: setattr(self.chooser, "value", c["new"]), "chosen")
+        return ipywidgets.VBox([top, ipywidgets.HBox(sliders).add_class("asm-sliders")])
 
     def _edited(self, items: Mapping[str, Item]) -> None:
         if "bone" in items and not self._closed:
             self.set_uv((items["bone"]["u"], items["bone"]["v"]))
 
+    def _read(self) -> None:
+        self._draw()
+
     @torch.no_grad()
-    def _draw(self, moved: bool) -> None:
-        """Bring the pictures, the plot, the sliders and the words in line with the model."""
+    def _draw(self, moved: bool = False) -> None:
+        """Bring pictures, plot, sliders and words in line with the model; `moved`: say what a move has crossed."""
         model, chart, j = self.model, self.model.chart, self.bone
         place = find_place(chart, model.bone_uv[j].detach().clone(), model.vertices)
-        self._crossed = crossing_words(self._place, place) if moved else ""
-        self._place = place
+        crossed = crossing_words(self.place, place) if moved else ""
+        self.place = place
         angle, half = math.radians(self.angle.value), self.half.value
-        self._line = along_line(chart, self._edges, place.uv, angle, half, model.vertices)
+        self.line = along_line(chart, self._edges, place.uv, angle, half, model.vertices)
         (u, v), shift = place.uv.tolist(), (half * math.cos(angle), half * math.sin(angle))
         shares = torch.zeros(len(model.uv)).to(model.uv)
         shares[place.corners] = place.barycentric.to(shares)
@@ -208,9 +153,8 @@ class BindingExplorer(Explorer):
         self.viewer.colour_by("weights", shares, (0.0, 1.0), label="barycentric β")
         self.viewer.show_bones(model.bind_points())
         self.viewer.select_bone(j)
-        self._plot.value = line_plot(self._line, max(self._width, 560))
-        self._u, self._v = u, v
+        self._plot.value = line_plot(self.line, self._width)
         self.u.load(u)
         self.v.load(v)
-        self._words = " ".join(filter(None, [place_words(place, self.names[j]), self._crossed, jump_words(self.jump)]))
-        self._status.value = read_out(self._words, self._trouble)
+        self._words = " ".join(filter(None, [place_words(place, self.names[j]), crossed, jump_words(self.jump)]))
+        self._status.value = read_out(self._words)

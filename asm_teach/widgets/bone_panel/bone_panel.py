@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.widgets.base.later import Later
 from asm_teach.widgets.base.pose import Parameters, equal, parameters, read_pose, set_parameters, write_pose
-from asm_teach.widgets.base.shown import Shown
+from asm_teach.widgets.base.shown import Shown, bone_chooser, button
 from asm_teach.widgets.bone_panel.mover import Mover
 from asm_teach.widgets.bone_panel.sliders import BoneSliders
 from asm_teach.widgets.viewer.viewer import Viewer
@@ -51,13 +51,8 @@ class BonePanel(Shown, ipywidgets.HBox):
         self._rest |= {name: torch.zeros_like(self._rest[name]) for name in ("translation", "rotation", "log_scale")}
         self._stroke: tuple[object, ...] = ()
         self._stroke_at = 0.0
-        self.chooser = ipywidgets.Dropdown(
-            options=[(name, index) for index, name in enumerate(self.names)],
-            value=model.rig.index(bone),
-            description="bone",
-            layout=_WIDTH,
-            style={"description_width": "84px"},
-        )
+        looks = {"layout": _WIDTH, "style": {"description_width": "84px"}}
+        self.chooser = bone_chooser(self.names, model.rig.index(bone), **looks)
         self._sliders = BoneSliders(self._moved)
         self.translation, self.rotation, self.scale = (
             self._sliders.translation,
@@ -66,10 +61,10 @@ class BonePanel(Shown, ipywidgets.HBox):
         )
         self.mirror = _checkbox("mirror to the other side", False)
         self.dots = _checkbox("show the bones as dots", True)
-        self.undo = _button("Undo", "take back the last change", self.take_back)
+        self.undo = button("Undo", "take back the last change", self.take_back)
         self.undo.disabled = True
-        self.reset_bone = _button("Reset bone", "put this bone back to rest", lambda: self.reset(self.bone))
-        self.reset_all = _button("Reset all", "put all bones back to rest", self.reset)
+        self.reset_bone = button("Reset bone", "put this bone back to rest", lambda: self.reset(self.bone))
+        self.reset_all = button("Reset all", "put all bones back to rest", self.reset)
         self.pose = ipywidgets.Textarea(
             description="pose",
             tooltip=_POSE,
@@ -77,7 +72,7 @@ class BonePanel(Shown, ipywidgets.HBox):
             layout={"width": "296px", "height": "74px"},
             style={"description_width": "84px"},
         )
-        self.apply = _button("Apply pose", "move the bones as the JSON in the box says", self.apply_pose)
+        self.apply = button("Apply pose", "move the bones as the JSON in the box says", self.apply_pose)
         hint = ipywidgets.HTML('<div class="asm-hint">or click the face</div>')
         units = ipywidgets.HTML(f'<div class="asm-hint">{_POSE}</div>')
         buttons = ipywidgets.HBox([self.undo, self.reset_bone, self.reset_all])
@@ -226,9 +221,3 @@ class BonePanel(Shown, ipywidgets.HBox):
 
 def _checkbox(words: str, on: bool) -> ipywidgets.Checkbox:
     return ipywidgets.Checkbox(value=on, description=words, indent=False, layout=_WIDTH)
-
-
-def _button(words: str, tooltip: str, action: Any) -> ipywidgets.Button:
-    button = ipywidgets.Button(description=words, tooltip=tooltip, layout={"width": "auto"})
-    button.on_click(lambda _: action())
-    return button

@@ -42,7 +42,6 @@ class ChartView(anywidget.AnyWidget):
     Args:
         chart: the face chart, V places and F triangles.
         size: of the picture, pixels; u runs to the right, v upwards.
-        label: what the picture is, for those who hear it.
         on_edit: called with name -> `Item` for each item that a person moved: "e0" is the first ellipse, a point
             goes by its own id. Values are finite and within the limits of this module.
 
@@ -74,7 +73,7 @@ class ChartView(anywidget.AnyWidget):
     edit = traitlets.Dict().tag(sync=True)
     done = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, chart: Chart, *, size: int, label: str, on_edit: Callable[[dict[str, Item]], None]) -> None:
+    def __init__(self, chart: Chart, *, size: int, on_edit: Callable[[dict[str, Item]], None]) -> None:
         self._on_edit = on_edit
         self._shown = np.zeros(len(chart.uv))
         self._limits, self._map = (0.0, 1.0), colours.SCALAR_MAPS["weights"]
@@ -82,7 +81,6 @@ class ChartView(anywidget.AnyWidget):
         table = matplotlib.colormaps[self._map](np.linspace(0, 1, NONE))[:, :3]
         super().__init__(
             size=int(size),
-            label=label,
             uv=self._chart[0].astype("<f4").tobytes(),
             faces=self._chart[1].astype("<u4").tobytes(),
             values=bytes(len(chart.uv)),
@@ -153,10 +151,15 @@ def require_adaptive(model: SkinnedModel, who: str) -> AdaptiveSkinningModel:
             f"model is a {type(model).__name__}: {who} moves bones and Gaussians on the UV chart, which an "
             "AdaptiveSkinningModel has; make one from a mesh with UV and a rig"
         )
-    bad = [name for name, value in model.named_parameters() if not value.isfinite().all()]
-    if bad:
-        raise ValueError(f"model: {', '.join(bad)} holds numbers that are not finite (NaN); make the model anew")
+    if bad := not_finite(model):
+        raise ValueError(f"model: {bad}; make the model anew")
     return model
+
+
+def not_finite(model: AdaptiveSkinningModel) -> str:
+    """Which parameters hold NaN or infinite numbers, in words; empty when all are finite."""
+    bad = [name for name, value in model.named_parameters() if not value.isfinite().all()]
+    return f"{', '.join(bad)} holds numbers that are not finite (NaN)" if bad else ""
 
 
 @torch.no_grad()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import html
 import math
 import threading
 import time
@@ -17,7 +16,7 @@ from asm_teach.fitting.result import Fit
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import SkinnedModel
-from asm_teach.widgets.base.shown import Shown
+from asm_teach.widgets.base.shown import Shown, button, read_out
 from asm_teach.widgets.fit_watcher.cameras import Seat, camera_plan, camera_words, seats
 from asm_teach.widgets.fit_watcher.loss_curve import loss_curve
 from asm_teach.widgets.fit_watcher.thread import FitThread, same_faces
@@ -88,8 +87,8 @@ class FitWatcher(Shown, ipywidgets.HBox):
         except RuntimeError:
             self._loop = None  # no notebook around us, and no page that could be blocked
         self.viewer = Viewer(model.mesh, width=width, height=height)
-        self.go = _button("Start", "begin the fit", self._go)
-        self.stop_button = _button("Stop", "end the fit and keep the best so far", self.stop)
+        self.go = button("Start", "begin the fit", self._go)
+        self.stop_button = button("Stop", "end the fit and keep the best so far", self.stop)
         self._state, self._curve, self._facts, self._cameras, self._notes = (ipywidgets.HTML() for _ in range(5))
         told = [self._state, self._curve, self._facts, self._cameras, self._notes]
         side = ipywidgets.VBox([ipywidgets.HBox([self.go, self.stop_button]), *told]).add_class("asm-fit")
@@ -181,9 +180,7 @@ class FitWatcher(Shown, ipywidgets.HBox):
         self.go.description, self.go.tooltip = GO.get(state, ("Pause", "hold the fit"))
         self.go.disabled = state not in GO
         self.stop_button.disabled = state not in ("running", "paused")
-        trouble = "trouble" if state == "failed" else "said"
-        words = html.escape(state_words(self._run))
-        told = f'<div class="asm-{trouble}" role="status" aria-live="polite">{words}</div>'
+        told = read_out(state_words(self._run), state == "failed")
         if told != self._state.value:
             self._state.value = told
         self._curve.value = loss_curve([record.loss for record in list(self._run.history)])
@@ -242,9 +239,3 @@ class FitWatcher(Shown, ipywidgets.HBox):
 def _limits(error: torch.Tensor) -> tuple[float, float]:
     top = float(error[torch.isfinite(error)].quantile(0.9))
     return 0.0, next((step for step in (0.5, 1.0, 2.0, 5.0, 10.0) if top <= step), 20.0)
-
-
-def _button(words: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
-    button = ipywidgets.Button(description=words, tooltip=tooltip, layout={"width": "auto"})
-    button.on_click(lambda _: action())
-    return button

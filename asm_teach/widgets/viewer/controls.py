@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import ipywidgets
 
 from asm_teach.drawing import still
+from asm_teach.widgets.base.shown import button
 
 _NAMES = {"uv": "UV", "bones": "all bones"}
 
@@ -33,11 +34,11 @@ class ControlBar:
     """
 
     def __init__(self, view: Controlled, width: int, *, flat: bool) -> None:
-        buttons = [_button(name.capitalize(), f"{name} view", lambda n=name: view.view(n)) for name in still.VIEWS]
+        buttons = [button(name.capitalize(), f"{name} view", lambda n=name: view.view(n)) for name in still.VIEWS]
         buttons += [
-            _button("−", "zoom out", lambda: view.zoom(1 / 1.25)),
-            _button("+", "zoom in", lambda: view.zoom(1.25)),
-            _button("Reset", "front view in its first size", lambda: view.view("reset")),
+            button("−", "zoom out", lambda: view.zoom(1 / 1.25)),
+            button("+", "zoom in", lambda: view.zoom(1.25)),
+            button("Reset", "front view in its first size", lambda: view.view("reset")),
         ]
         self._offering = False
         self.flat = self._switch("Facets", "show each triangle flat", view.facets, flat)
@@ -81,9 +82,3 @@ class ControlBar:
     def _chosen(self, change: Mapping[str, Any], action: Callable[[Any], None]) -> None:
         if not self._offering and change["new"] is not None:
             action(change["new"])
-
-
-def _button(text: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
-    button = ipywidgets.Button(description=text, tooltip=tooltip, layout={"width": "auto"})
-    button.on_click(lambda _: action())
-    return button

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
-
 import ipywidgets
 import numpy as np
 
+from asm_teach.widgets.base.shown import read_out
 from asm_teach.widgets.viewer.colouring import Colouring
 from asm_teach.widgets.viewer.orbit import Orbit
 from asm_teach.widgets.viewer.stage import Stage
@@ -59,5 +58,4 @@ class Readout:
 
     def say(self) -> None:
         """Bring the words on the page up to date."""
-        kind = "asm-trouble" if self.trouble else "asm-said"
-        self.box.value = f'<div class="{kind}" role="status" aria-live="polite">{html.escape(self.text)}</div>'
+        self.box.value = read_out(self.text, self.trouble)

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.widgets.base.shown import Shown
-from asm_teach.widgets.base.style import unseen
+from asm_teach.widgets.base.shown import Shown, unseen
 from asm_teach.widgets.viewer import live
 from asm_teach.widgets.viewer.colouring import Colouring
 from asm_teach.widgets.viewer.controls import ControlBar

@@ -1,49 +1,33 @@
-"""The choices, sliders and buttons of the weight explorer. They ask; the explorer does."""
+"""The choices, sliders and buttons of the weight explorer: each changes the mixture of the chosen bone."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
 
 import ipywidgets
 
+from asm_teach.widgets.base.shown import button
 from asm_teach.widgets.chart.dial import Dial
-from asm_teach.widgets.chart.ellipse import Ellipse
-from asm_teach.widgets.chart.style import button
-from asm_teach.widgets.weight_explorer.state import MOST_COMPONENTS, BoneMixture
+from asm_teach.widgets.weight_explorer.mixture import MOST_COMPONENTS, BoneMixture
 
 LOG, NAIVE = "log10 of the weight", "weight, plain exponentials in float32"
 SHOWS = ("weight", LOG, NAIVE)
-
-
-class Target(Protocol):
-    """What the controls work on: the explorer."""
-
-    mixture: BoneMixture
-
-    def set_gaussian(self, k: int, *, mean: Any = None, shape: Ellipse | None = None, share: Any = None) -> None: ...
-    def set_bone_uv(self, uv: tuple[float, float]) -> None: ...
-    def set_components(self, count: int) -> None: ...
-    def scale_widths(self, times: float) -> None: ...
-    def reset(self, *, all_bones: bool = False) -> None: ...
-    def update(self) -> None: ...
 
 
 class Controls(ipywidgets.VBox):
     """Every control has a name with its unit, is reached by Tab and works with the arrow keys.
 
     Args:
-        target: the explorer.
-        names: of the bones.
+        mixture: what they change.
+        bone: the choice of the bone.
         redraw: called when the colours or the chosen Gaussian change.
     """
 
-    def __init__(self, target: Target, names: tuple[str, ...], redraw: Callable[[], None]) -> None:
-        self._target, self._redraw, self._loading = target, redraw, True
-        bones = [(name, j) for j, name in enumerate(names)]
-        self.bone = ipywidgets.Dropdown(options=bones, value=target.mixture.bone, description="bone")
+    def __init__(self, mixture: BoneMixture, bone: ipywidgets.Dropdown, redraw: Callable[[], None]) -> None:
+        self._mixture, self._redraw, self._loading = mixture, redraw, True
+        self.bone = bone
         self.shows = ipywidgets.Dropdown(options=SHOWS, description="colours")
         self.count = ipywidgets.BoundedIntText(min=1, max=MOST_COMPONENTS, description="K, Gaussians a bone")
         self.count.style.description_width, self.count.layout.width = "140px", "200px"
@@ -60,10 +44,10 @@ class Controls(ipywidgets.VBox):
             "s2": self._dial("σ₂, chart", "width across its direction", (0.002, 1), self._widen("s2"), 0.02),
         }
         self.buttons = (
-            button("Reset bone", "bring back this bone's Gaussians", lambda: target.reset()),
-            button("Reset all", "bring back all bones' Gaussians, and K", lambda: target.reset(all_bones=True)),
-            button("All widths × ½", "halve the widths of all bones' Gaussians", lambda: target.scale_widths(0.5)),
-            button("All widths × 2", "double the widths of all bones' Gaussians", lambda: target.scale_widths(2.0)),
+            button("Reset bone", "bring back this bone's Gaussians", mixture.reset),
+            button("Reset all", "bring back all bones' Gaussians, and K", lambda: mixture.reset(all_bones=True)),
+            button("All widths × ½", "halve the widths of all bones' Gaussians", lambda: mixture.scale_widths(0.5)),
+            button("All widths × 2", "double the widths of all bones' Gaussians", lambda: mixture.scale_widths(2.0)),
         )
         for one in (self.bone, self.shows):
             one.style.description_width, one.layout.width = "54px", "260px"
@@ -75,10 +59,9 @@ class Controls(ipywidgets.VBox):
             ]
         )
         self.load()
-        self.bone.observe(lambda _: target.update(), "value")
         self.shows.observe(lambda _: redraw(), "value")
-        self.count.observe(lambda change: self._loading or target.set_components(change["new"]), "value")
-        self.component.observe(lambda _: self._loading or redraw(), "value")
+        self.count.observe(lambda change: self._asked(lambda: mixture.set_components(change["new"])), "value")
+        self.component.observe(lambda _: self._asked(redraw), "value")
 
     @property
     def k(self) -> int:
@@ -88,7 +71,7 @@ class Controls(ipywidgets.VBox):
     def load(self) -> None:
         """Show what the model holds."""
         self._loading = True
-        mixture = self._target.mixture
+        mixture = self._mixture
         count = len(mixture.shapes)
         if len(self.component.options) != count:
             chosen = self.component.index or 0
@@ -103,6 +86,10 @@ class Controls(ipywidgets.VBox):
             self.dials[name].load(value)
         self._loading = False
 
+    def _asked(self, act: Callable[[], None]) -> None:
+        if not self._loading:
+            act()
+
     # -- what the sliders ask for --------------------------------------------------------------------------
 
     def _dial(
@@ -115,24 +102,24 @@ class Controls(ipywidgets.VBox):
         """Sets one coordinate of the bone or of the chosen Gaussian; the other stays as the model has it."""
 
         def act(value: float) -> None:
-            old = self._target.mixture.zeta if what == "zeta" else self._target.mixture.mean(self.k)
+            old = self._mixture.zeta if what == "zeta" else self._mixture.mean(self.k)
             place = (value, old[1]) if axis == 0 else (old[0], value)
             if what == "zeta":
-                self._target.set_bone_uv(place)
+                self._mixture.set_bone_uv(place)
             else:
-                self._target.set_gaussian(self.k, mean=place)
+                self._mixture.set_gaussian(self.k, mean=place)
 
         return act
 
     def _widen(self, which: str) -> Callable[[float], None]:
         def act(value: float) -> None:
-            self._target.set_gaussian(self.k, shape=replace(self._target.mixture.shapes[self.k], **{which: value}))
+            self._mixture.set_gaussian(self.k, shape=replace(self._mixture.shapes[self.k], **{which: value}))
 
         return act
 
     def _turn(self, degrees: float) -> None:
-        shape = replace(self._target.mixture.shapes[self.k], angle=math.radians(degrees))
-        self._target.set_gaussian(self.k, shape=shape)
+        shape = replace(self._mixture.shapes[self.k], angle=math.radians(degrees))
+        self._mixture.set_gaussian(self.k, shape=shape)
 
     def _share(self, share: float) -> None:
-        self._target.set_gaussian(self.k, share=share)
+        self._mixture.set_gaussian(self.k, share=share)

@@ -13,7 +13,7 @@ from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.binding import surface_jacobian
 from asm_teach.model.mixture import chart_powers, exponent_coefficients
 from asm_teach.widgets.chart.ellipse import Ellipse
-from asm_teach.widgets.weight_explorer.state import BoneMixture
+from asm_teach.widgets.weight_explorer.mixture import BoneMixture
 
 TOP, LEAST = 5, 0.0005  # bones listed at a place, and the smallest weight that is worth a line
 

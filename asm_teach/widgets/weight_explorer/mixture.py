@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
 
 from asm_teach.model.adaptive import AdaptiveSkinningModel, start_widths
+from asm_teach.widgets.base.pose import parameters, set_parameters
 from asm_teach.widgets.chart.chart import Item, place_bone
 from asm_teach.widgets.chart.ellipse import Ellipse
 
 MOST_COMPONENTS = 4
-PARAMETERS = ("bone_uv", "mixture_logits", "mixture_mean", "mixture_factor")
+_PARAMETERS = ("bone_uv", "mixture_logits", "mixture_mean", "mixture_factor")
 
 
 class BoneMixture:
     """The mixture of one bone of a model, eq. (2). The model holds the state; only the angle of a circle is kept here.
 
-    Attributes:
+    Args:
         model: whose parameters are changed.
         bone: which bone.
+        changed: called after each change, with whether the bone itself may have moved.
+
+    Attributes:
         shapes: K ellipses.
     """
 
-    def __init__(self, model: AdaptiveSkinningModel, bone: int) -> None:
-        self.model = model
-        self._first = {name: getattr(model, name).detach().clone() for name in PARAMETERS}
+    def __init__(self, model: AdaptiveSkinningModel, bone: int, changed: Callable[[bool], None]) -> None:
+        self.model, self._changed = model, changed
+        self._first = {name: values for name, values in parameters(model).items() if name in _PARAMETERS}
         self.choose(bone)
 
     def choose(self, bone: int) -> None:
@@ -57,23 +61,35 @@ class BoneMixture:
             for mean, shape in zip(means, self.shapes, strict=True)
         ]
 
-    def place(self, uv: tuple[float, float]) -> None:
-        """Move the bone, and with it all its Gaussians.
+    def set_bone_uv(self, uv: tuple[float, float]) -> None:
+        """Move the bone, and with it all its Gaussians, to a place of the chart.
 
         Raises:
             ValueError: not two finite numbers.
         """
         place_bone(self.model, self.bone, uv)
+        self._changed(True)
 
     @torch.no_grad()
-    def set(
+    def set_gaussian(
         self,
         k: int,
+        *,
         mean: tuple[float, float] | None = None,
         shape: Ellipse | None = None,
         share: float | None = None,
     ) -> None:
-        """See `WeightExplorer.set_gaussian`."""
+        """Set one Gaussian of the bone; what is not given stays.
+
+        Args:
+            k: which one, counted from 0.
+            mean: mu, its offset from the bone, chart units.
+            shape: its widths and angle.
+            share: pi, above 0 and below 1; the bone's other shares keep their proportions.
+
+        Raises:
+            ValueError: a Gaussian that is not there, numbers that are not finite, widths that are not positive.
+        """
         if not 0 <= k < self.model.components:
             raise ValueError(f"k is {k}: each bone has Gaussians 0 to {self.model.components - 1}")
         if mean is not None and (len(mean) != 2 or not all(map(math.isfinite, mean))):
@@ -96,45 +112,52 @@ class BoneMixture:
             # the others share what is left, in the proportions they had
             model.mixture_logits[j] = others.log_softmax(-1) + math.log1p(-share)
             model.mixture_logits[j, k] = math.log(share)
+        self._changed(False)
 
-    def resize(self, count: int) -> None:
-        """Give every bone of the model this many Gaussians.
+    def set_components(self, count: int) -> None:
+        """Give every bone K = count Gaussians: the last ones go, or wider ones come as a new model has them.
 
         Raises:
             ValueError: fewer than 1 or more than `MOST_COMPONENTS`.
         """
         if not 1 <= count <= MOST_COMPONENTS:
             raise ValueError(f"count is {count}: give 1 to {MOST_COMPONENTS} Gaussians a bone")
-        bone_uv, logits, mean, factor = (getattr(self.model, name).detach() for name in PARAMETERS)
+        now = parameters(self.model)
+        bone_uv, logits, mean, factor = (now[name] for name in _PARAMETERS)
         for k in range(logits.shape[1], count):
             width = start_widths(bone_uv, k + 1)[:, -1:].log()
             logits = torch.cat([logits, logits[:, -1:] - math.log(4.0)], 1)
             mean = torch.cat([mean, torch.zeros_like(mean[:, :1])], 1)
             factor = torch.cat([factor, torch.stack([width, torch.zeros_like(width), width], -1)], 1)
-        self._put(bone_uv, logits[:, :count], mean[:, :count], factor[:, :count])
+        values = [bone_uv, *(one[:, :count] for one in (logits, mean, factor))]
+        set_parameters(self.model, dict(zip(_PARAMETERS, values, strict=True)))
+        self._read()
 
     @torch.no_grad()
-    def scale(self, times: float) -> None:
-        """Make the Gaussians of all bones wider (above 1) or narrower (below 1)."""
+    def scale_widths(self, times: float) -> None:
+        """Make the Gaussians of all bones wider (above 1) or narrower (below 1).
+
+        Raises:
+            ValueError: a factor that is not finite and above 0.
+        """
         if not (math.isfinite(times) and times > 0):
             raise ValueError(f"times is {times}: give a finite factor above 0")
         self.model.mixture_factor[..., [0, 2]] += math.log(times)
         self.model.mixture_factor[..., 1] *= times
-        self.choose(self.bone)
+        self._read()
 
-    def reset(self, all_bones: bool) -> None:
+    @torch.no_grad()
+    def reset(self, all_bones: bool = False) -> None:
         """Bring back the bone, or all bones and K, as they were at first."""
         if all_bones:
-            self._put(*self._first.values())
-            return
-        with torch.no_grad():
-            for name in PARAMETERS:
-                now, first = getattr(self.model, name)[self.bone], self._first[name][self.bone]
-                shared = min(len(now), len(first))  # K may differ by now
-                now[:shared] = first[:shared]
-        self.choose(self.bone)
+            set_parameters(self.model, self._first)
+        else:
+            for name, first in self._first.items():
+                now, row = getattr(self.model, name)[self.bone], first[self.bone]
+                shared = min(len(now), len(row))  # K may differ by now
+                now[:shared] = row[:shared]
+        self._read()
 
-    def _put(self, *values: Tensor) -> None:
-        for name, value in zip(PARAMETERS, values, strict=True):
-            setattr(self.model, name, nn.Parameter(value.clone()))
+    def _read(self) -> None:
         self.choose(self.bone)
+        self._changed(True)
