@@ -365,7 +365,7 @@ def test_a_snapshot_is_what_the_live_view_shows(page: LabPage) -> None:
 
 
 def snapshot(page: LabPage, name: str, act: str) -> np.ndarray:
-    printed = page.evaluate(f"import base64\nv = {name}\n{act}\nprint(base64.b64encode(v.snapshot()).decode())")
+    printed = page.evaluate(f"import base64\nv = {name}\n{act}\nprint(base64.b64encode(v.picture().png()).decode())")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(printed))).convert("RGB")).astype(float)
 
 

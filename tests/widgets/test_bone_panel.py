@@ -94,7 +94,7 @@ def test_every_control_has_a_name_with_its_unit(model: StaticSkinningModel) -> N
     ]
     assert panel.chooser.description and panel.mirror.description and panel.dots.description
     panel.dots.value = False
-    assert not panel.viewer._marks.visible
+    assert panel.viewer._marks.points is None
     assert "image/png" in panel._repr_mimebundle_()
 
 

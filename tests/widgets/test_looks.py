@@ -23,9 +23,9 @@ from tests.widgets.parts import ball, close_widgets  # noqa: F401
 
 
 def test_only_colours_with_data_are_offered() -> None:
-    assert Viewer(ball()).modes == ("plain",)
+    assert Viewer(ball())._colouring.modes == ("plain",)
     view = Viewer(ball(uv=True), weights=torch.ones(162, 3) / 3)
-    assert view.modes == ("plain", "uv", "weights", "bones")
+    assert view._colouring.modes == ("plain", "uv", "weights", "bones")
     view.colour_by("error", torch.ones(162))
     assert [value for _, value in view._bar.colours.options] == ["plain", "uv", "weights", "bones", "error"]
     assert view._bar.colours.value == "error"
@@ -187,14 +187,12 @@ def test_the_read_out_is_announced_by_screen_readers() -> None:
     assert 'role="status"' in said and 'aria-live="polite"' in said and "162 vertices, 320 faces" in said
 
 
-def test_a_page_without_a_kernel_gets_a_picture_and_words(tmp_path) -> None:
+def test_a_page_without_a_kernel_gets_a_picture_and_words() -> None:
     view = Viewer(ball(uv=True), colour="uv", width=200, height=160)
     bundle = view._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == view.model_id
     assert bundle["text/plain"] == view.text
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
-    view.picture(tmp_path / "view.png")
-    assert (tmp_path / "view.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_picture_of_several_meshes_names_them_and_shows_the_scale() -> None:
@@ -211,13 +209,13 @@ def test_the_picture_of_several_meshes_names_them_and_shows_the_scale() -> None:
 def test_edges_and_facets_are_switched_by_button_and_by_code() -> None:
     view = Viewer(ball(), width=200, height=160)
     (surface,) = view._surfaces.values()
-    plain = np.frombuffer(view.snapshot(), np.uint8)
+    plain = np.frombuffer(view.picture().png(), np.uint8)
     view._bar.wire.value = True  # as a person does
-    assert surface._edges.visible and "with edges" in view.text
-    assert surface._edges.geometry is surface.object.geometry  # a moved surface takes its edges along
-    assert len(view.snapshot()) != len(plain)
+    assert surface.edges.visible and "with edges" in view.text
+    assert surface.edges.geometry is surface.object.geometry  # a moved surface takes its edges along
+    assert len(view.picture().png()) != len(plain)
     view.wireframe(False)
-    assert not surface._edges.visible and not view._bar.wire.value
+    assert not surface.edges.visible and not view._bar.wire.value
     view._bar.flat.value = True
     assert surface._material.uniforms["facets"]["value"] == 1
     view.facets(False)
@@ -289,7 +287,7 @@ def test_names_of_bones_on_request() -> None:
     view.zoom(3)
     assert len(view._marks.shown) != before
     view.name_bones("none")
-    assert not view._marks._labels.object.visible and "find room" not in view.text
+    assert view._marks._labels is None and "find room" not in view.text
     with pytest.raises(ValueError, match="choose one of none, selected, all"):
         view.name_bones("some")
     # a mesh without named bones does not offer them
@@ -302,7 +300,7 @@ def test_a_bone_that_is_nowhere_is_left_out() -> None:
     view.select_bone("b")
     assert view._marks._dots._size.array.tolist() == [8, 0]
     assert np.isfinite(view._marks._dots._position.array).all()
-    view.snapshot()
+    view.picture().png()
     view.show_bones(np.array([[0.0, 0, 80], [0, 0, 70]]))
     assert view._marks._dots._size.array.tolist() == [8, 17]
 
@@ -323,7 +321,7 @@ def test_all_bones_have_colours_of_their_own_even_while_one_is_selected() -> Non
 def test_values_can_be_kept_for_later() -> None:
     view = Viewer(ball())
     view.colour_by("error", torch.ones(162), show=False)
-    assert view.colours == "plain" and "error" in view.modes
+    assert view.colours == "plain" and "error" in view._colouring.modes
     view.colour_by("error")
     assert view.colours == "error"
 
@@ -333,11 +331,11 @@ def test_what_a_mesh_lacks_and_what_a_large_one_needs_is_told() -> None:
     assert "no UV" not in Viewer(ball(uv=True)).text
 
 
-def test_a_snapshot_is_what_the_view_shows(tmp_path) -> None:
+def test_a_picture_is_what_the_view_shows() -> None:
     view = Viewer(ball(uv=True), colour="uv", width=200, height=160)
-    front = view.snapshot(tmp_path / "front.png")
-    assert front.startswith(b"\x89PNG") and (tmp_path / "front.png").read_bytes() == front
+    front = view.picture().png()
+    assert front.startswith(b"\x89PNG")
     view.view("left")
-    assert view.snapshot() != front
+    assert view.picture().png() != front
     view.view("front")
-    assert view.snapshot() == front
+    assert view.picture().png() == front

@@ -41,7 +41,7 @@ def test_update_sends_a_new_float32_array_with_normals_that_fit(kind: str) -> No
     expected = vertex_normals(squeezed, mesh.faces).numpy()
     np.testing.assert_allclose(sent_normals(view), expected, atol=1e-3)  # 12 bits a number
     # the ball's pole moved from 80 to 40 mm
-    assert view.displacement == pytest.approx(40, abs=1e-3)
+    assert view._readout.displacement == pytest.approx(40, abs=1e-3)
     assert "largest displacement 40.00 mm" in view.text
 
 
@@ -206,7 +206,7 @@ def test_a_closed_view_answers_with_a_sentence(capsys: pytest.CaptureFixture[str
         call()
         assert capsys.readouterr().out == "This view is closed. Run its cell again to open a new one.\n"
     assert "closed" in view.text
-    assert view.snapshot().startswith(b"\x89PNG")
+    assert view.still().startswith(b"\x89PNG")
 
 
 def test_normals_survive_their_packing() -> None:

@@ -2,9 +2,9 @@
 
     {"format": "asm_teach pose", "bones": {"jaw": {"translation": [0, -6, 2], "rotation": [0.2, 0, 0]}}}
 
-Units are the model's own: millimetres, rotation vectors in radians, logarithms of scales, chart units. A "scale" is read
-too: three factors instead of their logarithms, as "asm_teach pose 1" has them, which bone panels once wrote. The page
-of the playground reads and writes the same in `bones.js`.
+Units are the model's own: millimetres, rotation vectors in radians, logarithms of scales, chart units. A "scale" is
+read too: three factors, as bone panels once wrote them ("asm_teach pose 1"). The page of the playground reads and
+writes the same in `bones.js`.
 """
 
 from __future__ import annotations

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from asm_teach.drawing import still
 from asm_teach.widgets.base.shown import button
 
+if TYPE_CHECKING:
+    from asm_teach.widgets.viewer.viewer import Viewer
+
 _NAMES = {"uv": "UV", "bones": "all bones"}
-
-
-class Controlled(Protocol):
-    """What the bar asks of a view."""
-
-    def view(self, preset: str) -> None: ...
-    def zoom(self, factor: float) -> None: ...
-    def colour_by(self, mode: str) -> None: ...
-    def facets(self, on: bool) -> None: ...
-    def wireframe(self, on: bool) -> None: ...
-    def name_bones(self, which: str) -> None: ...
 
 
 class ControlBar:
@@ -33,7 +25,7 @@ class ControlBar:
         flat, wire, names: the switches.
     """
 
-    def __init__(self, view: Controlled, width: int, *, flat: bool) -> None:
+    def __init__(self, view: Viewer, width: int, *, flat: bool) -> None:
         buttons = [button(name.capitalize(), f"{name} view", lambda n=name: view.view(n)) for name in still.VIEWS]
         buttons += [
             button("−", "zoom out", lambda: view.zoom(1 / 1.25)),

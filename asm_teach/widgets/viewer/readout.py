@@ -47,7 +47,7 @@ class Readout:
         ]
         words = ["; ".join(meshes) + (", one over the other" if self._stage.overlay and several else "")]
         words += [self._stage.words, chosen.words, self._orbit.words]
-        if any(surface.wired for surface in surfaces.values()):
+        if any(surface.edges.visible for surface in surfaces.values()):
             words.append("with edges")
         if chosen.bone is not None and chosen.mode != "weights":
             words.append(f"bone {chosen.bone_name}")

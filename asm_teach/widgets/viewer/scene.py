@@ -45,19 +45,17 @@ def pack_normals(normals: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def split_at_seams(
-    faces: NDArray[np.int64], uv_faces: NDArray[np.int64] | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[np.int64]]:
+    faces: NDArray[np.int64], uv_faces: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Give every vertex on a UV seam one copy for each of its UV places.
 
     Args:
         faces: (F, 3) vertex of each corner.
-        uv_faces: (F, 3) UV place of each corner, or None when it is the vertex's own.
+        uv_faces: (F, 3) UV place of each corner.
 
     Returns:
-        vertex (R,), UV place (R,) or None, and faces (F, 3) into those R copies.
+        vertex (R,), UV place (R,), and faces (F, 3) into those R copies.
     """
-    if uv_faces is None:
-        return np.arange(int(faces.max()) + 1), None, faces
     pairs = np.stack([faces.ravel(), uv_faces.ravel()], axis=1)
     copies, corner = np.unique(pairs, axis=0, return_inverse=True)
     return copies[:, 0], copies[:, 1], corner.reshape(faces.shape)
@@ -68,15 +66,10 @@ def texture_widget(picture: object) -> three.DataTexture:
     values = to_numpy(picture)
     step = max(1, -(-max(values.shape[:2]) // 1024))  # a picture larger than 1024 is thinned: it travels as raw bytes
     values = values[::-step, ::step]
-    bytes_ = np.full((*values.shape[:2], 4), 255, dtype=np.uint8)
-    bytes_[..., :3] = np.round(255 * np.clip(values, 0, 1))
-    return three.DataTexture(
-        bytes_,
-        format="RGBAFormat",
-        magFilter="LinearFilter",
-        minFilter="LinearMipMapLinearFilter",
-        generateMipmaps=True,
-    )
+    pixels = np.full((*values.shape[:2], 4), 255, dtype=np.uint8)
+    pixels[..., :3] = np.round(255 * np.clip(values, 0, 1))
+    filters = {"magFilter": "LinearFilter", "minFilter": "LinearMipMapLinearFilter", "generateMipmaps": True}
+    return three.DataTexture(pixels, format="RGBAFormat", **filters)
 
 
 class Surface:
@@ -92,6 +85,8 @@ class Surface:
     Attributes:
         vertices: (V, 3) float32, mm, as shown now.
         faces: (F, 3) int64.
+        flat: whether facets are wanted; a large mesh shows some while it moves all the same.
+        edges: the three.js mesh of its edges, not visible at first.
         objects: the three.js meshes: the surface, its edges, and what else it needs.
     """
 
@@ -101,16 +96,17 @@ class Surface:
         self.uv = None if mesh.uv is None else to_numpy(mesh.uv)
         self.uv_faces = None if mesh.uv_faces is None else to_numpy(mesh.uv_faces).astype(np.int64)
         self._triangles = torch.from_numpy(self.faces)
-        self._copy_of, place, split = split_at_seams(self.faces, self.uv_faces)
-        # vertices that no face uses are never drawn, but keep their numbers when there is no seam
         if self.uv_faces is None:
-            self._copy_of, place = np.arange(len(self.vertices)), np.arange(len(self.vertices))
+            self._copy_of = place = np.arange(len(self.vertices))
+            split = self.faces
+        else:
+            self._copy_of, place, split = split_at_seams(self.faces, self.uv_faces)
         uv = np.zeros((len(self._copy_of), 2)) if self.uv is None else self.uv[place]
         across = {"shift": (2 * column + 1) / columns - 1, "columns": float(columns)}
-        self._flat, self.opacity = bool(flat), opacity
+        self.flat, self.opacity = bool(flat), opacity
         self._uniforms: dict[str, object] = {**across, "contrast": 1.0, "opacity": opacity}
         self._uniforms |= {"facets": float(flat), "textured": 0.0, "map": None}
-        self._codes = pack_normals(self._normals())
+        self._codes = self._normals()
         self._whole = attribute(self._packed())
         self._tint = attribute(np.ones((len(self._copy_of), 3)))
         self._geometry = three.BufferGeometry(
@@ -135,8 +131,8 @@ class Surface:
             wireframe=True,
             transparent=True,
         )
-        self._edges = three.Mesh(self._geometry, lines, frustumCulled=False, visible=False, renderOrder=3)
-        self.objects = [self.object, self._edges]
+        self.edges = three.Mesh(self._geometry, lines, frustumCulled=False, visible=False, renderOrder=3)
+        self.objects = [self.object, self.edges]
         if clear:
             # first its depth alone, after what is opaque: then of several layers only the nearest is blended
             depth = three.ShaderMaterial(colorWrite=False, **shared)
@@ -146,7 +142,7 @@ class Surface:
         return {name: {"value": value} for name, value in self._uniforms.items()}
 
     def _normals(self) -> NDArray[np.float32]:
-        return vertex_normals(torch.from_numpy(self.vertices), self._triangles).numpy()
+        return pack_normals(vertex_normals(torch.from_numpy(self.vertices), self._triangles).numpy())
 
     def _packed(self) -> NDArray[np.float32]:
         """(R, 4): what the graphics card gets for each copy of a vertex."""
@@ -169,7 +165,7 @@ class Surface:
         """Show the vertices of now; True when new normals went along, False when `smooth` must follow."""
         small = self.sent <= STREAMED_NORMALS
         if small:
-            self._codes = pack_normals(self._normals())
+            self._codes = self._normals()
         else:
             self._set(facets=1.0)
         self._whole.array = self._packed()
@@ -177,28 +173,14 @@ class Surface:
 
     def smooth(self) -> None:
         """Shade the shape of now by its own normals."""
-        self._codes = pack_normals(self._normals())
+        self._codes = self._normals()
         self._whole.array = self._packed()
-        self._set(facets=float(self._flat))
+        self._set(facets=float(self.flat))
 
     def facets(self, on: bool) -> None:
         """Show facets instead of a smooth surface."""
-        self._flat = on
+        self.flat = on
         self._set(facets=float(on))
-
-    @property
-    def flat(self) -> bool:
-        """Whether facets are wanted; a large mesh shows some while it moves all the same."""
-        return self._flat
-
-    @property
-    def wired(self) -> bool:
-        """Whether the edges are drawn."""
-        return self._edges.visible
-
-    def wire(self, on: bool) -> None:
-        """Draw the edges of the triangles over the surface."""
-        self._edges.visible = on
 
     def refresh_bounds(self) -> None:
         """Tell the browser that the shape has changed: else a click beside the first shape meets nothing."""

@@ -42,7 +42,7 @@ def draw_view(stage: Stage, chosen: Colouring, orbit: Orbit, scale: float = 1.0)
         picture = _overlaid(stage, chosen, eye) if stage.overlay else _drawn(shown[0], here[0], chosen, eye)
         ax.imshow(picture, interpolation="nearest", aspect="auto", zorder=0)
         for surface, edges in zip(here, _seen_edges(here, eye), strict=True):
-            if surface.wired:
+            if surface.edges.visible:
                 lines = eye.project(surface.vertices)[edges]
                 ax.add_collection(
                     LineCollection(lines, colors=[_EDGE], linewidths=_EDGE_WIDTH * _PX * scale), autolim=False
@@ -121,7 +121,7 @@ def _overlaid(stage: Stage, chosen: Colouring, eye: Eye) -> NDArray[np.float64]:
 
 def _seen_edges(surfaces: Sequence[Surface], eye: Eye) -> list[NDArray[np.int64]]:
     """Of each surface the edges (n, 2) of the triangles that at least one pixel sees, where all are solid."""
-    if not any(surface.wired for surface in surfaces):
+    if not any(surface.edges.visible for surface in surfaces):
         return [np.zeros((0, 2), dtype=np.int64) for _ in surfaces]
     first = np.cumsum([0, *(len(surface.vertices) for surface in surfaces)])
     points = np.concatenate([surface.vertices for surface in surfaces])
@@ -136,7 +136,7 @@ def _seen_edges(surfaces: Sequence[Surface], eye: Eye) -> list[NDArray[np.int64]
 
 def _draw_marks(ax: Axes, marks: Marks, eye: Eye, scale: float) -> None:
     """Dots, the ring of the selected one, and the names that the view shows, as large as there."""
-    if marks.points is None or not marks.visible:
+    if marks.points is None:
         return
     px = scale * _PX
     there = np.isfinite(marks.points).all(axis=1)

@@ -6,10 +6,9 @@ a kernel, shows a matplotlib picture in its stead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import ipywidgets
 import numpy as np
@@ -20,17 +19,33 @@ from asm_teach.widgets.base.shown import Shown, unseen
 from asm_teach.widgets.viewer import live
 from asm_teach.widgets.viewer.colouring import Colouring
 from asm_teach.widgets.viewer.controls import ControlBar
-from asm_teach.widgets.viewer.looks import CLOSED, Looks
+from asm_teach.widgets.viewer.markers import NAMING
 from asm_teach.widgets.viewer.orbit import Orbit
 from asm_teach.widgets.viewer.readout import Readout
 from asm_teach.widgets.viewer.scene import float32
-from asm_teach.widgets.viewer.stage import Stage
+from asm_teach.widgets.viewer.stage import Pick, Stage
 
 if TYPE_CHECKING:
     from asm_teach.drawing.plots import NotebookFigure
 
+CLOSED = "This view is closed. Run its cell again to open a new one."
+_Method = TypeVar("_Method", bound=Callable[..., None])
 
-class Viewer(Looks, Shown, ipywidgets.VBox):
+
+def _while_open(method: _Method) -> _Method:
+    """Let a method of a view that is closed print one sentence and do nothing."""
+
+    @wraps(method)
+    def call(view: Viewer, *args: Any, **options: Any) -> None:
+        if view._closed:
+            print(CLOSED)
+        else:
+            method(view, *args, **options)
+
+    return cast(_Method, call)
+
+
+class Viewer(Shown, ipywidgets.VBox):
     """One or several meshes in a 3D view, with camera buttons, a choice of colours and a text read-out.
 
     Beyond 8,000 vertices a moving mesh is drawn as facets until it rests, beyond 50,000 it is also sent at most about
@@ -97,8 +112,9 @@ class Viewer(Looks, Shown, ipywidgets.VBox):
         """Show name -> `Mesh` in one place: the first solid, the others seen through."""
         return cls(dict(meshes), over=True, **options)
 
-    # -- what is shown -------------------------------------------------------------------------------------
+    # -- shape, colours, bones, camera ----------------------------------------------------------------------
 
+    @_while_open
     def update(self, vertices: ArrayLike, name: str | None = None, *, note: str | None = None) -> None:
         """Move the mesh to new vertices: a tensor (any device, with or without gradient) or an array.
 
@@ -112,8 +128,6 @@ class Viewer(Looks, Shown, ipywidgets.VBox):
         Raises:
             ValueError: an unknown name, or a shape that is not the mesh's.
         """
-        if self._gone():
-            return
         name = self._name(name)
         surface = self._surfaces[name]
         moved = float32(vertices)
@@ -134,6 +148,134 @@ class Viewer(Looks, Shown, ipywidgets.VBox):
             self._stage.move(name, moved)
         self.warn(trouble)
 
+    @_while_open
+    def colour_by(
+        self,
+        mode: str,
+        values: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        limits: tuple[float, float] | None = None,
+        label: str | None = None,
+        *,
+        show: bool = True,
+    ) -> None:
+        """Choose the colours.
+
+        Args:
+            mode: "plain" (skin), "texture", "uv" (place on the chart), "weights" (of the selected bone, or of
+                all bones mixed), "bones" (all bones mixed), or "error" (any number per vertex).
+            values: for "weights" (V, J) or (V,); for "error" (V,). For several meshes name -> values. Kept
+                for later calls. Entries that are not numbers are drawn grey.
+            limits: the numbers at the two ends of the scale.
+            label: what the numbers are, with their unit.
+            show: False keeps the values for when these colours are chosen, and leaves the choice as it is.
+
+        Raises:
+            ValueError: an unknown mode, values of the wrong shape, or a mesh without what the mode shows.
+        """
+        before = self._colouring.mode
+        self._colouring.choose(mode, values, limits, label)
+        if not show:
+            self._colouring.mode = before
+        self._paint()
+
+    @property
+    def colours(self) -> str:
+        """The colours that are chosen."""
+        return self._colouring.mode
+
+    @_while_open
+    def facets(self, on: bool = True) -> None:
+        """Show each triangle flat, or the surface smooth."""
+        for surface in self._surfaces.values():
+            surface.facets(on)
+        self._bar.set(self._bar.flat, on)
+
+    @_while_open
+    def wireframe(self, on: bool = True) -> None:
+        """Draw the edges of the triangles over the surface, or leave them out."""
+        for surface in self._surfaces.values():
+            surface.edges.visible = on
+        self._bar.set(self._bar.wire, on)
+        self._readout.say()
+
+    @_while_open
+    def select_bone(self, bone: int | str | None) -> None:
+        """Point out one bone by index or name: its dot and name, and in the colours "weights" its weights alone.
+
+        Raises:
+            ValueError: a bone that is not there.
+        """
+        self._marks.select(bone, self._orbit.eye())
+        self._colouring.bone = self._marks.selected
+        if self._colouring.mode == "weights":
+            self._paint()
+        self._readout.say()
+
+    @_while_open
+    def show_bones(self, points: ArrayLike | None, names: tuple[str, ...] | None = None) -> None:
+        """Draw a dot at each of the points (J, 3), mm, seen through the surface; call again to move them.
+
+        None hides them. `names` says what the bones are called.
+        """
+        if names is not None:
+            self._marks.names = self._colouring.bone_names = tuple(names)
+        self._marks.put(points, self._orbit.eye())
+        self._bar.offer_names(points is not None and bool(self._marks.names))
+
+    @_while_open
+    def name_bones(self, which: str) -> None:
+        """Write the names of the bones beside their dots: "none", "selected", or "all" that find room.
+
+        Raises:
+            ValueError: another word.
+        """
+        if which not in NAMING:
+            raise ValueError(f"which is {which!r}: choose one of {', '.join(NAMING)}")
+        self._marks.naming = which
+        self._marks.name(self._orbit.eye())
+        self._bar.set(self._bar.names, which == "all")
+        self._readout.say()
+
+    @_while_open
+    def view(self, preset: str | tuple[float, float]) -> None:
+        """Turn the camera: "front", "three-quarter", "left", "right", "top", or (azimuth, elevation) degrees.
+
+        Left and right are the person's own. "reset" goes to the front and undoes zoom and shift.
+
+        Raises:
+            ValueError: an unknown preset.
+        """
+        self._orbit.view(preset)
+        self._turned()
+
+    @_while_open
+    def zoom(self, factor: float) -> None:
+        """Come closer by this factor (2: twice as large); below 1 goes back."""
+        self._orbit.zoom(factor)
+        self._turned()
+
+    @_while_open
+    def warn(self, words: str) -> None:
+        """Put a sentence about what went wrong into the read-out; "" takes it away."""
+        self._readout.trouble = words
+        self._readout.say()
+
+    @property
+    def single(self) -> bool:
+        """Whether one mesh alone is on show."""
+        return len(self._surfaces) == 1
+
+    @_while_open
+    def on_pick(self, act: Pick) -> None:
+        """Call act(face, shares) for each click on the mesh: a face's index, the shares (3,) of its corners.
+
+        Raises:
+            ValueError: several meshes are on show.
+        """
+        if not self.single:
+            raise ValueError(f"on_pick: a click can mean any of {len(self._surfaces)} meshes; show one")
+        self._stage.on_pick(act, self._orbit)
+
     # -- as numbers, as text and as a picture --------------------------------------------------------------
 
     @property
@@ -142,45 +284,23 @@ class Viewer(Looks, Shown, ipywidgets.VBox):
         return next(iter(self._surfaces.values())).vertices.copy()
 
     @property
-    def modes(self) -> tuple[str, ...]:
-        """The colours that these meshes have data for."""
-        return self._colouring.modes
-
-    @property
-    def displacement(self) -> float:
-        """How far, in mm, the vertex that moved most is from where it was at first."""
-        return self._readout.displacement
-
-    @property
     def text(self) -> str:
         """What the view shows, in words."""
         return CLOSED if self._closed else self._readout.text
 
-    def picture(self, path: str | PathLike[str] | None = None, *, scale: float = 1.0) -> NotebookFigure:
-        """The same view as a matplotlib figure, drawn without a browser; saved when a path is given."""
-        from asm_teach.widgets.viewer import (
-            stills,  # brings matplotlib's figures, which the first live picture does without
-        )
+    def picture(self, *, scale: float = 1.0) -> NotebookFigure:
+        """What the view shows as a matplotlib figure, which has `savefig` and `png`.
 
-        figure = stills.draw_view(self._stage, self._colouring, self._orbit, scale)
-        if path is not None:
-            figure.savefig(path)
-        return figure
-
-    def snapshot(self, path: str | PathLike[str] | None = None) -> bytes:
-        """What the view shows as the bytes of a PNG file; written to `path` when one is given.
-
-        It is always drawn here, by `picture`: a page answers the kernel only after the running cell has ended, so its
-        own picture could never be returned. Camera, colours and light are those of the page; a turn by mouse counts
-        from the moment the button is let go.
+        It is drawn here: a page answers the kernel only after the running cell has ended, so its own picture could
+        never be returned. Camera, colours and light are those of the page; a turn by mouse counts from the moment the
+        button is let go.
         """
-        drawn = self.picture().png()
-        if path is not None:
-            Path(path).write_bytes(drawn)
-        return drawn
+        from asm_teach.widgets.viewer import stills  # brings matplotlib's figures, which a live view does without
+
+        return stills.draw_view(self._stage, self._colouring, self._orbit, scale)
 
     def still(self) -> bytes:
-        """A smaller `snapshot`, for a page without a kernel."""
+        """A smaller picture, for a page without a kernel."""
         return self.picture(scale=0.75).png()
 
     # -- the end -------------------------------------------------------------------------------------------
@@ -215,3 +335,12 @@ class Viewer(Looks, Shown, ipywidgets.VBox):
         if name not in self._surfaces:
             raise ValueError(f"name is {name!r}: choose one of the meshes on show, {', '.join(self._surfaces)}")
         return name
+
+    def _turned(self) -> None:
+        self._marks.name(self._orbit.eye())
+        self._readout.say()
+
+    def _paint(self) -> None:
+        self._stage.paint(self._colouring)
+        self._bar.offer(self._colouring.modes, self._colouring.mode)
+        self._readout.say()
