@@ -27,9 +27,7 @@ from asm_teach.scan_fit.linear_fit import fit_morphable
 from asm_teach.studies.view_cases import embedded_pictures
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.widgets import FitWatcher
-from asm_teach.widgets.fit_watcher.cameras import camera_plan, camera_words, seats
-from asm_teach.widgets.fit_watcher.loss_curve import loss_curve
-from asm_teach.widgets.fit_watcher.words import state_words
+from asm_teach.widgets.fit_watcher.told import camera_plan, camera_words, loss_curve, seats, state_words
 from tests.widgets.parts import close_widgets  # noqa: F401
 
 FEW = [0, *range(2, 84, 6)]  # some of the bones, all on the root: a fit takes a second

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import html
+from io import BytesIO
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 from asm_teach.drawing.still import to_numpy
 
@@ -18,22 +20,8 @@ from asm_teach.drawing.still import to_numpy
 SCALAR_MAPS = {"weights": "YlGnBu", "error": "viridis"}
 NO_VALUE = (0.62, 0.62, 0.62)  # grey: a vertex without a number
 # Paul Tol's "muted" set: nine hues that keep apart for the common kinds of colour blindness.
-PALETTE = (
-    np.array(
-        [
-            (0xCC, 0x66, 0x77),
-            (0x33, 0x22, 0x88),
-            (0xDD, 0xCC, 0x77),
-            (0x11, 0x77, 0x33),
-            (0x88, 0xCC, 0xEE),
-            (0x88, 0x22, 0x55),
-            (0x44, 0xAA, 0x99),
-            (0x99, 0x99, 0x33),
-            (0xAA, 0x44, 0x99),
-        ]
-    )
-    / 255.0
-)
+_MUTED = "#CC6677 #332288 #DDCC77 #117733 #88CCEE #882255 #44AA99 #999933 #AA4499"
+PALETTE = np.array([matplotlib.colors.to_rgb(name) for name in _MUTED.split()])
 _LOCATOR = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10])
 # Along u from blue over green to orange; along v from dark to light.
 _UV_HUES = np.array([(0.16, 0.42, 0.85), (0.24, 0.68, 0.56), (0.96, 0.56, 0.14)])
@@ -125,10 +113,6 @@ def uv_key(picture: NDArray[Any]) -> str:
 
 def png(picture: NDArray[np.uint8]) -> bytes:
     """A picture (H, W, 3 or 4) as the bytes of a PNG file."""
-    from io import BytesIO
-
-    from PIL import Image
-
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, "png", optimize=True)
     return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,17 +12,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from asm_teach.fitting.priors import MIRROR
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.widgets.base.later import Later
-from asm_teach.widgets.base.pose import Parameters, equal, parameters, read_pose, set_parameters, write_pose
+from asm_teach.widgets.base.pose import (
+    Parameters,
+    equal,
+    mirror_images,
+    parameters,
+    read_pose,
+    set_parameters,
+    write_pose,
+)
 from asm_teach.widgets.base.shown import Shown, bone_chooser, button
 from asm_teach.widgets.bone_panel.mover import Mover
-from asm_teach.widgets.bone_panel.sliders import BoneSliders
 from asm_teach.widgets.viewer.viewer import Viewer
 
 _STROKE = 1.0  # seconds: moves of one slider that follow each other faster are undone together
 _MOST = 200  # changes that can be undone
 _WIDTH = {"width": "296px"}
+_LOOKS: dict[str, Any] = {"layout": _WIDTH, "style": {"description_width": "84px"}}
 _POSE = (
     "JSON of the bones that are not at rest, to copy and paste: mm, rotation vectors in radians, logarithms of scales."
 )
@@ -44,21 +54,20 @@ class BonePanel(Shown, ipywidgets.HBox):
 
     def __init__(self, model: SkinnedModel, viewer: Viewer, *, bone: int | str = 0) -> None:
         self.model, self.viewer = model, viewer
-        self.names = tuple(model.rig.names)
+        self.names, self._images = tuple(model.rig.names), mirror_images(model.rig)
         self._mover, self._later = Mover(model), Later()
         self._before: list[Parameters] = []  # the parameters before each of the last changes
         self._rest = parameters(model)
         self._rest |= {name: torch.zeros_like(self._rest[name]) for name in ("translation", "rotation", "log_scale")}
         self._stroke: tuple[object, ...] = ()
         self._stroke_at = 0.0
-        looks = {"layout": _WIDTH, "style": {"description_width": "84px"}}
-        self.chooser = bone_chooser(self.names, model.rig.index(bone), **looks)
-        self._sliders = BoneSliders(self._moved)
-        self.translation, self.rotation, self.scale = (
-            self._sliders.translation,
-            self._sliders.rotation,
-            self._sliders.scale,
-        )
+        self.chooser = bone_chooser(self.names, model.rig.index(bone), **_LOOKS)
+        self.translation = _three("move", "mm", 0.0, 30.0, 0.5, ".1f")
+        self.rotation = _three("turn", "°", 0.0, 60.0, 1.0, ".0f")
+        self.scale = _three("scale", "×", 1.0, 0.5, 0.01, ".2f")
+        self._sliders, self._loading = (*self.translation, *self.rotation, *self.scale), False
+        for slider in self._sliders:
+            slider.observe(lambda change: self._loading or self._moved(change["owner"]), "value")
         self.mirror = _checkbox("mirror to the other side", False)
         self.dots = _checkbox("show the bones as dots", True)
         self.undo = button("Undo", "take back the last change", self.take_back)
@@ -76,9 +85,10 @@ class BonePanel(Shown, ipywidgets.HBox):
         hint = ipywidgets.HTML('<div class="asm-hint">or click the face</div>')
         units = ipywidgets.HTML(f'<div class="asm-hint">{_POSE}</div>')
         buttons = ipywidgets.HBox([self.undo, self.reset_bone, self.reset_all])
-        controls = ipywidgets.VBox(
-            [self.chooser, hint, self._sliders.box, self.mirror, self.dots, buttons, self.pose, units, self.apply]
-        ).add_class("asm-controls")
+        sliders = [_heading("Move, in millimetres"), *self.translation, _heading("Turn, in degrees"), *self.rotation]
+        sliders += [_heading("Scale, as a factor"), *self.scale]
+        parts = [self.chooser, hint, ipywidgets.VBox(sliders), self.mirror, self.dots, buttons, self.pose, units]
+        controls = ipywidgets.VBox([*parts, self.apply]).add_class("asm-controls")
         super().__init__(children=[viewer, controls])
         self.add_class("asm-panel")
         self.chooser.observe(lambda _: self._chosen(), "value")
@@ -131,19 +141,26 @@ class BonePanel(Shown, ipywidgets.HBox):
     # -- from the sliders to the model and back ------------------------------------------------------------
 
     def _moved(self, slider: ipywidgets.FloatSlider | None) -> None:
-        try:
-            move, turn, scale = self._sliders.motion()
-        except ValueError as error:
+        wrong = [one for one in self._sliders if not math.isfinite(one.value)]
+        if wrong:
+            what, value = wrong[0].description.split(",")[0], wrong[0].value
             self._load()
-            self.viewer.warn(str(error))
+            self.viewer.warn(f"{what} is not a finite number ({value}): the bone stays as it was.")
             return
+        move, turn, scale = (
+            torch.tensor([one.value for one in three]) for three in (self.translation, self.rotation, self.scale)
+        )
+        turn = torch.deg2rad(turn)
         self._keep(slider, self.bone)
         self.model.set_motion(self.bone, translation=move, rotation=turn, scale=scale)
-        # The mirror image across x = 0: a shift flips its x, a rotation vector its y and z, a scale nothing.
-        flip = torch.tensor([-1.0, 1.0, 1.0])
         for other in self._partners(self.bone):
-            self.model.set_motion(other, translation=move * flip, rotation=-turn * flip, scale=scale)
-        self._show(self._sliders.words(slider) if slider is not None else "")
+            flipped = (x * torch.tensor(MIRROR[name]) for name, x in (("translation", move), ("rotation", turn)))
+            self.model.set_motion(other, *flipped, scale=scale)
+        note = ""
+        if slider is not None:
+            what, unit = slider.description.split(", ")
+            note = f"{what} {slider.value:g} {unit}"
+        self._show(note)
 
     def _mirrored(self, _: Mapping[str, Any]) -> None:
         if self.mirror.value and self._mirror_allowed():
@@ -176,7 +193,14 @@ class BonePanel(Shown, ipywidgets.HBox):
     def _load(self) -> None:
         """Set the sliders to the bone's motion in the model."""
         model, bone = self.model, self.bone
-        self._sliders.load(model.translation[bone].cpu(), model.rotation[bone].cpu(), model.log_scale[bone].exp().cpu())
+        rows = (model.translation[bone], torch.rad2deg(model.rotation[bone]), model.log_scale[bone].exp())
+        self._loading = True
+        for slider, value in zip(self._sliders, torch.cat(rows).tolist(), strict=True):
+            if math.isfinite(value):
+                # a fitted bone may stand beyond the slider's end: the slider grows rather than cut it off
+                slider.min, slider.max = min(slider.min, value), max(slider.max, value)
+                slider.value = value
+        self._loading = False
 
     def _show(self, note: str | None = None) -> None:
         self.undo.disabled = not self._before
@@ -192,21 +216,13 @@ class BonePanel(Shown, ipywidgets.HBox):
             self.pose.value = ""
             self.viewer.warn(str(error))
 
-    # -- which bones ---------------------------------------------------------------------------------------
-
-    def _other_side(self) -> int | None:
-        name = self.names[self.bone]
-        for one, other in (("_L", "_R"), ("_R", "_L")):
-            if name.endswith(one) and name[:-2] + other in self.names:
-                return self.model.rig.index(name[:-2] + other)
-        return None
-
     def _partners(self, bone: int) -> list[int]:
-        other = self._other_side() if self.mirror.value and bone == self.bone else None
-        return [] if other is None else [other]
+        """The bone's mirror image, where there is one and moves are mirrored."""
+        image = self._images[bone]
+        return [image] if self.mirror.value and bone == self.bone != image else []
 
     def _mirror_allowed(self) -> bool:
-        self.mirror.disabled = self._other_side() is None
+        self.mirror.disabled = self._images[self.bone] == self.bone
         return not self.mirror.disabled
 
     @property
@@ -221,3 +237,26 @@ class BonePanel(Shown, ipywidgets.HBox):
 
 def _checkbox(words: str, on: bool) -> ipywidgets.Checkbox:
     return ipywidgets.Checkbox(value=on, description=words, indent=False, layout=_WIDTH)
+
+
+def _three(
+    verb: str, unit: str, rest: float, reach: float, step: float, form: str
+) -> tuple[ipywidgets.FloatSlider, ...]:
+    """Sliders for x, y and z."""
+    return tuple(
+        ipywidgets.FloatSlider(
+            value=rest,
+            min=rest - reach,
+            max=rest + reach,
+            step=step,
+            description=f"{verb} {axis}, {unit}",
+            tooltip=f"{verb} the bone, {axis} axis, {unit}",
+            readout_format=form,
+            **_LOOKS,
+        )
+        for axis in "xyz"
+    )
+
+
+def _heading(words: str) -> ipywidgets.HTML:
+    return ipywidgets.HTML(f'<div class="asm-group">{words}</div>')

@@ -17,10 +17,19 @@ from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.widgets.base.shown import Shown, button, read_out
-from asm_teach.widgets.fit_watcher.cameras import Seat, camera_plan, camera_words, seats
-from asm_teach.widgets.fit_watcher.loss_curve import loss_curve
 from asm_teach.widgets.fit_watcher.thread import FitThread, same_faces
-from asm_teach.widgets.fit_watcher.words import GO, lines, notes, numbers, state_words
+from asm_teach.widgets.fit_watcher.told import (
+    GO,
+    Seat,
+    camera_plan,
+    camera_words,
+    lines,
+    loss_curve,
+    notes,
+    numbers,
+    seats,
+    state_words,
+)
 from asm_teach.widgets.viewer.viewer import Viewer
 
 _GLANCE = 0.5  # seconds between two refreshes while a cell waits

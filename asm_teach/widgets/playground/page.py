@@ -23,7 +23,7 @@ from asm_teach.data.heads import load_head
 from asm_teach.drawing import still
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.widgets.base.colours import SCALAR_MAPS
-from asm_teach.widgets.base.pose import parameters
+from asm_teach.widgets.base.pose import mirror_images, parameters
 from asm_teach.widgets.playground.people import EXPRESSIONS, new_model, solve_shapes
 from asm_teach.widgets.playground.sliders import sliders_for
 
@@ -34,8 +34,19 @@ SCRIPTS = (
 )  # fmt: skip
 
 
-def check_model(model: SkinnedModel) -> None:
-    """Raise ValueError for a model that the page cannot show: a static one, or one with too many bones or vertices."""
+def write_page(model: SkinnedModel | None = None) -> str:
+    """The page as a text: HTML with all that it needs in it, about 500 kB for the embedded head.
+
+    Takes five to ten seconds, in which the motions of other people and of expressions are solved for.
+
+    Args:
+        model: an adaptive model, by default the embedded head at rest.
+
+    Raises:
+        ValueError: a model that the page cannot show: a static one, or one with too many bones or vertices.
+    """
+    if model is None:
+        model = new_model(load_head())
     if not isinstance(model, AdaptiveSkinningModel):
         raise ValueError(f"model: the page shows an adaptive model, found a {type(model).__name__}")
     if 6 * len(model.rig) > BLOCK:
@@ -45,21 +56,10 @@ def check_model(model: SkinnedModel) -> None:
         )
     if len(model.vertices) > 65535:
         raise ValueError(f"model: {len(model.vertices)} vertices; the page has room for 65,535")
-
-
-def write_page(model: SkinnedModel | None = None, title: str = "The adaptive model: a playground") -> str:
-    """The page as a text: HTML with all that it needs in it, about 500 kB for the embedded head.
-
-    model: an adaptive model, by default the embedded head at rest. Takes five to ten seconds, in which the motions of
-    other people and of expressions are solved for. Raises ValueError for a model that the page cannot show.
-    """
-    if model is None:
-        model = new_model(load_head())
-    check_model(model)
     parts = {name: files(__package__).joinpath(name).read_text("utf-8") for name in ("page.html", "page.css", *SCRIPTS)}
     # "</" would end the script that carries the data, whatever stands in a bone's name
     data = json.dumps(page_data(model), allow_nan=False).replace("</", "<\\/")
-    page = parts["page.html"].replace("{{title}}", title).replace("{{style}}", parts["page.css"])
+    page = parts["page.html"].replace("{{style}}", parts["page.css"])
     return page.replace("{{scripts}}", "\n".join(parts[n] for n in SCRIPTS)).replace("{{data}}", data)
 
 
