@@ -28,9 +28,9 @@ def line_plot(line: Line, width: int) -> str:
         return _HEIGHT - _BOTTOM - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (_HEIGHT - _BOTTOM - _TOP)
 
     parts = [f'<text x="{_LEFT}" y="14">dψ/dt along the line, mm per chart unit; each thin line is an edge</text>']
-    for i in np.flatnonzero(~np.isfinite(slopes[:, 0])):
-        left, right = x(ends[i]), x(ends[i + 1])
-        parts.append(_box(left, right, "off the chart"))
+    for left, right, slope in zip(ends[:-1], ends[1:], slopes[:, 0], strict=True):
+        if not math.isfinite(slope):
+            parts.append(_box(x(left), x(right), "off the chart"))
     for tick in ticks:
         parts.append(_rule(_LEFT, width - _RIGHT, y(tick), y(tick), 0.15))
         parts.append(f'<text x="{_LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')

@@ -67,7 +67,7 @@ class BonePanel(Shown, ipywidgets.HBox):
         self.scale = _three("scale", "×", 1.0, 0.5, 0.01, ".2f")
         self._sliders, self._loading = (*self.translation, *self.rotation, *self.scale), False
         for slider in self._sliders:
-            slider.observe(lambda change: self._loading or self._moved(change["owner"]), "value")
+            slider.observe(lambda change: None if self._loading else self._moved(change["owner"]), "value")
         self.mirror = _checkbox("mirror to the other side", False)
         self.dots = _checkbox("show the bones as dots", True)
         self.undo = button("Undo", "take back the last change", self.take_back)
@@ -154,8 +154,8 @@ class BonePanel(Shown, ipywidgets.HBox):
         self._keep(slider, self.bone)
         self.model.set_motion(self.bone, translation=move, rotation=turn, scale=scale)
         for other in self._partners(self.bone):
-            flipped = (x * torch.tensor(MIRROR[name]) for name, x in (("translation", move), ("rotation", turn)))
-            self.model.set_motion(other, *flipped, scale=scale)
+            flip, twist = torch.tensor(MIRROR["translation"]), torch.tensor(MIRROR["rotation"])
+            self.model.set_motion(other, move * flip, turn * twist, scale)
         note = ""
         if slider is not None:
             what, unit = slider.description.split(", ")

@@ -18,6 +18,7 @@ import torch
 import traitlets
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse as Outline
+from matplotlib.tri import Triangulation
 from numpy.typing import ArrayLike, NDArray
 
 from asm_teach.drawing.still import to_numpy
@@ -57,20 +58,20 @@ class ChartView(anywidget.AnyWidget):
     uv = traitlets.Bytes().tag(sync=True)  # (V, 2) float32
     faces = traitlets.Bytes().tag(sync=True)  # (F, 3) uint32
     values = traitlets.Bytes().tag(sync=True)  # (V,) uint8
-    palette = traitlets.List().tag(sync=True)  # 255 colours
-    ellipses = traitlets.List().tag(sync=True)
-    points = traitlets.List().tag(sync=True)  # id, name, u, v; pin: held beside its place
-    dots = traitlets.List().tag(sync=True)  # [u, v, name]
-    triangle = traitlets.List().tag(sync=True)
-    segment = traitlets.List().tag(sync=True)
+    palette: traitlets.List[Any] = traitlets.List().tag(sync=True)  # 255 colours
+    ellipses: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    points: traitlets.List[Any] = traitlets.List().tag(sync=True)  # id, name, u, v; pin: held beside its place
+    dots: traitlets.List[Any] = traitlets.List().tag(sync=True)  # [u, v, name]
+    triangle: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    segment: traitlets.List[Any] = traitlets.List().tag(sync=True)
     selected = traitlets.Int(0).tag(sync=True)
     chosen = traitlets.Int(-1).tag(sync=True)
     moves_on_click = traitlets.Unicode().tag(sync=True)  # id of the point that goes where a person clicks
     step = traitlets.Float(0.005).tag(sync=True)  # of one arrow key, chart units
     span = traitlets.Float(1.04).tag(sync=True)  # of the chart that is seen at first, chart units
     hovers = traitlets.Bool(False).tag(sync=True)  # whether `hover` is wanted
-    hover = traitlets.List().tag(sync=True)
-    edit = traitlets.Dict().tag(sync=True)
+    hover: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    edit: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     done = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, chart: Chart, *, size: int, on_edit: Callable[[dict[str, Item]], None]) -> None:
@@ -107,12 +108,12 @@ class ChartView(anywidget.AnyWidget):
     def draw(self, ax: Axes) -> None:
         """The same picture in matplotlib, for a page without a kernel."""
         uv, faces = self._chart
-        known = np.isfinite(self._shown)[faces].all(axis=1)
-        for chosen, numbers, name in ((known, self._shown, self._map), (~known, np.zeros(len(uv)), "Greys_r")):
+        known, shown = np.isfinite(self._shown)[faces].all(axis=1), np.nan_to_num(self._shown)
+        grey = np.zeros(len(uv)), "Greys_r", (-1.0, 1.0)
+        for chosen, (numbers, name, (low, high)) in ((known, (shown, self._map, self._limits)), (~known, grey)):
             if chosen.any():
-                limits = self._limits if chosen is known else (-1, 1)
-                filled = np.nan_to_num(numbers)
-                ax.tripcolor(*uv.T, faces[chosen], filled, shading="gouraud", cmap=name, vmin=limits[0], vmax=limits[1])
+                triangles = Triangulation(uv[:, 0], uv[:, 1], faces[chosen])
+                ax.tripcolor(triangles, numbers, shading="gouraud", cmap=name, vmin=low, vmax=high)
         ax.triplot(*uv.T, faces, lw=0.15, color="#19233240")
         for i, e in enumerate(self.ellipses):
             colour, turned = "#d55e00" if i == self.selected else "#1b2a41", math.degrees(e["angle"])

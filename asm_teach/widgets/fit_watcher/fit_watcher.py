@@ -202,7 +202,7 @@ class FitWatcher(Shown, ipywidgets.HBox):
 
     def _draw(self) -> None:
         vertices, error = self._run.vertices, self._run.error
-        if vertices is self._drawn:
+        if vertices is None or vertices is self._drawn:
             return
         self._drawn = vertices
         if torch.isfinite(vertices).all():

@@ -100,22 +100,19 @@ def solve_shapes(model: AdaptiveSkinningModel) -> tuple[Tensor, Tensor, Tensor]:
         if sum(j >= 0 for j in known) < len(known) / 2:
             return torch.zeros(len(known), 9), torch.zeros(0, len(known), 9), torch.zeros(0, len(known), 9)
         rows = torch.tensor(known)
-        carried = []
-        for part in solve_shapes(new_model(head)):
-            taken = part[..., rows.clamp_min(0), :]
-            carried.append(taken * (rows >= 0)[:, None])
-        return tuple(carried)
+        mean, directions, expressions = (
+            part[..., rows.clamp_min(0), :] * (rows >= 0)[:, None] for part in solve_shapes(new_model(head))
+        )
+        return mean, directions, expressions
     solver = MotionSolver(model)
     rest, template = solver.rest, head.mesh.vertices
-    people = torch.stack(
-        [solver.solve(rest + head.sample(s, expression=False).vertices - template) for s in range(PEOPLE)]
-    )
-    people = symmetric(people, model.rig.mirror_images())
-    mean = people.mean(0)
-    _, size, directions = torch.linalg.svd((people - mean).flatten(1), full_matrices=False)
-    directions = directions[:KINDS] * (size[:KINDS, None] / np.sqrt(PEOPLE - 1))
-    expressions = [solver.solve(rest + head.offsets(expressions=a), steps=3) for a in EXPRESSIONS.values()]
-    return mean.float(), directions.view(-1, *mean.shape).float(), torch.stack(expressions).float()
+    shapes = [solver.solve(rest + head.sample(s, expression=False).vertices - template) for s in range(PEOPLE)]
+    people = symmetric(torch.stack(shapes), model.rig.mirror_images())
+    middle = people.mean(0)
+    _, size, axes = torch.linalg.svd((people - middle).flatten(1), full_matrices=False)
+    axes = axes[:KINDS] * (size[:KINDS, None] / np.sqrt(PEOPLE - 1))
+    faces = [solver.solve(rest + head.offsets(expressions=a), steps=3) for a in EXPRESSIONS.values()]
+    return middle.float(), axes.view(-1, *middle.shape).float(), torch.stack(faces).float()
 
 
 def symmetric(motions: Tensor, images: list[int]) -> Tensor:

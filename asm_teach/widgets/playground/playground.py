@@ -6,6 +6,7 @@ import copy
 import html
 import os
 from pathlib import Path
+from typing import cast
 
 import ipywidgets
 
@@ -44,7 +45,7 @@ class Playground(Shown, ipywidgets.HTML):
 
             model = new_model(load_head())
         self.page = write_page(model)
-        self.model: AdaptiveSkinningModel = model
+        self.model = cast(AdaptiveSkinningModel, model)  # or `write_page` would have refused it
         super().__init__(_FRAME.format(page=html.escape(self.page), height=int(height)))
 
     def model_of(self, text: str) -> AdaptiveSkinningModel:

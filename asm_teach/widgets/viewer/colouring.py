@@ -134,9 +134,9 @@ class Colouring:
         """(3,) what a key shows for mesh number `index` in plain colours."""
         return np.array(_OVER[(index - 1) % len(_OVER)] if index else still.SKIN)
 
-    def texture(self, name: str) -> ArrayLike:
+    def texture(self, name: str) -> NDArray[np.float64]:
         """(H, W, 3) in [0, 1], row 0 at v = 1."""
-        return colours.uv_picture() if self.mode == "uv" else self._meshes[name].texture
+        return colours.uv_picture() if self.mode == "uv" else still.to_numpy(self._meshes[name].texture)
 
     @property
     def limits(self) -> tuple[float, float]:

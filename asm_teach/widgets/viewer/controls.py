@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -26,7 +27,7 @@ class ControlBar:
     """
 
     def __init__(self, view: Viewer, width: int, *, flat: bool) -> None:
-        buttons = [button(name.capitalize(), f"{name} view", lambda n=name: view.view(n)) for name in still.VIEWS]
+        buttons = [button(name.capitalize(), f"{name} view", partial(view.view, name)) for name in still.VIEWS]
         buttons += [
             button("−", "zoom out", lambda: view.zoom(1 / 1.25)),
             button("+", "zoom in", lambda: view.zoom(1.25)),

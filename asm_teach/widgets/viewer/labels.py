@@ -37,7 +37,7 @@ def choose_labels(
     """
     chosen: list[int] = []
     boxes = np.zeros((0, 4))
-    finite = np.isfinite(points).all(axis=1)
+    finite = np.all(np.isfinite(points), axis=1)
     screen = eye.screen(np.where(finite[:, None], points, 0.0))
     depth = screen[:, 2]
     front = depth <= _BEHIND * eye.distance

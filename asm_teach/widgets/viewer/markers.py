@@ -66,8 +66,10 @@ class Marks:
         if points is None or len(names) != len(points) or self.naming == "none":
             names = ()
         elif self.naming == "selected":
-            known = chosen is not None and np.isfinite(points[chosen]).all()
-            names, points = ((names[chosen],), points[chosen][None]) if known else ((), points)
+            if chosen is None or not np.isfinite(points[chosen]).all():
+                names = ()
+            else:
+                names, points = (names[chosen],), points[chosen][None]
         if self._labels is not None and self._labels.names != names:
             self._scene.remove(self._labels.object)
             self._labels = None

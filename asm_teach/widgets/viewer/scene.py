@@ -119,8 +119,8 @@ class Surface:
                 "index": three.BufferAttribute(split.astype(np.uint32).ravel(), normalized=False),
             }
         )
-        shared = {"vertexShader": SURFACE_VERTEX, "fragmentShader": SURFACE_FRAGMENT, "side": "DoubleSide"}
-        shared |= {"uniforms": self._wrapped(), "extensions": {"derivatives": True}}
+        shared: dict[str, object] = {"vertexShader": SURFACE_VERTEX, "fragmentShader": SURFACE_FRAGMENT}
+        shared |= {"side": "DoubleSide", "uniforms": self._wrapped(), "extensions": {"derivatives": True}}
         clear = opacity < 1
         self._material = three.ShaderMaterial(transparent=clear, **shared)
         self.object = three.Mesh(self._geometry, self._material, frustumCulled=False, renderOrder=2 if clear else 0)

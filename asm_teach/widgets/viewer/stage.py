@@ -139,18 +139,19 @@ class Stage:
     def on_pick(self, act: Pick, orbit: Orbit) -> None:
         """Call act(face, shares (3,) of its corners) for each click on the one mesh. A drag is no click."""
         (surface,) = self.surfaces.values()
+        picker = self._picker or three.Picker(controlling=surface.object, event="click")
         if self._picker is None:
-            self._picker = three.Picker(controlling=surface.object, event="click")
-            self.renderer.controls = [*self.renderer.controls, self._picker]
+            self._picker = picker
+            self.renderer.controls = [*self.renderer.controls, picker]
 
         def picked(change: Mapping[str, Any]) -> None:
-            if self._picker.faceIndex is None or time.monotonic() - orbit.turned_at < _DRAG:
+            if picker.faceIndex is None or time.monotonic() - orbit.turned_at < _DRAG:
                 return
-            face = int(self._picker.faceIndex)
+            face = int(picker.faceIndex)
             corners = surface.vertices[surface.faces[face]].astype(np.float64)
             act(face, shares(np.array(change["new"]), corners))
 
-        self._picker.observe(picked, "point")
+        picker.observe(picked, "point")
 
     # -- the end -------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,7 @@ def draw_view(stage: Stage, chosen: Colouring, orbit: Orbit, scale: float = 1.0)
         ax.imshow(picture, interpolation="nearest", aspect="auto", zorder=0)
         for surface, edges in zip(here, _seen_edges(here, eye), strict=True):
             if surface.edges.visible:
-                lines = eye.project(surface.vertices)[edges]
+                lines = list(eye.project(surface.vertices)[edges])
                 ax.add_collection(
                     LineCollection(lines, colors=[_EDGE], linewidths=_EDGE_WIDTH * _PX * scale), autolim=False
                 )
@@ -139,15 +140,15 @@ def _draw_marks(ax: Axes, marks: Marks, eye: Eye, scale: float) -> None:
     if marks.points is None:
         return
     px = scale * _PX
-    there = np.isfinite(marks.points).all(axis=1)
+    there = np.all(np.isfinite(marks.points), axis=1)
     x, y = eye.project(np.nan_to_num(marks.points)).T
     rest, chosen = there & (np.arange(len(there)) != marks.selected), marks.selected
     # of 8 pixels the outermost fifth is a white rim, which matplotlib draws half inside and half outside
     ax.scatter(x[rest], y[rest], s=(7.2 * px) ** 2, color=OTHER, edgecolors="white", linewidths=0.8 * px, zorder=4)
     if chosen is not None and there[chosen]:
         for radius, wide, colour in ((6.0, 4.9, "white"), (5.7, 2.2, CHOSEN)):  # an orange ring with white rims
-            ring = {"facecolors": "none", "edgecolors": [colour], "linewidths": wide * px, "zorder": 4.5}
-            ax.scatter(x[[chosen]], y[[chosen]], s=(2 * radius * px) ** 2, **ring)
+            ring: dict[str, Any] = {"facecolors": "none", "edgecolors": [colour], "linewidths": wide * px}
+            ax.scatter(x[[chosen]], y[[chosen]], s=(2 * radius * px) ** 2, zorder=4.5, **ring)
     if len(marks.shown):
         names = [marks.names[bone] for bone in marks.shown]
         rows = draw_labels(names).reshape(len(names), HEIGHT * SHARP, -1, 4)
