@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from io import BytesIO
 from typing import Any
 
 import ipywidgets
 import numpy as np
 import torch
-from matplotlib.image import imsave
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
@@ -19,6 +17,7 @@ from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.edges import mesh_edges
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import lamp
+from asm_teach.widgets.base.colours import png
 from asm_teach.widgets.base.shown import Shown, read_out, unseen
 
 _SIZE = (240, 300)  # of the picture, pixels
@@ -102,9 +101,7 @@ class PinholeView(Shown, ipywidgets.VBox):
 
     def draw(self) -> None:
         """Bring picture, plan and words in line with the sliders."""
-        buffer = BytesIO()
-        imsave(buffer, self._taken(), format="png")
-        self._shown.value = buffer.getvalue()
+        self._shown.value = png(np.round(255 * self._taken()).astype(np.uint8))
         self._above.value = self._plan_svg()
         self._said.value = read_out(self.text)
 

@@ -16,7 +16,7 @@ from asm_teach.widgets import Viewer
 from asm_teach.widgets.base.colours import PALETTE, bone_colours, bone_palette, nice_limits, scalar_colours, scale_bar
 from asm_teach.widgets.viewer import stills
 from asm_teach.widgets.viewer.colouring import skin_colours
-from asm_teach.widgets.viewer.labels import choose_labels
+from asm_teach.widgets.viewer.markers import choose_labels
 from tests.widgets.parts import ball, close_widgets  # noqa: F401
 
 # -- colours ---------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import traitlets
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse as Outline
 from matplotlib.tri import Triangulation
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from asm_teach.drawing.still import to_numpy
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
@@ -99,7 +99,7 @@ class ChartView(anywidget.AnyWidget):
 
     def _edited(self, change: Mapping[str, Any]) -> None:
         edit = change["new"]
-        good = {name: _within(item) for name, item in edit.get("items", {}).items() if _whole(name, item)}
+        good = {name: item for name, sent in edit.get("items", {}).items() if (item := _checked(name, sent))}
         try:
             self._on_edit(good)
         finally:
@@ -129,16 +129,14 @@ class ChartView(anywidget.AnyWidget):
         ax.set(aspect="equal", xlabel="u", ylabel="v", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
 
-def _whole(name: str, item: Mapping[str, Any]) -> bool:
-    """Whether all numbers of an item are there and finite."""
-    keys = ("u", "v", "s1", "s2", "angle") if name[:1] == "e" and name[1:].isdigit() else ("u", "v")
-    return all(isinstance(item.get(key), (int, float)) and math.isfinite(item[key]) for key in keys)
-
-
-def _within(item: Item) -> Item:
-    place, width, turn = (LOWEST, HIGHEST), (NARROWEST, WIDEST), (-math.inf, math.inf)
-    limits = {"u": place, "v": place, "s1": width, "s2": width, "angle": turn}
-    return {key: min(max(item[key], low), high) for key, (low, high) in limits.items() if key in item}
+def _checked(name: str, sent: Mapping[str, Any]) -> Item | None:
+    """An item as the browser sent it, brought within its limits; None unless all its numbers are there and finite."""
+    limits = {"u": (LOWEST, HIGHEST), "v": (LOWEST, HIGHEST)}
+    if name[:1] == "e" and name[1:].isdigit():
+        limits |= {"s1": (NARROWEST, WIDEST), "s2": (NARROWEST, WIDEST), "angle": (-math.inf, math.inf)}
+    if not all(isinstance(sent.get(key), (int, float)) and math.isfinite(sent[key]) for key in limits):
+        return None
+    return {key: min(max(sent[key], low), high) for key, (low, high) in limits.items()}
 
 
 def require_adaptive(model: SkinnedModel, who: str) -> AdaptiveSkinningModel:
@@ -177,8 +175,7 @@ def place_bone(model: AdaptiveSkinningModel, bone: int, uv: tuple[float, float])
 
 def places(uv: ArrayLike) -> list[list[float]]:
     """(n, 2) to lists, as traits carry them."""
-    table: NDArray[np.float64] = to_numpy(uv)
-    return [[float(u), float(v)] for u, v in table]
+    return to_numpy(uv).tolist()
 
 
 def uv_of(chart: Chart, face: int, shares: ArrayLike) -> tuple[float, float]:

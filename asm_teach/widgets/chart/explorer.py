@@ -95,8 +95,15 @@ class Explorer(Shown, ipywidgets.VBox):
         return " ".join(filter(None, [self._trouble, self._words]))
 
     def still(self) -> bytes:
-        """Chart and face, for a page without a kernel."""
-        return side_by_side(self.chart, self.viewer)
+        """Chart and face, side by side, for a page without a kernel."""
+        figure, axes = plots.new_figure(1, (440, 440))
+        self.chart.draw(axes[0, 0])
+        pictures = [Image.open(BytesIO(one.png())).convert("RGB") for one in (figure, self.viewer.picture())]
+        size = (sum(one.width for one in pictures), max(one.height for one in pictures))
+        both = Image.new("RGB", size, pictures[1].getpixel((0, 0)))
+        both.paste(pictures[0], (0, 0))
+        both.paste(pictures[1], (pictures[0].width, 0))
+        return colours.png(np.asarray(both))
 
     def close(self) -> None:
         """Take the explorer off the page and free what it holds in the browser."""
@@ -115,15 +122,3 @@ class Explorer(Shown, ipywidgets.VBox):
     def _require_open(self) -> None:
         if self._closed:
             raise ValueError("this explorer was closed: run its cell again to make a new one")
-
-
-def side_by_side(chart: ChartView, viewer: Viewer) -> bytes:
-    """Chart and face as one PNG."""
-    figure, axes = plots.new_figure(1, (440, 440))
-    chart.draw(axes[0, 0])
-    pictures = [Image.open(BytesIO(one.png())).convert("RGB") for one in (figure, viewer.picture())]
-    size = (sum(one.width for one in pictures), max(one.height for one in pictures))
-    both = Image.new("RGB", size, pictures[1].getpixel((0, 0)))
-    both.paste(pictures[0], (0, 0))
-    both.paste(pictures[1], (pictures[0].width, 0))
-    return colours.png(np.asarray(both))

@@ -138,11 +138,10 @@ class FitWatcher(Shown, ipywidgets.HBox):
         self.start()
         self.resume()
         last = math.inf if seconds is None else time.monotonic() + seconds
-        while (
-            not (ended := self._run.wait(max(0.0, min(_GLANCE, last - time.monotonic())))) and time.monotonic() < last
-        ):
+        ended = self._run.wait(0)
+        while not ended and (left := last - time.monotonic()) > 0:
+            ended = self._run.wait(min(_GLANCE, left))
             self.refresh()  # the notebook's loop, which shows the news otherwise, waits with the cell
-        self.refresh()
         return ended
 
     @property

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.data.heads import Head, load_head
-from asm_teach.fitting.bone_motion import Motion, matrices_jacobian
+from asm_teach.fitting.bone_motion import Motion
 from asm_teach.fitting.priors import MIRROR
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.scan_fit.fit import narrow
@@ -61,8 +61,7 @@ class MotionSolver:
 
     def _linear(self, motion: Motion) -> tuple[Tensor, Tensor]:
         """How the matrices S follow the motion, (3, 4 J, 9 J), and the factor of the curvature (9 J, 9 J) there."""
-        jacobian = matrices_jacobian(motion, self.points, self.rig).permute(1, 0, 2, 3, 4)
-        jacobian = jacobian.reshape(3, self.gram.shape[0], -1)
+        jacobian = motion.jacobian(self.points, self.rig).transpose(0, 1).reshape(3, self.gram.shape[0], -1)
         curvature = sum(side.T @ (self.gram @ side) for side in jacobian)
         return jacobian, torch.linalg.cholesky(curvature + self.precision.flatten().diag())
 

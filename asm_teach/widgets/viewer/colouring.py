@@ -46,9 +46,10 @@ class Colouring:
         self.bone: int | None = None
         self.bone_names: tuple[str, ...] = ()
         self._meshes = dict(meshes)
-        self._skin = {name: skin_colours(mesh) for name, mesh in meshes.items()}
-        for i, name in enumerate(list(meshes)[1:] if overlay else []):
-            self._skin[name] = np.broadcast_to(np.array(_OVER[i % len(_OVER)]), self._skin[name].shape)
+        self._skin = {
+            name: np.broadcast_to(self.tone(i), (len(mesh.vertices), 3)) if overlay and i else skin_colours(mesh)
+            for i, (name, mesh) in enumerate(meshes.items())
+        }
         self._values: dict[str, dict[str, NDArray[np.float64]]] = {}
         self._limits: dict[str, tuple[float, float]] = {}
         self._labels = {"weights": "weight", "error": "error, mm"}

@@ -1,19 +1,27 @@
-"""Marks on a face that are seen through it: a dot for each bone, and names beside them."""
+"""Marks on a face that are seen through it: a dot for each bone, and names beside those that find room."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import matplotlib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from asm_teach.drawing.still import Eye, to_numpy
 from asm_teach.model.transforms import bone_index
 from asm_teach.widgets.base import three
-from asm_teach.widgets.viewer.labels import Labels, choose_labels
 from asm_teach.widgets.viewer.scene import attribute, float32
-from asm_teach.widgets.viewer.shaders import DOTS_FRAGMENT, DOTS_VERTEX
+from asm_teach.widgets.viewer.shaders import DOTS_FRAGMENT, DOTS_VERTEX, LABELS_FRAGMENT, LABELS_VERTEX
 
 CHOSEN, OTHER = (0.90, 0.38, 0.0), (0.15, 0.25, 0.36)  # colours of the dots
 NAMING = ("none", "selected", "all")
+HEIGHT, AWAY = 17, 10  # pixels: of a label, and from the point to its label
+SHARP = 2  # drawn at twice the size, for screens with fine pixels
+_BEHIND = 1.015  # of the distance to the middle: points further away than that are on the far side of a head
 
 
 class Marks:
@@ -120,3 +128,115 @@ class Dots:
         for buffer, values in ((self._position, np.nan_to_num(points)), (self._tint, tints), (self._size, sizes)):
             if not np.array_equal(new := float32(values), buffer.array):
                 buffer.array = new
+
+
+def choose_labels(
+    eye: Eye, points: NDArray[np.float64], widths: Sequence[float], first: int | None = None
+) -> NDArray[np.int64]:
+    """Which labels find room: none covers another, those nearest to the eye go first, those behind are left out.
+
+    Args:
+        eye: the camera.
+        points: (n, 3) mm; a point that is not finite gets no label.
+        widths: of the n labels, pixels.
+        first: the one that is shown in any case.
+
+    Returns:
+        Indices into the points, in the order in which they were placed.
+    """
+    chosen: list[int] = []
+    boxes = np.zeros((0, 4))
+    finite = np.all(np.isfinite(points), axis=1)
+    screen = eye.screen(np.where(finite[:, None], points, 0.0))
+    depth = screen[:, 2]
+    front = depth <= _BEHIND * eye.distance
+    order = np.argsort(depth, kind="stable")
+    if first is not None and first < len(points):
+        order = np.concatenate([[first], order[order != first]])
+    width, height = eye.size
+    for one in order:
+        x, y = screen[one, :2]
+        box = np.array([x + AWAY, y - HEIGHT / 2, x + AWAY + widths[one], y + HEIGHT / 2])
+        inside = box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height
+        free = not ((boxes[:, :2] < box[2:] + 1) & (boxes[:, 2:] > box[:2] - 1)).all(axis=1).any()
+        if finite[one] and (one == first or (front[one] and inside and free)):
+            chosen.append(int(one))
+            boxes = np.concatenate([boxes, box[None]])
+    return np.array(chosen, dtype=np.int64)
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont:
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(path), 11 * SHARP)
+
+
+def label_width(name: str) -> float:
+    """Pixels that a name needs."""
+    return _font().getlength(name) / SHARP + 10
+
+
+def draw_labels(names: Sequence[str]) -> NDArray[np.uint8]:
+    """The names, one under the other, as a picture (n rows, W, 4): dark on a light ground with round ends."""
+    row = HEIGHT * SHARP
+    width = max(int(np.ceil(label_width(name))) for name in names) * SHARP
+    picture = Image.new("RGBA", (width, row * len(names)), (255, 255, 255, 0))
+    pen = ImageDraw.Draw(picture)
+    for i, name in enumerate(names):
+        end = label_width(name) * SHARP - 1
+        pen.rounded_rectangle((0, i * row + 2, end, (i + 1) * row - 3), radius=7 * SHARP, fill=(255, 255, 255, 225))
+        pen.text((5 * SHARP, i * row + row / 2), name, fill=(28, 40, 54, 255), font=_font(), anchor="lm")
+    return np.asarray(picture)
+
+
+class Labels:
+    """Names in the scene, each beside its point."""
+
+    def __init__(self, names: Sequence[str], size: tuple[int, int], columns: int) -> None:
+        count, self.names = len(names), tuple(names)
+        self.widths = [label_width(name) for name in names]
+        picture = draw_labels(names)
+        picture_width = picture.shape[1] / SHARP
+        # four corners a label: of the quad in pixels, and of its row of the picture
+        right = np.repeat([[0, 1, 1, 0]], count, axis=0)
+        up = np.repeat([[0, 0, 1, 1]], count, axis=0)
+        wide = np.array(self.widths)[:, None]
+        self._corners = np.stack([AWAY + right * wide, (up - 0.5) * HEIGHT], axis=-1).reshape(-1, 2)
+        place = np.stack([right * wide / picture_width, (np.arange(count)[:, None] + 1 - up) / count], axis=-1)
+        quads = 4 * np.arange(count)[:, None, None] + np.array([[0, 1, 2], [0, 2, 3]])
+        self._position = attribute(np.zeros((4 * count, 3)))
+        self._corner = attribute(np.zeros((4 * count, 2)))
+        texture = three.DataTexture(
+            picture, format="RGBAFormat", magFilter="LinearFilter", minFilter="LinearFilter", generateMipmaps=False
+        )
+        uniforms: dict[str, dict[str, object]] = {"map": {"value": None}}
+        uniforms |= {"shift": {"value": 1 / columns - 1}, "columns": {"value": float(columns)}}
+        material = three.ShaderMaterial(
+            vertexShader=LABELS_VERTEX.replace("PIXELS", f"{size[0]:.1f}, {size[1]:.1f}"),
+            fragmentShader=LABELS_FRAGMENT,
+            uniforms=uniforms,
+            depthTest=False,
+            transparent=True,
+            side="DoubleSide",
+        )
+        # the texture goes in afterwards, as `Surface.wrap` does it
+        material.uniforms = uniforms | {"map": {"value": texture}}
+        geometry = three.BufferGeometry(
+            attributes={
+                "position": self._position,
+                "corner": self._corner,
+                "uv": attribute(place.reshape(-1, 2)),
+                "index": three.BufferAttribute(quads.astype(np.uint32).ravel(), normalized=False),
+            }
+        )
+        self.object = three.Mesh(geometry, material, frustumCulled=False, renderOrder=5)
+
+    def place(self, points: NDArray[np.float64], shown: NDArray[np.int64]) -> None:
+        """Put the names beside the points (n, 3), mm, and show those of the indices `shown`."""
+        positions = float32(np.repeat(np.nan_to_num(points), 4, axis=0))
+        if not np.array_equal(positions, self._position.array):
+            self._position.array = positions
+        seen = np.isin(np.repeat(np.arange(len(self.names)), 4), shown)
+        corners = float32(np.where(seen[:, None], self._corners, 0.0))  # a quad without size is not drawn
+        if not np.array_equal(corners, self._corner.array):
+            self._corner.array = corners

@@ -19,7 +19,7 @@ def _vec(values: Sequence[float] | NDArray[np.float64]) -> str:
     return f"vec3({', '.join(f'{float(v):.5f}' for v in values)})"
 
 
-_SHIFT = """
+_PLACE = """
 uniform float shift;    // of this column's middle, in [-1, 1] across the canvas
 uniform float columns;  // how many meshes stand side by side
 varying float vAcross;
@@ -33,17 +33,14 @@ vec4 place(vec4 seen) {
 
 # A vertex and its normal travel as four numbers, so that one message moves a surface: `scene.pack_normals` writes the
 # fourth, 4096 x + y, where x and y are the normal's place on an octahedron that is unfolded onto a square.
-SURFACE_VERTEX = (
-    """
+SURFACE_VERTEX = """
 attribute vec4 pointAndNormal;
 attribute vec3 tint;
 varying vec3 vTint;
 varying vec3 vNormal;
 varying vec3 vSeen;
 varying vec2 vUv;
-"""
-    + _SHIFT
-    + """
+PLACE
 vec3 unfolded(float code) {
   float x = floor(code / 4096.0);
   vec2 square = vec2(x, code - 4096.0 * x) / 2047.5 - 1.0;
@@ -61,8 +58,7 @@ void main() {
   vSeen = seen.xyz;
   gl_Position = place(seen);
 }
-"""
-)
+""".replace("PLACE", _PLACE)
 
 SURFACE_FRAGMENT = f"""
 uniform sampler2D map;
@@ -93,15 +89,13 @@ void main() {{
 }}
 """
 
-EDGES_VERTEX = (
-    _SHIFT
-    + """
+EDGES_VERTEX = """
+PLACE
 void main() {
   gl_Position = place(modelViewMatrix * vec4(position, 1.0));
   gl_Position.z -= 0.0004 * gl_Position.w;  // a little nearer than the surface that they lie on
 }
-"""
-)
+""".replace("PLACE", _PLACE)
 
 EDGES_FRAGMENT = """
 varying float vAcross;
@@ -111,23 +105,19 @@ void main() {
 }
 """
 
-DOTS_VERTEX = (
-    """
+DOTS_VERTEX = """
 attribute vec3 tint;
 attribute float size;
 varying vec3 vTint;
 varying float vSize;
-"""
-    + _SHIFT
-    + """
+PLACE
 void main() {
   vTint = tint;
   gl_Position = place(modelViewMatrix * vec4(position, 1.0));
   vSize = size;
   gl_PointSize = size;
 }
-"""
-)
+""".replace("PLACE", _PLACE)
 
 DOTS_FRAGMENT = """
 varying vec3 vTint;
@@ -143,20 +133,16 @@ void main() {
 """
 
 # PIXELS stands for the size of the view, such as "640.0, 480.0".
-LABELS_VERTEX = (
-    """
+LABELS_VERTEX = """
 attribute vec2 corner;  // pixels from the bone: x to the right, y up
 varying vec2 vUv;
-"""
-    + _SHIFT
-    + """
+PLACE
 void main() {
   vUv = uv;
   gl_Position = place(modelViewMatrix * vec4(position, 1.0));
   gl_Position.xy += 2.0 * corner / vec2(PIXELS) * gl_Position.w;
 }
-"""
-)
+""".replace("PLACE", _PLACE)
 
 LABELS_FRAGMENT = """
 uniform sampler2D map;

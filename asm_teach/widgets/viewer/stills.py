@@ -20,8 +20,7 @@ from asm_teach.drawing.still import Eye
 from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.widgets.base import colours
 from asm_teach.widgets.viewer.colouring import Colouring
-from asm_teach.widgets.viewer.labels import AWAY, HEIGHT, SHARP, draw_labels, label_width
-from asm_teach.widgets.viewer.markers import CHOSEN, OTHER, Marks
+from asm_teach.widgets.viewer.markers import AWAY, CHOSEN, HEIGHT, OTHER, SHARP, Marks, draw_labels, label_width
 from asm_teach.widgets.viewer.orbit import Orbit
 from asm_teach.widgets.viewer.scene import Surface
 from asm_teach.widgets.viewer.stage import Stage

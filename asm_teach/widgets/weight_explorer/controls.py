@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 
 import ipywidgets
 
 from asm_teach.widgets.base.shown import button
 from asm_teach.widgets.chart.dial import Dial
+from asm_teach.widgets.chart.ellipse import Ellipse
 from asm_teach.widgets.weight_explorer.mixture import MOST_COMPONENTS, BoneMixture
 
 LOG, NAIVE = "log10 of the weight", "weight, plain exponentials in float32"
 SHOWS = ("weight", LOG, NAIVE)
+# Label with its unit, the same in more words, ends, step (logarithmic: of the power of ten), logarithmic, form.
+_DIALS = {
+    "zeta u": ("ζ u, chart", "place of the bone along u, chart units", 0, 1, 0.001, False, ".3f"),
+    "zeta v": ("ζ v, chart", "place of the bone along v, chart units", 0, 1, 0.001, False, ".3f"),
+    "share": ("π, share", "share of the bone, 0 to 1", 0.01, 0.99, 0.01, False, ".2f"),
+    "mean u": ("μ u, chart", "offset from the bone along u, chart units", -0.5, 0.5, 0.001, False, ".3f"),
+    "mean v": ("μ v, chart", "offset from the bone along v, chart units", -0.5, 0.5, 0.001, False, ".3f"),
+    "angle": ("angle, °", "degrees from the u axis", -180, 180, 1, False, ".0f"),
+    "s1": ("σ₁, chart", "width along its direction, chart units", 0.002, 1, 0.02, True, ".4f"),
+    "s2": ("σ₂, chart", "width across its direction, chart units", 0.002, 1, 0.02, True, ".4f"),
+}
 
 
 class Controls(ipywidgets.VBox):
@@ -34,16 +46,10 @@ class Controls(ipywidgets.VBox):
         self.component = ipywidgets.ToggleButtons(layout={"width": "max-content"})
         self.component.style.button_width = "88px"
         self.dials = {
-            "zeta u": self._dial("ζ u, chart", "place of the bone along u", (0, 1), self._shift("zeta", 0)),
-            "zeta v": self._dial("ζ v, chart", "place of the bone along v", (0, 1), self._shift("zeta", 1)),
-            "share": Dial("π, share", "share of the bone, 0 to 1", 0.01, 0.99, 0.01, self._share, form=".2f"),
-            "mean u": self._dial("μ u, chart", "offset from the bone along u", (-0.5, 0.5), self._shift("mean", 0)),
-            "mean v": self._dial("μ v, chart", "offset from the bone along v", (-0.5, 0.5), self._shift("mean", 1)),
-            "angle": Dial("angle, °", "degrees from the u axis", -180, 180, 1, self._turn, form=".0f"),
-            "s1": self._dial("σ₁, chart", "width along its direction", (0.002, 1), self._widen("s1"), 0.02),
-            "s2": self._dial("σ₂, chart", "width across its direction", (0.002, 1), self._widen("s2"), 0.02),
+            name: Dial(label, words, low, high, step, partial(self._set, name), log=log, form=form)
+            for name, (label, words, low, high, step, log, form) in _DIALS.items()
         }
-        self.buttons = (
+        buttons = (
             button("Reset bone", "bring back this bone's Gaussians", mixture.reset),
             button("Reset all", "bring back all bones' Gaussians, and K", lambda: mixture.reset(all_bones=True)),
             button("All widths × ½", "halve the widths of all bones' Gaussians", lambda: mixture.scale_widths(0.5)),
@@ -55,7 +61,7 @@ class Controls(ipywidgets.VBox):
             children=[
                 ipywidgets.HBox([self.bone, self.shows, self.count, self.component]).add_class("asm-row"),
                 ipywidgets.HBox([dial.widget for dial in self.dials.values()]).add_class("asm-sliders"),
-                ipywidgets.HBox(self.buttons).add_class("asm-row"),
+                ipywidgets.HBox(buttons).add_class("asm-row"),
             ]
         )
         self.load()
@@ -79,10 +85,7 @@ class Controls(ipywidgets.VBox):
             self.component.value = min(chosen, count - 1)
         self.count.value, self.bone.value = count, mixture.bone
         self.dials["share"].widget.disabled = count == 1
-        (zu, zv), (u, v), shape = mixture.zeta, mixture.mean(self.k), mixture.shapes[self.k]
-        values = {"zeta u": zu, "zeta v": zv, "mean u": u, "mean v": v, "s1": shape.s1, "s2": shape.s2}
-        values |= {"angle": math.degrees(shape.angle), "share": mixture.share(self.k)}
-        for name, value in values.items():
+        for name, value in self._numbers().items():
             self.dials[name].load(value)
         self._loading = False
 
@@ -90,36 +93,20 @@ class Controls(ipywidgets.VBox):
         if not self._loading:
             act()
 
-    # -- what the sliders ask for --------------------------------------------------------------------------
+    def _numbers(self) -> dict[str, float]:
+        """What the model holds, by the name of the slider."""
+        (zu, zv), (u, v), shape = self._mixture.zeta, self._mixture.mean(self.k), self._mixture.shapes[self.k]
+        place = {"zeta u": zu, "zeta v": zv, "share": self._mixture.share(self.k), "mean u": u, "mean v": v}
+        return {**place, "angle": math.degrees(shape.angle), "s1": shape.s1, "s2": shape.s2}
 
-    def _dial(
-        self, name: str, words: str, ends: tuple[float, float], act: Callable[[float], None], step: float = 0.001
-    ) -> Dial:
-        log = ends[0] > 0
-        return Dial(name, f"{words}, chart units", *ends, step, act, log=log, form=".4f" if log else ".3f")
-
-    def _shift(self, what: str, axis: int) -> Callable[[float], None]:
-        """Sets one coordinate of the bone or of the chosen Gaussian; the other stays as the model has it."""
-
-        def act(value: float) -> None:
-            old = self._mixture.zeta if what == "zeta" else self._mixture.mean(self.k)
-            place = (value, old[1]) if axis == 0 else (old[0], value)
-            if what == "zeta":
-                self._mixture.set_bone_uv(place)
-            else:
-                self._mixture.set_gaussian(self.k, mean=place)
-
-        return act
-
-    def _widen(self, which: str) -> Callable[[float], None]:
-        def act(value: float) -> None:
-            self._mixture.set_gaussian(self.k, shape=replace(self._mixture.shapes[self.k], **{which: value}))
-
-        return act
-
-    def _turn(self, degrees: float) -> None:
-        shape = replace(self._mixture.shapes[self.k], angle=math.radians(degrees))
-        self._mixture.set_gaussian(self.k, shape=shape)
-
-    def _share(self, share: float) -> None:
-        self._mixture.set_gaussian(self.k, share=share)
+    def _set(self, name: str, value: float) -> None:
+        """Give the mixture the number of one slider; the others stay as the model has them, not as rounded here."""
+        mixture, k, now = self._mixture, self.k, self._numbers() | {name: value}
+        if name in ("zeta u", "zeta v"):
+            mixture.set_bone_uv((now["zeta u"], now["zeta v"]))
+        elif name in ("mean u", "mean v"):
+            mixture.set_gaussian(k, mean=(now["mean u"], now["mean v"]))
+        elif name == "share":
+            mixture.set_gaussian(k, share=value)
+        else:
+            mixture.set_gaussian(k, shape=Ellipse(now["s1"], now["s2"], math.radians(now["angle"])))

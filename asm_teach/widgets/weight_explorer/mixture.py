@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 
 import torch
 
@@ -55,11 +56,8 @@ class BoneMixture:
 
     def items(self) -> list[Item]:
         """The Gaussians as ellipses of the chart."""
-        (u, v), means = self.zeta, map(self.mean, range(len(self.shapes)))
-        return [
-            {"u": u + mean[0], "v": v + mean[1], "s1": shape.s1, "s2": shape.s2, "angle": shape.angle}
-            for mean, shape in zip(means, self.shapes, strict=True)
-        ]
+        centres = self.model.bone_uv[self.bone] + self.model.mixture_mean[self.bone]
+        return [{"u": u, "v": v, **asdict(shape)} for (u, v), shape in zip(centres.tolist(), self.shapes, strict=True)]
 
     def set_bone_uv(self, uv: tuple[float, float]) -> None:
         """Move the bone, and with it all its Gaussians, to a place of the chart.
