@@ -19,7 +19,6 @@ from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
 from asm_teach.widgets import Playground
-from asm_teach.widgets.base.pose import mirror_images
 from asm_teach.widgets.playground import people
 from asm_teach.widgets.playground.page import write_page
 from asm_teach.widgets.playground.people import EXPRESSIONS, MotionSolver, new_model, solve_shapes, symmetric

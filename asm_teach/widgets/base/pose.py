@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from asm_teach.model.adaptive import SkinnedModel
-from asm_teach.model.transforms import Rig
 
 PARAMETERS = (
     "translation", "rotation", "log_scale", "bone_uv", "mixture_logits", "mixture_mean", "mixture_factor",
@@ -31,13 +30,6 @@ Parameters = dict[str, Tensor]
 def parameters(model: SkinnedModel) -> Parameters:
     """Copies of those of `PARAMETERS` that a model has: name -> (J, ...)."""
     return {name: getattr(model, name).detach().clone() for name in PARAMETERS if hasattr(model, name)}
-
-
-def mirror_images(rig: Rig) -> list[int]:
-    """(J,) the mirror image of each bone, itself for one in the middle; told by names that end in _L and _R."""
-    swap = {"_L": "_R", "_R": "_L", ".L": ".R", ".R": ".L"}
-    images = [name[:-2] + swap.get(name[-2:], name[-2:]) for name in rig.names]
-    return [rig.names.index(image) if image in rig.names else j for j, image in enumerate(images)]
 
 
 @torch.no_grad()

@@ -18,7 +18,6 @@ from asm_teach.widgets.base.later import Later
 from asm_teach.widgets.base.pose import (
     Parameters,
     equal,
-    mirror_images,
     parameters,
     read_pose,
     set_parameters,
@@ -54,7 +53,7 @@ class BonePanel(Shown, ipywidgets.HBox):
 
     def __init__(self, model: SkinnedModel, viewer: Viewer, *, bone: int | str = 0) -> None:
         self.model, self.viewer = model, viewer
-        self.names, self._images = tuple(model.rig.names), mirror_images(model.rig)
+        self.names, self._images = tuple(model.rig.names), model.rig.mirror_images()
         self._mover, self._later = Mover(model), Later()
         self._before: list[Parameters] = []  # the parameters before each of the last changes
         self._rest = parameters(model)

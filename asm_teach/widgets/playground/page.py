@@ -23,7 +23,7 @@ from asm_teach.data.heads import load_head
 from asm_teach.drawing import still
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.widgets.base.colours import SCALAR_MAPS
-from asm_teach.widgets.base.pose import mirror_images, parameters
+from asm_teach.widgets.base.pose import parameters
 from asm_teach.widgets.playground.people import EXPRESSIONS, new_model, solve_shapes
 from asm_teach.widgets.playground.sliders import sliders_for
 
