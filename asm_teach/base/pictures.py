@@ -87,7 +87,7 @@ def _pixels(picture: Image.Image, longest: int | None, ground: float | None) -> 
     pixels = np.asarray(_reduced(picture.convert("RGBA" if clear else "RGB"), longest), dtype=np.float32) / 255.0
     if clear and ground is not None:
         cover = pixels[..., 3:]
-        return cover * pixels[..., :3] + (1 - cover) * np.float32(ground)
+        pixels = cover * pixels + (1 - cover) * np.float32(ground)
     return np.ascontiguousarray(pixels[..., :3])
 
 

@@ -210,10 +210,10 @@ def _load_makehuman() -> Head:
     hand_weights = (hand_weights / hand_weights.sum(1, keepdim=True)).float()
     static = torch.zeros(len(mesh.vertices), len(rig.names))
     static.index_add_(1, _int(raw["hand_to_rig"]), hand_weights)
-    shapes = [_shapes(raw, prefix, len(mesh.vertices)) for prefix in ("identity", "expression")]
+    identities, expressions = (_shapes(raw, prefix, len(mesh.vertices)) for prefix in ("identity", "expression"))
     return Head(
         "makehuman", mesh, rig, ibug, dense, static, hand_rig, hand_weights,
-        *shapes, LICENCES["makehuman"],
+        identities, expressions, LICENCES["makehuman"],
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from asm_teach.base.arrays import Floats
 from asm_teach.base.checks import check_points
 from asm_teach.geometry.closest_point import Surface, to_array
 
@@ -73,8 +74,8 @@ class Placement(NamedTuple):
     """Where a surface has been put: its points p are at scale rotation p + shift (float64)."""
 
     scale: float = 1.0
-    rotation: np.ndarray = np.eye(3)
-    shift: np.ndarray = np.zeros(3)
+    rotation: Floats = np.eye(3)
+    shift: Floats = np.zeros(3)
 
     @classmethod
     def of(cls, alignment: Alignment) -> Placement:
@@ -82,16 +83,16 @@ class Placement(NamedTuple):
         scale, rotation, shift = (to_array(x) for x in alignment)
         return cls(float(scale), rotation, shift)
 
-    def forward(self, points: np.ndarray) -> np.ndarray:
+    def forward(self, points: Floats) -> Floats:
         """Points of the surface, (n, 3), to where they have been put."""
         return self.scale * points @ self.rotation.T + self.shift
 
-    def backward(self, points: np.ndarray) -> np.ndarray:
+    def backward(self, points: Floats) -> Floats:
         """Points of space, (n, 3), in the surface's own coordinates: what is nearest stays so."""
         return (points - self.shift) @ self.rotation / self.scale
 
 
-def settle(surface: Surface, points: np.ndarray, starts: list[Placement], similarity: bool) -> tuple[Placement, bool]:
+def settle(surface: Surface, points: Floats, starts: list[Placement], similarity: bool) -> tuple[Placement, bool]:
     """Move a surface to points (n, 3) by iterated closest points: (placement, whether it came to rest).
 
     Minimises the sum of squared distances from the points to the surface, less the furthest tenth. The
@@ -120,7 +121,7 @@ def settle(surface: Surface, points: np.ndarray, starts: list[Placement], simila
     return rest.placement, rest.converged
 
 
-def _unscaled(placement: Placement, points: np.ndarray) -> Placement:
+def _unscaled(placement: Placement, points: Floats) -> Placement:
     """The same placement with a scale of 1, changed about the middle of the points."""
     middle = points.mean(0)
     return Placement(1.0, placement.rotation, middle - placement.rotation @ placement.backward(middle))
@@ -133,7 +134,7 @@ class _Rest(NamedTuple):
 
 
 def _descend(
-    surface: Surface, points: np.ndarray, placement: Placement, similarity: bool, steps: int, still: float
+    surface: Surface, points: Floats, placement: Placement, similarity: bool, steps: int, still: float
 ) -> _Rest:
     """From one start to the next minimum."""
     seen = _look(surface, points, placement)
@@ -169,12 +170,12 @@ def _descend(
 
 class _Seen(NamedTuple):
     cost: float
-    foot: np.ndarray  # (kept, 3) closest points, where they have been put
-    distance: np.ndarray  # (kept,)
-    direction: np.ndarray  # (kept, 3) unit, from the foot to the point
+    foot: Floats  # (kept, 3) closest points, where they have been put
+    distance: Floats  # (kept,)
+    direction: Floats  # (kept, 3) unit, from the foot to the point
 
 
-def _look(surface: Surface, points: np.ndarray, placement: Placement) -> _Seen:
+def _look(surface: Surface, points: Floats, placement: Placement) -> _Seen:
     """Closest points of a placed surface, without the furthest share of them."""
     nearest, distance, face = surface.closest(placement.backward(points))
     kept = max(int(np.ceil((1 - _TRIM) * len(points))), min(3, len(points)))

@@ -13,6 +13,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from asm_teach.base.arrays import Floats, Ints
 from asm_teach.base.checks import check_points, check_polygons
 
 _PAIRS_AT_ONCE = 100_000  # point-triangle pairs looked at together: bounds the memory, and fits a cache
@@ -60,7 +61,7 @@ class Surface:
         members = [np.flatnonzero(size == k) for k in np.unique(size)]
         self._classes = [(ids, cKDTree(self.centre[ids]), self.reach[ids].max()) for ids in members]
 
-    def closest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def closest(self, points: Floats) -> tuple[Floats, Floats, Ints]:
         """(n, 3) -> nearest points (n, 3), distances (n,), faces (n,)."""
         face = self._tree.query(points)[1]
         nearest = closest_on_triangles(points, self.corners[face])
@@ -81,12 +82,12 @@ class Surface:
 
     def _improve(
         self,
-        points: np.ndarray,
-        row: np.ndarray,
-        triangle: np.ndarray,
-        nearest: np.ndarray,
-        distance: np.ndarray,
-        face: np.ndarray,
+        points: Floats,
+        row: Ints,
+        triangle: Ints,
+        nearest: Floats,
+        distance: Floats,
+        face: Ints,
     ) -> None:
         """Where a pair (row, triangle) is nearer than what that row has so far, take it, in place."""
         gap = np.linalg.norm(points[row] - self.centre[triangle], axis=1) - self.reach[triangle]
@@ -102,14 +103,15 @@ class Surface:
         rows = row[best]
         nearest[rows], distance[rows], face[rows] = candidate[best], away[best], triangle[best]
 
-    def normals(self, faces: np.ndarray) -> np.ndarray:
+    def normals(self, faces: Ints) -> Floats:
         """(n,) faces -> (n, 3) unit normals; zero for a triangle without area."""
         a, b, c = self.corners[faces].transpose(1, 0, 2)
-        normal = np.cross(b - a, c - a)
-        return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-300)
+        normal: Floats = np.cross(b - a, c - a)
+        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-300)
+        return normal
 
 
-def closest_on_triangles(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
+def closest_on_triangles(points: Floats, corners: Floats) -> Floats:
     """The point of triangle corners[i] that is nearest to points[i]. (m, 3), (m, 3, 3) -> (m, 3).
 
     The foot of the perpendicular where it falls inside, else the nearest point of an edge. Every answer lies
@@ -135,11 +137,11 @@ def closest_on_triangles(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return np.where((inside & nearer)[:, None], foot, nearest)
 
 
-def to_array(x: Tensor) -> np.ndarray:
+def to_array(x: Tensor) -> Floats:
     """A tensor as a float64 array, cut off from any graph."""
     return x.detach().cpu().double().numpy()
 
 
-def to_tensor(x: np.ndarray, like: Tensor) -> Tensor:
+def to_tensor(x: Floats, like: Tensor) -> Tensor:
     """An array in the precision and on the device of a tensor."""
     return torch.from_numpy(np.asarray(x, dtype=np.float64)).to(like.device, like.dtype)

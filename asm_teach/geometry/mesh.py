@@ -130,7 +130,8 @@ class Mesh:
 
     def part_vertices(self, name: str) -> Tensor:
         """Sorted indices (n,) of the vertices that the faces of a part use."""
-        return torch.unique(self.faces[self._part_faces(name)])
+        vertices: Tensor = torch.unique(self.faces[self._part_faces(name)])
+        return vertices
 
     def part(self, name: str) -> Mesh:
         """One part as a mesh of its own; vertex i of it is vertex `part_vertices(name)[i]` of this mesh."""
@@ -172,7 +173,8 @@ def face_normals(vertices: Tensor, faces: Tensor) -> Tensor:
 
 def face_areas(vertices: Tensor, faces: Tensor) -> Tensor:
     """Areas (..., F) in mm^2 of the triangles of (..., V, 3)."""
-    return 0.5 * torch.linalg.vector_norm(_face_cross(vertices, faces), dim=-1)
+    twice: Tensor = torch.linalg.vector_norm(_face_cross(vertices, faces), dim=-1)
+    return twice / 2
 
 
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
@@ -189,7 +191,7 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
 
 def _face_cross(vertices: Tensor, faces: Tensor) -> Tensor:
     a, b, c = (vertices[..., faces[:, k], :] for k in range(3))
-    return torch.linalg.cross(b - a, c - a, dim=-1)
+    return torch.cross(b - a, c - a, dim=-1)
 
 
 def _unit(x: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
     mesh = Mesh(**{**vars(mesh.to("cpu")), "vertices": mesh.vertices.detach().cpu()})
     has_texture = mesh.texture is not None and mesh.uv is not None
     files: dict[Path, bytes] = {}
-    if has_texture and ending != ".glb":
+    if mesh.texture is not None and has_texture and ending != ".glb":
         files[path.with_suffix(".png")] = picture_bytes(mesh.texture)
     if ending == ".obj":
         if has_texture:
@@ -145,7 +145,8 @@ def _read_glb(path: Path) -> Mesh:
     offset = np.cumsum([0, *(len(piece.vertices) for _, piece in pieces)])
     count = np.cumsum([0, *(len(piece.faces) for _, piece in pieces)])
     uvs = [getattr(piece.visual, "uv", None) for _, piece in pieces]
-    if any(uv is None for uv in uvs) and any(uv is not None for uv in uvs):
+    there = [uv for uv in uvs if uv is not None]
+    if 0 < len(there) < len(uvs):
         warnings.warn(f"{path.name}: some pieces have no UV, so the UV of the others is left out", stacklevel=3)
     pictures = {id(p): p for _, piece in pieces if (p := _picture(piece)) is not None}
     if len(pictures) > 1:
@@ -155,7 +156,7 @@ def _read_glb(path: Path) -> Mesh:
     return Mesh(
         vertices=_float32(np.concatenate([piece.vertices for _, piece in pieces])),
         faces=torch.from_numpy(faces.astype(np.int64)),
-        uv=None if any(uv is None for uv in uvs) else _float32(np.concatenate(uvs)),
+        uv=_float32(np.concatenate(there)) if len(there) == len(uvs) else None,
         texture=picture_tensor(next(iter(pictures.values()))) if pictures else None,
         parts=parts if len(parts) > 1 else {},
     )
@@ -224,11 +225,14 @@ def _to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
 
 
 def _glb_bytes(mesh: Mesh) -> bytes:
-    return trimesh.Scene({"mesh": _to_trimesh(mesh)}).export(file_type="glb")
+    scene = trimesh.Scene()
+    scene.add_geometry(_to_trimesh(mesh), "mesh", "mesh")
+    content: bytes = scene.export(file_type="glb")
+    return content
 
 
 def _ply_bytes(mesh: Mesh, picture: str | None) -> bytes:
-    content = trimesh.exchange.ply.export_ply(_to_trimesh(mesh))
+    content: bytes = trimesh.exchange.ply.export_ply(_to_trimesh(mesh))
     if picture is None:
         return content
     out = io.BytesIO()

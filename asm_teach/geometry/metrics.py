@@ -88,7 +88,7 @@ def scan_distances(
         starts = _starts(surface, steering, landmarks, similarity=align == "similarity")
         placement, converged = settle(surface, steering, starts, similarity=align == "similarity")
     distances = surface.closest(placement.backward(points))[1] * placement.scale
-    scale, rotation, shift = (to_tensor(x, vertices) for x in placement)
+    scale, rotation, shift = (to_tensor(np.asarray(x), vertices) for x in placement)
     return ScanDistances(
         distances=to_tensor(distances, scan.vertices),
         indices=indices,
@@ -166,7 +166,8 @@ def face_region(points: Tensor, nose_tip: Tensor, outer_eyes: Tensor, nose_bridg
     nose = torch.linalg.vector_norm(nose_bridge - nose_tip)
     if not eyes + nose > 0:
         raise ValueError("outer_eyes and nose_tip all lie in one place: the face has no size")
-    return torch.linalg.vector_norm(points - nose_tip, dim=1) <= 0.7 * (eyes + nose)
+    inside: Tensor = torch.linalg.vector_norm(points - nose_tip, dim=1) <= 0.7 * (eyes + nose)
+    return inside
 
 
 def _starts(

@@ -86,8 +86,8 @@ class _Lines:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.vertices: list[tuple[float, float, float]] = []
-        self.uv: list[tuple[float, float]] = []
+        self.vertices: list[tuple[float, ...]] = []
+        self.uv: list[tuple[float, ...]] = []
         self.polygons: list[list[tuple[int, int]]] = []
         self.numbers: list[int] = []  # the line of each polygon, for messages
         self.libraries: list[str] = []
@@ -154,8 +154,8 @@ class _Lines:
                 number = self.numbers[owner[bad.argmax()]]
                 self._fail(number, f"it names '{what}' number {corners[bad.argmax(), column] + 1} of {count}")
         without = corners[:, 1] < 0
-        count = np.bincount(owner, without)
-        mixed = (count > 0) & (count < np.bincount(owner))
+        missing = np.bincount(owner, without)
+        mixed = (missing > 0) & (missing < np.bincount(owner))
         if mixed.any():
             self._fail(self.numbers[mixed.argmax()], "some of its corners have a UV number and some have none")
 
@@ -186,7 +186,7 @@ def _fans(sides: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _uv(path: Path, data: _Lines, corner_uv: np.ndarray, faces: Tensor) -> tuple[Tensor | None, Tensor | None]:
-    without = (corner_uv < 0).any(-1)
+    without = np.any(corner_uv < 0, axis=-1)
     if without.any():
         if not without.all():
             warnings.warn(

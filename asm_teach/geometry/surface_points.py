@@ -6,18 +6,18 @@ before it than the outside does. Arrays here are numpy, float64.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from asm_teach.base.arrays import Bools, Floats, Ints
 from asm_teach.geometry.closest_point import Surface, closest_on_triangles
 from asm_teach.geometry.mesh_edges import edge_list
 
-Faces = NDArray[np.int64]
-Points = NDArray[np.float64]
+Faces: TypeAlias = Ints
+Points: TypeAlias = Floats
 
 AGREE = 0.3  # cosine between two normals that face the same way
 _NEAR_FACES = 200
@@ -27,9 +27,9 @@ class OnSurface(NamedTuple):
     """Points of a surface: position (n, 3), face (n,), barycentric (n, 3), distance (n,) from where they came."""
 
     position: Points
-    face: NDArray[np.int64]
+    face: Ints
     barycentric: Points
-    distance: NDArray[np.float64]
+    distance: Floats
 
 
 class Skin:
@@ -62,7 +62,7 @@ class Skin:
         beta = barycentric(position, self.corners[face])
         return OnSurface(position, face, beta, np.linalg.norm(position - points, axis=1))
 
-    def on_rim(self, on: OnSurface) -> NDArray[np.bool_]:
+    def on_rim(self, on: OnSurface) -> Bools:
         """(n,) whether points lie on an edge that only one face has, where the surface ends."""
         # Corner k of a face lies opposite to the edge that begins at the next corner.
         edges = edge_list(torch.from_numpy(self.faces))
@@ -71,7 +71,8 @@ class Skin:
         at_rim = np.isin(self.faces, edges.ends[edges.uses == 1].numpy())
         corner = on.barycentric > 1 - 1e-6
         on_side = rim[on.face] & (on.barycentric < 1e-6)
-        return np.any(on_side | (at_rim[on.face] & corner), axis=1)
+        on_rim: Bools = np.any(on_side | (at_rim[on.face] & corner), axis=1)
+        return on_rim
 
 
 def barycentric(points: Points, corners: Points) -> Points:
@@ -82,7 +83,8 @@ def barycentric(points: Points, corners: Points) -> Points:
     area = pp * qq - pq * pq
     flat = area <= 1e-15 * pp * qq
     v, w = (qq * op - pq * oq) / np.where(flat, 1, area), (pp * oq - pq * op) / np.where(flat, 1, area)
-    beta = np.clip(np.stack([1 - v - w, v, w], 1), 0, 1)
+    beta: Points = np.clip(np.stack([1 - v - w, v, w], 1), 0, 1)
     nearest = np.linalg.norm(corners - points[:, None], axis=2).argmin(1)
     beta[flat] = np.eye(3)[nearest[flat]]
-    return beta / beta.sum(1, keepdims=True)
+    beta /= beta.sum(1, keepdims=True)
+    return beta

@@ -9,6 +9,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from asm_teach.base.arrays import Bools, Floats
 from asm_teach.base.checks import check_points
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh, vertex_normals
@@ -46,7 +47,7 @@ def exposed(vertices: Tensor, faces: Tensor, height: float = 5.0) -> Tensor:
     return ((share - 0.5) / 0.4).clamp(0, 1)
 
 
-def _hidden(points: np.ndarray, corners: np.ndarray, direction: np.ndarray) -> np.ndarray:
+def _hidden(points: Floats, corners: Floats, direction: Floats) -> Bools:
     """Whether a triangle (F, 3, 3) lies between each point and its viewer, (n,)."""
     axes = np.linalg.svd(direction[None])[2][1:].T  # (3, 2), the plane of the picture
     flat, depth, flat_points = corners @ axes, corners @ direction, points @ axes
@@ -71,5 +72,5 @@ def _hidden(points: np.ndarray, corners: np.ndarray, direction: np.ndarray) -> n
     return hidden
 
 
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _cross(a: Floats, b: Floats) -> Floats:
     return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]

@@ -27,6 +27,9 @@ class SkinnedModel(nn.Module):
     """
 
     vertices: Tensor
+    translation: Tensor
+    rotation: Tensor
+    log_scale: Tensor
 
     def __init__(self, mesh: Mesh, rig: Rig) -> None:
         super().__init__()
@@ -35,9 +38,9 @@ class SkinnedModel(nn.Module):
         for name in ("translation", "rotation", "log_scale"):
             self.register_parameter(name, nn.Parameter(mesh.vertices.new_zeros(len(rig), 3)))
 
-    def _apply(self, fn: Callable, recurse: bool = True) -> SkinnedModel:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SkinnedModel:
         # What is no parameter and no buffer follows the vertices to their device and type.
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         device, dtype = self.vertices.device, self.vertices.dtype
         self.mesh, self.rig = self.mesh.to(device, dtype), self.rig.to(device, dtype)
         return self
@@ -108,6 +111,13 @@ class AdaptiveSkinningModel(SkinnedModel):
     Raises ValueError for a mesh without UV or with an overlapping chart, a rig without UV, components < 1.
     """
 
+    chart: Chart
+    uv: Tensor
+    bone_uv: Tensor
+    mixture_logits: Tensor
+    mixture_mean: Tensor
+    mixture_factor: Tensor
+
     def __init__(self, mesh: Mesh, rig: Rig, components: int = 2) -> None:
         if rig.uv is None:
             raise ValueError("rig: the adaptive model needs the bones' places on the chart (rig.uv); found none")
@@ -126,7 +136,7 @@ class AdaptiveSkinningModel(SkinnedModel):
         self.mixture_mean = nn.Parameter(bone_uv.new_zeros(len(rig), components, 2))
         self.mixture_factor = nn.Parameter(factor)
 
-    def _apply(self, fn: Callable, recurse: bool = True) -> AdaptiveSkinningModel:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> AdaptiveSkinningModel:
         super()._apply(fn, recurse)
         self.chart = self.chart.to(self.vertices.device)
         return self
@@ -155,6 +165,9 @@ class StaticSkinningModel(SkinnedModel):
     weights: (V, J), rows sum to 1. A rig without positions is bound at its UV positions.
     Raises ValueError for weights of the wrong shape, negative ones, or rows that do not sum to 1.
     """
+
+    _weights: Tensor
+    _points: Tensor
 
     def __init__(self, mesh: Mesh, rig: Rig, weights: Tensor) -> None:
         super().__init__(mesh, rig)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from asm_teach.base.arrays import unroll
 from asm_teach.base.checks import check_points, check_polygons
 from asm_teach.geometry.chart_check import require_injective_chart
 from asm_teach.geometry.mesh import Mesh
@@ -115,7 +116,7 @@ class Chart:
     def _nearest_on_boundary(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 2) the nearest points of the boundary to points (N, 2), and the face (N,) each belongs to."""
         ends, faces = self._boundary
-        blocks = points.detach().double().split(256)  # in blocks, because each one meets every edge
+        blocks = torch.split(points.detach().double(), 256)  # in blocks, because each one meets every edge
         edge = torch.cat([_nearest_segment(block, self.uv.double()[ends]) for block in blocks])
         start, end = self.uv.to(points.dtype)[ends[edge]].unbind(1)
         along = end - start
@@ -154,7 +155,8 @@ def surface_jacobian(chart: Chart, points: Tensor, vertices: Tensor) -> Tensor:
     def edges(x: Tensor) -> Tensor:
         return (x[corners[..., 1:]] - x[corners[..., :1]]).mT
 
-    return edges(vertices) @ torch.linalg.inv(edges(chart.uv.to(vertices.dtype)))
+    jacobian: Tensor = edges(vertices) @ torch.linalg.inv(edges(chart.uv.to(vertices.dtype)))
+    return jacobian
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +178,7 @@ class _Grid:
         cells_per_unit = size / (high - low)
         start, end = (_cell(x, low, cells_per_unit, size) for x in (corners.amin(1), corners.amax(1)))
         wide, tall = (end - start + 1).unbind(1)
-        face, number = _enumerate(wide * tall)
+        face, number = unroll(wide * tall)
         column, row = start[face, 0] + number % wide[face], start[face, 1] + number // wide[face]
         cell = column + size * row
         count = cell.bincount(minlength=size * size)
@@ -186,20 +188,13 @@ class _Grid:
         """All pairs of a point (N, 2) and a face that may contain it, as indices (P,) and (P,)."""
         column, row = _cell(points, self.low, self.cells_per_unit, self.size).unbind(1)
         cell = column + self.size * row
-        point, number = _enumerate(self.count[cell])
+        point, number = unroll(self.count[cell])
         return point, self.faces[self.first[cell[point]] + number]
 
 
 def _cell(points: Tensor, low: Tensor, cells_per_unit: Tensor, size: int) -> Tensor:
     """(N, 2) column and row of the cell of each point (N, 2), of the nearest cell for one outside."""
     return ((points - low) * cells_per_unit).clamp(0, size - 1).long()
-
-
-def _enumerate(counts: Tensor) -> tuple[Tensor, Tensor]:
-    """The items of owners who have `counts` items: whose, and which. [2, 0, 1] to [0, 0, 2], [0, 1, 0]."""
-    owner = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
-    before = counts.cumsum(0) - counts
-    return owner, torch.arange(len(owner), device=counts.device) - before[owner]
 
 
 def _barycentric(points: Tensor, corners: Tensor) -> Tensor:

@@ -113,7 +113,8 @@ class LinearMorphableModel:
         """Faces (..., V, 3) mm of coefficients (..., M), in standard deviations. Differentiable."""
         if coefficients.shape[-1:] != (len(self),):
             raise ValueError(f"coefficients: expected (..., {len(self)}), found {tuple(coefficients.shape)}")
-        return self.mean + ((coefficients * self.deviations) @ self.modes.flatten(1)).unflatten(-1, (-1, 3))
+        added: Tensor = ((coefficients * self.deviations) @ self.modes.flatten(1)).unflatten(-1, (-1, 3))
+        return self.mean + added
 
     def project(self, target: Tensor, noise: float = 0.0) -> Tensor:
         """Coefficients (M,) of the face nearest to `target` (V, 3) mm, which lies where the mean lies; closed form.
@@ -163,14 +164,10 @@ def principal_axes(away: Tensor) -> tuple[Tensor, Tensor]:
     """
     n, d = away.shape
     value, vector = torch.linalg.eigh(away @ away.T if n <= d else away.T @ away)
-    spread, vector = value.flip(0).clamp_min(0).sqrt(), vector.flip(1)
-    if n <= d:
-        rows = vector.T @ away
-        rows = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-300)
-    else:
-        rows = vector.T
+    rows = vector.flip(1).T @ away if n <= d else vector.flip(1).T
+    rows = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-300)
     sign = rows.gather(1, rows.abs().argmax(1, keepdim=True)).sign()
-    return spread, rows * sign
+    return value.flip(0).clamp_min(0).sqrt(), rows * sign
 
 
 def solve_ridge(normal: Tensor, right: Tensor, prior: float, modes: int | None = None) -> Tensor:

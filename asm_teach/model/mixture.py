@@ -44,7 +44,9 @@ def mixture_weights(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, f
         )
     centre, log_share = bone_uv[:, None].double() + mean, logits.double().log_softmax(-1)
     coefficients = exponent_coefficients(centre, log_share, factor.double())
-    weights: Tensor = _SummedShares.apply(chart_powers(uv), coefficients, J, uv.dtype)
+    weights: Tensor = _SummedShares.apply(  # type: ignore[no-untyped-call]
+        chart_powers(uv), coefficients, J, uv.dtype
+    )
     return weights
 
 

@@ -23,7 +23,8 @@ def linear_blend_skinning(vertices: Tensor, weights: Tensor, transforms: Tensor)
     # is a few passes over long rows instead of V little products.
     blended = transforms.transpose(-3, -1).flatten(-3, -2) @ weights.T  # (..., 12, V)
     x, y, z, t = blended.unflatten(-2, (4, 3)).unbind(-3)  # the columns of the blended matrices, (..., 3, V)
-    return (x * vertices[:, 0] + y * vertices[:, 1] + z * vertices[:, 2] + t).mT
+    moved: Tensor = x * vertices[:, 0] + y * vertices[:, 1] + z * vertices[:, 2] + t
+    return moved.mT
 
 
 def check_weights(weights: Tensor, V: int, J: int) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import roma
 import torch
@@ -100,11 +101,9 @@ class Rig:
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Rig:
         """The same rig on another device, its places in another precision."""
 
-        def move(places: Tensor | None) -> Tensor | None:
-            return None if places is None else places.to(device=device, dtype=dtype)
-
-        parents = self.parents.to(device)
-        return replace(self, parents=parents, uv=move(self.uv), positions=move(self.positions))
+        places = {"uv": self.uv, "positions": self.positions}
+        moved: dict[str, Any] = {name: x.to(device=device, dtype=dtype) for name, x in places.items() if x is not None}
+        return replace(self, parents=self.parents.to(device), **moved)
 
 
 def bone_index(names: Sequence[str], bone: int | str) -> int:
@@ -125,10 +124,9 @@ def bone_index(names: Sequence[str], bone: int | str) -> int:
 def _find_cycle(parents: list[int]) -> list[int]:
     """The bones of one cycle in the order in which parents follow each other, empty if there is none."""
     for start in range(len(parents)):
-        path, bone = [], start
-        while bone >= 0 and bone not in path:
+        path = [start]
+        while (bone := parents[path[-1]]) >= 0 and bone not in path:
             path.append(bone)
-            bone = parents[bone]
         if bone >= 0:
             return path[path.index(bone) :]
     return []
@@ -136,7 +134,8 @@ def _find_cycle(parents: list[int]) -> list[int]:
 
 def rotation_matrix(rotvec: Tensor) -> Tensor:
     """Rotation vectors (..., 3), angle in radians times axis, to (..., 3, 3), eq. (1.1); lesson 1."""
-    return roma.rotvec_to_rotmat(rotvec)
+    matrix: Tensor = roma.rotvec_to_rotmat(rotvec)
+    return matrix
 
 
 def bone_transforms(translation: Tensor, rotation: Tensor, scale: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ def without_body(raw: Patch, main: Patch, guide: Guide, marks: Points, notes: li
     height = _above_neck(guide, main.vertices)
     if height is None or (height[main.used].min() > -_BUST and boundary_loops(main.faces)):
         return raw, main
-    cut_raw, cut = (patch.keep((height[patch.faces] > -_BELOW).all(1)) for patch in (raw, main))
+    cut_raw, cut = (patch.keep(np.all(height[patch.faces] > -_BELOW, axis=1)) for patch in (raw, main))
     if len(cut.faces) == len(main.faces):
         return raw, main
     cut = main_piece(cut, marks)

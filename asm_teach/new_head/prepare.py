@@ -203,7 +203,7 @@ def _finish(
 def _put_marks(skin: Skin, guide: Guide, marks: Points) -> OnSurface:
     """All 68 landmarks on a surface: those given where they are, the others where the source's come to lie."""
     carried, facing = guide.marks()
-    given = np.isfinite(marks).all(1)
+    given: NDArray[np.bool_] = np.all(np.isfinite(marks), axis=1)
     exactly, alike = skin.put(np.where(given[:, None], marks, carried)), skin.put(carried, facing)
     pairs = zip(exactly, alike, strict=True)
     return OnSurface(*(np.where(given.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in pairs))

@@ -62,5 +62,5 @@ def middle_line(skin: Skin, mirror: Mirror) -> Skin:
     start, end = skin.faces[face[:, None], edge], skin.faces[face[:, None], (edge + 1) % 3]
     share = (height[start] / (height[start] - height[end]))[..., None]
     ends = (1 - share) * skin.vertices[start] + share * skin.vertices[end]
-    pieces = 2 * np.arange(len(face))[:, None] + [0, 1, 1]
+    pieces = 2 * np.arange(len(face))[:, None] + np.array([0, 1, 1])
     return Skin(ends.reshape(-1, 3), pieces, skin.looks[face])

@@ -7,9 +7,10 @@ at half integers: the picture covers [0, width] x [0, height], the centre of its
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from numbers import Integral
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import roma
 import torch
 from torch import Tensor
@@ -72,8 +73,8 @@ class Camera:
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Camera:
         """The same camera on another device or in another precision."""
-        parts = (self.focal, self.principal, self.rotation, self.translation)
-        return Camera(*(part.to(device=device, dtype=dtype) for part in parts), size=self.size)
+        moved: dict[str, Any] = {name: x.to(device, dtype) for name, x in vars(self).items() if isinstance(x, Tensor)}
+        return replace(self, **moved)
 
 
 def project(points: Tensor, rotation: Tensor, translation: Tensor, focal: Tensor, principal: Tensor) -> Tensor:
@@ -215,7 +216,7 @@ def _check_size(size: object) -> tuple[int, int]:
     if (
         not isinstance(size, (tuple, list))
         or len(size) != 2
-        or not all(isinstance(side, Integral) and side > 0 for side in size)
+        or not all(isinstance(side, (int, np.integer)) and side > 0 for side in size)
     ):
         raise ValueError(f"size is {size!r}: give (width, height), two whole numbers above zero")
     return (int(size[0]), int(size[1]))

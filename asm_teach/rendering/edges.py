@@ -18,9 +18,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from asm_teach.base.arrays import unroll
 from asm_teach.base.checks import check_polygons
 from asm_teach.geometry.mesh_edges import edge_list
-from asm_teach.rendering.raster import Raster, unroll
+from asm_teach.rendering.raster import Raster
 
 _LEAST = 0.01  # of the trust in a direction; below, it is not followed
 

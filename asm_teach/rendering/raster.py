@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from asm_teach.base.arrays import unroll
 from asm_teach.base.checks import check_points, check_polygons
 from asm_teach.rendering.camera import Camera
 from asm_teach.rendering.interpolation import locate, place
@@ -201,7 +202,8 @@ def _before(corners: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     def from_odd(faces: Tensor, odd: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Their corners, each (3, k), in turn from the one that lies on another side than the two others."""
         order = odd[:, faces].int().argmax(0) + torch.arange(3, device=odd.device)[:, None]
-        return corners[:, :, faces].gather(1, (order % 3).expand(3, -1, -1)).unbind(1)
+        a, b, c = corners[:, :, faces].gather(1, (order % 3).expand(3, -1, -1)).unbind(1)
+        return a, b, c
 
     def cut(p: Tensor, q: Tensor) -> Tensor:
         """Where the way from p, before, to q, behind, meets the plane."""
@@ -233,15 +235,3 @@ def _fragments(rows: Tensor, table: Tensor, width: int) -> tuple[Tensor, Tensor]
     near = torch.addcmul(near.index_select(0, run), across.index_select(0, run), column.to(near)).float()
     pixel = first.index_select(0, run).add_(column)
     return pixel, (near.view(torch.int32).long() << 32).sub_(owner.index_select(0, run))
-
-
-def unroll(count: Tensor) -> tuple[Tensor, Tensor]:
-    """Counts (k,) -> whose each place is and its number there: [2, 0, 1] -> [0, 0, 2], [0, 1, 0]."""
-    end = count.cumsum(0)
-    begin = end - count
-    total = int(end[-1]) if len(end) else 0
-    # At each place, how many have begun by then; those with a count of zero begin where the next one does.
-    owner = torch.zeros(total + 1, dtype=torch.int64, device=count.device)
-    owner[0] = -1
-    owner = owner.scatter_add_(0, begin, owner.new_ones(1).expand(len(begin)))[:total].cumsum_(0)
-    return owner, torch.arange(total, device=count.device).sub_(begin.index_select(0, owner))

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from asm_teach.base.arrays import unroll
 from asm_teach.data.heads import load_head
 from asm_teach.rendering.camera import Camera, look_at
-from asm_teach.rendering.raster import Raster, rasterise, unroll
+from asm_teach.rendering.raster import Raster, rasterise
 
 SIZE = (96, 64)
 
