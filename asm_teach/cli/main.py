@@ -158,7 +158,7 @@ def heads(device: str) -> None:
 
 
 class _Callable(ModuleType):
-    """Lets a script from when the command line was `asm_teach.cli:main` call this module as if it were that."""
+    """Lets a script that was installed before the rooms start the command line: it calls `asm_teach.cli.main`."""
 
     def __call__(self) -> None:
         main()

@@ -10,7 +10,7 @@ from asm_teach.course.checks import checking
 
 @dataclass(frozen=True)
 class Row:
-    """One lesson: what was done, of how much there is."""
+    """One lesson: how much the learner has done, and how much there is."""
 
     lesson: str
     right: int
@@ -46,7 +46,7 @@ class Progress:
 
 
 def progress() -> Progress:
-    """What is done so far, one row a lesson."""
+    """What the learner has done so far, one row per lesson."""
     found, known = record.read(), checking.exercises().values()
     rows = []
     for lesson, module in checking.lessons().items():

@@ -1,7 +1,7 @@
 """Quizzes: questions with choices, answered in the notebook, with a reason for each choice afterwards.
 
 A question is a field set of radio buttons: Tab reaches it, the arrow keys choose, and a button (or Enter) answers.
-Right and wrong are said in words, in a region that screen readers read out. Without a kernel the questions are text.
+Words say whether the answer is right, in a region that screen readers read. Without a kernel the questions are text.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Quiz(ipywidgets.VBox):
 
     @property
     def right(self) -> int:
-        """How many questions stand answered rightly."""
+        """How many questions are answered correctly at the moment."""
         return sum(box.state == "right" for box in self.boxes)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

@@ -3,8 +3,8 @@
     {"exercises": {"nme": {"ok": true, "tries": 2, "hints": 1}}, "quizzes": {"05": {"1": {"ok": true, "tries": 1}}}}
 
 The file is the one that the environment variable ASM_TEACH_PROGRESS names, else `progress.json` in the user's data
-folder. It is always written whole. A broken file is put aside, never lost; where nothing can be written, that is said
-once and the record lasts as long as the program.
+folder. It is always written whole. A broken file is kept under another name. If the file cannot be written, the learner
+is told once, and the record lasts until the program ends.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _unsaved: dict[Path, Record] = {}  # records that cannot be written, by the file
 
 
 def path() -> Path:
-    """The file, which need not be there yet."""
+    """The file, which need not exist yet."""
     named = os.environ.get("ASM_TEACH_PROGRESS", "")
     return Path(named) if named else Path(platformdirs.user_data_dir("asm_teach", appauthor=False)) / "progress.json"
 
@@ -36,7 +36,7 @@ def _say_once(sentence: str) -> None:
 
 
 def read() -> Record:
-    """The record; a new one where there is none."""
+    """Read the record, or begin a new one."""
     file = path()
     if file in _unsaved:
         return _copy(_unsaved[file])
@@ -55,7 +55,7 @@ def read() -> Record:
 
 
 def note_try(name: str, ok: bool) -> None:
-    """Count a try of an exercise; once right it stays right."""
+    """Count a try of an exercise; once it is right it stays right."""
     record = read()
     entry = _entry(record, name)
     entry["tries"], entry["ok"] = entry["tries"] + 1, entry["ok"] or ok
@@ -70,7 +70,7 @@ def note_hint(name: str) -> None:
 
 
 def hints_given(name: str) -> int:
-    """How many hints of an exercise were given."""
+    """How many hints of an exercise the learner has seen."""
     return _entry(read(), name)["hints"]
 
 

@@ -6,8 +6,8 @@ A module `lessonNN.py` registers its checkers:
     def nme(function) -> str | None:
         return None if ... else "that is a share; in per cent it is 100 times as much"
 
-and the notebook calls `check.nme(nme)`. What the answer itself does wrong on the way (an exception, nothing returned)
-is put into words here, so that a checker is only about its subject.
+and the notebook calls `check.nme(nme)`. This module turns an exception of the answer, or an answer that is still empty,
+into words, so a checker deals with its subject alone.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Function = Callable[..., Any]  # an answer that a checker calls
 
 
 class Right(str):
-    """What a checker may return instead of None: the answer is right, and this is worth adding."""
+    """A checker may return this instead of None: the answer is right, and here is something worth adding."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ class Exercise:
     checker: Checker
 
     def __call__(self, *answers: Any) -> Verdict:
-        """Judge an answer and note the try; never raises because of what the answer is or does."""
+        """Judge an answer and record the try. Whatever the answer is or does, this raises nothing."""
         verdict = self.judge(*answers)
         if verdict.message != NOTHING:
             record.note_try(self.name, verdict.ok)
         return verdict
 
     def judge(self, *answers: Any) -> Verdict:
-        """The verdict alone."""
+        """Judge an answer without recording the try."""
         if all(_empty(answer) for answer in answers):
             return Verdict(False, NOTHING)
         try:
@@ -117,7 +117,7 @@ def exercise(*hints: str) -> Callable[[Checker], Checker]:
     """Register the decorated checker under its own name, for `check.NAME` and `hint("NAME")`.
 
     Args:
-        hints: three: the direction, the formula, half of the code. The lesson is that of the module that holds it.
+        hints: three: the direction, the formula, half of the code. The checker's module tells the lesson.
 
     Raises:
         ValueError: if there are not three hints, or another lesson has an exercise of that name.
@@ -136,7 +136,7 @@ def exercise(*hints: str) -> Callable[[Checker], Checker]:
 
 
 def lessons() -> dict[str, types.ModuleType]:
-    """The modules of the lessons by their two digits, imported."""
+    """Import the modules of the lessons; the result maps two digits to a module."""
     found = [m.name for m in pkgutil.iter_modules([str(PACKAGE / "course" / "lessons")])]
     return {name[-2:]: import_module(f"asm_teach.course.lessons.{name}") for name in sorted(found)}
 
@@ -148,7 +148,7 @@ def exercises() -> dict[str, Exercise]:
 
 
 def find(name: str) -> Exercise:
-    """The exercise of that name; a ValueError names near ones if there is none."""
+    """The exercise of that name; if there is none, a ValueError suggests similar names."""
     if name in _EXERCISES:
         return _EXERCISES[name]
     known = exercises()
@@ -183,7 +183,7 @@ check = _Check()
 
 
 def hint(name: str, again: bool = False) -> Hint:
-    """The next hint of an exercise; with `again` the last one that was given. After the third it stays with the third.
+    """Show the next hint of an exercise, or with `again` the last one once more. After the third it stays the third.
 
     Raises:
         ValueError: if there is no such exercise.
@@ -203,7 +203,7 @@ def _empty(answer: Any) -> bool:
 
 
 def _watched(answer: Any) -> Any:
-    """A function that tells when the answer's function returned nothing; other answers as they are."""
+    """Wrap an answer that is a function, so that returning nothing counts as unanswered; leave other answers alone."""
     if not isinstance(answer, (types.FunctionType, types.MethodType)):
         return answer
 
@@ -224,7 +224,7 @@ def _libraries() -> tuple[str, ...]:
 
 
 def _in_words(error: Exception) -> str:
-    """What went wrong and in which line of the answer."""
+    """Say what went wrong, and in which line of the answer."""
     places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     own = [place for place in places if not place[0].startswith(("<frozen", "<__array", *_libraries()))]
     words = (str(error).strip().splitlines() or ["no message"])[0][:240]

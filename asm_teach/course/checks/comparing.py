@@ -17,7 +17,7 @@ RELATIVE = 1e-4  # float32 with some arithmetic behind it
 
 
 class Mistake(Exception):
-    """What is wrong with an answer, where a checker cannot go on with it; the words become the verdict."""
+    """A helper of a checker raises this where the answer cannot be judged further; its words become the verdict."""
 
 
 def numbers(value: Any) -> Tensor | None:
@@ -33,7 +33,7 @@ def numbers(value: Any) -> Tensor | None:
 
 
 def one_number(answer: Any, words: str) -> float:
-    """An answer that has to be one finite number; if it is not, the words become the verdict."""
+    """Read an answer that must be one finite number; if it is not, the words become the verdict."""
     number = numbers(answer)
     if number is None or number.numel() != 1 or not number.isfinite().all():
         raise Mistake(words)
@@ -41,7 +41,7 @@ def one_number(answer: Any, words: str) -> float:
 
 
 def pair(answer: Any, words: str) -> tuple[Any, Any]:
-    """An answer that has to be two things; if it is not, the words become the verdict."""
+    """Read an answer that must be two things; if it is not, the words become the verdict."""
     if not isinstance(answer, (tuple, list)) or len(answer) != 2:
         raise Mistake(words)
     return answer[0], answer[1]
@@ -58,7 +58,7 @@ def equal(given: Any, right: Any, relative: float = RELATIVE) -> bool:
 
 
 def one_of(given: Any, wrong: Mapping[str, Any], relative: float = RELATIVE) -> str | None:
-    """The sentence whose wrong value was given: a table of the mistakes that an exercise invites."""
+    """Look a wrong answer up in a table of expected mistakes, sentence -> value; give the sentence or None."""
     return next((sentence for sentence, value in wrong.items() if equal(given, value, relative)), None)
 
 
@@ -68,14 +68,14 @@ def mistaken(given: Any, right: Any, wrong: Mapping[str, Any]) -> str | None:
 
 
 def not_numbers(given: Any) -> str | None:
-    """Something else than numbers."""
+    """The answer is not made of numbers."""
     if numbers(given) is None:
         return f"numbers are asked for (a tensor, an array or a list), found {type(given).__name__}"
     return None
 
 
 def wrong_shape(given: Any, right: Any) -> str | None:
-    """Other axes than asked for; says which slip of broadcasting or transposing makes such a shape."""
+    """The shape is wrong; the sentence names the slip of broadcasting or transposing that makes such a shape."""
     a, b = numbers(given), numbers(right)
     if a is None or b is None or a.shape == b.shape:
         return None
@@ -92,7 +92,7 @@ def wrong_shape(given: Any, right: Any) -> str | None:
 
 
 def not_finite(given: Any) -> str | None:
-    """nan or infinite numbers, for whatever reason."""
+    """The answer holds nan or infinite numbers."""
     a = numbers(given)
     if a is None or a.isfinite().all():
         return None
@@ -101,7 +101,7 @@ def not_finite(given: Any) -> str | None:
 
 
 def differs(given: Any, right: Any, relative: float = RELATIVE) -> str | None:
-    """The last resort: where the largest difference is."""
+    """The last resort: say where the largest difference is."""
     if equal(given, right, relative):
         return None
     if sentence := not_numbers(given) or wrong_shape(given, right) or not_finite(given):

@@ -138,7 +138,7 @@ def halve_or_quadruple(fit: SmallFit, steps: int) -> float:
 
 @functools.cache
 def solve_case() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Columns A (V, 4J), how much vertices count (V,), the goal (V, 3), and S_0 (4J, 3): section 3 of the lesson."""
+    """The problem of section 3: columns A (V, 4J), weights of the vertices (V,), goal (V, 3), and S_0 (4J, 3)."""
     head = load_head()
     mesh, goal = head.mesh, head.sample(0).vertices
     start = AdaptiveSkinningModel(mesh, head.rig, components=2)

@@ -1,6 +1,6 @@
 """Diagnoses of wrong numbers: each a small function that gives a sentence, or None where it does not apply.
 
-A checker takes the first that speaks: `compare` asks for all of them, and for the exercise's own table of mistakes.
+`compare` tries the exercise's own table of mistakes, then all of these, and gives the first sentence it finds.
 
     return compare(given, right, {"divide by the depth": f * x[:2] + c, "row and column are swapped": right.flip(0)})
 

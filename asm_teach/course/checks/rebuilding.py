@@ -1,6 +1,6 @@
 """The whole model written from memory, lesson 4: the slips that it invites, and in which of its parts one lies.
 
-Each slip is one line of equations (1) to (3) done wrong, so that what somebody's function gives can be named by it.
+Each slip is one line of equations (1) to (3) done wrong. If a learner's function gives the same face, that is the slip.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def judge(function: Face) -> str | None:
 
 
 def _given(model: AdaptiveSkinningModel) -> tuple[Tensor, Tensor, Tensor, list[int]]:
-    """Copies, since the case is kept for others and an answer may write into what it is given."""
+    """Copies: the case is cached, and an answer may write into its arguments."""
     return model.vertices.clone(), model.mesh.faces.clone(), model.uv.clone(), model.rig.parents.tolist()
 
 
@@ -159,7 +159,7 @@ def _theta(model: AdaptiveSkinningModel, **instead: Tensor) -> dict[str, Tensor]
 
 
 def _part(function: Face) -> str:
-    """In which part of the model an unknown mistake lies: parts are switched on one after another."""
+    """Find the part of the model where an unknown mistake lies, by switching the parts on one after another."""
     model = case()
     inputs, still = _given(model), {n: torch.zeros(5, 3).double() for n in ("translation", "rotation", "log_scale")}
     if not equal(function(*inputs, _theta(model, **still)), model.vertices, _CLOSE):

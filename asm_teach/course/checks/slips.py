@@ -1,4 +1,4 @@
-"""Slips of this subject: weights, rotations and pivots, gradients, precision, side effects. Part of `diagnoses`."""
+"""Slips of this subject: weights, rotations and pivots, gradients, precision, side effects."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def gradient_missing(gradient: Tensor | None, name: str) -> str | None:
 
 
 def low_precision(given: Any, right: Any) -> str | None:
-    """float64 went in, and float32 came out or was gone through."""
+    """The input was float64, and the result is float32 or passed through float32."""
     if not isinstance(right, Tensor) or right.dtype != torch.float64 or not isinstance(given, Tensor):
         return None
     if given.dtype in (torch.float32, torch.float16, torch.bfloat16):
@@ -137,7 +137,7 @@ def changed_inputs(before: Sequence[Tensor], after: Sequence[Tensor], names: Seq
 
 
 def result_of(function: Callable[..., Any], **inputs: Tensor) -> Any:
-    """What an answer's function gives for these inputs, which it may not change.
+    """Call an answer's function with these inputs, which it may not change.
 
     Raises:
         Mistake: if it changes one in place.

@@ -35,13 +35,13 @@ def barycentric(function: Function) -> str | None:
         if equal(function(points, turned), _solve(points, turned)):
             return None
         return "right for corners that go round anticlockwise only: both areas change their sign, so the share does not"
-    next_corner, area = right.roll(-1, 1), right * torch.linalg.det((corners[1:] - corners[:1]).T)
+    area = right * torch.linalg.det((corners[1:] - corners[:1]).T)
+    next_corner, half = right.roll(-1, 1), area / 2
     wrong = {
         "the point at [3] lies outside: its areas need their signs, so no absolute value": right.abs(),
         "the point at [3] lies outside; there a coordinate is negative, do not cut it off": right.clamp(min=0),
         "the areas are not yet divided by that of the whole triangle": area,
-        "the areas are not yet divided by that of the whole triangle (and half of them is missing or too much)": area
-        / 2,
+        "the areas are not yet divided by that of the whole triangle (and half of them is missing or too much)": half,
         "a factor 1/2 stands in only one of the two areas": right / 2,
         "a factor 2 stands in only one of the two areas": right * 2,
         "the signs are turned round: the corners go round anticlockwise, keep their order": -right,

@@ -87,11 +87,11 @@ def into_space(function: Function) -> str | None:
     if said := wrong_shape(b, right) or wrong_shape(depth, t):
         return said
     back = share * z
+    to_screen = back / back.sum(1, keepdim=True)
     wrong = {
         "these are still the weights of the screen": share,
         "b has to sum to 1: divide by its sum": over,
-        "that goes from space to the screen: divide by the depth where you multiplied": back
-        / back.sum(1, keepdim=True),
+        "that goes from space to the screen: divide by the depth where you multiplied": to_screen,
     }
     if not equal(b, right):
         return one_of(b, wrong) or rows_not_one(b) or compare(b, right)

@@ -1,8 +1,8 @@
 """Marking a folder of student copies: run the exercises of each notebook and read the verdicts.
 
-The notebooks are programs and are run as such: mark only what you would run yourself. A student's check cells do not
-count; those of the course's own notebooks, and their points, take their place. Work that sets out to deceive can do so:
-it runs in the process that judges it.
+The notebooks are programs and are run as such: mark only what you would run yourself. The check cells
+and points of the course's own notebooks replace those of the student. A student who sets out to deceive can do so: the
+answers run in the process that judges them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def grade(folder: Path, limit: float = 60.0, say: Callable[[str], None] = lambda
 
     Args:
         limit: seconds that a cell with an exercise may take.
-        say: is told the name of each notebook before it is run.
+        say: gets the name of each notebook before it runs.
 
     Raises:
         ValueError: if there is no such folder or no notebook in it.
@@ -112,14 +112,14 @@ def mark_notebook(path: Path, student: str, limit: float) -> list[Mark]:
 
 
 def _may_need_lesson(message: str) -> bool:
-    """Whether the words of an answer without points may come from cells of the lesson that were not run."""
+    """Whether an answer may have failed only because cells of the lesson did not run."""
     if re.search(r"(Syntax|Indentation|Tab)Error: ", message):
         return False
     return message.startswith(STOPS) or re.search(r"\w+Error\b", message) is not None
 
 
 def _unmarked(path: Path, student: str, why: str) -> Mark:
-    """The one row of a notebook without marks: none of the points of the lesson that its name says."""
+    """The single row of a notebook that cannot be marked: no points, out of those of the lesson in its name."""
     lesson = _lesson_of(path)
     return Mark(
         student, lesson, "", 0, sum(t.points for t in _tasks().values() if t.lesson == lesson), f"{path.name} {why}"

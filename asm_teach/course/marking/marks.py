@@ -23,7 +23,7 @@ class Mark:
 
 
 def total(marks: Sequence[Mark]) -> tuple[int, int]:
-    """One student's points, and out of how many. Of what was handed in twice the better one counts."""
+    """One student's points, and out of how many. If an exercise was handed in twice, the better one counts."""
     best: dict[tuple[str, str], tuple[int, int]] = {}
     for mark in marks:
         key = (mark.lesson, mark.exercise)
@@ -34,7 +34,7 @@ def total(marks: Sequence[Mark]) -> tuple[int, int]:
 
 
 def write_marks(marks: Sequence[Mark], file: Path) -> None:
-    """Write rows as CSV with a head; a spreadsheet takes nothing in it for a formula, and finds every letter."""
+    """Write rows as CSV with a header. A spreadsheet reads every letter, and takes no message for a formula."""
     with whole(file) as part, part.open("w", newline="", encoding="utf-8-sig") as stream:
         writer = csv.writer(stream)
         writer.writerow([field.name for field in fields(Mark)])

@@ -1,7 +1,7 @@
 """Student copies: the notebooks of the course without solutions and outputs.
 
-The cells carry nbgrader's metadata and markers, so that nbgrader too can work with them; it is not needed here. What is
-taken out is what stands between `### BEGIN SOLUTION` and `### END SOLUTION`.
+A copy lacks what stands between `### BEGIN SOLUTION` and `### END SOLUTION`. The cells carry nbgrader's metadata and
+markers, so nbgrader can work with them too; the course does not need it.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def exercise_of(cell: NotebookNode) -> str:
 def clear_solution(source: str) -> str:
     """The source of a cell with each marked region replaced.
 
-    Inside a function that is a line that raises NotImplementedError; at the left margin, where that would stop the run
-    of the notebook, the names assigned there become None.
+    Inside a function a line that raises NotImplementedError takes its place. At the left margin such a line would stop
+    the notebook, so there the assigned names become None.
 
     Raises:
         ValueError: if the markers do not come in pairs.
@@ -125,7 +125,7 @@ def masters() -> list[Path]:
 
 
 def write_copies(folder: Path, lesson: str | None = None) -> list[Path]:
-    """Write the student copies of all lessons, or of one, into a folder; the files written.
+    """Write the student copies of all lessons, or of one, into a folder; give the files written.
 
     Raises:
         ValueError: if there is no such lesson, or a file of that name is there already: it may hold somebody's work.
