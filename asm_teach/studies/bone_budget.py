@@ -17,18 +17,21 @@ EXTRA = "extra"  # new bones are called extra000_L, extra000_R, ...
 
 
 def budget_rig(mesh: Mesh, rig: Rig, bones: int) -> Rig:
-    """A rig of another number of bones on the same head, as symmetric as the given one.
+    """A rig with another number of bones on the same head, as symmetric as the given one.
 
-    Fewer: roots stay, and of the others those that lie furthest from what is kept already, a bone together with its
-    mirror image (names that end in _L and _R); a bone whose parent is gone hangs on the nearest ancestor that is
-    left. More: all stay, and new ones go to the vertices furthest from every bone, in mirrored pairs; each hangs on
-    the parent of the bone nearest to it. Distances are in mm on the template. A rig that may have just one more bone
-    takes one from the middle.
+    Fewer: keeps the roots, then again and again the bone furthest from those kept, together with its mirror image; a
+    bone whose parent is gone becomes a child of its nearest ancestor that is left. More: keeps all, and puts new ones
+    at the vertices of the part `face` (of all parts if there is none) that are furthest from every bone, in mirrored
+    pairs; each becomes a sibling of the bone nearest to it. Distances are in mm on the template. A single last bone
+    comes from the middle.
 
-    mesh: the template, +x the person's left, with one UV for each vertex. rig: bones with UV positions. bones: J.
-    New bones go to the part `face` of the mesh, or anywhere where it has no such part.
+    Args:
+        mesh: the template, +x the person's left, with one UV for each vertex.
+        rig: bones with UV positions.
+        bones: J.
 
-    Raises ValueError for a rig without UV, and for fewer bones than roots or more than vertices to put them on.
+    Raises:
+        ValueError: a rig without UV, fewer bones than roots, or more than vertices to put them on.
     """
     if rig.uv is None:
         raise ValueError("rig: its bones have no places on the chart (rig.uv); a budget needs them")
@@ -90,7 +93,7 @@ def _more(mesh: Mesh, rig: Rig, count: int, spots: Tensor) -> Rig:
 def _furthest(points: Tensor, image: Tensor, start: Tensor, count: int, barred: Collection[int] = ()) -> list[int]:
     """`count` of the points (n, 3), each time the one furthest from `start` and those taken before, with its image.
 
-    image: (n,) which point is taken together with each. barred: points that are not to be had. Where a single last
+    image: (n,) which point is taken together with each. barred: points not to choose. Where a single last
     place is left, a point without an image fills it; a pair is broken only where there is none.
     """
     points = points.double()  # cdist of float32 is good to 0.05 mm only

@@ -1,8 +1,8 @@
-"""The evidence: how well each kind of model can take on a face, and for how many numbers. Printed in lesson 5.
+"""How well each kind of model can represent a face, and with how many numbers: the table of lesson 5.
 
 Every model is fitted to the same faces and measured at the same points. People sampled from the embedded head are the
-home ground of a linear model: each of them is a sum of the same shapes, so enough modes reproduce all of them. What a
-model makes of a face that nobody built it from, real scans show.
+home ground of a linear model: each of them is a sum of the same shapes, so enough modes reproduce all of them. Real
+scans show how a model represents a face that it was not built from.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ QUICK_STEPS = 15  # of a fit, less than half of the usual ones: errors stay a te
 
 
 class Measured(NamedTuple):
-    """What came of one fit: distances (n,) mm over the face area, the seconds it took, bytes of the fitted model."""
+    """The outcome of one fit: distances (n,) mm over the face area, the seconds it took, bytes of the fitted model."""
 
     distances: Tensor
     seconds: float
@@ -44,10 +44,10 @@ class Measured(NamedTuple):
 def take_on(
     contender: Contender, subject: Subject, steps: int | None = None, device: str | torch.device = "auto"
 ) -> Measured:
-    """Fit a model to a face and measure it where the fit has put it.
+    """Fit a model to a face and measure how far from the face it remains.
 
     On a registered face from each vertex to its own; on a raw scan from each point to the nearest of the surface.
-    steps: of the fit, as many as `fit_scan` and `fit_morphable` take by themselves where None.
+    steps: of the fit; None for the default of `fit_scan` and `fit_morphable`.
     """
     model, target = contender.model, subject.mesh
     landmarks = subject.landmarks if "ibug68" in model.mesh.landmarks else None
@@ -78,7 +78,7 @@ def evidence(
 ) -> list[ScanRow]:
     """Fit every model to every face; one row for each kind of face, part of the table and model, in that order.
 
-    A model of another topology is not tried on registered faces. Interrupted (Ctrl-C), it gives the rows that are done.
+    A model of another topology is not tried on registered faces. After Ctrl-C it returns the rows that are done.
     Raises ValueError for an empty list.
     """
     for name, given in (("models", models), ("subjects", subjects)):
@@ -140,13 +140,13 @@ def run_capacity(
     progress: bool = True,
     say: Callable[[str], None] = print,
 ) -> list[ScanRow]:
-    """Compute the table of lesson 5 on the embedded head, print it and give back its rows.
+    """Compute the table of lesson 5 on the embedded head, print it and return its rows.
 
-    people: embedded people to try the models on, 0 for none. scans: real ones, left out with a word where they are not
-    here. groups: parts of the table, of GROUPS. quick: only the ends of each sweep, and short fits. facekit: on scans
-    also the light-stage modes of ICT-FaceKit; 260 MB if they are to be fetched. output: a file for the table.
+    people: how many embedded people to try the models on. scans: names of real ones; `say` names those whose files
+    are missing. groups: parts of the table, of GROUPS. quick: only the ends of each sweep, and short fits. facekit: on
+    scans also the light-stage modes of ICT-FaceKit, a download of 260 MB. output: a file for the table.
 
-    Raises ValueError for groups, scans or an ending of the file that are not known, and where no face is left.
+    Raises ValueError for unknown groups, scans or endings of the file, and when no face is left.
     """
     if output is not None:
         check_ending(Path(output))

@@ -1,7 +1,7 @@
 """Faces whose shape is known, in pictures by cameras that a fit is not told: what a fit to pictures is measured on.
 
-What the landmarks of a picture tell is what a detector would tell: where points of the face are, some pixels off, and
-nothing of points that face away. Used in lessons 0, 8 and 9; `view_cases` adds pictures to the landmarks.
+The landmarks of a picture are those that a detector would find: points of the face, some pixels off, and none of those
+that face away. Used in lessons 0, 8 and 9; `view_cases` adds pictures to the landmarks.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def noisy_landmarks(
 def james_case(progress: bool = True) -> Case:
     """The two photographs of `james` with MediaPipe's face-mesh points; his scan is only the measure.
 
-    Raises AssetUnavailable when the files are neither here nor to be had.
+    Raises AssetUnavailable for files that are neither here nor can be fetched.
     """
     scan = load_scan("james", progress=progress)
     found = load_npz(data_dir() / "facemesh478.npz")
@@ -137,10 +137,10 @@ def measure(case: Case, head: Head, vertices: Tensor) -> ScanDistances:
 
 
 def methods(head: Head) -> dict[str, SkinnedModel | None]:
-    """What is compared, so that each row adds one thing to the one before.
+    """The models to compare, each of which adds one thing to the one before.
 
-    The template as it is; bones and weights as artists made them; the 84 bones with the weights the adaptive model
-    starts from, held as they are; the adaptive model.
+    The template (None); bones and weights as artists made them; the 84 bones with the weights that the adaptive model
+    starts from, fixed; the adaptive model.
     """
     adaptive = AdaptiveSkinningModel(head.mesh, head.rig, components=2)
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """The main job, end to end: a person in photographs with unknown cameras becomes a head, measured in millimetres.
 
 Two cases. An embedded person, whose shape is known because it was sampled, in five pictures; and `james`, a real man in
-two photographs, measured against his scan. Neither the cameras nor the scan is shown to the fit.
+two photographs, measured against his scan. The fit sees neither the cameras nor the scan.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Heads that are not ours: made ready from a handful of landmarks, and fitted to the same person. Printed in lesson 6.
+"""Heads of other makers, prepared from a handful of landmarks and fitted to the same person: the table of lesson 6.
 
-The table says what another topology costs: how long its preparation takes, how well it takes on a face that none of
-the heads was built from, and how large its model is.
+The table says what another topology costs: how long its preparation takes, how well it fits a face that none of the
+heads was built from, and how large its model is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The faces that models are tried on in lesson 5: people sampled from the embedded head, and real scans."""
+"""The faces that lesson 5 fits models to: people sampled from the embedded head, and real scans."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BESIDE = 0.25  # how much a vertex of a registered face counts in a fit that is 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A face to take on.
+    """A face to fit a model to.
 
     where: what kind of face; each kind has rows of its own. mesh: the target, mm. area: (n,) which of its vertices are
     measured. eyes: mm between the outer corners of the eyes, the length of the NME. mask: (V,) how much each vertex of

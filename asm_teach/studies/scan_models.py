@@ -23,7 +23,7 @@ GROUPS = {
     "static": "skinned, weights fixed",
     "adaptive": "skinned, what adapts",
     "bones": "adaptive, number of bones",
-    "components": "adaptive, Gaussians a bone",
+    "components": "adaptive, Gaussians per bone",
 }
 ALL = ("motion", "weights", "binding")
 FIRST_SAMPLE = 10_000  # linear models learn from the people of this seed and the next ones, and are tried on others

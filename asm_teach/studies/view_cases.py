@@ -101,7 +101,7 @@ def scan_case(
     """Pictures of a real head, scanned with its colours; brought to `EYES` mm between the eyes where it has no unit.
 
     points: 68 or 468, the landmarks that the pictures come with. Raises ValueError for a scan whose landmarks are not
-    known and as `rendered_case`; AssetUnavailable where the scan is neither here nor to be had.
+    known and as `rendered_case`; AssetUnavailable for a scan that is neither here nor can be fetched.
     """
     file = data_dir() / f"{name}468.npz"
     if not file.is_file():

@@ -40,7 +40,7 @@ REACH = {"linear, 80 modes": (8.0, 1.0), "linear, 199 modes": (64.0, 2.0)}
 
 @dataclass(frozen=True, eq=False)
 class PictureFit:
-    """What a model made of pictures: its head (V, 3) mm, the cameras, and the CPU seconds of the fit."""
+    """The outcome of a fit to pictures: the head (V, 3) mm, the cameras, and the CPU seconds it took."""
 
     vertices: Tensor
     cameras: tuple[Camera, ...]
@@ -51,8 +51,8 @@ class PictureFit:
 class ViewContender:
     """A model that is tried on pictures.
 
-    numbers: what a fit may change of the face. fit: (views, stranger) -> fit; stranger: whether it is told that the
-    person is none of those that the head can make.
+    numbers: how many describe one face. fit: (views, stranger) -> fit; stranger: True for a person who was not
+    sampled from the head, so that a linear model may move further from its mean.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""More views against more capacity: what each kind of model makes of 1, 2, 4, ... pictures. Printed in lesson 9.
+"""More views against more capacity: how well each kind of model is fitted to 1, 2, 4, ... pictures. See lesson 9.
 
 Every model sees the same pictures and landmarks, and is measured at the same points of the true surface. A fit takes
 seconds to minutes, so a table is saved to a file after every fit: the next run with that file computes only what it
@@ -45,7 +45,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class ViewResult:
-    """What came of one fit: point-to-surface error in mm over the face area after similarity alignment; CPU seconds.
+    """The outcome of one fit: point-to-surface error in mm over the face area after similarity alignment; CPU seconds.
 
     by: the versions of the programs that computed it.
     """
@@ -69,7 +69,7 @@ def settings(
     noise: float = 1.5,
     points: int = 468,
 ) -> list[Setting]:
-    """All pictures of a table; `james` has two photographs, whatever else is asked for.
+    """The settings of a table, one per subject, seed and number of pictures; `james` always has his two photographs.
 
     Raises ValueError for subjects that are not known, no views, no seeds.
     """

@@ -1,4 +1,4 @@
-"""One woman from about 15, 30, 45 and 60 cm: do pictures alone tell how far away a camera stood? Printed in lesson 9.
+"""One woman from about 15, 30, 45 and 60 cm: do pictures alone determine how far away a camera stood? See lesson 9.
 
 From near, a nose is large; from far, small. A model that is fitted to each photograph alone can put that into the shape
 of the nose. Fitted to all four together it cannot: there is one nose, and the cameras have to make the difference.
@@ -26,7 +26,7 @@ from asm_teach.view_fit.view import View
 
 @dataclass(frozen=True, eq=False)
 class Zoom:
-    """What four photographs from four distances tell.
+    """The distances and shapes that fits to four photographs from four distances find.
 
     names: of the photographs, from near to far as they were taken. distances: (4,) mm from the camera to the tip of the
     nose, of a fit to each alone (`alone`) and of one to all (`together`). change: (4,) mm, how far the shape fitted to
@@ -41,7 +41,7 @@ class Zoom:
     fits: tuple[Fit, ...]
 
     def text(self) -> str:
-        """As a table."""
+        """The distances and changes as a table in columns."""
         lines = [f"{'photograph':<12}{'alone, mm':>12}{'together, mm':>14}{'shape changes by, mm':>22}"]
         lines += [
             f"{name:<12}{a:12.0f}{t:14.0f}{c:22.2f}"
@@ -53,7 +53,7 @@ class Zoom:
 def zoom_views(progress: bool = True) -> list[View]:
     """The four photographs with MediaPipe's points, from near to far.
 
-    Raises AssetUnavailable where they are neither here nor to be had.
+    Raises AssetUnavailable for files that are neither here nor can be fetched.
     """
     found = load_npz(data_dir() / "facemesh478.npz")
     return [
