@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import load_facekit
-from asm_teach.fitting.descent import Fit
+from asm_teach.fitting.result import Fit
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.metrics import summarise
 from asm_teach.model.linear import LinearMorphableModel
