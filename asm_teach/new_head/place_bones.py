@@ -12,6 +12,7 @@ from asm_teach.data.heads import Head
 from asm_teach.geometry.mesh import face_normals
 from asm_teach.geometry.surface_points import AGREE, OnSurface, Points, Skin
 from asm_teach.model.binding import Chart
+from asm_teach.model.transforms import Rig
 from asm_teach.new_head.landmark_warp import Warp
 from asm_teach.new_head.repair import Patch
 from asm_teach.new_head.symmetry import Mirror, middle_line
@@ -96,7 +97,7 @@ def place_bones(guide: Guide, skin: Skin, mirror: Mirror) -> PlacedBones:
     Bones in the middle lie on the line where the mirror plane cuts the surface. One that would come too near to
     another goes to the nearest place that is free; those that lie beyond the surface come last.
     """
-    sides = _Sides(guide.source.rig.names, mirror)
+    sides = _Sides(guide.source.rig, mirror)
     wanted, facing = guide.bones()
     wanted, facing = sides.alike(wanted), _unit(sides.alike(facing, direction=True))
     nearest = skin.put(wanted)
@@ -137,10 +138,8 @@ def _free_place(skin: Skin, point: Points, facing: Points, taken: Points, apart:
 class _Sides:
     """Which bone is whose partner on the other side; a bone in the middle is its own."""
 
-    def __init__(self, names: tuple[str, ...], mirror: Mirror) -> None:
-        swap = {"_L": "_R", "_R": "_L", ".L": ".R", ".R": ".L"}
-        number = {name: j for j, name in enumerate(names)}
-        self.partner = np.array([number.get(n[:-2] + swap.get(n[-2:], n[-2:]), j) for j, n in enumerate(names)])
+    def __init__(self, rig: Rig, mirror: Mirror) -> None:
+        self.partner = np.array(rig.mirror_images())
         self.mirror = mirror
 
     def alike(self, points: Points, direction: bool = False) -> Points:
