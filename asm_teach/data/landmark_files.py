@@ -11,8 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asm_teach.base.checks import check_indices
-from asm_teach.geometry.landmarks import require_ibug68
+from asm_teach.base.checks import check_indices, check_points
 
 
 class LabelledPoints(NamedTuple):
@@ -107,6 +106,37 @@ def ibug68(labelled: LabelledPoints) -> Tensor:
     points = labelled.points[torch.cat([labelled.labels[label] for label in order])]
     require_ibug68(points)
     return points
+
+
+def ibug68_names() -> tuple[str, ...]:
+    """Names of the 68 points in iBUG's order; right and left are the person's own."""
+    groups = (
+        ("jaw", 17), ("right_brow", 5), ("left_brow", 5), ("nose_bridge", 4), ("nose_base", 5),
+        ("right_eye", 6), ("left_eye", 6), ("outer_lip", 12), ("inner_lip", 8),
+    )  # fmt: skip
+    return tuple(f"{name}_{i}" for name, count in groups for i in range(count))
+
+
+def require_ibug68(points: Tensor) -> None:
+    """Raise a ValueError unless points (68, 3), x to the person's left, y up, are a face in iBUG's order."""
+    check_points(points, "points", 3)
+    if len(points) != 68:
+        raise ValueError(f"points has {len(points)} rows: iBUG's order has 68 points")
+    x, y, z = points.unbind(-1)
+    facts = {
+        "the jaw runs from the person's right to the left": x[0] < x[4] < x[8] < x[12] < x[16],
+        "the right brow and eye lie on the person's right": max(x[17:22].max(), x[36:42].max()) < x[27],
+        "the left brow and eye lie on the person's left": min(x[22:27].min(), x[42:48].min()) > x[27],
+        "each brow lies above its eye": y[17:22].mean() > y[36:42].max() and y[22:27].mean() > y[42:48].max(),
+        "the corners of the eyes come first and fourth": x[36] < x[39] < x[42] < x[45],
+        "the bridge of the nose runs down to its tip": y[27] > y[28] > y[29] > y[30],
+        "the tip of the nose lies in front of the jaw": z[30] > z[:17].max(),
+        "the corners of the mouth come first and seventh": x[48] < x[51] < x[54] and x[60] < x[62] < x[64],
+        "nose, lips and chin follow from top to bottom": y[33] > y[51] > y[57] > y[8],
+    }
+    wrong = [fact for fact, true in facts.items() if not true]
+    if wrong:
+        raise ValueError(f"points: not a face in iBUG's order, it is not true that {wrong[0]}; reorder them")
 
 
 def _indices(mask: list[int] | list[bool]) -> list[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from asm_teach.base.arrays import unroll
 from asm_teach.base.checks import check_points, check_polygons
 
 _PAIRS_AT_ONCE = 2_000_000  # candidate pairs tested in one go: bounds the memory
@@ -99,10 +100,8 @@ def _overlapping_pairs(corners: Tensor, edges: Tensor, rounding: float) -> Tenso
     while start < count and total < _MOST_PAIRS:
         before = int(ends[start - 1]) if start else 0
         stop = max(start + 1, int(torch.searchsorted(ends, before + _PAIRS_AT_ONCE, right=True)))
-        row = torch.arange(start, stop, device=last.device)
-        first = row.repeat_interleave(partners[row])
-        step = torch.arange(len(first), device=last.device) - (ends[row] - partners[row] - before)[first - start]
-        second = first + 1 + step
+        owner, step = unroll(partners[start:stop])
+        first, second = start + owner, start + owner + 1 + step
         near = (low[second, 1] < high[first, 1]) & (low[first, 1] < high[second, 1])
         first, second = first[near], second[near]
         hit = ~(_apart(corners, edges, first, second, rounding) | _apart(corners, edges, second, first, rounding))

@@ -1,7 +1,6 @@
 """Landmarks: named points on a mesh.
 
-A landmark on a mesh is a face and three barycentric coordinates, so it moves with the surface. The order of
-68 points that most software uses is iBUG's: jaw, brows, nose, eyes, mouth, from the person's right to left.
+A landmark on a mesh is a face and three barycentric coordinates, so it moves with the surface.
 """
 
 from __future__ import annotations
@@ -31,19 +30,15 @@ class LandmarkSet:
 
     def __post_init__(self) -> None:
         check_points(self.barycentric, "barycentric", 3)
-        if not isinstance(self.faces, Tensor) or self.faces.shape != self.barycentric.shape[:1]:
-            found = tuple(getattr(self.faces, "shape", ()))
-            raise ValueError(
-                f"faces has shape {found} for {len(self.barycentric)} rows of barycentric: give one face each"
-            )
+        found, count = tuple(getattr(self.faces, "shape", ())), len(self.barycentric)
+        if found != (count,):
+            raise ValueError(f"faces has shape {found} for {count} rows of barycentric: give one face each")
         _check_numbers(self.faces, "faces")
         total = self.barycentric.sum(-1)
         wrong = (total - 1).abs() > 1e-4
         if wrong.any():
             where = int(wrong.nonzero()[0])
-            raise ValueError(
-                f"barycentric: row {where} sums to {float(total[where]):.4g}, not 1: divide each row by it"
-            )
+            raise ValueError(f"barycentric: row {where} sums to {total[where].item():.4g}, not 1: divide it by that")
         if self.names and len(self.names) != len(self.faces):
             raise ValueError(f"names has {len(self.names)} entries for {len(self.faces)} landmarks: name all or none")
 
@@ -88,37 +83,6 @@ class LandmarkSet:
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> LandmarkSet:
         """The same landmarks on another device or with another floating-point type."""
         return LandmarkSet(self.faces.to(device), self.barycentric.to(device=device, dtype=dtype), self.names)
-
-
-def ibug68_names() -> tuple[str, ...]:
-    """Names of the 68 points in iBUG's order; right and left are the person's own."""
-    groups = (
-        ("jaw", 17), ("right_brow", 5), ("left_brow", 5), ("nose_bridge", 4), ("nose_base", 5),
-        ("right_eye", 6), ("left_eye", 6), ("outer_lip", 12), ("inner_lip", 8),
-    )  # fmt: skip
-    return tuple(f"{name}_{i}" for name, count in groups for i in range(count))
-
-
-def require_ibug68(points: Tensor) -> None:
-    """Raise a ValueError unless points (68, 3), x to the person's left, y up, are a face in iBUG's order."""
-    check_points(points, "points", 3)
-    if len(points) != 68:
-        raise ValueError(f"points has {len(points)} rows: iBUG's order has 68 points")
-    x, y, z = points.unbind(-1)
-    facts = {
-        "the jaw runs from the person's right to the left": x[0] < x[4] < x[8] < x[12] < x[16],
-        "the right brow and eye lie on the person's right": max(x[17:22].max(), x[36:42].max()) < x[27],
-        "the left brow and eye lie on the person's left": min(x[22:27].min(), x[42:48].min()) > x[27],
-        "each brow lies above its eye": y[17:22].mean() > y[36:42].max() and y[22:27].mean() > y[42:48].max(),
-        "the corners of the eyes come first and fourth": x[36] < x[39] < x[42] < x[45],
-        "the bridge of the nose runs down to its tip": y[27] > y[28] > y[29] > y[30],
-        "the tip of the nose lies in front of the jaw": z[30] > z[:17].max(),
-        "the corners of the mouth come first and seventh": x[48] < x[51] < x[54] and x[60] < x[62] < x[64],
-        "nose, lips and chin follow from top to bottom": y[33] > y[51] > y[57] > y[8],
-    }
-    wrong = [fact for fact, true in facts.items() if not true]
-    if wrong:
-        raise ValueError(f"points: not a face in iBUG's order, it is not true that {wrong[0]}; reorder them")
 
 
 def _check_numbers(x: Tensor, name: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asm_teach.base.arrays import Ints
 from asm_teach.base.pictures import read_picture
 from asm_teach.geometry.mesh import Mesh
 
@@ -35,24 +37,27 @@ def read_obj(path: Path) -> Mesh:
             f"{path.name}: found {len(data.vertices)} vertices and no faces: the file is cut off, or it is "
             "not a mesh; fetch or export it again"
         )
-    polygon, first, second = _fans([len(corners) for corners in data.polygons])
-    start = np.concatenate([[0], np.cumsum([len(corners) for corners in data.polygons])])[:-1]
+    sides = np.array([len(corners) for corners in data.polygons])
+    polygon, first, second = _fans(sides)
+    start = sides.cumsum() - sides
     corners = np.array([corner for corners in data.polygons for corner in corners], dtype=np.int64)
     data.check_corners(corners)
     rows = np.stack([start[polygon], start[polygon] + first, start[polygon] + second], -1)
-    faces = torch.from_numpy(corners[rows, 0])
-    sides = np.diff(np.append(start, len(corners)))
     four = start[sides == 4][:, None] + np.arange(4)
-    uv, uv_faces = _uv(path, data, corners[rows, 1], faces)
-    return Mesh(
+    uv_faces = _uv_faces(path, corners[rows, 1])
+    mesh = Mesh(
         vertices=torch.tensor(data.vertices, dtype=torch.float32),
-        faces=faces,
-        uv=uv,
+        faces=torch.from_numpy(corners[rows, 0]),
+        uv=None if uv_faces is None else torch.tensor(data.uv, dtype=torch.float32),
         uv_faces=uv_faces,
         texture=_texture(path, data),
         quads=torch.from_numpy(corners[four, 0]) if len(four) else None,
         parts=data.parts(polygon),
     )
+    try:
+        return mesh if uv_faces is None else replace(mesh, uv=mesh.vertex_uv(), uv_faces=None)
+    except ValueError:  # a vertex on a seam has several UVs
+        return mesh
 
 
 def obj_text(mesh: Mesh, material_file: str | None = None) -> str:
@@ -74,7 +79,7 @@ def obj_text(mesh: Mesh, material_file: str | None = None) -> str:
         if names[face] != group:
             group = names[face]
             lines.append(" ".join(["g", *group]) if group else "g default")
-        if polygon_uv is None:
+        if mesh.uv is None:
             lines.append("f " + " ".join(str(v + 1) for v in polygon))
         else:
             lines.append("f " + " ".join(f"{v + 1}/{t + 1}" for v, t in zip(polygon, polygon_uv, strict=True)))
@@ -145,7 +150,7 @@ class _Lines:
             return vertex, -1
         return vertex, uv - 1 if uv > 0 else len(self.uv) + uv
 
-    def check_corners(self, corners: np.ndarray) -> None:
+    def check_corners(self, corners: Ints) -> None:
         """Every corner must name a vertex and a UV of this file; a face has UV at all corners or at none."""
         owner = np.repeat(np.arange(len(self.polygons)), [len(polygon) for polygon in self.polygons])
         for column, lowest, count, what in ((0, 0, len(self.vertices), "v"), (1, -1, len(self.uv), "vt")):
@@ -159,7 +164,7 @@ class _Lines:
         if mixed.any():
             self._fail(self.numbers[mixed.argmax()], "some of its corners have a UV number and some have none")
 
-    def parts(self, polygon: np.ndarray) -> dict[str, Tensor]:
+    def parts(self, polygon: Ints) -> dict[str, Tensor]:
         """Face indices of each group, else of each object, else of each material."""
         for kind in ("g", "o", "usemtl"):
             names = sorted({name for group in self.names[kind] for name in group})
@@ -177,30 +182,23 @@ class _Lines:
         )
 
 
-def _fans(sides: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fans(sides: Ints) -> tuple[Ints, Ints, Ints]:
     """For each triangle its polygon, and which corners of that are its second and third (0 is the first)."""
-    count = np.array(sides) - 2
+    count = sides - 2
     polygon = np.repeat(np.arange(len(count)), count)
     step = np.arange(len(polygon)) - np.repeat(np.cumsum(count) - count, count)
     return polygon, step + 1, step + 2
 
 
-def _uv(path: Path, data: _Lines, corner_uv: np.ndarray, faces: Tensor) -> tuple[Tensor | None, Tensor | None]:
+def _uv_faces(path: Path, corner_uv: Ints) -> Tensor | None:
+    """The UV of each corner (F, 3), None where some have none."""
     without = np.any(corner_uv < 0, axis=-1)
-    if without.any():
-        if not without.all():
-            warnings.warn(
-                f"{path.name}: {without.sum()} of {len(without)} triangles have no UV, so that of the others "
-                "is left out too",
-                stacklevel=4,
-            )
-        return None, None
-    uv = torch.tensor(data.uv, dtype=torch.float32)
-    uv_faces = torch.from_numpy(corner_uv)
-    chosen = torch.full((len(data.vertices),), -1, dtype=torch.int64)
-    chosen[faces.reshape(-1)] = uv_faces.reshape(-1)
-    one_each = bool((chosen >= 0).all()) and torch.equal(uv[chosen[faces]], uv[uv_faces])
-    return (uv[chosen], None) if one_each else (uv, uv_faces)
+    if without.any() and not without.all():
+        warnings.warn(
+            f"{path.name}: {without.sum()} of {len(without)} triangles have no UV, so the others' is left out too",
+            stacklevel=4,
+        )
+    return None if without.any() else torch.from_numpy(corner_uv)
 
 
 def _texture(path: Path, data: _Lines) -> Tensor | None:
@@ -232,32 +230,25 @@ def _names_of_faces(mesh: Mesh) -> list[tuple[str, ...]]:
     return names
 
 
-def _polygons(mesh: Mesh) -> list[tuple[int, list[int], list[int] | None]]:
+def _polygons(mesh: Mesh) -> list[tuple[int, list[int], list[int]]]:
     """(first face, corners, their UV) of each polygon: a quad where there is one, else a triangle."""
     faces = mesh.faces.tolist()
-    uv_faces = mesh.uv_faces.tolist() if mesh.uv_faces is not None else faces if mesh.uv is not None else None
+    uv_faces = faces if mesh.uv_faces is None else mesh.uv_faces.tolist()
     quad_of: dict[frozenset[int], list[int]] = {}
     for quad in mesh.quads.tolist() if mesh.quads is not None else []:
         for missing in range(4):
             quad_of[frozenset(quad[:missing] + quad[missing + 1 :])] = quad
-    polygons: list[tuple[int, list[int], list[int] | None]] = []
-    face = 0
+    polygons, face = [], 0
     while face < len(faces):
-        polygon, corner_uv = (
-            faces[face],
-            dict(zip(faces[face], uv_faces[face], strict=True)) if uv_faces else None,
-        )
-        quad = quad_of.get(frozenset(polygon))
-        step = 1
+        polygon, step = faces[face], 1
+        uv_of = dict(zip(polygon, uv_faces[face], strict=True))
+        quad = quad_of.get(frozenset(polygon), [])
         # Two triangles in a row that fill one quad are written as that quad, from a corner on its diagonal:
         # then the fan of a reader cuts it the same way.
-        if quad is not None and face + 1 < len(faces) and set(polygon) | set(faces[face + 1]) == set(quad):
-            other = faces[face + 1]
-            shared = [corner for corner in polygon if corner in other]
-            begin = quad.index(next(corner for corner in quad if corner in shared))
-            if corner_uv is not None and uv_faces is not None:
-                corner_uv |= dict(zip(other, uv_faces[face + 1], strict=True))
+        if face + 1 < len(faces) and {*polygon, *faces[face + 1]} == set(quad):
+            begin = next(k for k, corner in enumerate(quad) if corner in polygon and corner in faces[face + 1])
+            uv_of |= dict(zip(faces[face + 1], uv_faces[face + 1], strict=True))
             polygon, step = quad[begin:] + quad[:begin], 2
-        polygons.append((face, polygon, None if corner_uv is None else [corner_uv[v] for v in polygon]))
+        polygons.append((face, polygon, [uv_of[corner] for corner in polygon]))
         face += step
     return polygons

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.data.landmark_files import ibug68, read_ljson
+from asm_teach.data.landmark_files import ibug68, ibug68_names, read_ljson
 from asm_teach.geometry.alignment import on_one_line
-from asm_teach.geometry.landmarks import LandmarkSet, ibug68_names
+from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
 
 HANDFUL: Mapping[str, int] = {

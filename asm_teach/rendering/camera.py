@@ -213,13 +213,10 @@ def pose_from_landmarks(
 
 
 def _check_size(size: object) -> tuple[int, int]:
-    if (
-        not isinstance(size, (tuple, list))
-        or len(size) != 2
-        or not all(isinstance(side, (int, np.integer)) and side > 0 for side in size)
-    ):
+    sides = size if isinstance(size, (tuple, list)) else ()
+    if len(sides) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in sides):
         raise ValueError(f"size is {size!r}: give (width, height), two whole numbers above zero")
-    return (int(size[0]), int(size[1]))
+    return (int(sides[0]), int(sides[1]))
 
 
 def _check_landmarks(points: Tensor, pixels: Tensor, width: int, height: int) -> None:

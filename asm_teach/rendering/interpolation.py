@@ -128,26 +128,11 @@ class _Blend(torch.autograd.Function):
         return weight_gradient, table_gradient, None, None
 
 
-class _Place(torch.autograd.Function):
-    """Values (n, C) at their places among `count`, `empty` elsewhere."""
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, places: Tensor, count: int, empty: float) -> Tensor:
-        ctx.save_for_backward(places)
-        channels = by_channel(values)
-        whole = channels.new_full((len(channels), count), empty)
-        return whole.scatter_(1, places.expand(len(channels), -1), channels).T
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        (places,) = ctx.saved_tensors
-        return torch.stack([channel.index_select(0, places) for channel in upstream.unbind(1)]).T, None, None, None
-
-
 def place(values: Tensor, places: Tensor, count: int, empty: float = 0.0) -> Tensor:
     """Values (n, C) at the rows `places` (n,) of (count, C), with `empty` in the others; differentiable."""
-    return _Place.apply(values, places, count, empty)
+    channels = by_channel(values)
+    whole = channels.new_full((len(channels), count), empty)
+    return whole.scatter(1, places.expand(len(channels), -1), channels).T
 
 
 def blend(weights: Tensor, table: Tensor, faces: Tensor, hits: Tensor) -> Tensor:

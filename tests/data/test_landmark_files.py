@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from asm_teach.data.assets import AssetUnavailable, asset_path
-from asm_teach.data.landmark_files import LabelledPoints, ibug68, read_ljson, read_tem
-from tests.geometry.test_landmarks import face68
+from asm_teach.data.landmark_files import LabelledPoints, ibug68, ibug68_names, read_ljson, read_tem, require_ibug68
 
 
 def original(asset: str, file: str) -> Path:
@@ -95,6 +94,53 @@ def test_tem(tmp_path) -> None:
 def test_broken_tem_says_what_is_wrong(tmp_path, text, message) -> None:
     with pytest.raises(ValueError, match=message):
         read_tem(ljson(tmp_path, text, "face.tem"))
+
+
+# The order of the 68 points
+
+
+def face68() -> torch.Tensor:
+    """A drawn face in iBUG's order: x to the person's left, so the first points have negative x."""
+    turn = torch.linspace(0, 1, 17) * torch.pi
+    jaw = torch.stack([-70 * turn.cos(), -100 * turn.sin(), torch.zeros(17)], -1)
+    brow = torch.stack([torch.linspace(-15, 15, 5), torch.full((5,), 50.0), torch.full((5,), 20.0)], -1)
+    bridge = torch.stack([torch.zeros(4), torch.linspace(30, 0, 4), torch.linspace(20, 45, 4)], -1)
+    base = torch.stack([torch.linspace(-12, 12, 5), torch.full((5,), -10.0), torch.full((5,), 30.0)], -1)
+
+    def ring(count: int, wide: float, high: float) -> torch.Tensor:
+        turn = torch.arange(count) / count * 2 * torch.pi
+        return torch.stack([-wide * turn.cos(), high * turn.sin(), torch.full((count,), 25.0)], -1)
+
+    def at(points: torch.Tensor, x: float, y: float) -> torch.Tensor:
+        return points + torch.tensor([x, y, 0.0])
+
+    eyes = [at(ring(6, 14, 5), -32, 30), at(ring(6, 14, 5), 32, 30)]
+    mouth = [at(ring(12, 25, 10), 0, -45), at(ring(8, 18, 5), 0, -45)]
+    return torch.cat([jaw, at(brow, -32, 0), at(brow, 32, 0), bridge, base, *eyes, *mouth])
+
+
+def test_a_drawn_face_is_in_order_and_others_are_not() -> None:
+    face = face68()
+    require_ibug68(face)
+    with pytest.raises(ValueError, match="the jaw runs from the person's right to the left"):
+        require_ibug68(face * torch.tensor([-1.0, 1, 1]))
+    with pytest.raises(ValueError, match="not true that"):
+        require_ibug68(face * torch.tensor([1.0, -1, 1]))
+    eyes_swapped = face.clone()
+    eyes_swapped[36:48] = face[[*range(42, 48), *range(36, 42)]]
+    with pytest.raises(ValueError, match="brow and eye lie on"):
+        require_ibug68(eyes_swapped)
+    with pytest.raises(ValueError, match="points has 67 rows"):
+        require_ibug68(face[1:])
+
+
+def test_there_are_68_different_names() -> None:
+    names = ibug68_names()
+    assert len(set(names)) == 68
+    assert [names[i] for i in (0, 16, 17, 26, 30, 36, 45, 48, 60)] == [
+        "jaw_0", "jaw_16", "right_brow_0", "left_brow_4", "nose_bridge_3", "right_eye_0", "left_eye_3",
+        "outer_lip_0", "inner_lip_0",
+    ]  # fmt: skip
 
 
 def test_labels_are_put_in_order() -> None:

@@ -8,8 +8,8 @@ import torch
 
 from asm_teach.data import scans
 from asm_teach.data.assets import AssetUnavailable
+from asm_teach.data.landmark_files import require_ibug68
 from asm_teach.data.scans import load_facekit, load_photographs, load_scan
-from asm_teach.geometry.landmarks import require_ibug68
 from asm_teach.geometry.mesh import Mesh, chart_problems
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from asm_teach import load_head
-from asm_teach.geometry.landmarks import ibug68_names
+from asm_teach.data.landmark_files import ibug68_names
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.new_head.given_landmarks import FEWEST, HANDFUL, mark_points, read_marks
 
