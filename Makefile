@@ -14,6 +14,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DOCS := $(VENV)/.ready-docs
 SITE := build/site
+BIOME := node_modules/.bin/biome
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
 .PHONY: lab check test lint types format bench site slides dist clean
@@ -35,6 +36,8 @@ test: lint types
 lint: $(READY)
 	$(BIN)/ruff format --check --quiet . || { echo "make format writes it in this form"; exit 1; }
 	$(BIN)/ruff check --quiet .
+	@if [ -x $(BIOME) ]; then $(BIOME) check --error-on-warnings; \
+	else echo "The JavaScript was not checked: npm install brings its linter."; fi
 
 types: $(READY)
 	$(BIN)/mypy --no-error-summary
@@ -42,6 +45,7 @@ types: $(READY)
 format: $(READY)
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --quiet --fix .
+	@if [ -x $(BIOME) ]; then $(BIOME) check --write; fi
 
 # The same benchmarks as in `make test`, with enough rounds to read the figures from.
 bench: $(READY)
