@@ -6,6 +6,8 @@ Derived in lesson 5.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any, Protocol
 
 import roma
 import torch
@@ -16,6 +18,40 @@ from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.model.transforms import Rig, affine_compose, affine_inverse, bind_matrices, skinning_matrices
 
 _MOST = 6.0  # of the logarithm of a scale: a bone that shrinks its part 400 times has no inverse left to speak of
+
+
+class BoneMotion(Protocol):
+    """What a second-order step asks of the motion of J bones, of n numbers each: nine, see `Motion`."""
+
+    def numbers(self) -> Tensor:
+        """(J, n), all zero at rest."""
+
+    def widths(self, prior: Prior) -> list[float]:
+        """What a prior expects of the n numbers: standard deviations."""
+
+    def belief(self, rig: Rig) -> Tensor:
+        """(J, n): 1 for the numbers a prior speaks of, 0 for others."""
+
+    def moved(self, step: Tensor) -> BoneMotion:
+        """The motion after a step (J, n)."""
+
+    def matrices(self, points: Tensor, rig: Rig) -> Tensor:
+        """The matrices S of eq. (1), (J, 3, 4), for bones bound at `points` (J, 3)."""
+
+    def jacobian(self, points: Tensor, rig: Rig) -> Tensor:
+        """How these matrices follow a step, (J, 3, 4, J, n)."""
+
+    def about(self, old: Tensor, new: Tensor) -> BoneMotion:
+        """The motion that does the same with the bones bound at points `new` (J, 3) instead of `old`."""
+
+    def give_to(self, model: Any) -> None:
+        """Move the bones of a model like this."""
+
+
+@singledispatch
+def motion_of(model: SkinnedModel) -> BoneMotion:
+    """The motion that a model has now. A model whose bones have other numbers registers its own kind of motion."""
+    return Motion.of(model)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,7 @@ class Points:
         self.unit = torch.eye(4, dtype=torch.float64, device=near.device)  # homogeneous to mm
         self.unit[:3, :3] *= _LENGTH
         self.unit[:3, 3] = middle.double()
-        self.uv = self.powers = self.weights = None
+        self.uv = self.powers = self.weights = near.new_zeros(0)  # the first two of adaptive models, else the last
         if isinstance(model, AdaptiveSkinningModel):
             uv = _mixed(model.uv, rows, barycentric)
             self.uv, self.powers = uv.float(), chart_powers(uv)
@@ -53,20 +53,25 @@ def _mixed(values: Tensor, rows: Tensor, barycentric: Tensor | None) -> Tensor:
     return values[rows] if barycentric is None else (barycentric[..., None] * values[rows]).sum(1)
 
 
-def gaussians_of(model: AdaptiveSkinningModel) -> Tensor:
-    """The Gaussians of a model by their own places on the chart, (J, K, 6) float64: centre, factor, log pi."""
+def gaussians_of(model: SkinnedModel) -> Tensor:
+    """The Gaussians of a model by their own places on the chart, (J, K, 6) float64: centre, factor, log pi.
+
+    K = 0 for a model of fixed weights.
+    """
+    if not isinstance(model, AdaptiveSkinningModel):
+        return model.vertices.new_zeros(len(model.rig), 0, NUMBERS, dtype=torch.float64)
     centre = model.bone_uv[:, None] + model.mixture_mean
     parts = [centre, model.mixture_factor, model.mixture_logits.log_softmax(-1)[..., None]]
     return torch.cat(parts, -1).detach().double()
 
 
 class Posed:
-    """Points of a face for given matrices S (J, 3, 4) and Gaussians (J, K, 6), or None for weights that are fixed."""
+    """Points of a face for given matrices S (J, 3, 4) and Gaussians (J, K, 6); K = 0 for weights that are fixed."""
 
-    def __init__(self, points: Points, matrices: Tensor, gaussians: Tensor | None) -> None:
+    def __init__(self, points: Points, matrices: Tensor, gaussians: Tensor) -> None:
         self.points, self.matrices = points, matrices
-        if gaussians is None:
-            self.shares, self.weights = None, points.weights
+        if not gaussians.numel():
+            self.shares, self.weights = points.weights[:, :0], points.weights
         else:
             with torch.enable_grad():
                 self.leaf = gaussians.detach().clone().requires_grad_()
@@ -92,18 +97,18 @@ class Equations:
     """Second derivatives by the entries of S, by Gaussians, and mixed, and the first ones; for half the energy.
 
     gram: (4 J, 4 J), the same for each row of S; or (3, 4 J, 3, 4 J) where they are mixed. by_matrices: (3, 4 J).
-    mixed: (3, 4 J, 6 K J). curvature: (6 K J, 6 K J). by_gaussians: (6 K J,), in the order of (J, K, 6). These three
-    None for fixed weights. beside_matrices: (3, 4 J, m) and beside_gaussians: (6 K J, m), by m further unknowns and
-    these; None where there are none.
+    mixed: (3, 4 J, 6 K J). curvature: (6 K J, 6 K J). by_gaussians: (6 K J,), in the order of (J, K, 6). K = 0 in these
+    three for fixed weights. beside_matrices: (3, 4 J, m) and beside_gaussians: (6 K J, m), by m further unknowns and
+    these.
     """
 
     gram: Tensor
     by_matrices: Tensor
-    mixed: Tensor | None = None
-    curvature: Tensor | None = None
-    by_gaussians: Tensor | None = None
-    beside_matrices: Tensor | None = None
-    beside_gaussians: Tensor | None = None
+    mixed: Tensor
+    curvature: Tensor
+    by_gaussians: Tensor
+    beside_matrices: Tensor
+    beside_gaussians: Tensor
 
 
 def equations(
@@ -123,45 +128,36 @@ def equations(
     """
     points, weights = posed.points, posed.weights
     bones, device = len(posed.matrices), weights.device
+    if beside is None:
+        beside = gradient.new_zeros(*gradient.shape, 0)
     force = (points.homogeneous[:, :, None] * gradient[:, None]).flatten(1)  # (n, 12)
     by_matrices = (weights.T @ force).view(bones, 4, 3).permute(2, 0, 1).flatten(1)
     together = any(metric.ndim == 3 for _, metric in patches)  # the rows of S are mixed
     gram = torch.zeros((3, 4 * bones, 3, 4 * bones) if together else (4 * bones, 4 * bones), device=device)
-    beside_matrices = beside_gaussians = None
-    if beside is not None:
-        beside_matrices = torch.zeros(3, 4 * bones, beside.shape[2], device=device)
-    if not gaussians:
-        for rows, metric in patches:
-            acting = (weights[rows].amax(0) > _LEAST_SHARE).nonzero()[:, 0]
-            design = _design(posed, rows, acting)
-            _add_gram(gram, design, metric, acting)
-            if beside is not None:
-                beside_matrices[:, _spread(acting, 4)] += design.T @ beside[rows].transpose(0, 1)
-        return Equations(gram, by_matrices, beside_matrices=beside_matrices)
-    components = posed.shares.shape[1] // bones
+    components = posed.shares.shape[1] // bones if gaussians else 0
     size = NUMBERS * bones * components
     curvature = torch.zeros(size, size, device=device)
     mixed = torch.zeros(3, 4 * bones, size, device=device)
-    if beside is not None:
-        beside_gaussians = torch.zeros(size, beside.shape[2], device=device)
+    beside_matrices = torch.zeros(3, 4 * bones, beside.shape[2], device=device)
+    beside_gaussians = torch.zeros(size, beside.shape[2], device=device)
     for rows, metric in patches:
-        shares = posed.shares[rows]
+        shares = (posed.shares if gaussians else weights)[rows]
         most = shares.amax(0)
-        present = (most > (_LEAST_SHARE if least is None else least)).nonzero()[:, 0]
-        acting = (most.view(components, bones).amax(0) > _LEAST_SHARE).nonzero()[:, 0]
-        owner = torch.searchsorted(acting, present % bones)
-        design = _design(posed, rows, acting)
-        slopes = _slopes(posed, rows, shares[:, present], present, acting, owner)  # (3, n, 6 c)
-        heavy = _weighed(metric, slopes)
-        columns = _spread((present % bones) * components + present // bones, NUMBERS)
-        curvature[columns[:, None], columns] += slopes.flatten(0, 1).T @ heavy.flatten(0, 1)
-        entries = _spread(acting, 4)
-        mixed[:, entries[:, None], columns] += design.T @ heavy
-        _add_gram(gram, design, metric, acting)
-        if beside is not None:
-            near = beside[rows].transpose(0, 1)
-            beside_matrices[:, entries] += design.T @ near
+        acting = (most.view(-1, bones).amax(0) > _LEAST_SHARE).nonzero()[:, 0]
+        design, entries, near = _design(posed, rows, acting), _spread(acting, 4), beside[rows].transpose(0, 1)
+        _add_gram(gram, design, metric, entries)
+        beside_matrices[:, entries] += design.T @ near
+        if gaussians:
+            present = (most > (_LEAST_SHARE if least is None else least)).nonzero()[:, 0]
+            owner = torch.searchsorted(acting, present % bones)
+            slopes = _slopes(posed, rows, shares[:, present], present, acting, owner)  # (3, n, 6 c)
+            heavy = _weighed(metric, slopes)
+            columns = _spread((present % bones) * components + present // bones, NUMBERS)
+            curvature[columns[:, None], columns] += slopes.flatten(0, 1).T @ heavy.flatten(0, 1)
+            mixed[:, entries[:, None], columns] += design.T @ heavy
             beside_gaussians[columns] += slopes.flatten(0, 1).T @ near.flatten(0, 1)
+    if not gaussians:
+        return Equations(gram, by_matrices, mixed, curvature, force.new_zeros(0), beside_matrices, beside_gaussians)
     flow = force @ posed.by_column.flatten(1).T  # (n, J): the derivative by the weights
     by_coefficients = shares_backward(points.powers, posed.coefficients.detach(), posed.shares, flow)
     (by_gaussians,) = torch.autograd.grad(posed.coefficients, posed.leaf, by_coefficients, retain_graph=True)
@@ -182,8 +178,7 @@ def _design(posed: Posed, rows: Tensor, acting: Tensor) -> Tensor:
     return (posed.weights[rows][:, acting, None] * posed.points.homogeneous[rows, None]).flatten(1)
 
 
-def _add_gram(gram: Tensor, design: Tensor, metric: Tensor, acting: Tensor) -> None:
-    entries = _spread(acting, 4)
+def _add_gram(gram: Tensor, design: Tensor, metric: Tensor, entries: Tensor) -> None:
     if gram.ndim == 2:
         heavy = metric[:, None] * design if metric.ndim == 1 else metric @ design
         gram[entries[:, None], entries] += design.T @ heavy

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.device import pick_device
-from asm_teach.fitting.levenberg_marquardt import FREE, JointFit
+from asm_teach.fitting.levenberg_marquardt import JointFit
 from asm_teach.fitting.normal_equations import Points
 from asm_teach.fitting.priors import Prior
 from asm_teach.fitting.result import Fit, LiveFace, Record, Watcher, iterate
+from asm_teach.fitting.unknowns import FREE
 from asm_teach.fitting.vertex_energy import Pull, patches_of
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.mesh import Mesh
@@ -44,7 +45,6 @@ def fit_scan(
     landmarks: Tensor | None = None,
     mask: Tensor | None = None,
     free: Collection[str] = FREE,
-    degrees: int = 9,
     prior: Prior | None = None,
     steps: int | None = None,
     warm_start: bool = False,
@@ -58,7 +58,7 @@ def fit_scan(
     other is a raw scan: it is cleaned, its unit and the place of its face are found (`place_scan`), and the vertices
     are drawn to the closest points of its surface. `Fit.notes` say what was guessed.
 
-    Each step is Levenberg-Marquardt on all bone motions (nine numbers a bone) and Gaussians together. The first steps
+    Each step is Levenberg-Marquardt on all bone motions (nine numbers per bone) and Gaussians together. The first steps
     listen to the prior, the later ones to the scan. The bones start at rest, with the root where the head is, and the
     Gaussians somewhat narrower than those of a new model; with `warm_start` both start as the model has them.
 
@@ -69,7 +69,6 @@ def fit_scan(
             if there is one, and 0.25 elsewhere. Of a raw scan, (V,) or (F,) bool, what of it counts.
         free: which parameters may move: "motion" of the bones, "weights" (centres, widths and shares of the
             Gaussians), "binding" (the bones' places; their Gaussians go with them). A static model has only motion.
-        degrees: numbers a bone. 12 gives each a free matrix and no parent (`AffineSkinningModel`): for comparison.
         prior: standard deviations about the start; its `asymmetry` is not used here.
         steps: number of iterations; for a registered mesh 36, or 50 beyond 6,000 vertices, and 50 for a raw
             one where none is given.
@@ -87,10 +86,6 @@ def fit_scan(
     free = _check_free(free)
     if "motion" not in free and not isinstance(model, AdaptiveSkinningModel):
         raise ValueError(f"free: found {free!r}; a static model has motion only")
-    if degrees not in (9, 12) or (degrees == 12 and not isinstance(model, AdaptiveSkinningModel)):
-        raise ValueError(f"degrees: found {degrees}; give 9 or, for an adaptive model, 12 numbers a bone")
-    if degrees == 12 and warm_start:
-        raise ValueError("warm_start: a fit with 12 numbers a bone starts at rest; leave it out")
     registered = _same_topology(model.mesh, scan)
     if registered and landmarks is not None:
         raise ValueError("landmarks: this scan is registered to the template, vertex by vertex; leave them out")
@@ -117,7 +112,7 @@ def fit_scan(
         pull = SurfacePull(fitted, placed.mesh, prior.bending, landmarks, placed.unit)
         levels, steps = [(Points(fitted, pull.rows), pull)], steps or RAW_STEPS
 
-    joint = JointFit(fitted, free, prior, degrees)
+    joint = JointFit(fitted, free, prior)
 
     def step(iteration: int) -> tuple[float, float]:
         done = iteration / steps
@@ -132,14 +127,14 @@ def fit_scan(
     def show(record: Record) -> None:
         if watcher:
             joint.finish()
-            watcher(record, joint.model)
+            watcher(record, fitted)
 
     history, interrupted = iterate(step, steps, "fit scan", show, progress)
     joint.settle(*levels[-1], _LATE)
     joint.finish()
     with torch.no_grad():
-        vertices = joint.model()
-    return Fit(joint.model, vertices, (), history, interrupted, placed.mesh, placed.notes)
+        vertices = fitted()
+    return Fit(fitted, vertices, (), history, interrupted, placed.mesh, placed.notes)
 
 
 @torch.no_grad()

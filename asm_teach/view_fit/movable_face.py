@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from asm_teach.fitting.levenberg_marquardt import FREE, JointFit
 from asm_teach.fitting.normal_equations import Points, equations
 from asm_teach.fitting.priors import MIRROR, Prior, mirror_pairs
+from asm_teach.fitting.unknowns import FREE, Unknowns
 from asm_teach.fitting.vertex_energy import Bend, Patch, Pull, patches_of
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
@@ -40,7 +40,7 @@ class SkinnedFace:
     def __init__(self, model: SkinnedModel, prior: Prior) -> None:
         self.model, self.mesh, self.adapts = model, model.mesh.to(dtype=torch.float32), False
         free = FREE if isinstance(model, AdaptiveSkinningModel) else ("motion",)
-        self._joint = JointFit(model, free, prior, rooted=True)
+        self._joint = Unknowns(model, free, prior, rooted=True)
         every = torch.arange(len(model.vertices), device=model.vertices.device)
         self._every = Points(model, every)
         self._bends = None
@@ -49,7 +49,7 @@ class SkinnedFace:
             # The sum stands for 1,000 vertices, as that of `Bending` does.
             bend = Bend.of(self.mesh, (1000 / len(rest)) ** 0.5 / prior.bending)
             self._bends = Pull(_chart(model), every, rest, torch.zeros_like(rest[:, 0]), bend, rest)
-        self._mirror = None if prior.asymmetry is None else _mirror(model, prior.asymmetry)
+        self._mirror = None if prior.asymmetry is None else _mirror(self._joint, prior.asymmetry)
 
     @property
     def _adapting(self) -> bool:
@@ -96,8 +96,8 @@ class SkinnedFace:
         away = joint.deviations()[: len(first)]
         first = first + away
         if adapts:
-            first, beside = self._summed(first), self._summed(beside)
-            second = self._summed(self._summed(second).mT)
+            first, beside = joint.through_summed(first), joint.through_summed(beside)
+            second = joint.through_summed(joint.through_summed(second).mT)
         second.diagonal().add_(1.0)
         if self._mirror is not None:
             mirror = self._mirror[:, : len(first)]
@@ -105,28 +105,16 @@ class SkinnedFace:
             second += mirror.T @ mirror
         return first, second, beside
 
-    def _summed(self, by: Tensor) -> Tensor:
-        """Derivatives (u, ...) by the unknowns, where each bone's shares pi are made to sum to 1 after a step.
-
-        Of log pi_k then arrives x_k - sum_l pi_l x_l: what would make a bone stronger as a whole is taken back.
-        """
-        shares = self._joint.gaussians[..., 5].softmax(1)  # (J, K)
-        count = 6 * shares.numel()
-        place = len(by) - count + torch.arange(5, count, 6, device=by.device).view_as(shares)
-        by = by.clone()
-        part = by[place]
-        by[place] = part - shares.to(by).view(*shares.shape, *[1] * (by.ndim - 1)) * part.sum(1, keepdim=True)
-        return by
-
     def moved(self, step: Tensor) -> SkinnedFace:
         """The face after a step (u,)."""
         face = copy.copy(self)
-        face._joint = self._joint.after(step, self._adapting)
+        after = self._joint.moved(step, self._adapting)
+        face._joint = after.summed() if self._adapting else after
         return face
 
     def finish(self) -> SkinnedModel:
         """The model with these motions and Gaussians."""
-        self._joint.finish()
+        self._joint.give_to_model()
         return self.model
 
 
@@ -191,19 +179,16 @@ def _chart(model: SkinnedModel) -> Tensor:
     return model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
 
 
-def _mirror(model: SkinnedModel, asymmetry: float) -> Tensor:
+def _mirror(face: Unknowns, asymmetry: float) -> Tensor:
     """(r, u): the differences between bones and their mirror images, by the unknowns, both in deviations."""
-    bones, (left, right) = len(model.rig), mirror_pairs(model.rig)
-    signs = torch.tensor([*MIRROR["translation"], *MIRROR["rotation"], *MIRROR["log_scale"]])
-    places = torch.arange(9 * bones).view(bones, 9)
-    blocks, total = [(places[left], places[right], signs)], 9 * bones
-    if isinstance(model, AdaptiveSkinningModel):
-        places = total + torch.arange(6 * bones * model.components).view(bones, model.components, 6)[..., 2:5]
-        blocks.append((places[left], places[right], torch.tensor(MIRROR["mixture_factor"])))
-        total += 6 * bones * model.components
-    one, other = (torch.cat([block[k].flatten() for block in blocks]) for k in (0, 1))
-    sign = torch.cat([signs.expand_as(a).flatten() for a, _, signs in blocks])
-    each, rows = torch.arange(len(one)), torch.zeros(len(one), total)
+    left, right = mirror_pairs(face.model.rig)
+    motion: tuple[float, ...] = (*MIRROR["translation"], *MIRROR["rotation"], *MIRROR["log_scale"])
+    blocks = [(face.motion_columns, motion)]
+    if face.adapts:
+        blocks.append((face.gaussian_columns[..., 2:5], MIRROR["mixture_factor"]))
+    one, other = (torch.cat([columns[side].flatten() for columns, _ in blocks]) for side in (left, right))
+    sign = torch.cat([one.new_tensor(signs).expand_as(columns[left]).flatten() for columns, signs in blocks])
+    each, rows = torch.arange(len(one)), torch.zeros(len(one), len(face.deviations()))
     rows[each, one] += 1 / asymmetry
     rows[each, other] -= sign / asymmetry
-    return rows[rows.any(1)].to(model.vertices.device)
+    return rows[rows.any(1)].to(face.model.vertices.device)

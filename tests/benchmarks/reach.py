@@ -25,6 +25,7 @@ from asm_teach.geometry.visibility import exposed
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.new_head.prepare import prepare_head
 from asm_teach.scan_fit.fit import fit_scan
+from asm_teach.studies.free_matrices import FreeMatrixModel
 from asm_teach.studies.scan_faces import real_face
 
 FACE = 9409  # vertices of ICT-FaceKit's face
@@ -78,7 +79,8 @@ def main(seeds: Sequence[int]) -> None:
         model, people = facekit(Path(reduced), seeds)
         for seed, person in people:
             for degrees, steps in ((9, None), (12, 25)):
-                fit = fit_scan(model, person, degrees=degrees, steps=steps, progress=False)
+                given = model if degrees == 9 else FreeMatrixModel(model)
+                fit = fit_scan(given, person, steps=steps, progress=False)
                 distance = torch.linalg.vector_norm(fit.vertices - person.vertices, dim=1)
                 row(f"ICT-FaceKit {seed}, {degrees} a bone", fit, distance)
     opened = (exposed(head.mesh.vertices, head.mesh.faces)[head.mesh.faces] > 0.5).all(1)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asm_teach.base.damped_step import MOST
-from asm_teach.fitting.levenberg_marquardt import FREE, JointFit
+from asm_teach.fitting.levenberg_marquardt import JointFit
 from asm_teach.fitting.normal_equations import Points
+from asm_teach.fitting.unknowns import FREE, Unknowns
 from asm_teach.fitting.vertex_energy import Bend, Pull
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
@@ -116,7 +117,7 @@ def test_with_a_prior_the_sum_of_both_falls(noise):
     width = torch.tensor([DENSE.translation] * 3 + [DENSE.rotation] * 3 + [DENSE.log_scale] * 3).double()
 
     def whole() -> float:
-        numbers = joint.motion.numbers() / width
+        numbers = joint.face.motion.numbers() / width
         numbers[0, :6] = 0  # where the head is as a whole costs nothing
         return pull.cost(joint.pose(points).vertices) + noise**2 * numbers.square().sum().item()
 
@@ -133,10 +134,10 @@ def test_a_strong_prior_leaves_the_bones_and_lets_the_head_go():
     moved = {}
     for noise in (0.2, 100.0):
         joint = JointFit(static(), ("motion",), DENSE)
-        points, pull = make_pull(joint.model)
+        points, pull = make_pull(joint.face.model)
         pull.aim(pull.target + torch.tensor([30.0, 0.0, 0.0]), pull.weight)
         run(joint, points, pull, 15, noise=noise)
-        moved[noise] = joint.motion.numbers()
+        moved[noise] = joint.face.motion.numbers()
     assert moved[100.0][1:].abs().max() < 0.05 * moved[0.2][1:].abs().max()
     assert moved[100.0][0, 0] > 25
 
@@ -156,18 +157,18 @@ def test_damping_shortens_steps_of_which_the_scan_says_next_to_nothing(monkeypat
     model = adaptive()
     points, pull = make_pull(model)
     joint = JointFit(model, FREE, DENSE)
-    system, moved, lengths = joint._system, joint._moved, []
+    reduce, moved, lengths = joint.face.reduce, joint.face.moved, []
 
     def flat(*arguments):
-        first, second = system(*arguments)
-        return torch.ones_like(first), torch.zeros_like(second)
+        first, second, beside = reduce(*arguments)
+        return torch.ones_like(first), torch.zeros_like(second), beside
 
     def watch(step, adapts):
         lengths.append(float(step.norm()))
         return moved(1e9 * step, adapts)  # nowhere better: the next damping is tried
 
-    monkeypatch.setattr(joint, "_system", flat)
-    monkeypatch.setattr(joint, "_moved", watch)
+    monkeypatch.setattr(joint.face, "reduce", flat)
+    monkeypatch.setattr(joint.face, "moved", watch)
     joint.damping.value = 5.0
     joint.step(points, pull, 0.2)
     assert len(lengths) == joint.damping.tries
@@ -196,7 +197,7 @@ def test_more_freedom_ends_lower():
     ends = {}
     for free in ALL_FREE:
         joint = JointFit(adaptive(), free, DENSE)
-        ends[free] = run(joint, *make_pull(joint.model), 15)[-1]
+        ends[free] = run(joint, *make_pull(joint.face.model), 15)[-1]
     assert ends["motion", "weights"] < 0.7 * ends["motion",]
     assert ends["motion", "binding"] < ends["motion",]
     assert ends["motion", "weights"] < ends["motion", "binding"]
@@ -206,22 +207,22 @@ def test_more_freedom_ends_lower():
 
 def test_gaussians_wait_until_they_may_move():
     joint = JointFit(adaptive(), FREE, DENSE)
-    points, pull = make_pull(joint.model)
+    points, pull = make_pull(joint.face.model)
     run(joint, points, pull, 3, adapt=False)
-    assert torch.equal(joint.gaussians, joint.start)
+    assert torch.equal(joint.face.gaussians, joint.face.start)
     run(joint, points, pull, 1)
-    assert not torch.equal(joint.gaussians, joint.start)
+    assert not torch.equal(joint.face.gaussians, joint.face.start)
 
 
 def test_no_gaussian_takes_a_long_step():
     """Seven tenths of a width, or of a logarithm, at most, however far the target."""
     joint = JointFit(adaptive(), FREE, DENSE)
-    points, pull = make_pull(joint.model, size=40.0)
-    width = joint.start[:, :1, 2].exp()
+    points, pull = make_pull(joint.face.model, size=40.0)
+    width = joint.face.start[:, :1, 2].exp()
     for _ in range(6):
-        before = joint.gaussians
+        before = joint.face.gaussians
         joint.step(points, pull, 1e-3)
-        away = (joint.gaussians - before).abs()
+        away = (joint.face.gaussians - before).abs()
         away[..., [0, 1, 3]] /= width[..., None]
         assert away.max() <= 0.7 + 1e-9
 
@@ -269,7 +270,7 @@ def test_binding_alone_moves_the_gaussians_of_a_bone_together():
     before = copy.deepcopy(model)
     joint = JointFit(model, ("motion", "binding"), DENSE)
     run(joint, *make_pull(model), 6)
-    shift = joint.gaussians - joint.start
+    shift = joint.face.gaussians - joint.face.start
     torch.testing.assert_close(shift[:, 0], shift[:, 1], atol=1e-12, rtol=0)
     assert not shift[..., 2:].any() and shift[..., :2].abs().max() > 1e-3
     joint.finish()
@@ -312,7 +313,7 @@ def test_a_static_model_has_motion_only(free):
     joint = JointFit(model, free, DENSE)
     energies = run(joint, *make_pull(model), 5)
     joint.finish()
-    assert energies[-1] < 0.7 * energies[0] and joint.gaussians is None
+    assert energies[-1] < 0.7 * energies[0] and not joint.face.gaussians.numel()
     assert changed(model, before) == NAMES["motion"]
     assert torch.equal(model.weights(), before.weights())
 
@@ -346,7 +347,7 @@ def test_steps_go_on_after_a_look_at_the_model():
     ends = []
     for looks in (False, True):
         joint = JointFit(adaptive(posed=True), FREE, DENSE)
-        points, pull = make_pull(joint.model)
+        points, pull = make_pull(joint.face.model)
         for _ in range(6):
             joint.step(points, pull, 0.2)
             if looks:
@@ -364,7 +365,7 @@ def test_bones_stay_on_the_chart():
     pull.aim(MESH.vertices + 60 * (-corner / 0.02).exp()[:, None], pull.weight)
     run(joint, points, pull, 15, noise=1e-3, unity=1e4)
     joint.settle(points, pull, 1e-3)
-    centre = joint.gaussians[..., :2]
+    centre = joint.face.gaussians[..., :2]
     assert centre.amax() > 1.02 or centre.amin() < -0.02  # or this test asks nothing
     joint.finish()
     assert model.bone_uv.amin() >= -1e-6 and model.bone_uv.amax() <= 1 + 1e-6
@@ -376,11 +377,11 @@ def test_settled_shares_sum_to_one_and_cost_little():
     joint = JointFit(model, FREE, DENSE)
     points, pull = make_pull(model)
     energy = run(joint, points, pull, 10, unity=1.0)[-1]
-    assert (joint.gaussians[..., 5].exp().sum(1) - 1).abs().max() > 1e-3  # they were let loose
-    held = joint.gaussians
+    assert (joint.face.gaussians[..., 5].exp().sum(1) - 1).abs().max() > 1e-3  # they were let loose
+    held = joint.face.gaussians
     joint.settle(points, pull, 0.2)
-    torch.testing.assert_close(joint.gaussians[..., 5].exp().sum(1), torch.ones(len(RIG)).double())
-    assert torch.equal(held[..., :5], joint.gaussians[..., :5])
+    torch.testing.assert_close(joint.face.gaussians[..., 5].exp().sum(1), torch.ones(len(RIG)).double())
+    assert torch.equal(held[..., :5], joint.face.gaussians[..., :5])
     assert pull.cost(joint.pose(points).vertices) < 2 * energy
     joint.finish()
     torch.testing.assert_close(model().detach(), joint.pose(points).vertices, atol=5e-4, rtol=0)
@@ -391,8 +392,8 @@ def test_shares_are_drawn_in_by_what_they_cost():
     sums = {}
     for unity in (1.0, 1e6):
         joint = JointFit(adaptive(), FREE, DENSE)
-        run(joint, *make_pull(joint.model), 12, unity=unity)
-        sums[unity] = joint.gaussians[..., 5].logsumexp(1).abs().max().item()
+        run(joint, *make_pull(joint.face.model), 12, unity=unity)
+        sums[unity] = joint.face.gaussians[..., 5].logsumexp(1).abs().max().item()
     assert sums[1e6] < 0.02 < sums[1.0]
 
 
@@ -419,7 +420,7 @@ def test_a_root_is_believed_in_where_cameras_move():
     model = static()
     with torch.no_grad():
         model.translation[0, 0], model.rotation[0, 1] = 5.0, 0.1
-    free, rooted = (JointFit(model, ("motion",), DENSE, rooted=held).deviations() for held in (False, True))
+    free, rooted = (Unknowns(model, ("motion",), DENSE, rooted=held).deviations() for held in (False, True))
     assert not free.any()
     expected = torch.zeros(len(RIG), 9).double()
     expected[0, 0], expected[0, 4] = 5.0 / DENSE.translation, 0.1 / DENSE.rotation
@@ -429,11 +430,11 @@ def test_a_root_is_believed_in_where_cameras_move():
 @pytest.mark.parametrize("free", [("motion",), ("motion", "weights"), FREE], ids="-".join)
 def test_deviations_follow_a_step(free):
     """Of a number by the step itself, in the prior's deviations; the shares but for their sum, which stays 1."""
-    joint = JointFit(adaptive(), free, DENSE, rooted=True)
-    size = len(joint.deviations())
-    assert not joint.deviations().any()
+    face = Unknowns(adaptive(), free, DENSE, rooted=True)
+    size = len(face.deviations())
+    assert not face.deviations().any()
     step = 0.05 * torch.randn(size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    other = joint.after(step, adapts=True)
+    other = face.moved(step, adapts=True).summed()
     moved, motions = other.deviations(), 9 * len(RIG)
     torch.testing.assert_close(moved[:motions], step[:motions], atol=1e-9, rtol=1e-6)
     if free == FREE:
@@ -442,11 +443,11 @@ def test_deviations_follow_a_step(free):
         torch.testing.assert_close(apart[:, 0, 5], apart[:, 1, 5])  # one shift for all of a bone's
         sums = other.gaussians[..., 5].exp().sum(1)
         torch.testing.assert_close(sums, torch.ones_like(sums))
-    assert not joint.deviations().any() and other.model is joint.model
+    assert not face.deviations().any() and other.model is face.model
 
 
 def test_gaussians_wait_in_such_a_step_too():
-    joint = JointFit(adaptive(), FREE, DENSE, rooted=True)
-    other = joint.after(0.1 * torch.ones(9 * len(RIG)).double(), adapts=False)
-    assert torch.equal(other.gaussians, joint.gaussians)
+    face = Unknowns(adaptive(), FREE, DENSE, rooted=True)
+    other = face.moved(0.1 * torch.ones(9 * len(RIG)).double(), adapts=False)
+    assert torch.equal(other.gaussians, face.gaussians)
     assert other.motion.numbers().abs().min() > 0

@@ -70,9 +70,8 @@ def static(seed: int = 0) -> StaticSkinningModel:
 
 def pose(model: SkinnedModel, rows: Tensor | None = None) -> Posed:
     rows = torch.arange(COUNT, device=model.vertices.device) if rows is None else rows
-    gaussians = gaussians_of(model) if isinstance(model, AdaptiveSkinningModel) else None
     matrices = Motion.of(model).matrices(model.bind_points().detach().double(), model.rig)
-    return Posed(Points(model, rows), matrices, gaussians)
+    return Posed(Points(model, rows), matrices, gaussians_of(model))
 
 
 # --- the slow form: eq. (1) and (2) as they are written, in float64, for any matrices and Gaussians
@@ -265,7 +264,7 @@ def test_equations_of_motions_alone():
     both = equations(posed, gradient, pull.patches(), gaussians=True)
     for one in (posed, pose(static())):
         alone = equations(one, gradient, pull.patches(), gaussians=False)
-        assert alone.mixed is None and alone.curvature is None and alone.by_gaussians is None
+        assert not (alone.mixed.numel() or alone.curvature.numel() or alone.by_gaussians.numel())
         # Gaussians are dropped by their own shares above, whole bones by their weights here
         torch.testing.assert_close(alone.gram, both.gram, atol=1e-3 * float(both.gram.abs().max()), rtol=0)
         torch.testing.assert_close(alone.by_matrices, both.by_matrices, rtol=1e-4, atol=1e-2)
@@ -317,7 +316,7 @@ def test_a_metric_of_each_vertex_mixes_the_rows_of_the_matrices(monkeypatch, gau
     close(found.by_matrices, torch.einsum("vxre,vx->re", by_matrices, force), 2e-5)
     close(found.beside_matrices, torch.einsum("vxre,vxm->rem", by_matrices, beside), 2e-5)
     if not gaussians:
-        assert found.mixed is found.curvature is found.beside_gaussians is None
+        assert not (found.mixed.numel() or found.curvature.numel() or found.beside_gaussians.numel())
         return
     close(found.mixed, torch.einsum("vxre,vxy,vyg->reg", by_matrices, metric, by_gaussians), 2e-5)
     close(found.curvature, torch.einsum("vxg,vxy,vyh->gh", by_gaussians, metric, by_gaussians), 2e-5)
@@ -353,7 +352,7 @@ def test_points_inside_triangles_are_vertices_of_their_own(kind):
     model = kind()
     corners = MESH.faces[::20]
     matrices = Motion.of(model).matrices(model.bind_points().detach().double(), model.rig)
-    gaussians = gaussians_of(model) if kind is adaptive else None
+    gaussians = gaussians_of(model)
     first = torch.tensor([[1.0, 0, 0]]).expand(len(corners), 3)
     at = Posed(Points(model, corners, first), matrices, gaussians).vertices
     torch.testing.assert_close(at, model()[corners[:, 0]].detach(), atol=2e-4, rtol=0)

@@ -10,7 +10,6 @@ import torch
 
 from asm_teach.data.heads import load_head
 from asm_teach.fitting.descent import snapshot
-from asm_teach.fitting.free_matrices import AffineSkinningModel
 from asm_teach.fitting.priors import Prior
 from asm_teach.fitting.result import Fit, Record
 from asm_teach.geometry.mesh import Mesh
@@ -94,13 +93,6 @@ def test_each_freedom_adds_to_what_the_motions_can_do():
     frees = (("weights",), ("motion",), ("motion", "binding"), ("motion", "weights"))
     placed, motion, places, weights = (mean(quick(few(), PERSON, 12, free=free).vertices) for free in frees)
     assert weights < 0.9 * places < 0.9 * 0.95 * motion < 0.5 * placed
-
-
-def test_twelve_numbers_a_bone_come_closer_than_nine():
-    nine, twelve = (quick(few(), PERSON, 12, degrees=degrees) for degrees in (9, 12))
-    assert isinstance(twelve.model, AffineSkinningModel) and not isinstance(nine.model, AffineSkinningModel)
-    assert mean(twelve.vertices) < mean(nine.vertices)
-    torch.testing.assert_close(twelve.model().detach(), twelve.vertices)
 
 
 def test_the_template_itself_is_fitted_at_once():
@@ -328,8 +320,6 @@ def test_what_is_no_face_in_this_topology_is_refused():
         ({"mask": [1.0]}, "mask: found list; a registered scan"),
         ({"mask": torch.zeros(4165)}, "mask: give each vertex a number from 0 .* not 0 for all"),
         ({"mask": torch.full((4165,), 1.5)}, "mask: give each vertex a number from 0"),
-        ({"degrees": 6}, "degrees: found 6; give 9 or, for an adaptive model, 12"),
-        ({"degrees": 12, "warm_start": True}, "warm_start: a fit with 12 numbers a bone starts at rest"),
     ],
 )
 def test_bad_options_are_refused(options, message):
@@ -338,8 +328,6 @@ def test_bad_options_are_refused(options, message):
 
 
 def test_what_a_static_model_cannot_do_is_refused():
-    with pytest.raises(ValueError, match="degrees: found 12"):
-        fit_scan(make("static"), PERSON, degrees=12, progress=False)
     with pytest.raises(ValueError, match="free: "):
         fit_scan(make("static"), PERSON, free=("weights",), progress=False)
 

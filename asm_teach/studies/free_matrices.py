@@ -10,24 +10,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from asm_teach.fitting.bone_motion import Motion
+from asm_teach.fitting.bone_motion import motion_of
 from asm_teach.fitting.priors import Prior
 from asm_teach.model.adaptive import AdaptiveSkinningModel
-from asm_teach.model.transforms import Rig, affine_compose
+from asm_teach.model.transforms import Rig, affine_compose, affine_inverse, bind_matrices, bone_transforms
 
 
-class AffineSkinningModel(AdaptiveSkinningModel):
+class FreeMatrixModel(AdaptiveSkinningModel):
     """An adaptive model whose bones have no parents and no nine degrees of freedom, only matrices.
 
     matrices: (J, 3, 4), the S of eq. (1), from rest points to posed ones; 12 numbers a bone, shear and reflection
-    among them. The other parameters are those of `AdaptiveSkinningModel`.
+    among them. The other parameters are those of `AdaptiveSkinningModel`. `fit_scan` fits it as it fits that.
     """
+
+    placed: Tensor  # (3, 4), where the head is as a whole
 
     def __init__(self, model: AdaptiveSkinningModel) -> None:
         super().__init__(model.mesh, model.rig, model.components)
         self.load_state_dict(model.state_dict())
         del self.translation, self.rotation, self.log_scale
         self.matrices = nn.Parameter(model.transforms().detach().clone())
+        self.register_buffer("placed", torch.eye(3, 4).to(self.vertices))
 
     def transforms(self) -> Tensor:
         """The matrices S, (J, 3, 4)."""
@@ -36,15 +39,31 @@ class AffineSkinningModel(AdaptiveSkinningModel):
     @torch.no_grad()
     def reset_motion(self) -> None:
         """Bring every bone back to its rest pose."""
-        self.matrices.copy_(torch.eye(3, 4).to(self.matrices))
+        self.placed.copy_(torch.eye(3, 4))
+        self.matrices.copy_(self.placed.expand_as(self.matrices))
 
-    def set_motion(self, *_: object, **__: object) -> None:
-        """Refused: these bones have no motion of their own. Raises ValueError."""
-        raise ValueError("bone: the bones of an AffineSkinningModel have no nine degrees of freedom; set its matrices")
+    @torch.no_grad()
+    def set_motion(
+        self,
+        bone: int | str,
+        translation: Tensor | None = None,
+        rotation: Tensor | None = None,
+        scale: Tensor | None = None,
+    ) -> None:
+        """Put the head somewhere as a whole, by the motion of a root. Raises ValueError for any other bone."""
+        j = self.rig.index(bone)
+        if self.rig.parents[j] >= 0:
+            raise ValueError("bone: only roots have nine numbers here, to place the head; set the matrices of others")
+        zero, one = self.vertices.new_zeros(3), self.vertices.new_ones(3)
+        given = ((translation, zero), (rotation, zero), (scale, one))
+        t, r, s = (default if part is None else part.to(default) for part, default in given)
+        bind = bind_matrices(self.bind_points()[j])
+        self.placed.copy_(affine_compose(bind, affine_compose(bone_transforms(t, r, s), affine_inverse(bind))))
+        self.matrices.copy_(self.placed.expand_as(self.matrices))
 
 
 @dataclass(frozen=True, eq=False)
-class AffineMotion:
+class FreeMatrices:
     """Bones that each move by S = placed X, X = [A | p + t - A p]: any A, no parents. In float64.
 
     translation: (J, 3), the t, in mm. linear: (J, 3, 3), the A. placed: (3, 4), where the head is as a whole.
@@ -55,11 +74,12 @@ class AffineMotion:
     placed: Tensor
 
     @classmethod
-    def of(cls, motion: Motion, points: Tensor, rig: Rig) -> AffineMotion:
-        """At rest, where the first root of another motion has the head."""
-        root = int((rig.parents < 0).nonzero()[0])
-        rest = torch.eye(3, dtype=points.dtype, device=points.device).repeat(len(rig), 1, 1)
-        return cls(torch.zeros_like(points), rest, motion.matrices(points, rig)[root])
+    def of(cls, model: FreeMatrixModel) -> FreeMatrices:
+        """The motion that a model has now."""
+        points, placed = model.bind_points().detach().double(), model.placed.double()
+        own = affine_compose(affine_inverse(placed), model.matrices.detach().double())
+        linear = own[..., :3]
+        return cls(own[..., 3] - points + (linear @ points[..., None])[..., 0], linear, placed)
 
     def numbers(self) -> Tensor:
         """(J, 12): t in mm and A less the identity, zero at rest."""
@@ -74,9 +94,9 @@ class AffineMotion:
         """(J, 12), all ones: the head as a whole is not among the numbers."""
         return torch.ones_like(self.numbers())
 
-    def moved(self, step: Tensor) -> AffineMotion:
+    def moved(self, step: Tensor) -> FreeMatrices:
         """The motion after a step (J, 12)."""
-        return AffineMotion(self.translation + step[:, :3], self.linear + step[:, 3:].unflatten(1, (3, 3)), self.placed)
+        return FreeMatrices(self.translation + step[:, :3], self.linear + step[:, 3:].unflatten(1, (3, 3)), self.placed)
 
     def matrices(self, points: Tensor, rig: Rig) -> Tensor:
         """The matrices S, (J, 3, 4)."""
@@ -96,12 +116,15 @@ class AffineMotion:
         jacobian[every, :, :, every] = own
         return jacobian
 
-    def about(self, old: Tensor, new: Tensor) -> AffineMotion:
+    def about(self, old: Tensor, new: Tensor) -> FreeMatrices:
         """The motion that does the same with the bones bound at points `new` (J, 3) instead of `old`."""
         away = old - new
-        return AffineMotion(self.translation + away - (self.linear @ away[..., None])[..., 0], self.linear, self.placed)
+        return FreeMatrices(self.translation + away - (self.linear @ away[..., None])[..., 0], self.linear, self.placed)
 
     @torch.no_grad()
-    def give_to(self, model: AffineSkinningModel) -> None:
+    def give_to(self, model: FreeMatrixModel) -> None:
         """Give the matrices to a model."""
         model.matrices.copy_(self.matrices(model.bind_points().double(), model.rig))
+
+
+motion_of.register(FreeMatrixModel, FreeMatrices.of)
