@@ -38,7 +38,6 @@ class Zoom:
     together: Tensor
     change: Tensor
     fit: Fit
-    fits: tuple[Fit, ...]
 
     def text(self) -> str:
         """The distances and changes as a table in columns."""
@@ -69,7 +68,7 @@ def compare_distances(head: Head, views: Sequence[View] | None = None, progress:
     """
     views = zoom_views(progress) if views is None else views
     model = AdaptiveSkinningModel(head.mesh, head.rig, 2)
-    fits = tuple(fit_views(model, [view], progress=progress, device="cpu") for view in views)
+    fits = [fit_views(model, [view], progress=progress, device="cpu") for view in views]
     together = fit_views(model, views, one_lens=True, progress=progress, device="cpu")
     return Zoom(
         names=tuple(view.name for view in views),
@@ -77,7 +76,6 @@ def compare_distances(head: Head, views: Sequence[View] | None = None, progress:
         together=torch.tensor([_from_nose(head, together, camera) for camera in together.cameras]),
         change=torch.tensor([shape_change(head, fit.vertices, together.vertices) for fit in fits]),
         fit=together,
-        fits=fits,
     )
 
 
