@@ -12,16 +12,14 @@ class Later:
     def __init__(self) -> None:
         self._waiting: dict[str, asyncio.TimerHandle] = {}
 
-    def call(self, name: str, seconds: float, action: Callable[[], None], *, anew: bool = True) -> None:
-        """Call the action later; one that waits under this name already starts to wait anew, or is kept as it is."""
+    def call(self, name: str, seconds: float, action: Callable[[], None]) -> None:
+        """Call the action later, in place of one that waits under this name already."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             action()  # no notebook around us: nothing to wait for
             return
         if name in self._waiting:
-            if not anew:
-                return
             self._waiting[name].cancel()
 
         def act() -> None:
@@ -29,11 +27,6 @@ class Later:
             action()
 
         self._waiting[name] = loop.call_later(seconds, act)
-
-    def drop(self, name: str) -> None:
-        """Do not make the call that waits under this name, if one does."""
-        if name in self._waiting:
-            self._waiting.pop(name).cancel()
 
     def forget(self) -> None:
         """Make none of the calls that still wait."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from io import BytesIO
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -17,24 +18,7 @@ from asm_teach.widgets.chart.chart import ChartView, Item, not_finite, require_a
 from asm_teach.widgets.viewer import live
 from asm_teach.widgets.viewer.viewer import Viewer
 
-STYLE = """<style>
-.asm-explorer { max-width: 100%; }
-.asm-explorer-views { gap: 16px; flex-flow: row wrap; align-items: flex-start; }
-.asm-explorer .asm-row { gap: 6px 10px; flex-flow: row wrap; align-items: center; }
-.asm-explorer .asm-row > *, .asm-explorer .asm-sliders > * { margin: 0; }
-.asm-explorer .asm-sliders { gap: 2px 16px; flex-flow: row wrap; margin: 6px 0; }
-.asm-explorer button { border-radius: 6px; }
-.asm-explorer .widget-toggle-buttons button { padding: 0; margin: 0 4px 0 0; }
-.asm-place { display: flex; flex-flow: row wrap; gap: 4px 20px; align-items: center; min-height: 108px;
-  color: var(--jp-ui-font-color1, #333); }
-.asm-place .asm-said { flex: 1 1 300px; }
-.asm-top { display: grid; grid-template-columns: 130px 46px 164px; font-size: 12px; line-height: 18px;
-  min-width: 340px; }
-.asm-top b { font-variant-numeric: tabular-nums; }
-.asm-top i { background: #0072b2; border-radius: 3px; height: 10px; align-self: center; }
-.asm-plot { color: var(--jp-ui-font-color1, #333); }
-.asm-plot text { fill: currentColor; font-size: 11px; font-variant-numeric: tabular-nums; }
-</style>"""
+STYLE = f"<style>{Path(__file__).with_name('explorer.css').read_text('utf-8')}</style>"
 
 
 class Explorer(Shown, ipywidgets.VBox):

@@ -86,15 +86,14 @@ class Stage:
         """Show new positions (V, 3). A huge mesh is sent only so often; its last shape always arrives."""
         surface = self.surfaces[name]
         surface.vertices = vertices
-        wait = self._sent[name] + BREATH - time.monotonic() if surface.sent > HUGE else 0.0
-        if wait > 0:
-            self._later.call(f"send {name}", wait, lambda: self._send(name), anew=False)
+        if surface.sent > HUGE:
+            wait = max(self._sent[name] + BREATH - time.monotonic(), 0.0)
+            self._later.call(f"send {name}", wait, lambda: self._send(name))
         else:
             self._send(name)
 
     def _send(self, name: str) -> None:
         surface = self.surfaces[name]
-        self._later.drop(f"send {name}")  # what it would send goes now
         small = surface.send()
         self._sent[name] = time.monotonic()
         if not small:
