@@ -42,13 +42,10 @@ class PinholeView(Shown, ipywidgets.VBox):
         keep: switch of the dolly zoom.
     """
 
-    def __init__(self, head: Head, *, distance: float = 450.0, focal: float = 450.0, turn: float = 0.0) -> None:
+    def __init__(self, head: Head, *, distance: float = 450.0, focal: float = 450.0) -> None:
         """Raises ValueError for a start beyond the sliders' ends."""
-        for name, value, low, high in (
-            ("distance", distance, _NEAREST, _FARTHEST),
-            ("focal", focal, _SHORTEST, _LONGEST),
-            ("turn", turn, -70.0, 70.0),
-        ):
+        ends = ("distance", distance, _NEAREST, _FARTHEST), ("focal", focal, _SHORTEST, _LONGEST)
+        for name, value, low, high in ends:
             if not low <= value <= high:
                 raise ValueError(f"{name} is {value}: give a number from {low:g} to {high:g}")
         mesh = head.mesh
@@ -62,7 +59,7 @@ class PinholeView(Shown, ipywidgets.VBox):
         self.distance = _slider("distance, mm", distance, _NEAREST, _FARTHEST)
         self.focal = _slider("focal length, pixels", focal, _SHORTEST, _LONGEST)
         self.turn = ipywidgets.FloatSlider(
-            turn, min=-70.0, max=70.0, step=5.0, description="turn, degrees", readout_format=".0f", **_WIDE
+            0.0, min=-70.0, max=70.0, step=5.0, description="turn, degrees", readout_format=".0f", **_WIDE
         )
         self.keep = ipywidgets.Checkbox(False, description="keep the size of the eyes (dolly zoom)", indent=False)
         self._shown = ipywidgets.Image(format="png", width=_SIZE[0], height=_SIZE[1])

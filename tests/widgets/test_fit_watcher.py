@@ -381,12 +381,13 @@ def test_a_button_that_comes_as_the_fit_ends_changes_nothing() -> None:
         assert watcher.state == "done" and "The fit is done" in watcher._state.value
 
 
+UNTURNED = torch.tensor(1.0), torch.eye(3), torch.zeros(3)
 FRONT = look_at(torch.tensor([0.0, 0, 600]), torch.zeros(3), 1000.0, (640, 480))
 LEFT = look_at(torch.tensor([500.0, 0, 500]), torch.zeros(3), 900.0, (640, 480))
 
 
 def test_cameras_in_words() -> None:
-    words = camera_words(seats((FRONT, LEFT), torch.zeros(3)))
+    words = camera_words(seats((FRONT, LEFT), torch.zeros(3), UNTURNED))
     assert words[0].startswith("view 1: focal length 1000 px, 600 mm away, straight in front")
     assert words[1] == "view 2: focal length 900 px, 707 mm away, 45° to the person's left"
     # seen from a face that has turned by a quarter towards its left, the first stands to its right
@@ -397,7 +398,7 @@ def test_cameras_in_words() -> None:
 
 def place(camera: Camera, others: tuple[Camera, ...] = ()) -> tuple[float, float, float]:
     """Of the first camera in the plan: x and y from the middle of the head, and where its field of view opens to."""
-    drawn = camera_plan(seats((camera, *others), torch.zeros(3)))
+    drawn = camera_plan(seats((camera, *others), torch.zeros(3), UNTURNED))
     middle = [
         float(x) for x in re.search(r'<circle cx="([^"]*)" cy="([^"]*)" r="[^"]*" class="asm-ring"', drawn).groups()
     ]
@@ -411,7 +412,7 @@ def test_the_plan_of_the_cameras_is_seen_from_above() -> None:
     assert x == pytest.approx(0, abs=0.1) and y > 50 and heading == pytest.approx(-90, abs=1)  # looks up the page
     x, y, heading = place(LEFT)
     assert x == pytest.approx(y, abs=0.2) and x > 40 and heading == pytest.approx(-135, abs=1)
-    drawn = camera_plan(seats((FRONT, LEFT), torch.zeros(3)))
+    drawn = camera_plan(seats((FRONT, LEFT), torch.zeros(3), UNTURNED))
     assert 'role="img"' in drawn and "view 2: focal length 900 px" in drawn and "250 mm<" in drawn
     assert camera_plan([]) == ""
 

@@ -66,7 +66,8 @@ def test_the_dolly_zoom_keeps_the_eyes_from_end_to_end_and_back(head):
 
 def test_the_camera_stays_on_the_plan(head):
     for turn, distance in itertools.product((-70.0, 0.0, 70.0), (200.0, 2300.0, 4000.0)):
-        view = PinholeView(head, distance=distance, turn=turn)
+        view = PinholeView(head, distance=distance)
+        view.turn.value = turn
         x, y = map(float, re.search(r'<circle cx="([^"]*)" cy="([^"]*)" r="6"', view._above.value).groups())
         assert 6 <= x <= 354 and 6 <= y <= 254, (turn, distance)
 

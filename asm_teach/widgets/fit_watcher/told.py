@@ -149,15 +149,12 @@ class Seat:
     half: float
 
 
-def seats(cameras: Sequence[Camera], middle: Tensor, turn: Alignment | None = None) -> list[Seat]:
+def seats(cameras: Sequence[Camera], middle: Tensor, turn: Alignment) -> list[Seat]:
     """The seats of cameras about a face with its middle (3,) in mm, which `turn` would turn to look along +z."""
     found = []
     for camera in cameras:
-        centre, axis = camera.centre().detach().to(middle), camera.world_to_camera()[2, :3].detach().to(middle)
-        if turn is None:
-            place = centre - middle
-        else:
-            place, axis = apply_alignment(centre, turn) - apply_alignment(middle, turn), turn[1].to(axis) @ axis
+        place = apply_alignment(camera.centre().detach().to(middle), turn) - apply_alignment(middle, turn)
+        axis = turn[1].to(middle) @ camera.world_to_camera()[2, :3].detach().to(middle)
         focal = float(camera.focal.detach())
         found.append(Seat(tuple(place.tolist()), tuple(axis.tolist()), focal, math.atan(camera.size[0] / 2 / focal)))
     return found
@@ -207,10 +204,9 @@ def camera_plan(cameras: Sequence[Seat]) -> str:
     for number, seat in enumerate(cameras, 1):
         x, y = on_page(seat.place[0], seat.place[2])
         heading = math.atan2(seat.looks[2], seat.looks[0])
-        ends = [
-            (x + _SIGHT * math.cos(a), y + _SIGHT * math.sin(a)) for a in (heading - seat.half, heading + seat.half)
-        ]
-        sight = " ".join(f"{a:.1f},{b:.1f}" for a, b in (ends[0], (x, y), ends[1]))
+        sides = (heading - seat.half, heading + seat.half)
+        left, right = ((x + _SIGHT * math.cos(a), y + _SIGHT * math.sin(a)) for a in sides)
+        sight = " ".join(f"{a:.1f},{b:.1f}" for a, b in (left, (x, y), right))
         drawn.append(f'<polyline points="{sight}" class="asm-sight"/><circle cx="{x:.1f}" cy="{y:.1f}" r="8"/>')
         drawn.append(f'<text x="{x:.1f}" y="{y + 4:.1f}" class="asm-seat">{number}</text>')
     words = html.escape(f"cameras from above: {'; '.join(camera_words(cameras))}", quote=True)

@@ -83,10 +83,10 @@ class Orbit:
 
     def eye(self, scale: float = 1.0) -> still.Eye:
         """The same camera for `asm_teach.drawing.still`: one column of the view, its pixels scaled."""
-        width, height = round(self.column[0] * scale), round(self.column[1] * scale)
-        focal = float(height / 2 / np.tan(np.radians(still.FIELD_OF_VIEW / 2)))
-        target = np.array(self.controls.target)
-        return still.Eye(still.view_rotation(*self.angles()), target, self._distance(), focal, (width, height))
+        size = (round(self.column[0] * scale), round(self.column[1] * scale))
+        focal = float(size[1] / 2 / np.tan(np.radians(still.FIELD_OF_VIEW / 2)))
+        rotation, target = still.view_rotation(*self.angles()), np.array(self.controls.target)
+        return still.Eye(rotation, target, self._distance(), focal, size)
 
     def _offset(self) -> NDArray[np.float64]:
         return np.subtract(self.camera.position, self.controls.target)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.surface_points import barycentric
 from asm_teach.widgets.base import three
 from asm_teach.widgets.base.later import Later
 from asm_teach.widgets.viewer.colouring import Colouring
@@ -148,7 +149,7 @@ class Stage:
                 return
             face = int(picker.faceIndex)
             corners = surface.vertices[surface.faces[face]].astype(np.float64)
-            act(face, shares(np.array(change["new"]), corners))
+            act(face, barycentric(np.array([change["new"]]), corners[None])[0])
 
         picker.observe(picked, "point")
 
@@ -162,12 +163,3 @@ class Stage:
     def forget(self) -> None:
         """Send nothing more."""
         self._later.forget()
-
-
-def shares(point: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The shares (3,) of a triangle's corners (3, 3) in a point on it; they sum to 1."""
-    a, b, c = corners
-    across = np.stack([b - a, c - a], axis=1)
-    second, third = np.linalg.lstsq(across, point - a, rcond=None)[0]
-    found = np.clip([1 - second - third, second, third], 0, 1)
-    return found / found.sum()
