@@ -24,7 +24,7 @@ from asm_teach.widgets.chart.chart import ChartView
 from asm_teach.widgets.chart.dial import Dial
 from asm_teach.widgets.chart.ellipse import Ellipse
 from asm_teach.widgets.weight_explorer.controls import LOG, NAIVE
-from asm_teach.widgets.weight_explorer.facts import log_densities, naive_densities, place_facts
+from asm_teach.widgets.weight_explorer.facts import log_terms, naive_densities, place_facts
 from asm_teach.widgets.weight_explorer.weight_explorer import WeightExplorer
 from tests.model.mixture_reference import mixture_weights_reference
 from tests.widgets.parts import close_widgets  # noqa: F401
@@ -244,7 +244,7 @@ def test_plain_exponentials_vanish_where_log_space_does_not(model: AdaptiveSkinn
     naive = naive_densities(model, model.uv)
     shares, reference = naive / naive.sum(1, keepdim=True), mixture_weights_reference(*arguments)
     torch.testing.assert_close(shares, reference, atol=1e-6, rtol=1e-4)
-    torch.testing.assert_close(naive.double().log(), log_densities(model, model.uv), atol=1e-4, rtol=1e-5)
+    torch.testing.assert_close(naive.double().log(), log_terms(model, model.uv).logsumexp(1), atol=1e-4, rtol=1e-5)
 
     explorer = WeightExplorer(model, bone="left")
     assert "keep a sum above 0" in explorer.text
@@ -253,7 +253,7 @@ def test_plain_exponentials_vanish_where_log_space_does_not(model: AdaptiveSkinn
     lost = naive_densities(model, model.uv).sum(1) == 0
     assert 0 < int(lost.sum()) < len(lost)
     assert f"all 0 at {int(lost.sum())} vertices" in explorer.text
-    assert log_densities(model, model.uv).isfinite().all()
+    assert log_terms(model, model.uv).logsumexp(1).isfinite().all()
     assert torch.allclose(model.weights().sum(1), torch.ones(len(lost)))
     explorer.controls.shows.value = NAIVE
     np.testing.assert_array_equal(drawn(explorer.chart) == 255, lost.numpy())
@@ -268,8 +268,9 @@ def test_the_place_under_the_pointer(model: AdaptiveSkinningModel) -> None:
     explorer.chart.hover = [0.3, 0.3]
     weights = model.weights_at(torch.tensor([[0.3, 0.3]]))[0].detach()
     facts = place_facts(model, (0.3, 0.3))
-    assert facts.bones[0] == int(weights.argmax()) == 2
-    assert facts.weights == pytest.approx(weights.sort(descending=True).values.tolist()[: len(facts.weights)])
+    assert facts.held[0][0] == int(weights.argmax()) == 2
+    largest = weights.sort(descending=True).values.tolist()[: len(facts.held)]
+    assert [w for _, w in facts.held] == pytest.approx(largest)
     assert facts.total == pytest.approx(1, abs=1e-6) and facts.inside
     assert math.exp(facts.log_total) == pytest.approx(facts.naive_total, rel=1e-4)
     assert f"At u 0.300, v 0.300: right {float(weights[2]):.3f}" in explorer.text

@@ -209,18 +209,17 @@ class Labels:
         texture = three.DataTexture(
             picture, format="RGBAFormat", magFilter="LinearFilter", minFilter="LinearFilter", generateMipmaps=False
         )
-        uniforms: dict[str, dict[str, object]] = {"map": {"value": None}}
-        uniforms |= {"shift": {"value": 1 / columns - 1}, "columns": {"value": float(columns)}}
+        uniforms: dict[str, object] = {"shift": 1 / columns - 1, "columns": float(columns), "map": None}
         material = three.ShaderMaterial(
             vertexShader=LABELS_VERTEX.replace("PIXELS", f"{size[0]:.1f}, {size[1]:.1f}"),
             fragmentShader=LABELS_FRAGMENT,
-            uniforms=uniforms,
+            uniforms={name: {"value": value} for name, value in uniforms.items()},
             depthTest=False,
             transparent=True,
             side="DoubleSide",
         )
-        # the texture goes in afterwards, as `Surface.wrap` does it
-        material.uniforms = uniforms | {"map": {"value": texture}}
+        # the texture goes in afterwards, as `Surface.wrap` does it, in dictionaries of its own
+        material.uniforms = {name: {"value": value} for name, value in (uniforms | {"map": texture}).items()}
         geometry = three.BufferGeometry(
             attributes={
                 "position": self._position,

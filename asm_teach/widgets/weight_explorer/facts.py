@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from asm_teach.fitting.normal_equations import gaussians_of
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.binding import surface_jacobian
 from asm_teach.model.mixture import chart_powers, exponent_coefficients
@@ -19,22 +20,18 @@ TOP, LEAST = 5, 0.0005  # bones listed at a place, and the smallest weight that 
 
 
 @torch.no_grad()
-def log_densities(model: AdaptiveSkinningModel, uv: Tensor) -> Tensor:
-    """log g_ij of eq. (2), (n, J) float64, at places (n, 2) of the chart; it never underflows."""
-    return _log_terms(model, uv).unflatten(1, (model.components, -1)).logsumexp(1)
+def naive_densities(model: AdaptiveSkinningModel, uv: Tensor) -> Tensor:
+    """g_ij of eq. (2), (n, J), with each exponential taken in float32: 0 from about 14 widths on."""
+    return log_terms(model, uv).float().exp_().sum(1)
 
 
 @torch.no_grad()
-def naive_densities(model: AdaptiveSkinningModel, uv: Tensor) -> Tensor:
-    """g_ij of eq. (2), (n, J), with each exponential taken in float32: 0 from about 14 widths on."""
-    terms = _log_terms(model, uv).float().exp_()
-    return terms.unflatten(1, (model.components, -1)).sum(1)
-
-
-def _log_terms(model: AdaptiveSkinningModel, uv: Tensor) -> Tensor:
-    centre = model.bone_uv[:, None].double() + model.mixture_mean
-    share = model.mixture_logits.double().log_softmax(-1) - math.log(2 * math.pi)
-    return chart_powers(uv) @ exponent_coefficients(centre, share, model.mixture_factor.double())
+def log_terms(model: AdaptiveSkinningModel, uv: Tensor) -> Tensor:
+    """log of the terms of g_ij in eq. (2), (n, K, J) float64, at places (n, 2) of the chart; they never underflow."""
+    gaussians = gaussians_of(model)
+    share = gaussians[..., 5] - math.log(2 * math.pi)
+    terms = chart_powers(uv) @ exponent_coefficients(gaussians[..., :2], share, gaussians[..., 2:5])
+    return terms.unflatten(1, (model.components, -1))
 
 
 class PlaceFacts(NamedTuple):
@@ -42,16 +39,14 @@ class PlaceFacts(NamedTuple):
 
     Attributes:
         inside: whether a triangle lies there.
-        bones: the bones with the largest weights, largest first; those that hold next to nothing are left out.
-        weights: their weights.
+        held: (bone, weight) of the largest weights, largest first; those that are next to nothing are left out.
         total: the sum of all J weights.
         log_total: log sum_j g_j.
         naive_total: the same sum of float32 exponentials, not its logarithm.
     """
 
     inside: bool
-    bones: list[int]
-    weights: list[float]
+    held: list[tuple[int, float]]
     total: float
     log_total: float
     naive_total: float
@@ -64,13 +59,11 @@ def place_facts(model: AdaptiveSkinningModel, place: tuple[float, float]) -> Pla
     weights = model.weights_at(uv)[0]
     largest = weights.topk(min(TOP, len(weights)))
     pairs = list(zip(largest.indices.tolist(), largest.values.tolist(), strict=True))
-    held = pairs[:1] + [(j, w) for j, w in pairs[1:] if w >= LEAST]
     return PlaceFacts(
         bool(model.chart.locate(uv).inside[0]),
-        [j for j, _ in held],
-        [w for _, w in held],
+        pairs[:1] + [(j, w) for j, w in pairs[1:] if w >= LEAST],
         float(weights.sum()),
-        float(log_densities(model, uv).logsumexp(1)),
+        float(log_terms(model, uv).logsumexp((1, 2))),
         float(naive_densities(model, uv).sum()),
     )
 
@@ -80,7 +73,7 @@ def place_words(facts: PlaceFacts, place: tuple[float, float], names: tuple[str,
     where = f"At u {place[0]:.3f}, v {place[1]:.3f}"
     if not facts.inside:
         where += " (no triangle there: outside the chart or in a hole, so no vertex is moved by this)"
-    bones = ", ".join(f"{names[j]} {w:.3f}" for j, w in zip(facts.bones, facts.weights, strict=True))
+    bones = ", ".join(f"{names[j]} {w:.3f}" for j, w in facts.held)
     naive = "plain float32 exponentials add up to 0, so the weights would be 0 / 0"
     if facts.naive_total > 0:
         naive = f"plain float32 exponentials add up to {facts.naive_total:.3g}"
@@ -89,8 +82,8 @@ def place_words(facts: PlaceFacts, place: tuple[float, float], names: tuple[str,
 
 def place_table(facts: PlaceFacts, names: tuple[str, ...]) -> str:
     """HTML: the top bones as bars with their numbers; the words beside it say the same."""
-    rows = list(zip([names[j] for j in facts.bones], facts.weights, strict=True))
-    rest = facts.total - sum(facts.weights)
+    rows = [(names[j], w) for j, w in facts.held]
+    rest = facts.total - sum(w for _, w in rows)
     rows += [("all others", rest)] if rest >= LEAST else []
     cells = "".join(
         f'<span>{html.escape(name)}</span><b>{w:.3f}</b><i style="width:{160 * min(w, 1):.0f}px"></i>'
