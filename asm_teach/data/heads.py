@@ -138,7 +138,7 @@ def load_head(name: str = "makehuman") -> Head:
     raise ValueError(f"name: there is no head {name!r}; choose from {', '.join(map(repr, LICENCES))}")
 
 
-def sample_identity(shapes: Shapes, generator: np.random.Generator, spread: float = 0.13) -> dict[str, float]:
+def sample_identity(shapes: Shapes, generator: np.random.Generator) -> dict[str, float]:
     """Amounts for one person: a mix of the twelve grown-up people, then every pair of opposite local shapes.
 
     The two sides of the face share an amount, up to the small asymmetry that real faces have.
@@ -154,7 +154,7 @@ def sample_identity(shapes: Shapes, generator: np.random.Generator, spread: floa
     for name, opposite in _opposites(shapes):
         stem = name[2:] if name[:2] in ("l-", "r-") else name
         if stem not in shared:
-            shared[stem] = float(np.clip(generator.normal(0, spread), -0.5, 0.5))
+            shared[stem] = float(np.clip(generator.normal(0, 0.13), -0.5, 0.5))
         amount = shared[stem] + (float(generator.normal(0, 0.03)) if stem != name else 0.0)
         if amount > 0:
             amounts[name] = amount
@@ -163,12 +163,12 @@ def sample_identity(shapes: Shapes, generator: np.random.Generator, spread: floa
     return amounts
 
 
-def sample_expression(shapes: Shapes, generator: np.random.Generator, strongest: float = 0.7) -> dict[str, float]:
-    """Three face units, both sides of a pair together, each with an amount in [0, strongest]."""
+def sample_expression(shapes: Shapes, generator: np.random.Generator) -> dict[str, float]:
+    """Three face units, both sides of a pair together, each with an amount in [0, 0.7]."""
     stems = sorted({n.removesuffix("Left").removesuffix("Right") for n in shapes.names})
     amounts: dict[str, float] = {}
     for stem in generator.choice(stems, 3, replace=False):
-        amount = float(generator.uniform(0, strongest))
+        amount = float(generator.uniform(0, 0.7))
         amounts |= {n: amount for n in (f"{stem}Left", f"{stem}Right", str(stem)) if n in shapes._index}
     return amounts
 

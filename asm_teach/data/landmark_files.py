@@ -21,11 +21,11 @@ class LabelledPoints(NamedTuple):
     labels: Mapping[str, Tensor]
 
 
-def read_ljson(path: str | PathLike[str], group: str | None = None) -> LabelledPoints:
+def read_ljson(path: str | PathLike[str]) -> LabelledPoints:
     """Read a menpo landmark file (`.ljson`, version 2 or 3); points as (x, y, z), or (x, y) in a picture.
 
     Raises:
-        ValueError: the file is of another kind or cut off, has no such group, or a label names no point.
+        ValueError: the file is of another kind or cut off, has several groups, or a label names no point.
     """
     path = Path(path)
     try:
@@ -35,11 +35,9 @@ def read_ljson(path: str | PathLike[str], group: str | None = None) -> LabelledP
     try:
         if content["version"] == 3:
             groups = content["groups"]
-            if group is None and len(groups) == 1:
-                (group,) = groups
-            if group not in groups:
-                raise ValueError(f"{path.name}: group={group!r} was asked for, but its groups are {sorted(groups)}")
-            content = groups[group]
+            if len(groups) != 1:
+                raise ValueError(f"{path.name}: its groups are {sorted(groups)}: give a file with one group of points")
+            (content,) = groups.values()
         elif content["version"] != 2:
             raise ValueError(f"{path.name}: version {content['version']} was found; versions 2 and 3 can be read")
         rows = [[float("nan") if x is None else float(x) for x in row] for row in content["landmarks"]["points"]]

@@ -190,16 +190,16 @@ class StaticSkinningModel(SkinnedModel):
         return self._points
 
 
-def start_widths(bone_uv: Tensor, components: int, neighbours: int = 3) -> Tensor:
+def start_widths(bone_uv: Tensor, components: int) -> Tensor:
     """Widths (J, K) of the Gaussians a fit starts from, in chart units.
 
-    The first is three quarters of the mean distance to the nearest bones; each further one is twice as wide, and at
+    The first is 3/4 of the mean distance to the three nearest bones; each further one is twice as wide, and at
     least a tenth of the chart, so that where bones are far apart the face bends smoothly from one to the next.
     """
     if len(bone_uv) == 1:
         return torch.full_like(bone_uv[:, :1], 0.25) * 2.0 ** torch.arange(components).to(bone_uv)
     distance = torch.cdist(bone_uv, bone_uv)
-    nearest = distance.topk(min(neighbours + 1, len(bone_uv)), largest=False).values[:, 1:]
+    nearest = distance.topk(min(4, len(bone_uv)), largest=False).values[:, 1:]
     first = (0.75 * nearest.mean(1, keepdim=True)).clamp_min(1e-3)
     further = (first * 2.0 ** torch.arange(1, components).to(bone_uv)).clamp_min(0.1)
     return torch.cat([first, further], 1)

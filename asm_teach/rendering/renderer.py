@@ -24,7 +24,6 @@ def render(
     colours: Tensor | None = None,
     light: Tensor | None = None,
     background: Tensor | None = None,
-    size: tuple[int, int] | None = None,
     samples: int = 1,
     edges: Edges | None = None,
     antialiased: bool = True,
@@ -43,7 +42,6 @@ def render(
         colours: (V, 3) of the vertices, in the place of any texture. Without any of these: one colour of skin.
         light: (9, 3) spherical harmonics, see `shading`; None shows texture or colours as they are.
         background: (3,) or (H, W, 3).
-        size: (width, height) in pixels of the picture, if not the camera's own.
         samples: each pixel is the mean of samples x samples rays.
         edges: `mesh_edges(mesh.faces, mesh.vertices)`, to be found once for many pictures; found here if None.
         antialiased: draw outlines smoothly, and let their gradients through.
@@ -54,7 +52,7 @@ def render(
     if samples < 1:
         raise ValueError(f"samples is {samples}: give a whole number, 1 for one ray through each pixel")
     vertices = mesh.vertices if vertices is None else mesh.with_vertices(vertices).vertices
-    width, height = camera.size if size is None else size
+    width, height = camera.size
     if background is not None and tuple(background.shape) not in ((3,), (height, width, 3)):
         raise ValueError(
             f"background has shape {tuple(background.shape)}: give (3,) or {(height, width, 3)}, a colour or a picture"
