@@ -6,7 +6,7 @@ used (Scientific Python's SPEC 1), so `import asm_teach` is quick and needs neit
 
 import lazy_loader
 
-from asm_teach.base import old_names
+from asm_teach.course import old_names
 
 __version__ = "0.1.0"
 

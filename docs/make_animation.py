@@ -10,14 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib
-import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 import asm_teach as asm
 from asm_teach.base.pictures import to_pillow
-from asm_teach.geometry.alignment import apply_alignment
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.rendering.renderer import render
@@ -37,6 +35,7 @@ def picture(mesh: Mesh, camera: asm.Camera, colours: Tensor | None = None) -> Im
 
 
 def main() -> None:
+    """Fit, draw a picture of some of the steps, and write them as one animation."""
     head = asm.load_head()
     model = asm.AdaptiveSkinningModel(head.mesh, head.rig, components=2)
     frames: list[tuple[int, Tensor]] = []

@@ -3,6 +3,6 @@
 Comes in: a name. Goes out: a `Head`, a scan or photographs, in millimetres, with their licence. Every lesson uses it.
 """
 
-from asm_teach.base.old_names import old_attributes
+import lazy_loader
 
-__getattr__ = old_attributes("data")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,6 +4,6 @@ Comes in: a model and what its vertices should come to. Goes out: the model move
 steps by hand; lessons 6 and 8 use them.
 """
 
-from asm_teach.base.old_names import old_attributes
+import lazy_loader
 
-__getattr__ = old_attributes("fitting")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,6 +5,6 @@ Comes in: a mesh with a chart and a rig. Goes out: moved vertices, with gradient
 linear model that it is compared with is lesson 5's.
 """
 
-from asm_teach.base.old_names import old_attributes
+import lazy_loader
 
-__getattr__ = old_attributes("model")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,6 +4,6 @@ Comes in: an adaptive model. Goes out: the same model with the bone at another p
 how the derivative jumps at the edges of triangles, as a plot and in words.
 """
 
-from asm_teach.base.old_names import old_attributes
+import lazy_loader
 
-__getattr__ = old_attributes("widgets.binding_explorer")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

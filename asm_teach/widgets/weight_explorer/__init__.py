@@ -4,6 +4,6 @@ Comes in: an adaptive model. Goes out: the same model with other Gaussians, in c
 place, whether weights add up to 1, and where plain exponentials fail.
 """
 
-from asm_teach.base.old_names import old_attributes
+import lazy_loader
 
-__getattr__ = old_attributes("widgets.weight_explorer")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -38,36 +38,12 @@ MODULES = {
     for room, names in _ROOMS.items()
     for old, _, new in (name.partition("=") for name in names.split())
 }
-# Names that are not in the module that `MODULES` gives, and those of old modules whose name is a room's now.
+# Names that are not in the module that `MODULES` gives.
 NAMES = {
-    "data.Head": "data.heads",
-    "data.data_dir": "data.assets",
-    "data.load_head": "data.heads",
-    "fitting.Fit": "fitting.result",
-    "fitting.RATES": "fitting.descent",
     "metrics.align_points": "geometry.alignment",
     "metrics.closest_points": "geometry.closest_point",
     "mesh.chart_problems": "geometry.chart_check",
-    "model.AdaptiveSkinningModel": "model.adaptive",
-    "model.StaticSkinningModel": "model.adaptive",
-    "widgets.binding_explorer.BindingExplorer": "widgets.binding_explorer.binding_explorer",
-    "widgets.weight_explorer.WeightExplorer": "widgets.weight_explorer.weight_explorer",
 }
-
-
-def old_attributes(old: str) -> Callable[[str], Any]:
-    """A module's `__getattr__` that gives what the module `old`, a name within `asm_teach`, held before the move."""
-
-    def get(name: str) -> Any:
-        new = NAMES.get(f"{old}.{name}", MODULES.get(old))
-        found = None if new is None or name.startswith("__") else vars(import_module(f"asm_teach.{new}"))
-        if found is None or name not in found:
-            raise AttributeError(f"module 'asm_teach.{old}' has no attribute {name!r}")
-        words = f"asm_teach.{old} has moved: write `from asm_teach.{new} import {name}`"
-        warnings.warn(words, DeprecationWarning, stacklevel=2)
-        return found[name]
-
-    return get
 
 
 class _OldModules:
@@ -86,7 +62,18 @@ class _OldModules:
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:
-        vars(module)["__getattr__"] = old_attributes(module.__name__.partition(".")[2])
+        old = module.__name__.partition(".")[2]
+
+        def get(name: str) -> Any:
+            new = NAMES.get(f"{old}.{name}", MODULES[old])
+            found = {} if name.startswith("__") else vars(import_module(f"asm_teach.{new}"))
+            if name not in found:
+                raise AttributeError(f"module 'asm_teach.{old}' has no attribute {name!r}")
+            words = f"asm_teach.{old} has moved: write `from asm_teach.{new} import {name}`"
+            warnings.warn(words, DeprecationWarning, stacklevel=2)
+            return found[name]
+
+        vars(module)["__getattr__"] = get
 
 
 def install() -> None:

@@ -1,0 +1,2 @@
+from .descent import RATES as RATES
+from .result import Fit as Fit

@@ -1,0 +1,2 @@
+from .adaptive import AdaptiveSkinningModel as AdaptiveSkinningModel
+from .adaptive import StaticSkinningModel as StaticSkinningModel

@@ -1,0 +1,1 @@
+from .binding_explorer import BindingExplorer as BindingExplorer

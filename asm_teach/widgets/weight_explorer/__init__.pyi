@@ -1,0 +1,1 @@
+from .weight_explorer import WeightExplorer as WeightExplorer
