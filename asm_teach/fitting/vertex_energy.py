@@ -14,6 +14,7 @@ from torch import Tensor
 
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.mesh_edges import edge_list
+from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 
 PATCH = 64  # vertices of a patch: fewer make many small products, more have more bones act in each
 
@@ -26,6 +27,11 @@ class Patch(NamedTuple):
 
     rows: Tensor
     metric: Tensor
+
+
+def chart_places(model: SkinnedModel) -> Tensor:
+    """(V, 2) where vertices that lie together have near numbers: on the chart, if the model has one."""
+    return model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
 
 
 def patches_of(uv: Tensor, rows: Tensor, size: int = PATCH) -> list[Tensor]:
@@ -105,7 +111,8 @@ class Pull:
         bend: Bend | None = None,
         rest: Tensor | None = None,
     ) -> None:
-        self.rows, self.bend, self.rest = rows, bend, rest
+        self.rows, self.bend = rows, bend
+        self.rest = target if rest is None else rest
         inside = torch.empty(len(uv), dtype=torch.int64, device=uv.device)
         inside[rows] = torch.arange(len(rows), device=uv.device)
         self._own = [inside[patch] for patch in patches_of(uv, rows)]
@@ -120,10 +127,11 @@ class Pull:
 
     def strengthen(self, rows: Tensor, times: float) -> None:
         """Make some vertices stiffer for good."""
-        factor = self.bend.factor.clone()
-        factor[rows] *= times
-        self.bend = replace(self.bend, factor=factor)
-        self._bending = self._bend_patches()
+        if self.bend is not None:
+            factor = self.bend.factor.clone()
+            factor[rows] *= times
+            self.bend = replace(self.bend, factor=factor)
+            self._bending = self._bend_patches()
 
     def stiffen(self, stiff: float) -> None:
         """Let bending cost this many mm where a vertex moves by an edge against its neighbours."""

@@ -15,12 +15,12 @@ from asm_teach.fitting.normal_equations import Points
 from asm_teach.fitting.priors import Prior
 from asm_teach.fitting.result import Fit, LiveFace, Record, Watcher, iterate
 from asm_teach.fitting.unknowns import FREE
-from asm_teach.fitting.vertex_energy import Pull, patches_of
+from asm_teach.fitting.vertex_energy import Pull, chart_places, patches_of
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, start_widths
 from asm_teach.scan_fit.place import place_scan
-from asm_teach.scan_fit.registered import RegisteredScan, register
+from asm_teach.scan_fit.registered import RegisteredScan, is_registered, register
 from asm_teach.scan_fit.surface_targets import SurfacePull
 
 DENSE = Prior(
@@ -79,16 +79,10 @@ def fit_scan(
         ValueError: a scan that is no mesh or has no face to be found in it, a mask or landmarks of the wrong shape, a
             word in `free` that is none of the three, fewer than one step.
     """
-    if not isinstance(scan, Mesh):
-        raise ValueError(f"scan: expected a Mesh, found a {type(scan).__name__}; mesh.with_vertices makes one")
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps: a fit needs at least one step, found {steps}")
+    registered = is_registered(model.mesh, scan, landmarks, steps)
     free = _check_free(free)
     if "motion" not in free and not isinstance(model, AdaptiveSkinningModel):
         raise ValueError(f"free: found {free!r}; a static model has motion only")
-    registered = _same_topology(model.mesh, scan)
-    if registered and landmarks is not None:
-        raise ValueError("landmarks: this scan is registered to the template, vertex by vertex; leave them out")
     placed = register(model.mesh, scan, mask) if registered else place_scan(model.mesh, scan, landmarks, mask)
     watcher = Watcher.of(watch)
     if watcher:
@@ -109,7 +103,8 @@ def fit_scan(
         rotation, shift = placed.rotation.to(fitted.vertices), placed.shift.to(fitted.vertices)
         if not warm_start:
             _move_roots(fitted, rotation, shift, placed.scale, _face_middle(fitted))
-        pull = SurfacePull(fitted, placed.mesh, prior.bending, landmarks, placed.unit)
+        uv = chart_places(fitted)
+        pull = SurfacePull(fitted.mesh, fitted(), uv, placed.mesh, prior.bending, landmarks, placed.unit)
         levels, steps = [(Points(fitted, pull.rows), pull)], steps or RAW_STEPS
 
     joint = JointFit(fitted, free, prior)
@@ -119,9 +114,8 @@ def fit_scan(
         points, pull = levels[0] if done < 0.8 else levels[-1]
         if isinstance(pull, SurfacePull):
             pull.look(joint.pose(points).vertices, done)
-        noise = _LATE * (_EARLY / _LATE) ** max(0.0, 1 - 3 * done)
         unity = _UNITY[0] * (_UNITY[1] / _UNITY[0]) ** min(1.0, max(0.0, (done - 0.1) / 0.7))
-        energy = joint.step(points, pull, noise, iteration >= _MOTION_FIRST, unity)
+        energy = joint.step(points, pull, noise_at(done, _LATE), iteration >= _MOTION_FIRST, unity)
         return energy / max(pull.weight.sum().item(), 1e-9), pull.error(joint.pose(points).vertices)
 
     def show(record: Record) -> None:
@@ -135,6 +129,11 @@ def fit_scan(
     with torch.no_grad():
         vertices = fitted()
     return Fit(fitted, vertices, (), history, interrupted, placed.mesh, placed.notes)
+
+
+def noise_at(done: float, late: float) -> float:
+    """The noise in mm that a fit believes in when it is `done`, 0 to 1: much at first, `late` from a third on."""
+    return late * (_EARLY / late) ** max(0.0, 1 - 3 * done)
 
 
 @torch.no_grad()
@@ -185,9 +184,7 @@ def _move_roots(
 
 def _levels(model: SkinnedModel, target: Tensor, weight: Tensor) -> list[tuple[Points, Pull]]:
     """A sample of the vertices for the first steps, and all of them."""
-    uv = model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
-    every = torch.arange(len(target), device=target.device)
-    levels = []
+    uv, every, levels = chart_places(model), torch.arange(len(target), device=target.device), []
     coarse = len(target) // _COARSE
     if coarse > 1:
         generator = torch.Generator().manual_seed(0)
@@ -202,8 +199,3 @@ def _check_free(free: Collection[str]) -> tuple[str, ...]:
     if wrong or not free:
         raise ValueError(f"free: found {free!r}; name what may move, one or more of {', '.join(FREE)}, in a tuple")
     return tuple(free)
-
-
-def _same_topology(template: Mesh, scan: Mesh) -> bool:
-    faces = scan.faces.to(template.faces.device)
-    return scan.vertices.shape == template.vertices.shape and torch.equal(faces, template.faces)

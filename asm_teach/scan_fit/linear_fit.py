@@ -14,11 +14,12 @@ from asm_teach.fitting.result import LiveFace, Record, Watcher, iterate, watchin
 from asm_teach.geometry.alignment import Alignment, align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.linear import LinearMorphableModel, solve_ridge
+from asm_teach.scan_fit.fit import noise_at
 from asm_teach.scan_fit.place import place_scan
+from asm_teach.scan_fit.registered import is_registered, vertex_weights
 from asm_teach.scan_fit.surface_targets import SurfacePull
 
-RAW_STEPS = 50
-_EARLY = 10.0  # mm of noise that a fit to a raw scan begins with, as `fit_scan` does
+REGISTERED_STEPS, RAW_STEPS = 30, 50
 _STILL = 1e-7  # mm: a step that moves the face less than this is the last
 
 
@@ -78,26 +79,30 @@ def fit_morphable(
         ValueError: a scan that is no mesh, has no face to be found in it or NaN; a mask or landmarks of the wrong
             shape; a noise below zero; fewer than one step.
     """
-    if not isinstance(scan, Mesh):
-        raise ValueError(f"scan: expected a Mesh, found a {type(scan).__name__}; mesh.with_vertices makes one")
+    registered = is_registered(model.mesh, scan, landmarks, steps)
     if not 0 <= noise < math.inf:
         raise ValueError(f"noise: give millimetres, 0 or above, found {noise}")
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps: a fit needs at least one step, found {steps}")
+    weight: Tensor | None = None
+    used: Mesh = scan
+    notes: tuple[str, ...] = ()
+    if registered:
+        model.check_target(scan.vertices)
+        weight = None if mask is None else vertex_weights(model.mesh, mask).double()
+        goal, steps = scan.vertices.double(), steps or REGISTERED_STEPS
+        face = PlacedFace(model, align_points(model.mean.double(), goal, scale), scale)
+    else:
+        placed = place_scan(model.mesh, scan, landmarks, mask)
+        start = (torch.tensor(placed.scale).double(), placed.rotation.double(), placed.shift.double())
+        face, steps = PlacedFace(model, start, scale), steps or RAW_STEPS
+        used, notes = placed.mesh, placed.notes
+        uv = face.vertices[:, :2]
+        pull = SurfacePull(model.mesh, face.vertices, uv, placed.mesh, None, landmarks, placed.unit)
     watcher = Watcher.of(watch)
-    if not torch.equal(scan.faces, model.mesh.faces) or scan.vertices.shape != model.mean.shape:
-        return _fit_raw(model, scan, landmarks, mask, scale, noise, steps or RAW_STEPS, watcher, progress)
-    if landmarks is not None:
-        raise ValueError("landmarks: this scan is registered to the model, vertex by vertex; leave them out")
-    model.check_target(scan.vertices)
-    weight = None if mask is None else _check_weights(mask, len(model.mean))
     if watcher:
-        watcher.begin(scan)
-    goal = scan.vertices.double()
-    face = PlacedFace(model, align_points(model.mean.double(), goal, scale), scale)
+        watcher.begin(used)
     moved = math.inf
 
-    def step(iteration: int) -> tuple[float, float]:
+    def step_registered(iteration: int) -> tuple[float, float]:
         nonlocal moved
         if moved < _STILL:
             raise StopIteration
@@ -106,49 +111,20 @@ def fit_morphable(
         loss = float(away.mean() if weight is None else (weight * away).sum() / weight.sum())
         return loss, float(away.sqrt().mean())
 
-    history, interrupted = iterate(step, steps or 30, "fit linear model", watching(watcher, face), progress)
-    return face.finish(history, interrupted, scan, ())
-
-
-def _fit_raw(
-    model: LinearMorphableModel,
-    scan: Mesh,
-    landmarks: Tensor | None,
-    mask: Tensor | None,
-    scale: bool,
-    noise: float,
-    steps: int,
-    watcher: Watcher | None,
-    progress: bool,
-) -> MorphableFit:
-    placed = place_scan(model.mesh, scan, landmarks, mask)
-    start = (torch.tensor(placed.scale).double(), placed.rotation.double(), placed.shift.double())
-    face = PlacedFace(model, start, scale)
-    if watcher:
-        watcher.begin(placed.mesh)
-    pull = SurfacePull(face, placed.mesh, None, landmarks, placed.unit)
-
-    def step(iteration: int) -> tuple[float, float]:
+    def step_raw(iteration: int) -> tuple[float, float]:
         done = iteration / steps
         pull.look(face.vertices.float(), done)
-        late = max(noise, 1e-3)
-        face.step(pull.target.double(), late * (_EARLY / late) ** max(0.0, 1 - 3 * done), pull.weight.double())
-        moved = face.vertices.float()
-        loss = (pull.weight * (moved - pull.target).square().sum(1)).sum() / pull.weight.sum().clamp_min(1e-9)
-        return float(loss), pull.error(moved)
+        face.step(pull.target.double(), noise_at(done, max(noise, 1e-3)), pull.weight.double())
+        now = face.vertices.float()
+        loss = (pull.weight * (now - pull.target).square().sum(1)).sum() / pull.weight.sum().clamp_min(1e-9)
+        return float(loss), pull.error(now)
 
+    step = step_registered if registered else step_raw
     history, interrupted = iterate(step, steps, "fit linear model", watching(watcher, face), progress)
-    return face.finish(history, interrupted, placed.mesh, placed.notes)
-
-
-def _check_weights(mask: Tensor, count: int) -> Tensor:
-    if not isinstance(mask, Tensor) or mask.shape != (count,):
-        found = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
-        raise ValueError(f"mask: found {found}; a registered scan needs one number a vertex, ({count},)")
-    weight = mask.double()
-    if not ((weight >= 0) & (weight <= 1)).all() or not weight.any():
-        raise ValueError("mask: give each vertex a number from 0 (leave it out) to 1, and not 0 for all")
-    return weight
+    coefficients, vertices, s, rotation, shift = (
+        x.to(model.modes.dtype) for x in (face.coefficients, face.vertices, *face.alignment)
+    )
+    return MorphableFit(model, coefficients, (s, rotation, shift), vertices, history, interrupted, used, notes)
 
 
 class PlacedFace:
@@ -197,15 +173,6 @@ class PlacedFace:
         self.coefficients = self.coefficients + step[:modes]
         self.alignment = compose_move(self.alignment, face, step[modes:])
         return float((step[:modes] @ basis).abs().max() + step[modes:].abs().max())
-
-    def finish(
-        self, history: tuple[Record, ...], interrupted: bool, scan: Mesh, notes: tuple[str, ...]
-    ) -> MorphableFit:
-        """What a fit gives back, in the precision of the model."""
-        coefficients, vertices, *placed = (
-            x.to(self.model.modes.dtype) for x in (self.coefficients, self.vertices, *self.alignment)
-        )
-        return MorphableFit(self.model, coefficients, tuple(placed), vertices, history, interrupted, scan, notes)
 
 
 def rigid_moves(points: Tensor, scale: bool) -> Tensor:

@@ -212,7 +212,8 @@ def _by_landmarks(
 
 def _superpose(here: np.ndarray, there: np.ndarray, samples: Samples, face: Cloud) -> tuple[np.ndarray, Found]:
     """What is left between landmarks (n,) in mm of the template, and the similarity that leaves the least."""
-    scale, rotation, shift = (x.numpy() for x in align_points(*map(torch.from_numpy, (here, there)), scale=True))
+    found = align_points(torch.from_numpy(here), torch.from_numpy(there), scale=True)
+    scale, rotation, shift = (x.numpy() for x in found)
     poses = Poses(scale[None], rotation[None], shift[None])
     return np.linalg.norm(poses.put(here)[0] - there, axis=1) / scale, measure(samples, face, poses, steps=0)
 

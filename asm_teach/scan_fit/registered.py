@@ -30,6 +30,22 @@ class RegisteredScan:
     notes: tuple[str, ...]
 
 
+def is_registered(template: Mesh, scan: Mesh, landmarks: Tensor | None, steps: int | None) -> bool:
+    """Whether a scan has the template's own vertices and faces: then vertex i is the same point of the face on both.
+
+    Raises ValueError for what no fit to a scan takes: no mesh, landmarks on a registered scan, fewer than one step.
+    """
+    if not isinstance(scan, Mesh):
+        raise ValueError(f"scan: expected a Mesh, found a {type(scan).__name__}; mesh.with_vertices makes one")
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps: a fit needs at least one step, found {steps}")
+    faces = scan.faces.to(template.faces.device)
+    registered = scan.vertices.shape == template.vertices.shape and torch.equal(faces, template.faces)
+    if registered and landmarks is not None:
+        raise ValueError("landmarks: this scan is registered to the template, vertex by vertex; leave them out")
+    return registered
+
+
 def register(template: Mesh, scan: Mesh, mask: Tensor | None) -> RegisteredScan:
     """Find the unit of a registered scan and which of its vertices to believe.
 
@@ -77,14 +93,19 @@ def _misfit(source: Tensor, target: Tensor) -> float:
     return torch.linalg.vector_norm(away, dim=1).mean().item()
 
 
+def part_weights(mesh: Mesh, beside: float) -> Tensor:
+    """(V,) 1 in the part "face" of a template and `beside` elsewhere; 1 everywhere if it has no such part."""
+    weight = torch.ones(len(mesh.vertices), device=mesh.vertices.device)
+    if "face" in mesh.parts:
+        weight *= beside
+        weight[mesh.part_vertices("face")] = 1.0
+    return weight
+
+
 def vertex_weights(mesh: Mesh, mask: Tensor | None) -> Tensor:
     """How much each vertex of a registered mesh counts, (V,). Raises ValueError for a mask of another shape."""
     if mask is None:
-        weight = torch.ones(len(mesh.vertices), device=mesh.vertices.device)
-        if "face" in mesh.parts:
-            weight *= _BESIDE
-            weight[mesh.part_vertices("face")] = 1.0
-        return weight
+        return part_weights(mesh, _BESIDE)
     if not isinstance(mask, Tensor) or mask.shape != mesh.vertices.shape[:1]:
         found = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
         raise ValueError(f"mask: found {found}; a registered scan needs one number a vertex, ({len(mesh.vertices)},)")

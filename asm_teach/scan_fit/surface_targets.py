@@ -12,7 +12,7 @@ from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh, face_normals, vertex_normals
 from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.geometry.visibility import exposed
-from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.scan_fit.registered import part_weights
 
 _REACH = (12.0, 3.0)  # mm beyond which a closest point says little, at first and after half of the fit
 _ALIKE, _ALIKE_UNTIL = 25.0, 0.6  # mm: half of what opposite normals count as; until when of the fit they count
@@ -31,13 +31,22 @@ class SurfacePull(Pull):
 
     A point counts less the further it is (Geman and McClure's loss), and nothing where the normals disagree or where
     it lies on the rim of the scan, beyond which the face goes on unseen. The vertices may slide along the surface.
+
+    mesh: the template. rest: (V, 3) where the face starts on the scan. uv: (V, 2) as `Pull` takes it. bending: of a
+    `Prior`. landmarks: (68, 3) on the scan, in its own unit, of `unit` mm.
     """
 
     def __init__(
-        self, model: SkinnedModel, scan: Mesh, bending: float | None, landmarks: Tensor | None, unit: float
+        self,
+        mesh: Mesh,
+        rest: Tensor,
+        uv: Tensor,
+        scan: Mesh,
+        bending: float | None,
+        landmarks: Tensor | None,
+        unit: float,
     ) -> None:
-        device = model.vertices.device
-        self.mesh, self.scan = model.mesh, scan.to("cpu")
+        self.mesh, self.scan, rest = mesh, scan.to("cpu"), rest.detach().float()
         self.surface = Surface(scan.vertices, scan.faces)
         self.normals = vertex_normals(self.scan.vertices.double(), self.scan.faces)
         self.rim = edge_list(self.scan.faces).on_rim.any(1)
@@ -48,38 +57,31 @@ class SurfacePull(Pull):
         self.face_of = np.zeros(len(places), dtype=np.int64)
         self.face_of[self.scan.faces.flatten().numpy()] = np.repeat(np.arange(len(self.scan.faces)), 3)
         self.stiffness = 1.0 if bending is None else 0.25 / bending
-        rest = model().detach().float()
-        self.belief = torch.ones(len(rest), device=device)
-        if "face" in model.mesh.parts:
-            self.belief *= _BESIDE
-            self.belief[model.mesh.part_vertices("face")] = 1.0
-        open_ = exposed(rest, model.mesh.faces)
-        self.belief *= open_
-        self.marks = None
+        open_ = exposed(rest, mesh.faces)
+        self.belief = part_weights(mesh, _BESIDE) * open_
+        self.marks: tuple[Tensor, Tensor] | None = None
         if landmarks is not None:
             known = landmarks.isfinite().all(1).nonzero()[:, 0]
-            corners = model.mesh.landmarks["ibug68"].nearest_vertices(model.mesh.faces)[known.to(device)]
+            corners = mesh.landmarks["ibug68"].nearest_vertices(mesh.faces)[known.to(rest.device)]
             self.marks = corners, (unit * landmarks[known]).to(rest)
-        uv = model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
-        every = torch.arange(len(rest), device=device)
-        bend = Bend.of(model.mesh.to(dtype=torch.float32), 1 + (_HIDDEN - 1) * (1 - open_))
+        every = torch.arange(len(rest), device=rest.device)
+        bend = Bend.of(mesh.to(dtype=torch.float32), 1 + (_HIDDEN - 1) * (1 - open_))
         super().__init__(uv, every, rest, torch.zeros_like(self.belief), bend, rest)
         self.distance = torch.zeros_like(self.belief)
-        self.facets = face_normals(rest, model.mesh.faces)
-        self.open = (open_[model.mesh.faces] > 0.5).all(1)
+        self.facets = face_normals(rest, mesh.faces)
+        self.open = (open_[mesh.faces] > 0.5).all(1)
 
     def look(self, vertices: Tensor, done: float) -> None:
         """Find closest points and how far they can be trusted; done: how much of the fit is over, 0 to 1."""
         reach = _between(*_REACH, 2 * done)
         points = to_array(vertices)
         if done < _ALIKE_UNTIL:
-            nearest, distance, face, normal = self._alike(points, vertex_normals(vertices, self.mesh.faces))
+            nearest, away_from, face, normal = self._alike(points, vertex_normals(vertices, self.mesh.faces))
         else:
-            nearest, distance, face = self.surface.closest(points)
+            nearest, away_from, face = self.surface.closest(points)
             normal = self._normals(nearest, face)
-        foot, distance = (torch.from_numpy(x).to(vertices) for x in (nearest, distance))
-        normal = normal.to(vertices)
-        away = vertices - foot
+        normal, distance = normal.to(vertices), torch.from_numpy(away_from).to(vertices)
+        away = vertices - torch.from_numpy(nearest).to(vertices)
         across = (away * normal).sum(1)
         facing = (vertex_normals(vertices, self.mesh.faces) * normal).sum(1)
         beyond = self.rim[torch.from_numpy(face)].to(vertices.device) & (across.abs() < 0.7 * distance)
@@ -114,7 +116,7 @@ class SurfacePull(Pull):
         """Mean distance in mm to the tangent planes of the closest points that were found last."""
         return (self.weight * self.distance).sum().item() / max(self.weight.sum().item(), 1e-9)
 
-    def _normals(self, nearest: object, face: object) -> Tensor:
+    def _normals(self, nearest: np.ndarray, face: np.ndarray) -> Tensor:
         """The scan's normals at its closest points, blended from those of its vertices."""
         corners = self.scan.faces[torch.from_numpy(face)]
         a, b, c = self.scan.vertices.double()[corners].unbind(1)

@@ -13,6 +13,7 @@ from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import Scan, load_scan
 from asm_teach.fitting.result import Fit, Record
+from asm_teach.fitting.vertex_energy import chart_places
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh, face_normals
@@ -60,6 +61,10 @@ def raw(mesh: Mesh = PERSON, unit: float = 1.0) -> Mesh:
 
 def quick(scan: Mesh, steps: int = 10, model: SkinnedModel | None = None, **options) -> Fit:
     return fit_scan(model or few(), scan, steps=steps, **{"progress": False, "device": "cpu", **options})
+
+
+def pull_of(model: SkinnedModel, scan: Mesh, points: Tensor | None, unit: float) -> SurfacePull:
+    return SurfacePull(model.mesh, model(), chart_places(model), scan, None, points, unit)
 
 
 def landmarks(mesh: Mesh = PERSON) -> Tensor:
@@ -137,7 +142,7 @@ FLAT_RIG = Rig(("a", "b"), torch.tensor([-1, 0]), uv=torch.tensor([[0.3, 0.5], [
 
 def flat_pull(scan: Mesh, done: float = 1.0) -> SurfacePull:
     model = StaticSkinningModel(FLAT, FLAT_RIG, torch.full((len(FLAT.vertices), 2), 0.5))
-    pull = SurfacePull(model, scan, None, None, 1.0)
+    pull = pull_of(model, scan, None, 1.0)
     pull.look(FLAT.vertices, done)
     return pull
 
@@ -183,7 +188,7 @@ def test_landmarks_lead_at_first_and_then_no_more():
     model, scan = few(), Mesh(PERSON.vertices, PERSON.faces)
     points = HEAD.landmarks.points(PERSON.vertices, PERSON.faces) / 1000
     points[5] = torch.nan  # one that is not known
-    pull = SurfacePull(model, scan, None, points, 1000.0)
+    pull = pull_of(model, scan, points, 1000.0)
     rows = HEAD.landmarks.nearest_vertices(HEAD.mesh.faces)
     known = torch.arange(68) != 5
     pull.look(model().detach(), 0.0)
