@@ -195,8 +195,7 @@ def _region_indices(region: Tensor | None, count: int) -> Tensor:
         if len(region) != count:
             raise ValueError(f"region has {len(region)} entries for a scan of {count} vertices: give one for each")
         region = region.nonzero().flatten()
-    else:
-        check_indices(region, "region", count, "the scan's vertices")
+    check_indices(region, "region", count, "the scan's vertices")
     if len(region) == 0:
         raise ValueError("region is empty: no scan vertex is left to measure")
     return region

@@ -19,9 +19,18 @@ _AT_ONCE = 2000  # triangles: bounds the memory
 
 
 def seen_from(points: Tensor, mesh: Mesh, directions: Tensor) -> Tensor:
-    """Which of the points (n, 3) mm can be seen from far away in any of the directions (d, 3); (n,) bool.
+    """Which points can be seen from far away, past the mesh, in any of some directions.
 
-    directions: towards the viewers, of any length. Raises ValueError for NaN, wrong shapes and a direction of zero.
+    Args:
+        points: (n, 3) mm.
+        mesh: what may hide them.
+        directions: (d, 3) towards the viewers, of any length.
+
+    Returns:
+        (n,) bool.
+
+    Raises:
+        ValueError: NaN, wrong shapes, a direction of zero.
     """
     check_points(points, "points", 3)
     check_points(directions, "directions", 3)

@@ -61,11 +61,15 @@ class LinearMorphableModel:
     def from_samples(cls, mesh: Mesh, shapes: Tensor, modes: int | None = None) -> LinearMorphableModel:
         """Learn a model from registered faces by principal component analysis.
 
-        mesh: topology, chart and landmarks; its own vertices do not count. shapes: (n, V, 3) mm, vertex i the same
-        point of the face on all of them, and all brought to one place (`align_points`). modes: M, at most n - 1, which
-        is what None takes. Computed in float64; the modes are orthonormal, and the largest entry of each is positive.
+        Computed in float64; the modes are orthonormal, and the largest entry of each is positive.
 
-        Raises ValueError for shapes that do not fit the mesh, NaN, and more modes than the samples can tell apart.
+        Args:
+            mesh: topology, chart and landmarks; its own vertices do not count.
+            shapes: (n, V, 3) mm, vertex i the same point on all faces, all brought to one place (`align_points`).
+            modes: M, at most n - 1, which is what None takes.
+
+        Raises:
+            ValueError: shapes that do not fit the mesh, NaN, more modes than the samples can tell apart.
         """
         if not isinstance(shapes, Tensor) or shapes.ndim != 3 or shapes.shape[1:] != mesh.vertices.shape:
             found = tuple(getattr(shapes, "shape", ()))

@@ -44,7 +44,11 @@ def write_model(
 ) -> None:
     """Write a mesh and what a model adds to it to one `.npz` file, whole or not at all; `mesh_of` reads the mesh back.
 
-    about: what the model is, kept as JSON. arrays: by name; those that are None are left out.
+    Args:
+        path: the file.
+        about: what the model is, kept as JSON.
+        mesh: without its texture and quads.
+        arrays: by name; those that are None are left out.
     """
     about = {"format": FORMAT, **about, "landmarks": list(mesh.landmarks)}
     tensors = {"vertices": mesh.vertices, "faces": mesh.faces, "uv": mesh.uv, "uv_faces": mesh.uv_faces, **arrays}
