@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import roma
 import torch
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from asm_teach.base.arrays import Floats
@@ -151,7 +151,7 @@ def _descend(
         jacobian = np.concatenate(columns, axis=1)
         normal = jacobian.T @ jacobian
         step = np.linalg.solve(normal + damping * len(jacobian) * np.eye(len(normal)), jacobian.T @ seen.distance)
-        turn = Rotation.from_rotvec(step[:3] / size).as_matrix()
+        turn = roma.rotvec_to_rotmat(torch.from_numpy(step[:3] / size)).numpy()
         grow = float(np.exp(step[6] / size)) if similarity else 1.0
         trial = Placement(
             grow * placement.scale,

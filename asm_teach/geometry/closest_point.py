@@ -10,7 +10,6 @@ from itertools import chain
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from asm_teach.base.arrays import Floats, Ints
@@ -48,6 +47,8 @@ class Surface:
     """
 
     def __init__(self, vertices: Tensor, faces: Tensor) -> None:
+        from scipy.spatial import cKDTree  # half a second, which a first 3D view does without
+
         check_points(vertices, "vertices", 3)
         check_polygons(faces, "faces", 3, len(vertices), "vertices")
         if len(faces) == 0:

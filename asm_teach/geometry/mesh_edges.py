@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 
@@ -56,6 +54,9 @@ def rim_sides(faces: Tensor) -> tuple[Tensor, Tensor]:
 
 def connected_pieces(faces: Tensor) -> Tensor:
     """(F,) int64, the connected piece that each of the faces (F, 3) belongs to, counted from 0."""
+    from scipy.sparse import coo_matrix  # a first 3D view does without
+    from scipy.sparse.csgraph import connected_components
+
     used, local = torch.unique(faces, return_inverse=True)
     a, b = edge_list(local).ends.cpu().numpy().T
     graph = coo_matrix((np.ones(len(a)), (a, b)), (len(used), len(used)))

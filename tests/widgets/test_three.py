@@ -27,3 +27,11 @@ def test_the_page_is_asked_for_its_library_before_pytorch_is_loaded() -> None:
         "assert all(widget.comm is not None for widget in early.OPENED)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_a_view_is_there_without_what_only_fits_need() -> None:
+    code = (
+        "import sys; from asm_teach.widgets import Viewer\n"
+        "assert 'torch' in sys.modules and not set(sys.modules) & {'scipy', 'trimesh', 'matplotlib.figure'}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
