@@ -1,4 +1,4 @@
-"""Reading and writing mesh files: OBJ (see objfile), PLY and GLB.
+"""Reading and writing mesh files: OBJ (see obj_file), PLY and GLB.
 
 In memory v always points up. glTF lets it point down: trimesh turns it over as it reads and writes GLB files.
 """

@@ -1,7 +1,7 @@
 """A new head in minutes: from any mesh and a handful of landmarks to an adaptive model, without painting weights.
 
 What the model needs is an injective chart and 84 places on it. The chart is the file's own where that is injective,
-else a new one (`unwrap`); the bones are those of an embedded head, carried over (`rigging`).
+else a new one (`chart_layout`); the bones are those of an embedded head, carried over (`place_bones`).
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def turn_together(faces: Faces) -> Faces:
     """
     if not len(_same_way(faces)):
         return faces
-    first, second = _neighbours(faces)
+    first, second = (side // 3 for side in _pairs(faces))
     graph = csr_matrix((np.ones(len(first)), (first, second)), (len(faces),) * 2)
     order, before = breadth_first_order(graph, 0, directed=False)
     wrong = {(min(a, b), max(a, b)) for a, b in _same_way(faces).tolist()}
@@ -143,8 +143,8 @@ def grow_disc(vertices: Points, faces: Faces, start: int) -> NDArray[np.bool_]:
     """
     middle = vertices[faces].mean(1)
     distance = np.linalg.norm(middle - middle[start], axis=1)
-    at_edge: dict[tuple[int, int], list[int]] = {}
-    keys = [[(min(e), max(e)) for e in ((a, b), (b, c), (c, a))] for a, b, c in faces.tolist()]
+    keys = edge_list(torch.from_numpy(faces)).of_face.tolist()
+    at_edge: dict[int, list[int]] = {}
     for face, own in enumerate(keys):
         for key in own:
             at_edge.setdefault(key, []).append(face)
@@ -175,11 +175,6 @@ def _pairs(faces: Faces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     edge, order = edges.of_face.flatten().sort(stable=True)
     first, second = order[edges.uses[edge] == 2].view(-1, 2).T.numpy()
     return first, second
-
-
-def _neighbours(faces: Faces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    first, second = _pairs(faces)
-    return first // 3, second // 3
 
 
 def _same_way(faces: Faces) -> Faces:
