@@ -101,8 +101,33 @@ class Motion:
         return skinning_matrices(bind_matrices(points), self.own(), rig)
 
     def jacobian(self, points: Tensor, rig: Rig) -> Tensor:
-        """How these matrices follow a step, (J, 3, 4, J, 9); see `matrices_jacobian`."""
-        return matrices_jacobian(self, points, rig)
+        """How these matrices follow a step, (J, 3, 4, J, 9): [l, :, :, j, k] is dS_l / d step_jk.
+
+        A bone moves its descendants: dS_l = dS_j (S_j^-1 S_l) where j is l or an ancestor of it, else nothing. And
+        S_j = S_p X_j with X_j = B T B^-1 = [A | p + t - A p], so that dX = [dA | dt - dA p]; a turn after the rotation
+        gives dA = [e]x A, a growing scale dA = A e e^T.
+        """
+        own, bones = self.own(), len(rig)
+        linear = own[..., :3]
+        axes = torch.eye(3, dtype=own.dtype, device=own.device)
+        crosses = torch.linalg.cross(axes[:, None, :].expand(3, 3, 3), axes.expand(3, 3, 3)).mT  # [k] is [e_k]x
+        change = own.new_zeros(bones, 9, 3, 4)
+        change[:, 0:3, :, 3] = axes
+        change[:, 3:6, :, :3] = crosses @ linear[:, None]
+        change[:, 6:9, :, :3] = (linear[..., None] * axes).permute(0, 3, 1, 2)
+        change[:, 3:, :, 3] = -(change[:, 3:, :, :3] @ points[:, None, :, None])[..., 0]
+
+        matrices = self.matrices(points, rig)
+        above = matrices[rig.parents.clamp_min(0), :, :3]
+        above = torch.where((rig.parents < 0)[:, None, None], axes, above)
+        change = above[:, None] @ change  # dS_j by its own nine numbers
+        mover, moved = _descents(rig)
+        rest = affine_compose(affine_inverse(matrices)[mover], matrices[moved])
+        handed_down = change[mover][..., :3] @ rest[:, None]  # of an affine matrix with nothing in its last row
+        handed_down[..., 3] += change[mover][..., 3]
+        jacobian = own.new_zeros(bones, bones, 9, 3, 4)
+        jacobian[moved, mover] = handed_down
+        return jacobian.permute(0, 3, 4, 1, 2)
 
     def widths(self, prior: Prior) -> list[float]:
         """What a prior expects of the nine numbers: standard deviations."""
@@ -122,36 +147,6 @@ class Motion:
         linear, away = self.own()[..., :3], old - new
         shift = away - (linear @ away[..., None])[..., 0]
         return Motion(self.translation + shift, self.rotation, self.log_scale)
-
-
-def matrices_jacobian(motion: Motion, points: Tensor, rig: Rig) -> Tensor:
-    """How the matrices S follow a step of the motion, (J, 3, 4, J, 9): [l, :, :, j, k] is dS_l / d step_jk.
-
-    A bone moves its descendants: dS_l = dS_j (S_j^-1 S_l) where j is l or an ancestor of it, else nothing. And
-    S_j = S_p X_j with X_j = B T B^-1 = [A | p + t - A p], so that dX = [dA | dt - dA p]; a turn after the rotation
-    gives dA = [e]x A, a growing scale dA = A e e^T.
-    """
-    own, bones = motion.own(), len(rig)
-    linear = own[..., :3]
-    axes = torch.eye(3, dtype=own.dtype, device=own.device)
-    crosses = torch.linalg.cross(axes[:, None, :].expand(3, 3, 3), axes.expand(3, 3, 3)).mT  # [k] is [e_k]x
-    change = own.new_zeros(bones, 9, 3, 4)
-    change[:, 0:3, :, 3] = axes
-    change[:, 3:6, :, :3] = crosses @ linear[:, None]
-    change[:, 6:9, :, :3] = (linear[..., None] * axes).permute(0, 3, 1, 2)
-    change[:, 3:, :, 3] = -(change[:, 3:, :, :3] @ points[:, None, :, None])[..., 0]
-
-    matrices = motion.matrices(points, rig)
-    above = matrices[rig.parents.clamp_min(0), :, :3]
-    above = torch.where((rig.parents < 0)[:, None, None], axes, above)
-    change = above[:, None] @ change  # dS_j by its own nine numbers
-    mover, moved = _descents(rig)
-    rest = affine_compose(affine_inverse(matrices)[mover], matrices[moved])
-    handed_down = change[mover][..., :3] @ rest[:, None]  # of an affine matrix with nothing in its last row
-    handed_down[..., 3] += change[mover][..., 3]
-    jacobian = own.new_zeros(bones, bones, 9, 3, 4)
-    jacobian[moved, mover] = handed_down
-    return jacobian.permute(0, 3, 4, 1, 2)
 
 
 def _descents(rig: Rig) -> tuple[Tensor, Tensor]:

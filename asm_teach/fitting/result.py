@@ -34,18 +34,14 @@ class Record:
     error: float = math.nan
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """The result of a fit.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Course:
+    """How a fit went.
 
-    model: the fitted model. vertices: (V, 3) mm, its moved vertices. cameras: one for each view (none for a scan).
     history: loss and seconds of every iteration. interrupted: whether it was stopped before its end.
     scan: the scan as it was used, cleaned and in mm; None for views. notes: what had to be guessed, in sentences.
     """
 
-    model: SkinnedModel
-    vertices: Tensor
-    cameras: tuple[Camera, ...] = ()
     history: tuple[Record, ...] = field(default=(), repr=False)
     interrupted: bool = False
     scan: Mesh | None = field(default=None, repr=False)
@@ -55,6 +51,18 @@ class Fit:
     def seconds(self) -> float:
         """How long the fit took, without its watcher."""
         return self.history[-1].seconds if self.history else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Fit(Course):
+    """The result of a fit: the fitted model, and how the fit went.
+
+    model: the fitted model. vertices: (V, 3) mm, its moved vertices. cameras: one for each view (none for a scan).
+    """
+
+    model: SkinnedModel
+    vertices: Tensor
+    cameras: tuple[Camera, ...] = ()
 
 
 LiveFace = Callable[[], Tensor]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import roma
 import torch
 from torch import Tensor
 
-from asm_teach.fitting.result import LiveFace, Record, Watcher, iterate, watching
+from asm_teach.fitting.result import Course, LiveFace, Record, Watcher, iterate, watching
 from asm_teach.geometry.alignment import Alignment, align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.linear import LinearMorphableModel, solve_ridge
@@ -24,26 +24,17 @@ _STILL = 1e-7  # mm: a step that moves the face less than this is the last
 
 
 @dataclass(frozen=True, eq=False)
-class MorphableFit:
-    """A linear model fitted to a scan.
+class MorphableFit(Course):
+    """A linear model fitted to a scan, and how the fit went.
 
     model: as given. coefficients: (M,) standard deviations. alignment: (s, R, t) of the face in space. vertices: (V, 3)
-    mm, where the scan lies. history, interrupted, scan, notes: as those of a `Fit`.
+    mm, where the scan lies.
     """
 
     model: LinearMorphableModel
     coefficients: Tensor
     alignment: Alignment
     vertices: Tensor
-    history: tuple[Record, ...] = field(default=(), repr=False)
-    interrupted: bool = False
-    scan: Mesh | None = field(default=None, repr=False)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def seconds(self) -> float:
-        """How long the fit took."""
-        return self.history[-1].seconds if self.history else 0.0
 
 
 def fit_morphable(
@@ -83,8 +74,8 @@ def fit_morphable(
     if not 0 <= noise < math.inf:
         raise ValueError(f"noise: give millimetres, 0 or above, found {noise}")
     weight: Tensor | None = None
-    used: Mesh = scan
     notes: tuple[str, ...] = ()
+    used = scan
     if registered:
         model.check_target(scan.vertices)
         weight = None if mask is None else vertex_weights(model.mesh, mask).double()
@@ -124,7 +115,10 @@ def fit_morphable(
     coefficients, vertices, s, rotation, shift = (
         x.to(model.modes.dtype) for x in (face.coefficients, face.vertices, *face.alignment)
     )
-    return MorphableFit(model, coefficients, (s, rotation, shift), vertices, history, interrupted, used, notes)
+    return MorphableFit(
+        model, coefficients, (s, rotation, shift), vertices,
+        history=history, interrupted=interrupted, scan=used, notes=notes,
+    )  # fmt: skip
 
 
 class PlacedFace:

@@ -157,7 +157,7 @@ def fit_views(
         seen = tuple(camera.to(dtype=fitted.vertices.dtype) for camera in bundle.cameras.cameras())
     with torch.no_grad():
         vertices = fitted()
-    return Fit(fitted, vertices, seen, history, interrupted, notes=tuple(notes))
+    return Fit(fitted, vertices, seen, history=history, interrupted=interrupted, notes=tuple(notes))
 
 
 def _later(record: Record, history: Sequence[Record]) -> Record:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asm_teach.data.heads import load_head
-from asm_teach.fitting.bone_motion import Motion, matrices_jacobian
+from asm_teach.fitting.bone_motion import Motion
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
 
@@ -101,7 +101,7 @@ def moved_matrices(motion: Motion, points: Tensor, rig: Rig):
 def test_the_jacobian_is_that_of_autograd(seed):
     """At any pose of a hierarchy five deep; the step's turn comes after the rotation there is."""
     motion, points = random_motion(8, seed), places(8, seed)
-    found = matrices_jacobian(motion, points, RIG)
+    found = motion.jacobian(points, RIG)
     step = torch.zeros(8, 9, dtype=torch.float64)
     expected = torch.autograd.functional.jacobian(moved_matrices(motion, points, RIG), step)
     assert found.shape == (8, 3, 4, 8, 9)
@@ -112,7 +112,7 @@ def test_the_jacobian_is_that_of_autograd(seed):
 def test_the_jacobian_is_that_of_finite_differences():
     """No autograd of roma is asked here. Central differences of 1e-5 are off by 1e-10 of the third derivative."""
     motion, points = random_motion(8), places(8)
-    found = matrices_jacobian(motion, points, RIG)
+    found = motion.jacobian(points, RIG)
     after, size = moved_matrices(motion, points, RIG), 1e-5
     for bone in range(8):
         for number in range(9):
@@ -123,7 +123,7 @@ def test_the_jacobian_is_that_of_finite_differences():
 
 
 def test_a_bone_moves_itself_and_what_hangs_on_it():
-    jacobian = matrices_jacobian(random_motion(8), places(8), RIG).flatten(1, 2).flatten(2)  # (J, 12, 72)
+    jacobian = random_motion(8).jacobian(places(8), RIG).flatten(1, 2).flatten(2)  # (J, 12, 72)
     follows = jacobian.unflatten(2, (8, 9)).abs().amax((1, 3)) > 0
     for moved in range(8):
         assert follows[moved].nonzero()[:, 0].tolist() == sorted(ancestors(moved))
@@ -138,7 +138,7 @@ def test_the_jacobian_of_the_heads_own_rig():
     way = draw(len(model.rig), seed=3)
     after = moved_matrices(motion, points, model.rig)
     _, expected = torch.autograd.functional.jvp(after, torch.zeros_like(way), way)
-    found = torch.einsum("lrajk,jk->lra", matrices_jacobian(motion, points, model.rig), way)
+    found = torch.einsum("lrajk,jk->lra", motion.jacobian(points, model.rig), way)
     torch.testing.assert_close(found, expected, atol=1e-9 * float(expected.abs().max()), rtol=1e-9)
 
 
