@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import ipywidgets
@@ -298,6 +300,13 @@ class Viewer(Shown, ipywidgets.VBox):
         from asm_teach.widgets.viewer import stills  # brings matplotlib's figures, which a live view does without
 
         return stills.draw_view(self._stage, self._colouring, self._orbit, scale)
+
+    def snapshot(self, path: str | PathLike[str] | None = None) -> bytes:
+        """The same view as the bytes of a PNG file, which is also written to `path` when one is given."""
+        drawn = self.picture().png()
+        if path is not None:
+            Path(path).write_bytes(drawn)
+        return drawn
 
     def still(self) -> bytes:
         """A smaller picture, for a page without a kernel."""
