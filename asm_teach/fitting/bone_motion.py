@@ -1,4 +1,4 @@
-"""The motion of all bones as numbers that a second-order step can move: nine a bone, and how the face follows them.
+"""The motion of all bones as numbers that a second-order step can move: nine per bone, and how the face follows them.
 
 Derived in lesson 5.
 """

@@ -73,6 +73,6 @@ RATES = {
 }  # fmt: skip
 
 
-def parameter_groups(model: SkinnedModel, faster: float = 1.0) -> list[tuple[list[Tensor], float]]:
+def parameter_groups(model: SkinnedModel) -> list[tuple[list[Tensor], float]]:
     """Every parameter of a model with a learning rate in its own unit."""
-    return [([parameter], faster * RATES[name]) for name, parameter in model.named_parameters()]
+    return [([parameter], RATES[name]) for name, parameter in model.named_parameters()]

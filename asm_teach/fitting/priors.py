@@ -132,9 +132,7 @@ def mirror_pairs(rig: Rig) -> Tensor:
     A bone in the middle is its own mirror image: its motion may have no part that the mirror turns round. Roots are
     left out.
     """
-    names = list(rig.names)
-    free = [parent >= 0 for parent in rig.parents.tolist()]
-    images = {j: n[:-1] + "R" for j, n in enumerate(names) if n.endswith(("_L", ".L"))}
-    pairs = [(j, names.index(image)) for j, image in images.items() if image in names]
-    middle = [j for j, n in enumerate(names) if not n.endswith(("_L", "_R", ".L", ".R")) and free[j]]
-    return torch.tensor([*pairs, *((j, j) for j in middle)], dtype=torch.int64).reshape(-1, 2).T
+    images, sides = list(enumerate(rig.mirror_images())), [name[-2:] for name in rig.names]
+    pairs = [(j, image) for j, image in images if image != j and sides[j] in ("_L", ".L")]
+    middle = [(j, j) for j, _ in images if rig.parents[j] >= 0 and sides[j] not in ("_L", "_R", ".L", ".R")]
+    return torch.tensor([*pairs, *middle], dtype=torch.int64).reshape(-1, 2).T

@@ -320,9 +320,9 @@ def test_every_parameter_has_a_prior_and_a_rate():
     model = adaptive()
     names = [name for name, _ in model.named_parameters()]
     assert set(names) == set(RATES) and set(names) <= {field.name for field in fields(Prior)}
-    groups = parameter_groups(model, faster=3.0)
+    groups = parameter_groups(model)
     assert [group for group, _ in groups] == [[p] for p in model.parameters()]
-    assert [rate for _, rate in groups] == pytest.approx([3 * RATES[name] for name in names])
+    assert [rate for _, rate in groups] == [RATES[name] for name in names]
 
 
 def test_a_snapshot_does_not_follow_the_model():
