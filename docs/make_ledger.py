@@ -204,7 +204,7 @@ LEDGER: dict[str, Entry] = {
     ),
     "8.1": Entry(
         "what a landmark asks for",
-        ("view_fit.landmark_term.PointTerm", "view_fit.reprojection.LandmarkTerm"),
+        ("view_fit.landmark_term.LandmarkLoss", "view_fit.landmark_term.LandmarkTerm"),
         (("08_multiview_fitting", r"\tag{8.1}"),),
         (
             "view_fit/test_landmark_term.py::test_the_loss_is_that_of_a_loop_in_millimetres",

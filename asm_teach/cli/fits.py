@@ -118,7 +118,7 @@ def fit_views_command(
         views = load_views(pictures, embedding=own, find=find, say=click.echo)
     except ModuleNotFoundError as error:  # MediaPipe, an extra
         raise ValueError(str(error)) from None
-    said = before(model, views)  # now, not after some minutes
+    said = before(model.mesh, views)  # now, not after some minutes
     for note in said:
         click.echo(note)
     given: dict[str, Any] = {} if steps is None else {"steps": steps}

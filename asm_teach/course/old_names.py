@@ -38,11 +38,15 @@ MODULES = {
     for room, names in _ROOMS.items()
     for old, _, new in (name.partition("=") for name in names.split())
 }
-# Names that are not in the module that `MODULES` gives.
+# Names that are not in the module that `MODULES` gives; after a colon what a name has become.
 NAMES = {
+    "cameras.CameraState": "view_fit.camera_numbers:CameraNumbers",
     "metrics.align_points": "geometry.alignment",
     "metrics.closest_points": "geometry.closest_point",
     "mesh.chart_problems": "geometry.chart_check",
+    "phototerm.PhotoTerm": "view_fit.skin_term:SkinTerm",
+    "pointterm.PointTerm": "view_fit.landmark_term:LandmarkTerm",
+    "views.sight": "view_fit.view:landmark_view",
 }
 
 
@@ -65,13 +69,14 @@ class _OldModules:
         old = module.__name__.partition(".")[2]
 
         def get(name: str) -> Any:
-            new = NAMES.get(f"{old}.{name}", MODULES[old])
+            new, _, now = NAMES.get(f"{old}.{name}", MODULES[old]).partition(":")
+            now = now or name
             found = {} if name.startswith("__") else vars(import_module(f"asm_teach.{new}"))
-            if name not in found:
+            if now not in found:
                 raise AttributeError(f"module 'asm_teach.{old}' has no attribute {name!r}")
-            words = f"asm_teach.{old} has moved: write `from asm_teach.{new} import {name}`"
+            words = f"asm_teach.{old} has moved: write `from asm_teach.{new} import {now}`"
             warnings.warn(words, DeprecationWarning, stacklevel=2)
-            return found[name]
+            return found[now]
 
         vars(module)["__getattr__"] = get
 

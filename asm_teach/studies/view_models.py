@@ -15,20 +15,18 @@ import torch
 from torch import Tensor
 
 from asm_teach.data.heads import Head
-from asm_teach.model.adaptive import SkinnedModel, StaticSkinningModel
+from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.model.linear import LinearMorphableModel
-from asm_teach.model.transforms import Rig
-from asm_teach.rendering.camera import Camera, pose_from_landmarks
+from asm_teach.rendering.camera import Camera
 from asm_teach.studies.cases import methods
 from asm_teach.studies.scan_models import POPULATION, free_numbers, sampled_shapes
 from asm_teach.view_fit.bundle import Bundle
-from asm_teach.view_fit.camera_numbers import CameraState
-from asm_teach.view_fit.fit import LOOSE, fit_views
+from asm_teach.view_fit.camera_numbers import first_cameras
+from asm_teach.view_fit.fit import fit_views
 from asm_teach.view_fit.movable_face import LinearFace
 from asm_teach.view_fit.refine import agree, settle
-from asm_teach.view_fit.view import View, sight
+from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view
 
-FOCAL_PRIOR = (1.2, 0.7)  # of `fit_views`: median and deviation of the logarithm of focal / image diagonal
 ENOUGH = 3  # pictures that are compared with each other, as in `fit_views`
 GIVEN_MODES = 80  # leading modes of a large population, those that the maker of the head would give
 FEW_PEOPLE = 200  # whose modes are all taken
@@ -101,20 +99,11 @@ def fit_linear(
         raise ValueError(f"reach: found {reach}; give a number above 0, 1 for the deviations of the model's people")
     face = LinearFace.of(replace(model, deviations=reach * model.deviations))
     with torch.no_grad():
-        # Where landmarks lie on a mesh does not depend on how it moves.
-        bone = Rig(("face",), torch.tensor([-1]), positions=torch.zeros(1, 3))
-        still = StaticSkinningModel(model.mesh, bone, model.mean.new_ones(len(model.mean), 1))
-        sights = [sight(view, still) for view in views]
-        points = [s.embedding.points(model.mean, model.mesh.faces) for s in sights]
-        loose = [LOOSE * float(torch.linalg.vector_norm(s.pixels.amax(0) - s.pixels.amin(0))) for s in sights]
-        first = [
-            pose_from_landmarks(p, s.pixels, s.size, focal_prior=FOCAL_PRIOR, robust=r)
-            for p, s, r in zip(points, sights, loose, strict=True)
-        ]
-        bundle = Bundle(face, CameraState.of(first, torch.cat(points).mean(0)), FOCAL_PRIOR)
-        settle(bundle, sights)
+        seen = [landmark_view(view, model.mesh) for view in views]
+        bundle = Bundle(face, first_cameras(seen, model.mean, model.mesh.faces, FOCAL_PRIOR), FOCAL_PRIOR)
+        settle(bundle, seen)
         if sum(view.image is not None for view in views) >= ENOUGH:
-            agree(bundle, [view.image for view in views], sights, progress=progress)
+            agree(bundle, [view.image for view in views], seen, progress=progress)
         return bundle.face.vertices(), bundle.cameras.cameras()
 
 

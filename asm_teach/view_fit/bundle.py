@@ -1,23 +1,23 @@
 """One face and N cameras, moved together until landmarks and pictures agree: Levenberg-Marquardt. Derived in lesson 8.
 
 What is measured is measured in pixels, of samples on the face. How pixels follow the cameras is known in closed form
-(`cameras`), how samples follow the face by the equations of lesson 5 (`gaussnewton`).
+(`camera_numbers`), how samples follow the face by the equations of lesson 5 (`normal_equations`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
+from asm_teach.base.damped_step import Damping
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.view_fit.camera_numbers import NUMBERS, CameraState
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
 
-_MOST_TRIES = 6  # dampings tried before a step gives up
+FaceT = TypeVar("FaceT", bound="Face")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Demand:
     beside: Tensor
 
 
-def demand(loss: float, force: Tensor, metric: Tensor, points: Tensor, cameras: CameraState, scale: Tensor) -> Demand:
+def demand(loss: float, force: Tensor, metric: Tensor, points: Tensor, cameras: CameraNumbers, scale: Tensor) -> Demand:
     """From derivatives by pixels, force (n, N, 2) and metric (n, N, 2, N, 2), to those by samples and cameras.
 
     points: (n, 3) mm, the samples. scale: (7,) what counts as 1 of a camera's numbers.
@@ -60,15 +60,21 @@ def demand(loss: float, force: Tensor, metric: Tensor, points: Tensor, cameras: 
 
 
 class Face(Protocol):
-    """A face that can be moved: of bones, or of modes. adapts: whether its weights may move yet."""
+    """A face that can be moved: of bones, or of modes. adapts: whether its weights may move yet.
 
-    mesh: Mesh
+    Places are opaque to others: each kind of face notes of its samples what it needs.
+    """
+
     adapts: bool
 
-    def places(self, rows: Tensor, barycentric: Tensor | None = None) -> object:
+    @property
+    def mesh(self) -> Mesh:
+        """The template."""
+
+    def places(self, rows: Tensor, barycentric: Tensor | None = None) -> Any:
         """Samples at vertices (n,), or inside triangles with corners (n, 3) and barycentric coordinates (n, 3)."""
 
-    def samples(self, places: object) -> Tensor:
+    def samples(self, places: Any) -> Tensor:
         """Where samples are now, (n, 3) mm."""
 
     def vertices(self) -> Tensor:
@@ -77,87 +83,76 @@ class Face(Protocol):
     def cost(self) -> float:
         """What the prior costs now."""
 
-    def system(self, demands: Sequence[tuple[object, Demand]]) -> tuple[Tensor, Tensor, Tensor]:
+    def system(self, demands: Sequence[tuple[Any, Demand]]) -> tuple[Tensor, Tensor, Tensor]:
         """Half the derivatives by the unknowns: (u,), (u, u), and (u, m) by them and the cameras; prior included."""
 
-    def moved(self, step: Tensor) -> Face:
+    def moved(self: FaceT, step: Tensor) -> FaceT:
         """The face after a step (u,)."""
 
 
 class Term(Protocol):
     """Something that was measured in the pictures."""
 
-    places: object  # of its samples on the face
+    places: Any  # of its samples on the face
 
-    def measure(self, samples: Tensor, cameras: CameraState) -> float:
+    def measure(self, samples: Tensor, cameras: CameraNumbers) -> float:
         """The loss."""
 
-    def demand(self, samples: Tensor, cameras: CameraState, scale: Tensor) -> Demand:
+    def demand(self, samples: Tensor, cameras: CameraNumbers, scale: Tensor) -> Demand:
         """The loss and its derivatives."""
 
 
-class Bundle:
-    """A face and its cameras on their way.
+class Bundle(Generic[FaceT]):
+    """A face and its cameras, and the steps that move both at once.
 
     focal_prior: (median, deviation of the logarithm) of focal / diagonal. one_lens: the pictures were taken with one
     focal length, whatever it is: all change theirs by the same factor.
     """
 
     def __init__(
-        self, face: Face, cameras: CameraState, focal_prior: tuple[float, float], one_lens: bool = False
+        self, face: FaceT, cameras: CameraNumbers, focal_prior: tuple[float, float], one_lens: bool = False
     ) -> None:
-        cameras = cameras.to(face.mesh.vertices)
-        self.face, self.cameras, self.damping = face, cameras, 1e-3
-        diagonal = cameras.log_focal.new_tensor([math.hypot(*size) for size in cameras.sizes])
-        self._expected, self._spread = diagonal.log() + math.log(focal_prior[0]), focal_prior[1]
-        free = torch.eye(NUMBERS * len(cameras)).to(cameras.log_focal)
+        self.face, self.cameras, self.damping = face, cameras.to(face.mesh.vertices), 1e-3
+        self._focal_prior = focal_prior
+        free = torch.eye(NUMBERS * len(cameras)).to(face.mesh.vertices)
         if one_lens:
             focals = torch.arange(len(free), device=free.device) % NUMBERS == NUMBERS - 1
             free = torch.cat([free[:, ~focals], free[:, focals].sum(1, keepdim=True)], 1)
         self._free = free  # (7 N, n): the numbers of the cameras by those that may be chosen
-        self._scale = cameras.log_focal.new_tensor([0.1] * 3 + [0.02] * 2 + [0.05, 0.5])
+        self._scale = free.new_tensor([0.1] * 3 + [0.02] * 2 + [0.05, 0.5])
 
     def loss(self, terms: Sequence[Term]) -> float:
         """What all terms and the priors cost now."""
         return self._loss(self.face, self.cameras, terms)
 
-    def _loss(self, face: Face, cameras: CameraState, terms: Sequence[Term]) -> float:
+    def _loss(self, face: FaceT, cameras: CameraNumbers, terms: Sequence[Term]) -> float:
         measured = sum(term.measure(face.samples(term.places), cameras) for term in terms)
-        return measured + face.cost() + float(self._away(cameras).square().sum())
-
-    def _away(self, cameras: CameraState) -> Tensor:
-        return (cameras.log_focal - self._expected) / self._spread
+        return measured + face.cost() + float(cameras.lens_deviations(self._focal_prior).square().sum())
 
     def step(self, terms: Sequence[Term]) -> float:
         """One step on everything, eq. (5.3), taken only if it makes the loss smaller; returns the loss."""
-        face, cameras = self.face, self.cameras
-        demands = [(term.places, term.demand(face.samples(term.places), cameras, self._scale)) for term in terms]
-        before = sum(d.loss for _, d in demands) + face.cost() + float(self._away(cameras).square().sum())
+        face, cameras, free, scale = self.face, self.cameras, self._free, self._scale
+        demands = [(term.places, term.demand(face.samples(term.places), cameras, scale)) for term in terms]
+        away = cameras.lens_deviations(self._focal_prior)
+        before = sum(asked.loss for _, asked in demands) + face.cost() + float(away.square().sum())
         first, second, beside = face.system(demands)
-        mine = sum(d.cameras for _, d in demands).double()
-        metric = sum(d.camera_metric for _, d in demands)
-        focals = NUMBERS * torch.arange(len(cameras), device=mine.device) + NUMBERS - 1
-        pull = self._scale[-1] / self._spread
-        mine[focals] += pull * self._away(cameras)
-        metric[focals, focals] += float(pull) ** 2
-        free = self._free
-        mine, metric, beside = free.T.double() @ mine, free.T @ metric @ free, beside @ free
-        first = torch.cat([first, mine])
-        second = torch.cat([torch.cat([second, beside], 1), torch.cat([beside.mT, metric], 1)])
-        scale = (second.diagonal() + 1e-9).rsqrt()
-        second = second * scale[:, None] * scale
-        own = second.diagonal().clone()
-        for _ in range(_MOST_TRIES):
-            second.diagonal().copy_(own * (1 + self.damping) + 1e-6)
-            lower, failed = torch.linalg.cholesky_ex(second)
-            if not failed:
-                step = -(scale * torch.cholesky_solve((first * scale).to(lower)[:, None], lower)[:, 0]).double()
-                turn = (free @ step[-len(mine) :].to(free)).view(-1, NUMBERS) * self._scale
-                trial = face.moved(step[: -len(mine)]), cameras.moved(turn)
-                after = self._loss(*trial, terms)
-                if after < before:
-                    self.face, self.cameras = trial
-                    self.damping = max(0.3 * self.damping, 1e-6)
-                    return after
-            self.damping = max(5 * self.damping, 1e-5)
-        return before
+        mine = torch.stack([asked.cameras for _, asked in demands]).sum(0)
+        metric = torch.stack([asked.camera_metric for _, asked in demands]).sum(0)
+        pull = scale[-1] / self._focal_prior[1]  # deviations of the prior that 1 of a camera's last number is
+        mine[NUMBERS - 1 :: NUMBERS] += pull * away
+        metric.diagonal()[NUMBERS - 1 :: NUMBERS] += pull**2
+        mine, metric, beside = free.T.double() @ mine.double(), free.T @ metric @ free, beside @ free
+
+        def attempt(step: Tensor) -> tuple[float, tuple[FaceT, CameraNumbers]]:
+            turn = (free @ step[len(first) :].to(free)).view(-1, NUMBERS) * scale
+            trial = face.moved(step[: len(first)]), cameras.moved(turn)
+            return self._loss(*trial, terms), trial
+
+        whole = torch.cat([torch.cat([second, beside], 1), torch.cat([beside.mT, metric], 1)])
+        damping = Damping(self.damping, lower=0.3)
+        found = damping.step(torch.cat([first, mine]), whole, before, attempt)
+        self.damping = damping.value
+        if found is None:
+            return before
+        after, (self.face, self.cameras) = found
+        return after

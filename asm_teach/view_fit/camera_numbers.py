@@ -1,25 +1,28 @@
 """N unknown cameras as numbers that hardly depend on each other, and how pixels follow them. Derived in lesson 8.
 
-Each turns about a pivot in the face. Its numbers are a turn (3), where the pivot is seen, x / z and y / z (2), how
-large the face is seen, log(focal / depth) (1), which a picture shows well, and log focal (1), which it shows badly.
+A photograph's camera comes as a `Camera`, is moved as these numbers, and goes as a `Camera`. Each turns about a pivot
+in the face. Its numbers are a turn (3), where the pivot is seen, x / z and y / z (2), how large the face is seen,
+log(focal / depth) (1), which a picture determines well, and log focal (1), which it determines poorly.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import roma
 import torch
 from torch import Tensor
 
 from asm_teach.rendering.camera import Camera
+from asm_teach.view_fit.view import LandmarkView
 
 NUMBERS = 7  # of a camera
 
 
 @dataclass(frozen=True, eq=False)
-class CameraState:
+class CameraNumbers:
     """N cameras about a pivot.
 
     rotation: (N, 3, 3) world to camera. shift: (N, 2). log_size: (N,) of pixels a mm at the pivot. log_focal: (N,) of
@@ -35,7 +38,7 @@ class CameraState:
     sizes: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of(cls, cameras: Sequence[Camera], pivot: Tensor) -> CameraState:
+    def of(cls, cameras: Sequence[Camera], pivot: Tensor) -> CameraNumbers:
         """Of cameras, turning about `pivot` (3,) mm."""
         rotation = roma.rotvec_to_rotmat(torch.stack([c.rotation for c in cameras]))
         seen = rotation @ pivot + torch.stack([c.translation for c in cameras])
@@ -54,16 +57,33 @@ class CameraState:
         """N."""
         return len(self.rotation)
 
-    def to(self, like: Tensor) -> CameraState:
+    def to(self, like: Tensor) -> CameraNumbers:
         """The same in the precision and on the device of a tensor."""
-        parts = (self.rotation, self.shift, self.log_size, self.log_focal, self.principal, self.pivot)
-        return CameraState(*(part.to(like) for part in parts), self.sizes)
+        rotation, shift, log_size, log_focal, principal, pivot = (
+            part.to(like)
+            for part in (self.rotation, self.shift, self.log_size, self.log_focal, self.principal, self.pivot)
+        )
+        return CameraNumbers(rotation, shift, log_size, log_focal, principal, pivot, self.sizes)
 
     @property
     def depth(self) -> Tensor:
         """(N,) mm, of the pivot."""
         return (self.log_focal - self.log_size).exp()
 
+    def log_lens(self) -> Tensor:
+        """(N,) log(focal / image diagonal)."""
+        return self.log_focal - self.log_focal.new_tensor([math.hypot(*size) for size in self.sizes]).log()
+
+    def lens_deviations(self, focal_prior: tuple[float, float]) -> Tensor:
+        """(N,) how far each is from its normal prior (median, deviation of the logarithm), in deviations."""
+        return (self.log_lens() - math.log(focal_prior[0])) / focal_prior[1]
+
+    def with_one_lens(self) -> CameraNumbers:
+        """The same with one focal length for all, whatever the size of the picture: the median one."""
+        log_lens = self.log_lens()
+        return replace(self, log_focal=self.log_focal - log_lens + log_lens.median())
+
+    @torch.no_grad()
     def cameras(self) -> tuple[Camera, ...]:
         """As `Camera` objects."""
         seen = torch.cat([self.shift, torch.ones_like(self.depth)[:, None]], 1) * self.depth[:, None]
@@ -73,16 +93,14 @@ class CameraState:
             Camera(focal[n], self.principal[n], rotation[n], translation[n], size) for n, size in enumerate(self.sizes)
         )
 
-    def moved(self, step: Tensor) -> CameraState:
+    def moved(self, step: Tensor) -> CameraNumbers:
         """After a step (N, 7); the turn comes after the one there is."""
-        return CameraState(
-            roma.rotvec_to_rotmat(step[:, :3]) @ self.rotation,
-            self.shift + step[:, 3:5],
-            self.log_size + step[:, 5],
-            self.log_focal + step[:, 6],
-            self.principal,
-            self.pivot,
-            self.sizes,
+        return replace(
+            self,
+            rotation=roma.rotvec_to_rotmat(step[:, :3]) @ self.rotation,
+            shift=self.shift + step[:, 3:5],
+            log_size=self.log_size + step[:, 5],
+            log_focal=self.log_focal + step[:, 6],
         )
 
     def seen(self, points: Tensor, n: int) -> Tensor:
@@ -110,3 +128,12 @@ class CameraState:
         by_camera = flat @ moves
         by_camera[:, :, 6] += focal * seen[:, :2] / seen[:, 2:]
         return flat @ self.rotation[n], by_camera
+
+
+def first_cameras(
+    views: Sequence[LandmarkView], vertices: Tensor, faces: Tensor, focal_prior: tuple[float, float]
+) -> CameraNumbers:
+    """The cameras that see a face as it is: where a fit begins. vertices: (V, 3) mm. faces: (F, 3)."""
+    points = [view.embedding.points(vertices, faces) for view in views]
+    cameras = [view.first_camera(x, focal_prior) for view, x in zip(views, points, strict=True)]
+    return CameraNumbers.of(cameras, torch.cat(points).mean(0))

@@ -13,13 +13,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asm_teach.geometry.mesh import face_normals
-from asm_teach.model.adaptive import SkinnedModel
-from asm_teach.rendering.camera import Camera, pose_from_landmarks
-from asm_teach.view_fit.view import Sight, View, sight, view_names
+from asm_teach.geometry.mesh import Mesh, face_normals
+from asm_teach.rendering.camera import Camera
+from asm_teach.view_fit.view import LandmarkView, View, landmark_view, view_names
 
 # Where measured: on 12 photographs of four people with MediaPipe's points, on embedded people, and on both spoilt.
-LOOSE = 0.015  # of the landmarks' extent: how far off a landmark may be before it hardly steers the template's pose
 WILD = 20.0  # mm: further from where the template has it than a point of a closed mouth ever is
 MOST_WILD = 0.25  # share of wild landmarks. Neutral: none. A jaw that drops too far: 0.17. Another order: 0.35 and more
 BEHIND = (
@@ -50,7 +48,7 @@ class _Look(NamedTuple):
 
 
 @torch.no_grad()
-def before(model: SkinnedModel, views: Sequence[View]) -> list[str]:
+def before(mesh: Mesh, views: Sequence[View]) -> list[str]:
     """What is to be said of views before a fit, in sentences; empty when all is well. Derived in lesson 8.
 
     The template is placed in each view as it is. Seen without perspective, a face with its left and right landmarks
@@ -59,7 +57,7 @@ def before(model: SkinnedModel, views: Sequence[View]) -> list[str]:
     Raises ValueError, with the view's name, for landmarks that fit no set of the mesh, that are not a face's, or that
     are mirrored.
     """
-    looks = [_look(name, view, model) for name, view in zip(view_names(views), views, strict=True)]
+    looks = [_look(name, view, mesh) for name, view in zip(view_names(views), views, strict=True)]
     notes = []
     if len(views) == 1:
         notes.append(
@@ -80,12 +78,11 @@ def before(model: SkinnedModel, views: Sequence[View]) -> list[str]:
     return notes
 
 
-def _look(name: str, view: View, model: SkinnedModel) -> _Look:
+def _look(name: str, view: View, mesh: Mesh) -> _Look:
     try:
-        seen = sight(view, model)
-        points = seen.embedding.points(model.mesh.vertices, model.mesh.faces)
-        extent = float(torch.linalg.vector_norm(seen.pixels.amax(0) - seen.pixels.amin(0)))
-        camera = pose_from_landmarks(points, seen.pixels, seen.size, robust=max(LOOSE * extent, 1e-6))
+        seen = landmark_view(view, mesh)
+        points = seen.embedding.points(mesh.vertices, mesh.faces)
+        camera = seen.first_camera(points)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     wild = float((_misses(points, seen, camera).norm(dim=1) > WILD).double().mean())
@@ -95,7 +92,7 @@ def _look(name: str, view: View, model: SkinnedModel) -> _Look:
             "not those of a face, or stand in another order than the mesh's"
         )
     look = _Look(name, camera, points)
-    normals = face_normals(model.mesh.vertices, model.mesh.faces[seen.embedding.faces])
+    normals = face_normals(mesh.vertices, mesh.faces[seen.embedding.faces])
     front = torch.nn.functional.normalize(normals.mean(0), dim=0)
     if float(front @ look.sees_from()) < BEHIND:
         # The template's x axis in the picture tells which mistake mirrored them.
@@ -113,7 +110,7 @@ def _look(name: str, view: View, model: SkinnedModel) -> _Look:
     return look
 
 
-def _misses(points: Tensor, seen: Sight, camera: Camera) -> Tensor:
+def _misses(points: Tensor, seen: LandmarkView, camera: Camera) -> Tensor:
     """(L, 2) mm on the face, from each landmark to where its point is projected."""
     return (camera.project(points) - seen.pixels) * (camera.depth(points) / camera.focal)[:, None]
 
@@ -153,7 +150,7 @@ def _thumbnail(view: View, side: int = 24) -> Tensor:
 
 
 @torch.no_grad()
-def after(model: SkinnedModel, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> list[str]:
+def after(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> list[str]:
     """What is to be said of a fit: which views do not agree with the others. Empty when all is well.
 
     vertices: (V, 3) mm, of the fitted head. cameras: the fitted ones, one for each view.
@@ -161,9 +158,9 @@ def after(model: SkinnedModel, vertices: Tensor, views: Sequence[View], cameras:
     names = view_names(views)
     if len(views) < 2:
         return []
-    shared = shared_misses(model, vertices, views, cameras)
+    shared = shared_misses(mesh, vertices, views, cameras)
     notes = []
-    single = _all_misses(model, vertices, views, cameras)
+    single = _all_misses(mesh, vertices, views, cameras)
     for n, name in enumerate(names):
         others = torch.arange(len(views)) != n
         usual, usual_single = float(shared[others].quantile(0.5)), float(single[others].quantile(0.5))
@@ -176,7 +173,7 @@ def after(model: SkinnedModel, vertices: Tensor, views: Sequence[View], cameras:
         elif single[n] > NOISY * usual_single:
             notes.append(
                 f"The landmarks of {name} are much less exact than the others: they are missed by "
-                f"{float(single[n]):.1f} mm (RMS), the others by {usual_single:.1f}. It adds little; mark it again."
+                f"{float(single[n]):.1f} mm (RMS), the others by {usual_single:.1f}. They add little; set them again."
             )
     together, most = float(shared.square().mean().sqrt()), MOST_PAIR if len(views) == 2 else MOST_ALL
     if together > most and not notes:
@@ -190,7 +187,7 @@ def after(model: SkinnedModel, vertices: Tensor, views: Sequence[View], cameras:
 
 
 @torch.no_grad()
-def shared_misses(model: SkinnedModel, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> Tensor:
+def shared_misses(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> Tensor:
     """For each view how far its landmarks are missed, in mm on the face, beyond the noise of single points: (N,).
 
     The mean product of the misses of neighbouring landmarks, as a length. A point that is set wrongly by itself has no
@@ -199,7 +196,7 @@ def shared_misses(model: SkinnedModel, vertices: Tensor, views: Sequence[View], 
     """
     lengths = []
     for view, camera in zip(views, cameras, strict=True):
-        points, misses = _visible_misses(model, vertices, view, camera)
+        points, misses = _visible_misses(mesh, vertices, view, camera)
         gaps, which = torch.cdist(points, points).fill_diagonal_(torch.inf).sort(1)
         near, which = gaps[:, :NEIGHBOURS] < NEAR, which[:, :NEIGHBOURS]
         products = (misses[:, None] * misses[which]).sum(-1)[near]
@@ -207,15 +204,15 @@ def shared_misses(model: SkinnedModel, vertices: Tensor, views: Sequence[View], 
     return torch.stack(lengths)
 
 
-def _all_misses(model: SkinnedModel, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> Tensor:
+def _all_misses(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> Tensor:
     """For each view the RMS distance, mm on the face, of its visible points from their landmarks: (N,)."""
-    misses = [_visible_misses(model, vertices, v, c)[1] for v, c in zip(views, cameras, strict=True)]
+    misses = [_visible_misses(mesh, vertices, v, c)[1] for v, c in zip(views, cameras, strict=True)]
     return torch.stack([m.square().sum(1).mean().sqrt() if len(m) else vertices.new_zeros(()) for m in misses])
 
 
-def _visible_misses(model: SkinnedModel, vertices: Tensor, view: View, camera: Camera) -> tuple[Tensor, Tensor]:
+def _visible_misses(mesh: Mesh, vertices: Tensor, view: View, camera: Camera) -> tuple[Tensor, Tensor]:
     """The points (n, 3) that a view sees of the fitted head, and how its landmarks miss them, (n, 2) mm."""
-    seen, faces = sight(view, model), model.mesh.faces
+    seen, faces = landmark_view(view, mesh), mesh.faces
     points = seen.embedding.points(vertices, faces)
     normals = face_normals(vertices, faces[seen.embedding.faces])
     towards = torch.nn.functional.normalize(camera.centre() - points, dim=1)

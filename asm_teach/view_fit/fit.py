@@ -8,7 +8,6 @@ a weak prior on the focal length, stated in `fit_views`. The scale of the face i
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -20,24 +19,13 @@ from asm_teach.fitting.descent import descend, parameter_groups, snapshot
 from asm_teach.fitting.priors import Asymmetry, Bending, Prior, prior_loss
 from asm_teach.fitting.result import Fit, LiveFace, Record, Watcher, watching
 from asm_teach.model.adaptive import SkinnedModel
-from asm_teach.rendering.camera import pose_from_landmarks
 from asm_teach.view_fit.bundle import Bundle
-from asm_teach.view_fit.camera_numbers import CameraState
+from asm_teach.view_fit.camera_numbers import CameraNumbers, first_cameras
 from asm_teach.view_fit.checks import after, before
+from asm_teach.view_fit.landmark_term import LandmarkLoss
 from asm_teach.view_fit.movable_face import SkinnedFace
 from asm_teach.view_fit.refine import agree
-from asm_teach.view_fit.reprojection import Cameras, LandmarkTerm
-from asm_teach.view_fit.view import View, sight
-
-LOOSE = 0.015  # of the face's extent in the picture: how far off a landmark may be for the template's first pose
-
-
-def _extent(pixels: Tensor) -> float:
-    return float(torch.linalg.vector_norm(pixels.amax(0) - pixels.amin(0)))
-
-
-Term = Callable[[SkinnedModel, Cameras], Tensor]
-"""A further loss: a scalar of the model that is being fitted and of the cameras as they are now."""
+from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view
 
 
 def fit_views(
@@ -45,13 +33,13 @@ def fit_views(
     views: Sequence[View],
     *,
     prior: Prior | None = None,
-    focal_prior: tuple[float, float] = (1.2, 0.7),
+    focal_prior: tuple[float, float] = FOCAL_PRIOR,
     noise: float = 1.0,
     outlier: float = 5.0,
     steps: int = 300,
     photometric: bool | None = None,
     one_lens: bool = False,
-    terms: Sequence[Term] = (),
+    terms: Sequence[Callable[[SkinnedModel, CameraNumbers], Tensor]] = (),
     warm_start: bool = False,
     watch: Watcher | Callable[[Record, LiveFace], None] | None = None,
     progress: bool = True,
@@ -68,9 +56,9 @@ def fit_views(
     The first minimises the landmarks' reprojection error, divided by `noise` (mm on the face; beyond `outlier` times
     that a point counts less and less), with `prior` on the person and, on each focal length, the normal prior
     `focal_prior` of log(focal / image diagonal): median and standard deviation. `terms` adds further losses to it:
-    functions of the model and the cameras as they are then. The bones start at rest, or with `warm_start`
-    where the model has them; weights and binding start as the model has them. The given model is not changed; the
-    result stays on the device of the fit.
+    functions of the model and the cameras as they are then. The bones start at rest, or with `warm_start` where the
+    model has them; weights and binding start as the model has them. The given model is not changed; the result stays
+    on the device of the fit.
 
     Raises ValueError for no views, landmarks that fit no set of the mesh, are no face's or have left and right
     exchanged, fewer than one step, a noise, outlier or focal prior that is not above zero, and for `photometric` with
@@ -85,61 +73,58 @@ def fit_views(
     pictured = [n for n, view in enumerate(views) if view.image is not None]
     if photometric and len(pictured) < 2:
         raise ValueError(f"photometric: pictures are compared with each other; found {len(pictured)}, give two or more")
-    notes = before(model, views)
+    notes = before(model.mesh, views)
     prior = prior or Prior()
-    where = pick_device(device)
-    fitted = copy.deepcopy(model).to(where)
+    fitted = copy.deepcopy(model).to(pick_device(device))
     if not warm_start:
         fitted.reset_motion()
-    sights = [sight(view, fitted) for view in views]
+    seen = [landmark_view(view, fitted.mesh) for view in views]
     start = snapshot(fitted)
     with torch.no_grad():
-        rest = fitted()
-    points = [s.embedding.points(rest, fitted.mesh.faces) for s in sights]
-    first = [
-        pose_from_landmarks(p, s.pixels, s.size, focal_prior=focal_prior, robust=LOOSE * _extent(s.pixels))
-        for p, s in zip(points, sights, strict=True)
-    ]
-    cameras = Cameras(first, torch.cat(points).mean(0), one_lens).to(where)
-    diagonal = torch.tensor([math.hypot(*s.size) for s in sights]).to(cameras.log_focal)
-    landmarks = LandmarkTerm(fitted, sights, noise, outlier)
+        first = first_cameras(seen, fitted(), fitted.mesh.faces, focal_prior)
+    first = first.with_one_lens() if one_lens else first
+    turn, shift, size, focal = (first.rotation.new_zeros(len(views), k, requires_grad=True) for k in (3, 2, 1, 1))
+    if one_lens:
+        focal = first.rotation.new_zeros(1, 1, requires_grad=True)
+
+    def cameras() -> CameraNumbers:
+        return first.moved(torch.cat([turn, shift, size, focal.expand(len(views), 1)], 1))
+
+    landmarks = LandmarkLoss(fitted.mesh, seen, noise, outlier)
     bending = Bending(fitted, prior.bending) if prior.bending is not None else None
     asymmetry = Asymmetry(fitted, prior, prior.asymmetry) if prior.asymmetry is not None else None
-    asked = [landmarks.rows, bending.rows] if bending is not None else [landmarks.rows]
-    # The model is evaluated once a step, at the vertices that somebody asks for.
+    # The model is evaluated once a step, at the vertices that either needs.
+    corners = landmarks.corners.flatten()
+    asked = [corners, bending.rows] if bending is not None else [corners]
     rows, place = torch.unique(torch.cat(asked), return_inverse=True)
-
     looks = range(0, steps, 50)
 
     def loss(iteration: int) -> Tensor:
-        seen, *bent = fitted(rows)[place].split([len(r) for r in asked])
+        now = cameras()
         if iteration in looks:
-            landmarks.look(seen, cameras)
-        off = ((cameras.log_focal - diagonal.log() - math.log(focal_prior[0])) / focal_prior[1]).square().sum() / 2
-        total = landmarks.loss(seen, cameras) + prior_loss(fitted, start, prior) + off
+            landmarks.look(fitted().detach(), now)
+        moved, *bent = fitted(rows)[place].split([len(r) for r in asked])
+        samples = (landmarks.barycentric[..., None] * moved.view(-1, 3, 3)).sum(1)
+        squares = landmarks.loss(samples, now) + now.lens_deviations(focal_prior).square().sum()
+        total = squares / 2 + prior_loss(fitted, start, prior)
         if bending is not None:
             total = total + bending.loss(*bent)
         if asymmetry is not None:
             total = total + asymmetry.loss()
         for term in terms:
-            total = total + term(fitted, cameras)
+            total = total + term(fitted, now)
         return total
 
-    groups = parameter_groups(fitted)
-    groups += [
-        ([cameras.rotation], 0.01), ([cameras.shift], 0.002),
-        ([cameras.log_size], 0.01), ([cameras.focal_number], 0.03),
-    ]  # fmt: skip
+    groups = [*parameter_groups(fitted), ([turn], 0.01), ([shift], 0.002), ([size], 0.01), ([focal], 0.03)]
     watcher = Watcher.of(watch)
     if watcher:
-        watcher.see(cameras.cameras)
+        watcher.see(lambda: cameras().cameras())
     history, interrupted = descend(loss, groups, steps, "fit views", watching(watcher, fitted), progress, looks)
-    seen = cameras.cameras()
     with torch.no_grad():  # what landmarks say of each other shows best before the pictures have their say
-        notes += after(fitted, fitted(), views, seen)
+        found = cameras()
+        notes += after(fitted.mesh, fitted(), views, found.cameras())
     if len(pictured) >= (2 if photometric else 3) and photometric is not False and not interrupted:
-        bundle = Bundle(SkinnedFace(fitted, prior), CameraState.of(seen, cameras.pivot), focal_prior, one_lens)
-
+        bundle = Bundle(SkinnedFace(fitted, prior), found, focal_prior, one_lens)
         if watcher:
             watcher.see(lambda: bundle.cameras.cameras())
 
@@ -149,15 +134,15 @@ def fit_views(
                 watcher(_later(record, history), fitted)
 
         more, interrupted = agree(
-            bundle, [view.image for view in views], sights, noise=noise, outlier=outlier,
+            bundle, [view.image for view in views], seen, noise=noise, outlier=outlier,
             watch=show, progress=progress,
         )  # fmt: skip
         history += tuple(_later(record, history) for record in more)
         bundle.face.finish()
-        seen = tuple(camera.to(dtype=fitted.vertices.dtype) for camera in bundle.cameras.cameras())
+        found = bundle.cameras.to(fitted.vertices)
     with torch.no_grad():
         vertices = fitted()
-    return Fit(fitted, vertices, seen, history=history, interrupted=interrupted, notes=tuple(notes))
+    return Fit(fitted, vertices, found.cameras(), history=history, interrupted=interrupted, notes=tuple(notes))
 
 
 def _later(record: Record, history: Sequence[Record]) -> Record:

@@ -22,8 +22,8 @@ _LEAST = 0.02  # of a share: with wide Gaussians, most of the second derivatives
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """Points of a skinned face, ready for normal equations, and which of them lie together on the chart."""
+class SkinnedPlaces:
+    """Where samples lie on a skinned face, ready for normal equations, and which of them are close on the chart."""
 
     points: Points
     patches: list[Tensor]
@@ -55,13 +55,13 @@ class SkinnedFace:
     def _adapting(self) -> bool:
         return self.adapts and isinstance(self.model, AdaptiveSkinningModel)
 
-    def places(self, rows: Tensor, barycentric: Tensor | None = None) -> Samples:
+    def places(self, rows: Tensor, barycentric: Tensor | None = None) -> SkinnedPlaces:
         """Samples at vertices (n,), or inside triangles with corners (n, 3) and barycentric coordinates (n, 3)."""
         first = rows if rows.ndim == 1 else rows[:, 0]
         inside = patches_of(_chart(self.model)[first], torch.arange(len(rows), device=rows.device))
-        return Samples(Points(self.model, rows, barycentric), inside)
+        return SkinnedPlaces(Points(self.model, rows, barycentric), inside)
 
-    def samples(self, places: Samples) -> Tensor:
+    def samples(self, places: SkinnedPlaces) -> Tensor:
         """Where they are now, (n, 3) mm."""
         return self._joint.pose(places.points).vertices
 
@@ -78,21 +78,21 @@ class SkinnedFace:
         bent = 0.0 if self._bends is None else self._bends.cost(self.vertices())
         return float(cost) + bent
 
-    def system(self, demands: Sequence[tuple[Samples, Demand]]) -> tuple[Tensor, Tensor, Tensor]:
+    def system(self, demands: Sequence[tuple[SkinnedPlaces, Demand]]) -> tuple[Tensor, Tensor, Tensor]:
         """Half the derivatives by the unknowns (u,), (u, u), and by them and the cameras (u, m); priors included."""
         joint, adapts = self._joint, self._adapting
-        first = second = beside = 0
+        parts = []
         for places, asked in demands:
             patches = [Patch(rows, asked.metric[rows]) for rows in places.patches]
             found = equations(joint.pose(places.points), asked.force, patches, adapts, asked.beside, _LEAST)
-            by, twice, mixed = joint.reduce(found, places.points.unit, adapts)
-            first, second, beside = first + by, second + twice, beside + mixed
+            parts.append(joint.reduce(found, places.points.unit, adapts))
         if self._bends is not None:
             posed = joint.pose(self._every)
             slope = self._bends.gradient(posed.vertices)
             found = equations(posed, slope, self._bends.patches(), adapts, None, _LEAST)
-            by, twice, _ = joint.reduce(found, self._every.unit, adapts)
-            first, second = first + by, second + twice
+            parts.append(joint.reduce(found, self._every.unit, adapts))
+        first, second = (torch.stack([part[k] for part in parts]).sum(0) for k in (0, 1))
+        beside = torch.stack([part[2] for part in parts[: len(demands)]]).sum(0)  # bending asks nothing of cameras
         away = joint.deviations()[: len(first)]
         first = first + away
         if adapts:
@@ -162,7 +162,8 @@ class LinearFace:
 
     def system(self, demands: Sequence[tuple[tuple[Tensor, Tensor], Demand]]) -> tuple[Tensor, Tensor, Tensor]:
         """As that of `SkinnedFace`."""
-        first, second, beside = self.coefficients.double(), torch.eye(len(self.coefficients)).to(self.coefficients), 0
+        first, second = self.coefficients.double(), torch.eye(len(self.coefficients)).to(self.coefficients)
+        beside = second.new_zeros(len(second), demands[0][1].beside.shape[2])
         for (_, modes), asked in demands:
             first = first + (asked.force.flatten() @ modes.flatten(0, 1)).double()
             second = second + modes.flatten(0, 1).T @ (asked.metric @ modes).flatten(0, 1)

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from asm_teach.fitting.result import Record, iterate
 from asm_teach.view_fit.bundle import Bundle
-from asm_teach.view_fit.landmark_term import PointTerm
-from asm_teach.view_fit.skin_term import PhotoTerm
-from asm_teach.view_fit.view import Sight
+from asm_teach.view_fit.landmark_term import LandmarkTerm
+from asm_teach.view_fit.skin_term import SkinTerm
+from asm_teach.view_fit.view import LandmarkView
 
 SPACINGS = (2.0, 1.2, 0.8)  # mm between the points of a grid, coarse to fine
 STEPS = (6, 6, 6)  # at each
@@ -24,7 +24,7 @@ _FINEST = 1.1  # pixels between the points of a grid, at least
 def agree(
     bundle: Bundle,
     images: Sequence[Tensor | None],
-    sights: Sequence[Sight],
+    views: Sequence[LandmarkView],
     *,
     noise: float = 1.0,
     outlier: float = 5.0,
@@ -44,9 +44,9 @@ def agree(
     if len(pictured) < 2:
         raise ValueError(f"images: pictures are compared with each other; found {len(pictured)}, give two or more")
     with torch.no_grad():
-        landmarks, photos = PointTerm(bundle.face, sights, noise, outlier), PhotoTerm(images, bundle.face, weight)
+        landmarks, photos = LandmarkTerm(bundle.face, views, noise, outlier), SkinTerm(images, bundle.face, weight)
         # Points of a dense set come from one guess and err together: they are not that many opinions.
-        less = min(1.0, _SPOKEN / max(len(s.pixels) for s in sights))
+        less = min(1.0, _SPOKEN / max(len(v.pixels) for v in views))
         finest = _FINEST / float(bundle.cameras.log_size[pictured].exp().median())
         # A size that no picture can show is not tried twice.
         sizes = [max(spacing, finest) for spacing in SPACINGS]
@@ -69,11 +69,11 @@ def agree(
 
 
 def settle(
-    bundle: Bundle, sights: Sequence[Sight], *, noise: float = 1.0, outlier: float = 5.0, steps: int = 12
+    bundle: Bundle, views: Sequence[LandmarkView], *, noise: float = 1.0, outlier: float = 5.0, steps: int = 12
 ) -> None:
     """Move face and cameras of a bundle until landmarks are shown where they were found; for faces without descent."""
     with torch.no_grad():
-        landmarks = PointTerm(bundle.face, sights, noise, outlier)
+        landmarks = LandmarkTerm(bundle.face, views, noise, outlier)
         for iteration in range(steps):
             if iteration % 4 == 0:
                 landmarks.look(bundle.face.vertices(), bundle.cameras)
@@ -81,7 +81,7 @@ def settle(
             bundle.step([landmarks])
 
 
-def miss(bundle: Bundle, landmarks: PointTerm) -> float:
+def miss(bundle: Bundle, landmarks: LandmarkTerm) -> float:
     """Mean distance of the landmarks from where they were found, mm on the face, as each counts."""
     samples, total, count = bundle.face.samples(landmarks.places), 0.0, 0.0
     for n, weight in enumerate(landmarks.weights):

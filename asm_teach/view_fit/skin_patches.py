@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, grid_sample, normalize, pad
 
-from asm_teach.view_fit.camera_numbers import CameraState
+from asm_teach.view_fit.camera_numbers import CameraNumbers
 
 SIDE = 5  # points along a side of a piece of skin
 _DARK = 0.03  # added to grey values before the logarithm: below it a camera sees noise
@@ -82,12 +82,13 @@ def tangents(normals: Tensor) -> tuple[Tensor, Tensor]:
 class Disagreement:
     """How much N pictures disagree on M samples, to second order in the pixels (x, y) where they see them.
 
-    loss: scalar. force: (M, N, 2) half the first derivative, metric: (M, N, 2, N, 2) half the second.
+    loss: scalar. force: (M, N, 2) half the first derivative, metric: (M, N, 2, N, 2) half the second; both empty where
+    none were asked for.
     """
 
     loss: float
-    force: Tensor | None = None
-    metric: Tensor | None = None
+    force: Tensor = torch.zeros(0)
+    metric: Tensor = torch.zeros(0)
 
 
 class Agreement:
@@ -109,7 +110,7 @@ class Agreement:
         like = next(image for image in images if image is not None)
         self.grid, self.bowls = torch.stack([a, b], 1).to(like), bowls.to(like)
 
-    def worth(self, points: Tensor, normals: Tensor, cameras: CameraState, seen: Tensor) -> Tensor:
+    def worth(self, points: Tensor, normals: Tensor, cameras: CameraNumbers, seen: Tensor) -> Tensor:
         """(M, N) from 0 to 1: how much there is to compare, by the contrast of each grid; 0 where not `seen` (M, N).
 
         To be found out once and held while the face moves: else a face gains by moving to where there is nothing.
@@ -121,7 +122,7 @@ class Agreement:
         self,
         points: Tensor,
         normals: Tensor,
-        cameras: CameraState,
+        cameras: CameraNumbers,
         trust: Tensor,
         worth: Tensor | None = None,
         derivatives: bool = True,
@@ -159,7 +160,7 @@ class Agreement:
         force = weight[..., None] * (slopes.mT @ apart[..., None])[..., 0]
         return Disagreement(loss, force, metric)
 
-    def _read(self, points: Tensor, normals: Tensor, cameras: CameraState, seen: Tensor, derivatives: bool) -> Tensor:
+    def _read(self, points: Tensor, normals: Tensor, cameras: CameraNumbers, seen: Tensor, derivatives: bool) -> Tensor:
         """Grey values and slopes (M, N, K, 3) of the grids, without their bowls; 0 where not `seen` (M, N)."""
         side, above = tangents(normals)
         grid = points[:, None] + self.grid[:, :1] * side[:, None] + self.grid[:, 1:] * above[:, None]  # (M, K, 3)

@@ -13,7 +13,7 @@ from asm_teach.geometry.visibility import exposed
 from asm_teach.rendering.camera import Camera
 from asm_teach.rendering.raster import rasterise
 from asm_teach.view_fit.bundle import Demand, Face, demand
-from asm_teach.view_fit.camera_numbers import CameraState
+from asm_teach.view_fit.camera_numbers import CameraNumbers
 from asm_teach.view_fit.skin_patches import SIDE, Agreement, tangents
 
 _DETAIL = 200  # pixels across the face in which it is found out what a picture sees
@@ -23,7 +23,7 @@ _WHOLE = (0.6, 0.9)  # shares of a grid that is seen: none, and all of the trust
 _OPEN = 0.5  # of `exposed`: skin inside lips and nostrils takes no part
 
 
-class PhotoTerm:
+class SkinTerm:
     """The disagreement of pictures on the skin of a face. weight: of one grid that is fully seen, in units of noise.
 
     images: N of (H, W, 3), one for each camera; None for a view without a picture, which takes no part.
@@ -41,7 +41,7 @@ class PhotoTerm:
         self.trust = mesh.vertices.new_zeros(len(self.rows), len(images))
 
     @torch.no_grad()
-    def look(self, vertices: Tensor, cameras: CameraState, spacing: float) -> None:
+    def look(self, vertices: Tensor, cameras: CameraNumbers, spacing: float) -> None:
         """Find out which picture sees which samples; grids of `spacing` mm from now on. vertices: (V, 3)."""
         self.normals = vertex_normals(vertices, self.faces)[self.rows]
         points = vertices[self.rows]
@@ -63,12 +63,12 @@ class PhotoTerm:
             return torch.zeros_like(self.trust[:, 0])
         return self.trust.topk(2, dim=1).values[:, 1].clamp_max(1)
 
-    def measure(self, samples: Tensor, cameras: CameraState) -> float:
+    def measure(self, samples: Tensor, cameras: CameraNumbers) -> float:
         """The loss."""
         found = self._agreement.measure(samples, self.normals, cameras, self.trust, self.worth, derivatives=False)
         return self.weight * found.loss
 
-    def demand(self, samples: Tensor, cameras: CameraState, scale: Tensor) -> Demand:
+    def demand(self, samples: Tensor, cameras: CameraNumbers, scale: Tensor) -> Demand:
         """The loss and its derivatives."""
         found = self._agreement.measure(samples, self.normals, cameras, self.trust, self.worth)
         w = self.weight

@@ -9,7 +9,11 @@ import torch
 from torch import Tensor
 
 from asm_teach.geometry.landmarks import LandmarkSet
-from asm_teach.model.adaptive import SkinnedModel
+from asm_teach.geometry.mesh import Mesh
+from asm_teach.rendering.camera import Camera, pose_from_landmarks
+
+FOCAL_PRIOR = (1.2, 0.7)  # of log(focal / image diagonal): median and standard deviation; see `pose_from_landmarks`
+LOOSE = 0.015  # of the landmarks' extent: how far off a landmark may be before it hardly steers the template's pose
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +32,11 @@ class View:
     image: Tensor | None
     landmarks: Tensor
     embedding: LandmarkSet | None = None
-    size: tuple[int, int] | None = None
+    size: tuple[int, int] = (0, 0)
     name: str = ""
 
     def __post_init__(self) -> None:
-        if self.image is None and self.size is None:
+        if self.image is None and self.size == (0, 0):
             raise ValueError("image: give the picture, or size=(width, height) when there is none")
         if self.image is not None:
             if not isinstance(self.image, Tensor) or self.image.ndim != 3 or self.image.shape[2] != 3:
@@ -40,7 +44,7 @@ class View:
             if not self.image.is_floating_point():
                 raise ValueError(f"image: expected numbers from 0 to 1, found {self.image.dtype}; divide bytes by 255")
             size = (self.image.shape[1], self.image.shape[0])
-            if self.size is not None and tuple(self.size) != size:
+            if self.size not in ((0, 0), size):
                 raise ValueError(
                     f"size: {tuple(self.size)} was given, but the picture is {size[0]} pixels by {size[1]}"
                 )
@@ -54,8 +58,8 @@ class View:
         seen = self.landmarks[self.landmarks.isfinite().all(1)]
         if len(seen) < 4:
             raise ValueError(f"landmarks: a pose needs at least four points, found {len(seen)}")
-        size = torch.tensor(self.size).to(seen)
-        outside = ((seen < -0.02 * size) | (seen > 1.02 * size)).any(1)
+        corner = torch.tensor(self.size).to(seen)
+        outside = ((seen < -0.02 * corner) | (seen > 1.02 * corner)).any(1)
         if outside.sum() > len(seen) / 5:  # a face may be cut off a little
             raise ValueError(
                 f"landmarks: {int(outside.sum())} of {len(seen)} lie outside the picture of {self.size[0]} x "
@@ -73,19 +77,31 @@ def _describe(value: object) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
-    """What one view measures: pixels (L, 2) of the surface points `embedding`."""
+class LandmarkView:
+    """The landmarks that one photograph shows, tied to the mesh.
+
+    pixels: (L, 2) where the points `embedding` of the surface were found. size: (width, height) of the picture.
+    """
 
     pixels: Tensor
     embedding: LandmarkSet
     size: tuple[int, int]
 
+    def first_camera(self, points: Tensor, focal_prior: tuple[float, float] = FOCAL_PRIOR) -> Camera:
+        """The camera of the template as it is: of another person, so a landmark that is far off hardly steers it.
 
-def sight(view: View, model: SkinnedModel) -> Sight:
-    """A view's landmarks tied to the model's mesh. Raises ValueError when no landmark set of the mesh fits them."""
+        points: (L, 3) mm, where the template has the landmarks. Raises ValueError as `pose_from_landmarks` does.
+        """
+        extent = float(torch.linalg.vector_norm(self.pixels.amax(0) - self.pixels.amin(0)))
+        robust = max(LOOSE * extent, 1e-6)
+        return pose_from_landmarks(points, self.pixels, self.size, focal_prior=focal_prior, robust=robust)
+
+
+def landmark_view(view: View, mesh: Mesh) -> LandmarkView:
+    """Tie the landmarks that a view shows to a mesh. Raises ValueError when no landmark set of the mesh fits them."""
     embedding, count = view.embedding, len(view.landmarks)
     if embedding is None:
-        known = model.mesh.landmarks
+        known = mesh.landmarks
         fitting = [points for points in known.values() if len(points) == count]
         # 478 face-mesh points are 468 on the skin and ten on the irises: either may stand for the other's skin.
         fitting += [points for points in known.values() if {len(points), count} == {468, 478}]
@@ -97,6 +113,7 @@ def sight(view: View, model: SkinnedModel) -> Sight:
         embedding = fitting[0]
         if {len(embedding), count} <= {468, 478}:
             embedding = embedding.subset(torch.arange(468))  # where the eyes look says nothing of the face
-    pixels = view.landmarks[: len(embedding)].to(model.vertices)
+    pixels = view.landmarks[: len(embedding)].to(mesh.vertices)
     kept = pixels.isfinite().all(1).nonzero()[:, 0]
-    return Sight(pixels[kept], embedding.subset(kept.cpu()).to(model.vertices.device, model.vertices.dtype), view.size)
+    embedding = embedding.subset(kept.cpu()).to(mesh.vertices.device, mesh.vertices.dtype)
+    return LandmarkView(pixels[kept], embedding, view.size)

@@ -129,7 +129,7 @@ def test_fit_views_says_what_is_to_be_said_once(
         from asm_teach.view_fit.checks import before
 
         camera = look_at(torch.tensor([0.0, 0.0, 700.0]), torch.zeros(3), focal=600.0, size=(400, 500))
-        return Fit(model, model(), (camera,), interrupted=True, notes=(*before(model, views), "And this."))
+        return Fit(model, model(), (camera,), interrupted=True, notes=(*before(model.mesh, views), "And this."))
 
     monkeypatch.setattr(view_fit, "fit_views", fit)
     result = run("fit-views", photographs[0], "-o", tmp_path / "a.obj")

@@ -43,6 +43,9 @@ def test_an_old_name_gives_the_same_thing_and_says_where_it_is_now() -> None:
     from asm_teach.data import load_head  # of an old module whose name is a room's now: the room lists it
 
     assert load_head is asm.load_head
+    with pytest.warns(DeprecationWarning, match="write `from asm_teach.view_fit.landmark_term import LandmarkTerm`"):
+        from asm_teach.pointterm import PointTerm
+    assert PointTerm.__name__ == "LandmarkTerm"
 
 
 def test_what_was_never_there_is_an_error_as_ever() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.rendering.camera import look_at
 from asm_teach.view_fit.bundle import Bundle, Demand, demand
-from asm_teach.view_fit.camera_numbers import NUMBERS, CameraState
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
 
 COUNT, VIEWS = 8, 3
 
@@ -74,14 +74,14 @@ class Seen:
     cut: float = 50.0
     places: Tensor = torch.arange(COUNT)
 
-    def misses(self, samples: Tensor, cameras: CameraState) -> Tensor:
+    def misses(self, samples: Tensor, cameras: CameraNumbers) -> Tensor:
         return torch.stack([cameras.project(samples, n) for n in range(VIEWS)], 1) - self.pixels
 
-    def measure(self, samples: Tensor, cameras: CameraState) -> float:
+    def measure(self, samples: Tensor, cameras: CameraNumbers) -> float:
         squared = self.misses(samples, cameras).square().sum(2)
         return float((self.cut**2 * squared / (self.cut**2 + squared)).sum())
 
-    def demand(self, samples: Tensor, cameras: CameraState, scale: Tensor) -> Demand:
+    def demand(self, samples: Tensor, cameras: CameraNumbers, scale: Tensor) -> Demand:
         away = self.misses(samples, cameras)
         weight = (1 + away.square().sum(2) / self.cut**2) ** -2
         metric = torch.zeros(COUNT, VIEWS, 2, VIEWS, 2).to(away)
@@ -90,13 +90,13 @@ class Seen:
         return demand(self.measure(samples, cameras), weight[..., None] * away, metric, samples, cameras, scale)
 
 
-def cameras(seed: int = 0) -> CameraState:
+def cameras(seed: int = 0) -> CameraNumbers:
     shots = []
     for n in range(VIEWS):
         yaw, pitch, lens, away = (0.3 * noise(4, seed=10 * seed + n)).tolist()
         eye = 600 * math.exp(away) * torch.tensor([math.sin(0.6 * n - 0.6 + yaw), pitch, math.cos(0.6 * n - 0.6 + yaw)])
         shots.append(look_at(eye.double(), torch.zeros(3).double(), 900 * math.exp(lens), (600, 500)))
-    return CameraState.of(shots, torch.zeros(3, dtype=torch.float64))
+    return CameraNumbers.of(shots, torch.zeros(3, dtype=torch.float64))
 
 
 def started(seed: int, far: float = 1.0, prior: tuple[float, float] = (1.2, 0.7), **options) -> tuple[Bundle, Seen]:

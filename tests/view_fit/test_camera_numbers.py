@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asm_teach.rendering.camera import Camera, look_at
-from asm_teach.view_fit.camera_numbers import NUMBERS, CameraState
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
 
 PIVOT = torch.tensor([3.0, -5.0, 90.0], dtype=torch.float64)
 
@@ -42,7 +42,7 @@ def points(count: int = 6, seed: int = 50) -> Tensor:
 @given(st.integers(0, 1000))
 def test_cameras_come_back_as_they_went_in(seed):
     given_ = shots(seed)
-    state = CameraState.of(given_, PIVOT)
+    state = CameraNumbers.of(given_, PIVOT)
     assert len(state) == 3
     for found, camera in zip(state.cameras(), given_, strict=True):
         assert found.size == camera.size
@@ -55,7 +55,7 @@ def test_cameras_come_back_as_they_went_in(seed):
 @given(st.integers(0, 1000))
 def test_points_are_seen_where_the_camera_sees_them(seed):
     given_ = shots(seed)
-    state = CameraState.of(given_, PIVOT)
+    state = CameraNumbers.of(given_, PIVOT)
     grid = points(12).view(3, 4, 3)  # samples, and the points of a grid round each
     for n, camera in enumerate(given_):
         torch.testing.assert_close(state.project(grid, n), camera.project(grid), rtol=1e-9, atol=1e-7)
@@ -66,7 +66,7 @@ def test_points_are_seen_where_the_camera_sees_them(seed):
 @given(st.integers(0, 1000))
 def test_slopes_are_those_of_autograd(seed):
     """By the points, and by a step of each of the seven numbers from where the cameras stand."""
-    state, where = CameraState.of(shots(seed), PIVOT), points(seed=seed)
+    state, where = CameraNumbers.of(shots(seed), PIVOT), points(seed=seed)
     for n in range(len(state)):
 
         def pixels(step: Tensor, n: int = n) -> Tensor:
@@ -89,10 +89,10 @@ def central(function, count: int) -> Tensor:
 
 def test_each_number_does_what_its_name_says():
     """Of the pivot: turns leave it where it is, a shift moves it, the size and the focal length leave it."""
-    state = CameraState.of(shots(), PIVOT)
+    state = CameraNumbers.of(shots(), PIVOT)
     before = torch.stack([state.project(PIVOT, n) for n in range(3)])
 
-    def moved(number: int, by: float) -> CameraState:
+    def moved(number: int, by: float) -> CameraNumbers:
         step = torch.zeros(3, NUMBERS, dtype=torch.float64)
         step[:, number] = by
         return state.moved(step)
@@ -115,7 +115,7 @@ def test_each_number_does_what_its_name_says():
 
 
 def test_no_step_is_no_step():
-    state = CameraState.of(shots(), PIVOT)
+    state = CameraNumbers.of(shots(), PIVOT)
     same = state.moved(torch.zeros(3, NUMBERS, dtype=torch.float64))
     for n in range(3):
         assert torch.equal(same.project(points(), n), state.project(points(), n))
@@ -124,7 +124,7 @@ def test_no_step_is_no_step():
 
 def test_turns_stay_turns():
     """A hundred steps in float32: rounding must not make the matrices stretch the face."""
-    state = CameraState.of([c.to(dtype=torch.float32) for c in shots()], PIVOT.float())
+    state = CameraNumbers.of([c.to(dtype=torch.float32) for c in shots()], PIVOT.float())
     for seed in range(100):
         step = torch.zeros(3, NUMBERS)
         step[:, :3] = 0.1 * noise(3, 3, seed=seed).float()
@@ -133,7 +133,7 @@ def test_turns_stay_turns():
 
 
 def test_another_precision_and_device(device):
-    state = CameraState.of(shots(), PIVOT)
+    state = CameraNumbers.of(shots(), PIVOT)
     there = state.to(torch.zeros((), dtype=torch.float32, device=device))
     assert there.depth.dtype == torch.float32 and there.depth.device.type == device.type
     where = points().to(there.pivot)
@@ -142,3 +142,25 @@ def test_another_precision_and_device(device):
         torch.testing.assert_close(seen, state.project(points(), n), rtol=0, atol=2e-2)
         assert all(part.dtype == torch.float32 for part in there.slopes(where, n))
     assert there.cameras()[0].focal.device.type == device.type
+
+
+def test_the_focal_length_hardly_changes_the_size_of_the_face():
+    """That is why focal / depth and focal are the numbers, and not depth and focal."""
+    state, where = CameraNumbers.of(shots(), PIVOT), points(40)
+
+    def spread(number: int | None) -> Tensor:
+        step = torch.zeros(3, NUMBERS, dtype=torch.float64)
+        if number is not None:
+            step[:, number] = 0.2  # 22 %
+        return torch.stack([state.moved(step).project(where, n).std(0).norm() for n in range(3)])
+
+    torch.testing.assert_close(spread(6), spread(None), rtol=0.04, atol=0)
+    assert (spread(5) > 1.15 * spread(None)).all()
+
+
+def test_one_lens_is_the_median_share_of_the_diagonals():
+    state = CameraNumbers.of(shots(), PIVOT)
+    one = state.with_one_lens()
+    torch.testing.assert_close(one.log_lens(), state.log_lens().median().expand(3))
+    away = (state.log_focal - torch.tensor([math.hypot(*s) for s in state.sizes]).log() - math.log(1.1)) / 0.4
+    torch.testing.assert_close(state.lens_deviations((1.1, 0.4)), away, check_dtype=False, rtol=1e-5, atol=1e-5)

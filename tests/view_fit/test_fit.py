@@ -22,7 +22,9 @@ from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, Static
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
 from asm_teach.view_fit import refine
-from asm_teach.view_fit.fit import Cameras, View, fit_views, sight
+from asm_teach.view_fit.camera_numbers import CameraNumbers
+from asm_teach.view_fit.fit import fit_views
+from asm_teach.view_fit.view import View, landmark_view
 
 HEAD = load_head()
 DENSE = HEAD.dense_landmarks.subset(torch.arange(468))
@@ -128,9 +130,8 @@ def test_landmarks_of_a_picture_of_another_size_are_refused():
 @pytest.mark.parametrize("count", [68, 468, 478])
 def test_sets_of_landmarks_are_told_by_their_number(name, count):
     head = load_head(name)
-    model = AdaptiveSkinningModel(head.mesh, head.rig, 1)
     pixels = 300 + 100 * torch.rand(count, 2)
-    found = sight(View(None, pixels, size=(800, 800)), model)
+    found = landmark_view(View(None, pixels, size=(800, 800)), head.mesh)
     # of the face mesh the 468 points of the skin count, not the ten of the irises
     expected = head.landmarks if count == 68 else head.dense_landmarks.subset(torch.arange(468))
     assert torch.equal(found.embedding.faces, expected.faces)
@@ -142,14 +143,14 @@ def test_sets_of_landmarks_are_told_by_their_number(name, count):
 @pytest.mark.parametrize("count", [10, 600])
 def test_an_embedding_of_ones_own_is_taken_as_it_is(count):
     own = LandmarkSet.from_vertices(HEAD.mesh.part_vertices("face")[:count], HEAD.mesh.faces)
-    found = sight(View(None, 300 + 100 * torch.rand(count, 2), own, (800, 800)), adaptive())
+    found = landmark_view(View(None, 300 + 100 * torch.rand(count, 2), own, (800, 800)), HEAD.mesh)
     assert torch.equal(found.embedding.faces, own.faces) and len(found.pixels) == count
 
 
 def test_points_that_were_not_found_are_left_out():
     pixels = 300 + 100 * torch.rand(68, 2)
     pixels[3], pixels[60, 1] = torch.nan, torch.nan
-    found = sight(View(None, pixels, size=(800, 800)), adaptive())
+    found = landmark_view(View(None, pixels, size=(800, 800)), HEAD.mesh)
     kept = [i for i in range(68) if i not in (3, 60)]
     assert torch.equal(found.pixels, pixels[kept])
     assert torch.equal(found.embedding.faces, HEAD.landmarks.faces[kept])
@@ -291,7 +292,7 @@ def test_a_wild_landmark_has_little_say():
 def test_a_further_term_sees_the_fitted_model_and_the_cameras():
     seen, goal = [], 4.0
 
-    def towards(model: SkinnedModel, cameras: Cameras) -> Tensor:
+    def towards(model: SkinnedModel, cameras: CameraNumbers) -> Tensor:
         seen.append((model, cameras))
         return 100 * (model(torch.tensor([0, 1])).mean() - goal).square() + 0 * cameras.log_focal.sum()
 
@@ -299,7 +300,7 @@ def test_a_further_term_sees_the_fitted_model_and_the_cameras():
     without = quick(model, views)
     fit = quick(model, views, terms=[towards])
     assert len(seen) == len(fit.history) == 40
-    assert all(m is fit.model and isinstance(c, Cameras) for m, c in seen)
+    assert all(m is fit.model and isinstance(c, CameraNumbers) for m, c in seen)
     before, after = (abs(float(x.vertices[:2].mean()) - goal) for x in (without, fit))
     assert after < 0.5 * before
 
@@ -322,37 +323,6 @@ def test_an_interrupted_fit_is_still_a_fit():
     assert fit.interrupted and len(fit.history) == 31
     assert len(fit.cameras) == 3 and torch.equal(fit.vertices, fit.model().detach())
     assert face_error(PERSON, fit.vertices) < face_error(PERSON, HEAD.mesh.vertices)
-
-
-# --- cameras as parameters
-
-
-PIVOT = torch.tensor([0.0, -5.0, 95.0])  # the middle of the landmarks, roughly
-
-
-def test_cameras_come_back_as_they_went_in():
-    given = list(cameras())
-    for found, camera in zip(Cameras(given, PIVOT).cameras(), given, strict=True):
-        for name in ("focal", "principal", "rotation", "translation"):
-            torch.testing.assert_close(getattr(found, name), getattr(camera, name), rtol=1e-5, atol=1e-4)
-        assert found.size == camera.size
-
-
-def test_the_focal_length_hardly_changes_the_size_of_the_face():
-    """That is why focal / depth and focal are the parameters, and not depth and focal."""
-    module = Cameras(list(cameras()), PIVOT)
-    points = DENSE.points(HEAD.mesh.vertices, HEAD.mesh.faces)
-    before = [camera.project(points) for camera in module.cameras()]
-    with torch.no_grad():
-        module.focal_number += 0.2  # by 22 %, at the same focal / depth
-    for old, camera in zip(before, module.cameras(), strict=True):
-        sizes = [float(pixels.std(0).norm()) for pixels in (old, camera.project(points))]
-        assert sizes[1] == pytest.approx(sizes[0], rel=0.04)
-    with torch.no_grad():
-        module.log_size += 0.2
-    for old, camera in zip(before, module.cameras(), strict=True):
-        sizes = [float(pixels.std(0).norm()) for pixels in (old, camera.project(points))]
-        assert sizes[1] > 1.15 * sizes[0]
 
 
 def test_a_fit_starts_at_rest_unless_asked_to_go_on():

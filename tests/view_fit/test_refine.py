@@ -22,12 +22,12 @@ from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import even_light, lamp
 from asm_teach.view_fit import refine
 from asm_teach.view_fit.bundle import Bundle
-from asm_teach.view_fit.camera_numbers import CameraState
+from asm_teach.view_fit.camera_numbers import CameraNumbers
 from asm_teach.view_fit.fit import fit_views
-from asm_teach.view_fit.landmark_term import PointTerm
+from asm_teach.view_fit.landmark_term import LandmarkTerm
 from asm_teach.view_fit.movable_face import LinearFace, SkinnedFace
 from asm_teach.view_fit.refine import agree, miss, settle
-from asm_teach.view_fit.view import Sight, View, sight
+from asm_teach.view_fit.view import LandmarkView, View, landmark_view
 
 HEAD = load_head()
 DENSE = HEAD.dense_landmarks.subset(torch.arange(468))
@@ -76,18 +76,18 @@ def lens_error(cameras: tuple[Camera, ...]) -> float:
 
 
 @functools.cache
-def by_landmarks() -> tuple[AdaptiveSkinningModel, tuple[Camera, ...], list[Sight]]:
+def by_landmarks() -> tuple[AdaptiveSkinningModel, tuple[Camera, ...], list[LandmarkView]]:
     fit = fit_views(
         AdaptiveSkinningModel(HEAD.mesh, HEAD.rig, components=2), photographs(), photometric=False, steps=60,
         progress=False, device="cpu",
     )  # fmt: skip
-    return fit.model, fit.cameras, [sight(view, fit.model) for view in photographs()]
+    return fit.model, fit.cameras, [landmark_view(view, fit.model.mesh) for view in photographs()]
 
 
-def started() -> tuple[Bundle, list[Sight]]:
-    model, cameras, sights = by_landmarks()
+def started() -> tuple[Bundle, list[LandmarkView]]:
+    model, cameras, seen = by_landmarks()
     pivot = DENSE.points(HEAD.mesh.vertices, HEAD.mesh.faces).mean(0)
-    return Bundle(SkinnedFace(copy.deepcopy(model), Prior()), CameraState.of(cameras, pivot), FOCAL_PRIOR), sights
+    return Bundle(SkinnedFace(copy.deepcopy(model), Prior()), CameraNumbers.of(cameras, pivot), FOCAL_PRIOR), seen
 
 
 IMAGES = [view.image for view in photographs()]
@@ -102,14 +102,14 @@ def short(monkeypatch) -> None:
 
 def test_pictures_tell_more_than_their_landmarks(short):
     """The shape, and above all the lens: its prior and the landmarks of a stranger leave that open."""
-    bundle, sights = started()
+    bundle, seen = started()
     before = face_error(bundle.face.vertices()), lens_error(bundle.cameras.cameras())
     records = []
-    history, interrupted = agree(bundle, IMAGES, sights, watch=records.append, progress=False)
+    history, interrupted = agree(bundle, IMAGES, seen, watch=records.append, progress=False)
     after = face_error(bundle.face.vertices()), lens_error(bundle.cameras.cameras())
-    # five steps of eighteen: from 1.3 mm to 1.2 of what becomes 0.8
-    assert after[0] < 0.95 * before[0]
-    assert after[1] < 0.5 * before[1]
+    # five steps of eighteen: from 1.16 mm to 0.78, and from a factor of 3.7 in the focal lengths to 2.4
+    assert after[0] < 0.75 * before[0]
+    assert after[1] < 0.75 * before[1]
     assert not interrupted and records == list(history)
     assert [record.iteration for record in history] == list(range(5))
     assert all(record.error < 3 and record.seconds > 0 for record in history)
@@ -123,14 +123,14 @@ def test_pictures_tell_more_than_their_landmarks(short):
 def test_a_view_without_a_picture_is_held_by_its_landmarks(monkeypatch):
     monkeypatch.setattr(refine, "SPACINGS", (2.0,))
     monkeypatch.setattr(refine, "STEPS", (3,))
-    bundle, sights = started()
+    bundle, seen = started()
     images = [IMAGES[0], None, IMAGES[2]]
     before, before_error = bundle.cameras, face_error(bundle.face.vertices())
-    agree(bundle, images, sights, progress=False)
+    agree(bundle, images, seen, progress=False)
     assert face_error(bundle.face.vertices()) < before_error
     away = (bundle.cameras.log_focal - before.log_focal).abs()
     assert (away > 1e-3).all()  # the one without moves with the face
-    landmarks = PointTerm(bundle.face, sights, 1.0, 5.0)
+    landmarks = LandmarkTerm(bundle.face, seen, 1.0, 5.0)
     landmarks.look(bundle.face.vertices(), bundle.cameras)
     samples = bundle.face.samples(landmarks.places)
     misses = [landmarks.residuals(samples, bundle.cameras, n).norm(dim=1).median() for n in range(3)]
@@ -140,23 +140,23 @@ def test_a_view_without_a_picture_is_held_by_its_landmarks(monkeypatch):
 def test_an_interrupted_fit_stands_where_it_is(monkeypatch):
     monkeypatch.setattr(refine, "SPACINGS", (2.5,))
     monkeypatch.setattr(refine, "STEPS", (6,))
-    bundle, sights = started()
+    bundle, seen = started()
 
     def stop(record: Record) -> None:
         if record.iteration == 1:
             raise KeyboardInterrupt
 
     start = bundle.face.vertices()
-    history, interrupted = agree(bundle, IMAGES, sights, watch=stop, progress=False)
+    history, interrupted = agree(bundle, IMAGES, seen, watch=stop, progress=False)
     assert interrupted and len(history) == 2
     assert (bundle.face.vertices() - start).norm(dim=1).mean() > 0.05
 
 
 @pytest.mark.parametrize("images", [[], [IMAGES[0], None, None], [None] * 3])
 def test_fewer_than_two_pictures_are_refused(images):
-    bundle, sights = started()
+    bundle, seen = started()
     with pytest.raises(ValueError, match="images: pictures are compared with each other; found [01], give two or more"):
-        agree(bundle, images, sights, progress=False)
+        agree(bundle, images, seen, progress=False)
 
 
 def test_grids_are_no_finer_than_the_pictures(monkeypatch):
@@ -166,17 +166,17 @@ def test_grids_are_no_finer_than_the_pictures(monkeypatch):
     class Enough(Exception):
         pass
 
-    class Noted(refine.PhotoTerm):
-        def look(self, vertices: Tensor, cameras: CameraState, spacing: float) -> None:
+    class Noted(refine.SkinTerm):
+        def look(self, vertices: Tensor, cameras: CameraNumbers, spacing: float) -> None:
             asked.append(spacing)
             raise KeyboardInterrupt if len(asked) == 3 else Enough
 
-    monkeypatch.setattr(refine, "PhotoTerm", Noted)
+    monkeypatch.setattr(refine, "SkinTerm", Noted)
     monkeypatch.setattr(refine, "SPACINGS", (0.2, 0.1))
     monkeypatch.setattr(refine, "STEPS", (1, 1))
-    bundle, sights = started()
+    bundle, seen = started()
     with pytest.raises(Enough):
-        agree(bundle, IMAGES, sights, progress=False)
+        agree(bundle, IMAGES, seen, progress=False)
     size = float(bundle.cameras.log_size.exp().median())
     assert asked == [pytest.approx(refine._FINEST / size)] and asked[0] > 0.5
 
@@ -189,19 +189,19 @@ def modes() -> LinearMorphableModel:
     return LinearMorphableModel.from_samples(HEAD.mesh, shapes)
 
 
-def first_cameras(mesh: Mesh) -> CameraState:
+def first_cameras(mesh: Mesh) -> CameraNumbers:
     """Those that see the mean face roughly where the landmarks are: the true ones, off by a few degrees."""
-    state = CameraState.of(shots(), mesh.vertices[mesh.part_vertices("face")].mean(0))
+    state = CameraNumbers.of(shots(), mesh.vertices[mesh.part_vertices("face")].mean(0))
     return state.moved(0.04 * torch.randn(3, 7, generator=torch.Generator().manual_seed(2)))
 
 
 def test_a_linear_face_settles_on_the_landmarks():
     face = LinearFace.of(modes())
-    bundle, sights = Bundle(face, first_cameras(face.mesh), FOCAL_PRIOR), by_landmarks()[2]
-    landmarks = PointTerm(face, sights, 1.0, 5.0)
+    bundle, seen = Bundle(face, first_cameras(face.mesh), FOCAL_PRIOR), by_landmarks()[2]
+    landmarks = LandmarkTerm(face, seen, 1.0, 5.0)
     landmarks.look(face.vertices(), bundle.cameras)
     before = miss(bundle, landmarks), face_error(face.vertices())
-    settle(bundle, sights)
+    settle(bundle, seen)
     assert miss(bundle, landmarks) < 0.4 * before[0]
     assert face_error(bundle.face.vertices()) < before[1]
     assert face.coefficients.abs().max() == 0  # the one it began with is as it was
@@ -209,14 +209,14 @@ def test_a_linear_face_settles_on_the_landmarks():
 
 def test_a_miss_is_the_mean_distance_in_millimetres():
     face = LinearFace.of(modes())
-    bundle, sights = Bundle(face, first_cameras(face.mesh), FOCAL_PRIOR), by_landmarks()[2]
-    landmarks = PointTerm(face, sights, 0.7, 5.0)
+    bundle, seen = Bundle(face, first_cameras(face.mesh), FOCAL_PRIOR), by_landmarks()[2]
+    landmarks = LandmarkTerm(face, seen, 0.7, 5.0)
     landmarks.look(face.vertices(), bundle.cameras)
     far, weights = [], []
     for n, camera in enumerate(bundle.cameras.cameras()):
-        points = sights[n].embedding.points(face.vertices(), face.mesh.faces)
+        points = seen[n].embedding.points(face.vertices(), face.mesh.faces)
         size = camera.focal / camera.depth(bundle.cameras.pivot)  # pixels a mm
-        far.append((camera.project(points) - sights[n].pixels).norm(dim=1) / size)
+        far.append((camera.project(points) - seen[n].pixels).norm(dim=1) / size)
         weights.append(landmarks.weights[n])
     far, weights = torch.cat(far), torch.cat(weights)
     assert miss(bundle, landmarks) == pytest.approx(float((weights * far).sum() / weights.sum()), rel=1e-3)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from asm_teach.rendering.camera import look_at
 from asm_teach.view_fit import skin_patches
-from asm_teach.view_fit.camera_numbers import CameraState
+from asm_teach.view_fit.camera_numbers import CameraNumbers
 from asm_teach.view_fit.skin_patches import SIDE, Agreement, plate
 
 SIZE = (220, 180)
@@ -21,12 +21,12 @@ def double(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def cameras(yaws: tuple[float, ...] = YAWS) -> CameraState:
+def cameras(yaws: tuple[float, ...] = YAWS) -> CameraNumbers:
     """About 1.1 pixels a mm at the origin."""
     shots = [
         look_at(500 * double(math.sin(yaw), 0.05, math.cos(yaw)), double(0, 0, 0), 550.0, SIZE) for yaw in yaws
     ]  # fmt: skip
-    return CameraState.of(shots, double(0, 0, 0))
+    return CameraNumbers.of(shots, double(0, 0, 0))
 
 
 def wall(points: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def wall(points: Tensor) -> Tensor:
     return 0.5 + 0.1 * ((0.7 * x).sin() + (0.5 * y + 0.3 * x).sin() + (0.6 * y - 0.2 * x + 1).cos())
 
 
-def photograph(state: CameraState, n: int) -> Tensor:
+def photograph(state: CameraNumbers, n: int) -> Tensor:
     """The wall as camera n sees it: each pixel's ray is followed to z = 0."""
     width, height = SIZE
     x, y = torch.meshgrid(torch.arange(width).double() + 0.5, torch.arange(height).double() + 0.5, indexing="xy")
@@ -68,14 +68,14 @@ TRUST = torch.ones(len(POINTS), 3, dtype=torch.float64)
 def loss(
     compared: Agreement,
     points: Tensor = POINTS,
-    state: CameraState = STATE,
+    state: CameraNumbers = STATE,
     trust: Tensor = TRUST,
     worth: Tensor | None = None,
 ) -> float:
     return compared.measure(points, NORMALS, state, trust, worth, derivatives=False).loss
 
 
-def turned(by: float = 0.02) -> CameraState:
+def turned(by: float = 0.02) -> CameraNumbers:
     """Two of the cameras stand where they did not."""
     step = torch.zeros(3, 7, dtype=torch.float64)
     step[0, 1], step[2, 3] = by, 0.1 * by

@@ -17,8 +17,8 @@ from asm_teach.geometry.mesh import Mesh, vertex_normals
 from asm_teach.geometry.visibility import seen_from
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
-from asm_teach.view_fit.camera_numbers import CameraState
-from asm_teach.view_fit.skin_term import PhotoTerm, corners
+from asm_teach.view_fit.camera_numbers import CameraNumbers
+from asm_teach.view_fit.skin_term import SkinTerm, corners
 
 HEAD = load_head()
 VERTICES = HEAD.mesh.vertices
@@ -47,18 +47,18 @@ def shots(yaws: tuple[float, ...] = YAWS, size: tuple[int, int] = (200, 220)) ->
 
 CAMERAS = shots()
 IMAGES = [render(HEAD.mesh, camera, samples=2, background=torch.tensor([0.3, 0.4, 0.5]))[..., :3] for camera in CAMERAS]
-STATE = CameraState.of(CAMERAS, torch.tensor([0.0, 0.0, 60.0]))
+STATE = CameraNumbers.of(CAMERAS, torch.tensor([0.0, 0.0, 60.0]))
 
 
 @functools.cache
-def first() -> PhotoTerm:
+def first() -> SkinTerm:
     """Which samples there are takes a second or two to find out; every other one does here."""
-    found = PhotoTerm(IMAGES, Held(), 10.0)
+    found = SkinTerm(IMAGES, Held(), 10.0)
     found.rows = found.places = found.rows[::2]
     return found
 
 
-def term(images: list[Tensor | None] = IMAGES, state: CameraState = STATE, weight: float = 10.0) -> PhotoTerm:
+def term(images: list[Tensor | None] = IMAGES, state: CameraNumbers = STATE, weight: float = 10.0) -> SkinTerm:
     found = copy.copy(first())
     found.images, found.weight, found.trust = images, weight, torch.zeros(len(found.rows), len(images))
     found.look(VERTICES, state, SPACING)
@@ -66,7 +66,7 @@ def term(images: list[Tensor | None] = IMAGES, state: CameraState = STATE, weigh
 
 
 @pytest.fixture(scope="module")
-def looked() -> PhotoTerm:
+def looked() -> SkinTerm:
     return term()
 
 
@@ -86,7 +86,7 @@ def test_samples_are_open_skin_of_the_face(looked):
     rows = looked.rows
     assert set(rows.tolist()) <= face and 0.2 * len(face) < len(rows) < 0.5 * len(face)
     # what is left out lies in lips, nostrils and behind lids: rarely seen from anywhere in front
-    left_out = torch.tensor(sorted(face - set(PhotoTerm(IMAGES, Held(), 1.0).rows.tolist())))
+    left_out = torch.tensor(sorted(face - set(SkinTerm(IMAGES, Held(), 1.0).rows.tolist())))
     views = torch.stack([camera.centre() for camera in CAMERAS])
     seen = [seen_from(VERTICES[x] + 0.1 * NORMALS[x], HEAD.mesh, views).double().mean() for x in (rows, left_out)]
     assert seen[0] > 0.9 > seen[1]
@@ -94,7 +94,7 @@ def test_samples_are_open_skin_of_the_face(looked):
 
 def test_without_a_part_called_face_all_open_skin_counts():
     bare = Held(Mesh(VERTICES, HEAD.mesh.faces))
-    rows = set(PhotoTerm(IMAGES, bare, 1.0).rows.tolist())
+    rows = set(SkinTerm(IMAGES, bare, 1.0).rows.tolist())
     assert set(first().rows.tolist()) < rows  # the eyeballs are open too
 
 
@@ -168,7 +168,7 @@ def test_what_lies_beyond_the_picture_is_not_seen():
         CAMERAS[1].focal, CAMERAS[1].principal, CAMERAS[1].rotation, CAMERAS[1].translation, (width, height // 2)
     )
     images = [IMAGES[0], IMAGES[1][: height // 2], IMAGES[2]]
-    found = term(images, CameraState.of([CAMERAS[0], cut, CAMERAS[2]], STATE.pivot))
+    found = term(images, CameraNumbers.of([CAMERAS[0], cut, CAMERAS[2]], STATE.pivot))
     row = CAMERAS[1].project(VERTICES[found.rows])[:, 1]
     whole = term()
     assert found.trust[row > height // 2, 1].max() == 0 and whole.trust[row > height // 2, 1].max() == 1
@@ -185,7 +185,7 @@ def test_covered_is_what_the_second_best_picture_sees(looked):
     assert torch.equal(covered, second.clamp_max(1)) and covered.max() == 1 and covered.min() == 0
     cheek = NORMALS[looked.rows, 0].abs() > 0.95
     assert covered[cheek].mean() < 0.2
-    assert not term(IMAGES[:1], CameraState.of(CAMERAS[:1], STATE.pivot)).covered().any()
+    assert not term(IMAGES[:1], CameraNumbers.of(CAMERAS[:1], STATE.pivot)).covered().any()
 
 
 def test_views_without_a_picture_speak_for_nothing():
@@ -236,7 +236,7 @@ def test_a_step_against_the_force_helps(looked):
 def test_on_any_device(device):
     here = term()
     images = [image.to(device) for image in IMAGES]
-    there = PhotoTerm(images, Held(HEAD.mesh.to(device)), 10.0)
+    there = SkinTerm(images, Held(HEAD.mesh.to(device)), 10.0)
     there.rows = there.places = there.rows[::2]
     there.trust = there.trust[::2]
     state = STATE.to(VERTICES.to(device))
