@@ -11,7 +11,7 @@ from .fitting.priors import Prior as Prior
 from .fitting.result import Fit as Fit
 from .geometry.landmarks import LandmarkSet as LandmarkSet
 from .geometry.mesh import Mesh as Mesh
-from .geometry.mesh_files import read_mesh as read_mesh
+from .geometry.mesh import read_mesh as read_mesh
 from .geometry.metrics import face_region as face_region
 from .geometry.metrics import scan_error as scan_error
 from .geometry.metrics import vertex_error as vertex_error

@@ -42,7 +42,7 @@ def fit_scan_command(
 
     A mesh with the template's own vertices in its own faces is taken as registered: fitted vertex to vertex.
     """
-    from asm_teach.geometry.mesh_files import read_mesh
+    from asm_teach.geometry.mesh import read_mesh
     from asm_teach.model.storage import load_model
     from asm_teach.new_head.given_landmarks import mark_points, read_marks
     from asm_teach.scan_fit.fit import fit_scan
@@ -68,7 +68,7 @@ def fit_scan_command(
 )
 def prepare(file: Path, landmarks: Path, part: str | None, components: int, output: Path) -> None:
     """Make an adaptive model of FILE, a head in any topology, from a handful of LANDMARKS (.json, .ljson, .txt)."""
-    from asm_teach.geometry.mesh_files import read_mesh
+    from asm_teach.geometry.mesh import read_mesh
     from asm_teach.model.storage import save
     from asm_teach.new_head.given_landmarks import read_marks
     from asm_teach.new_head.prepare import prepare_head

@@ -14,8 +14,7 @@ from torch import Tensor
 from asm_teach.base.pictures import read_picture
 from asm_teach.data.assets import asset_licence, asset_path, fetch
 from asm_teach.data.landmark_files import ibug68, read_ljson, read_tem
-from asm_teach.geometry.mesh import Mesh
-from asm_teach.geometry.mesh_files import read_mesh
+from asm_teach.geometry.mesh import Mesh, read_mesh
 
 _PHOTOGRAPH_SETS = ("lisa", "zoom", "london")
 # Lee Perry-Smith comes without landmarks. These, in mm by iBUG's numbers, were read off pictures of the scan to some

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from asm_teach.base.checks import check_indices, check_points, check_polygons
+from asm_teach.formats.mesh_record import MeshRecord
 from asm_teach.geometry.chart_check import chart_problems as chart_problems  # notebooks look for it here
 from asm_teach.geometry.landmarks import LandmarkSet
 
@@ -145,9 +147,11 @@ class Mesh:
 
     def write(self, path: str | PathLike[str]) -> None:
         """Write to an OBJ, PLY or GLB file, whole or not at all; the ending of the name decides."""
-        from asm_teach.geometry.mesh_files import write_mesh  # a file format is not needed to do geometry
+        from asm_teach.formats.mesh_files import write_mesh_file  # a file format is not needed to do geometry
 
-        write_mesh(self, path)
+        mesh = self.to("cpu")
+        fields = (mesh.faces, mesh.uv, mesh.uv_faces, mesh.texture, mesh.quads, mesh.parts)
+        write_mesh_file(MeshRecord(mesh.vertices.detach(), *fields), path)
 
     def _part_faces(self, name: str) -> Tensor:
         if name not in self.parts:
@@ -164,6 +168,29 @@ class Mesh:
         found = torch.isin(_keys(triangles, len(self.vertices)), there)
         inside = found[:, :2].all(-1) | found[:, 2:].all(-1)
         return torch.searchsorted(kept, self.quads[inside]) if inside.any() else None
+
+
+def read_mesh(path: str | PathLike[str]) -> Mesh:
+    """Read an OBJ, PLY or GLB file as it is: no vertex is merged, moved or renumbered, no unit is changed.
+
+    UV and texture are kept; quads and groups too where an OBJ file has them. The pieces of a GLB file
+    become parts.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: an unknown ending, a file that is cut off, empty or of another type, or a broken mesh.
+    """
+    from asm_teach.formats.mesh_files import read_mesh_file  # a file format is not needed to do geometry
+
+    record = read_mesh_file(path)
+    try:
+        mesh = Mesh(**vars(record))
+    except ValueError as error:
+        raise ValueError(f"{Path(path).name}: {error}") from None
+    try:
+        return mesh if mesh.uv_faces is None else replace(mesh, uv=mesh.vertex_uv(), uv_faces=None)
+    except ValueError:  # a vertex on a seam has several UVs
+        return mesh
 
 
 def face_normals(vertices: Tensor, faces: Tensor) -> Tensor:

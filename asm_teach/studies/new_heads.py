@@ -18,8 +18,7 @@ from asm_teach.data.heads import load_head
 from asm_teach.data.scans import load_facekit, load_scan
 from asm_teach.fitting.result import Fit
 from asm_teach.geometry.closest_point import to_array
-from asm_teach.geometry.mesh import Mesh
-from asm_teach.geometry.mesh_files import read_mesh
+from asm_teach.geometry.mesh import Mesh, read_mesh
 from asm_teach.geometry.metrics import face_region, summarise
 from asm_teach.geometry.surface_points import Skin
 from asm_teach.new_head.given_landmarks import HANDFUL, Marks

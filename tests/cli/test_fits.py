@@ -20,7 +20,7 @@ from asm_teach.data.assets import data_dir
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import load_photographs, load_scan
 from asm_teach.fitting.result import Fit
-from asm_teach.geometry.mesh_files import read_mesh
+from asm_teach.geometry.mesh import read_mesh
 from asm_teach.model.storage import load_model
 from asm_teach.rendering.camera import look_at
 from asm_teach.scan_fit import fit as scan_fit

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asm_teach import load_head
+from asm_teach.formats.mesh_files import one_uv_per_vertex
 from asm_teach.geometry.chart_check import chart_problems
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.geometry.mesh_files import one_uv_per_vertex
 from asm_teach.new_head import chart_layout
 from asm_teach.new_head.chart_layout import chart_of_file, filling, lay_out
 from asm_teach.new_head.repair import boundary_loops
@@ -67,7 +67,7 @@ def test_charts_that_cannot_be_used_say_why(soma: Mesh) -> None:
     left = soma.vertices[soma.faces].mean(1)[:, 0] > 0
     uv_faces = soma.faces + len(soma.vertices) * left[:, None]
     halves = torch.cat([0.5 * soma.uv, 0.5 * soma.uv + torch.tensor([0.5, 0.0])])
-    torn = one_uv_per_vertex(replace(soma, uv=halves, uv_faces=uv_faces, landmarks={}, quads=None))
+    torn = Mesh(**vars(one_uv_per_vertex(replace(soma, uv=halves, uv_faces=uv_faces, landmarks={}, quads=None))))
     assert chart_problems(torn.uv, torn.faces).ok
     found = chart_of_file(torn)
     assert not found.ok and found.problem.startswith("its cuts go through the surface at ")

@@ -11,9 +11,9 @@ import torch
 
 from asm_teach import load_head, load_model, save
 from asm_teach.data.assets import AssetUnavailable
+from asm_teach.formats.mesh_files import one_uv_per_vertex
 from asm_teach.geometry.chart_check import chart_problems
-from asm_teach.geometry.mesh import Mesh, face_normals
-from asm_teach.geometry.mesh_files import one_uv_per_vertex, read_mesh
+from asm_teach.geometry.mesh import Mesh, face_normals, read_mesh
 from asm_teach.model.binding import Chart
 from asm_teach.model.transforms import rotation_matrix
 from asm_teach.new_head.given_landmarks import HANDFUL
@@ -262,7 +262,7 @@ def test_a_chart_with_seams_is_laid_out_anew_on_welded_vertices(bare: PreparedHe
     left = BARE.vertices[BARE.faces].mean(1)[:, 0] > 0
     halves = torch.cat([0.5 * SOMA.mesh.uv, 0.5 * SOMA.mesh.uv + torch.tensor([0.5, 0.0])])
     seam = replace(BARE, uv=halves, uv_faces=BARE.faces + len(BARE.vertices) * left[:, None])
-    for mesh in (seam, one_uv_per_vertex(seam)):
+    for mesh in (seam, Mesh(**vars(one_uv_per_vertex(seam)))):
         head = prepare_head(mesh, EIGHT)
         assert not head.tried[0].ok and head.chart.startswith("mean value map")
         assert len(head.mesh.vertices) == len(BARE.vertices)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from asm_teach.base.pictures import picture_bytes, read_picture
 from asm_teach.data.assets import AssetUnavailable, asset_path
-from asm_teach.geometry import mesh_files
-from asm_teach.geometry.mesh import Mesh
-from asm_teach.geometry.mesh_files import one_uv_per_vertex, read_mesh
+from asm_teach.formats import mesh_files
+from asm_teach.formats.mesh_files import one_uv_per_vertex
+from asm_teach.geometry.mesh import Mesh, read_mesh
 
 SQUARES = """# two squares, a triangle and a pentagon
 o strip
@@ -182,7 +182,7 @@ def test_obj_round_trip_of_any_triangles(tmp_path_factory, data) -> None:
 
 @pytest.mark.parametrize("ending", [".ply", ".glb"])
 def test_one_uv_per_vertex_round_trip(tmp_path, ending) -> None:
-    mesh = one_uv_per_vertex(sample())
+    mesh = Mesh(**vars(one_uv_per_vertex(sample())))
     mesh.write(tmp_path / f"mesh{ending}")
     again = read_mesh(tmp_path / f"mesh{ending}")
     assert torch.equal(again.vertices, mesh.vertices)

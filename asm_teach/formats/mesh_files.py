@@ -24,13 +24,13 @@ from trimesh.visual.texture import TextureVisuals
 
 from asm_teach.base.files import whole
 from asm_teach.base.pictures import picture_bytes, picture_tensor, read_picture, to_pillow
-from asm_teach.geometry.mesh import Mesh
-from asm_teach.geometry.obj_file import obj_text, read_obj
+from asm_teach.formats.mesh_record import MeshRecord
+from asm_teach.formats.obj_file import obj_text, read_obj
 
 _ENDINGS = (".obj", ".ply", ".glb")
 
 
-def read_mesh(path: str | PathLike[str]) -> Mesh:
+def read_mesh_file(path: str | PathLike[str]) -> MeshRecord:
     """Read an OBJ, PLY or GLB file as it is: no vertex is merged, moved or renumbered, no unit is changed.
 
     UV and texture are kept; quads and groups too where an OBJ file has them. The pieces of a GLB file
@@ -38,7 +38,7 @@ def read_mesh(path: str | PathLike[str]) -> Mesh:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: an unknown ending, a file that is cut off, empty or of another type, or a broken mesh.
+        ValueError: an unknown ending, a file that is cut off, empty or of another type.
     """
     path = Path(path)
     ending = _ending(path)
@@ -53,7 +53,7 @@ def read_mesh(path: str | PathLike[str]) -> Mesh:
         raise ValueError(f"{path.name}: {error}") from None
 
 
-def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
+def write_mesh_file(mesh: MeshRecord, path: str | PathLike[str]) -> None:
     """Write an OBJ, PLY or GLB file, whole or not at all: when writing fails, an older file stays as it was.
 
     OBJ keeps everything; its texture goes into a PNG file beside it. PLY and GLB hold float32 triangles with
@@ -65,7 +65,6 @@ def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
     """
     path = Path(path)
     ending = _ending(path)
-    mesh = Mesh(**{**vars(mesh.to("cpu")), "vertices": mesh.vertices.detach().cpu()})
     has_texture = mesh.texture is not None and mesh.uv is not None
     files: dict[Path, bytes] = {}
     if mesh.texture is not None and has_texture and ending != ".glb":
@@ -140,20 +139,20 @@ def _load(path: Path, **options: Any) -> list[tuple[str, trimesh.Trimesh]]:
     return found
 
 
-def _read_glb(path: Path) -> Mesh:
+def _read_glb(path: Path) -> MeshRecord:
     pieces = _load(path)
     offset = np.cumsum([0, *(len(piece.vertices) for _, piece in pieces)])
     count = np.cumsum([0, *(len(piece.faces) for _, piece in pieces)])
     uvs = [getattr(piece.visual, "uv", None) for _, piece in pieces]
     there = [uv for uv in uvs if uv is not None]
     if 0 < len(there) < len(uvs):
-        warnings.warn(f"{path.name}: some pieces have no UV, so the UV of the others is left out", stacklevel=3)
+        warnings.warn(f"{path.name}: some pieces have no UV, so the UV of the others is left out", stacklevel=4)
     pictures = {id(p): p for _, piece in pieces if (p := _picture(piece)) is not None}
     if len(pictures) > 1:
-        warnings.warn(f"{path.name}: has {len(pictures)} textures; only the first one is kept", stacklevel=3)
+        warnings.warn(f"{path.name}: has {len(pictures)} textures; only the first one is kept", stacklevel=4)
     faces = np.concatenate([piece.faces + start for (_, piece), start in zip(pieces, offset[:-1], strict=True)])
     parts = {name: torch.arange(a, b) for (name, _), a, b in zip(pieces, count[:-1], count[1:], strict=True)}
-    return Mesh(
+    return MeshRecord(
         vertices=_float32(np.concatenate([piece.vertices for _, piece in pieces])),
         faces=torch.from_numpy(faces.astype(np.int64)),
         uv=_float32(np.concatenate(there)) if len(there) == len(uvs) else None,
@@ -162,7 +161,7 @@ def _read_glb(path: Path) -> Mesh:
     )
 
 
-def _read_ply(path: Path) -> Mesh:
+def _read_ply(path: Path) -> MeshRecord:
     ((_, piece),) = _load(path, fix_texture=False, skip_materials=True)
     faces = torch.from_numpy(np.array(piece.faces, dtype=np.int64))
     uv, uv_faces = getattr(piece.visual, "uv", None), None
@@ -174,7 +173,7 @@ def _read_ply(path: Path) -> Mesh:
     head = path.read_bytes().split(b"end_header", 1)[0].decode("latin-1")
     picture = re.search(r"comment TextureFile (.+)", head)
     texture = path.parent / picture[1].strip() if picture else path.parent
-    return Mesh(
+    return MeshRecord(
         vertices=_float32(piece.vertices),
         faces=faces,
         uv=None if uv is None else _float32(uv),
@@ -200,7 +199,7 @@ def _float32(array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.array(array, dtype=np.float32))
 
 
-def one_uv_per_vertex(mesh: Mesh) -> Mesh:
+def one_uv_per_vertex(mesh: MeshRecord) -> MeshRecord:
     """The same surface with one UV for each vertex: vertices on a seam are doubled, the copies come last."""
     if mesh.uv is None or mesh.uv_faces is None:
         return mesh
@@ -212,10 +211,10 @@ def one_uv_per_vertex(mesh: Mesh) -> Mesh:
     number = torch.where(first, pairs[:, 0], count - 1 + (~first).cumsum(0))
     vertices = torch.cat([mesh.vertices, mesh.vertices[pairs[~first, 0]]])
     uv = mesh.uv.new_zeros((len(vertices), 2)).index_copy(0, number, mesh.uv[pairs[:, 1]])
-    return Mesh(vertices, number[inverse].reshape(-1, 3), uv, texture=mesh.texture, parts=mesh.parts)
+    return MeshRecord(vertices, number[inverse].reshape(-1, 3), uv, texture=mesh.texture, parts=mesh.parts)
 
 
-def _to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
+def _to_trimesh(mesh: MeshRecord) -> trimesh.Trimesh:
     mesh = one_uv_per_vertex(mesh)
     visual = None
     if mesh.uv is not None:
@@ -224,14 +223,14 @@ def _to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
     return trimesh.Trimesh(mesh.vertices.double().numpy(), mesh.faces.numpy(), visual=visual, process=False)
 
 
-def _glb_bytes(mesh: Mesh) -> bytes:
+def _glb_bytes(mesh: MeshRecord) -> bytes:
     scene = trimesh.Scene()
     scene.add_geometry(_to_trimesh(mesh), "mesh", "mesh")
     content: bytes = scene.export(file_type="glb")
     return content
 
 
-def _ply_bytes(mesh: Mesh, picture: str | None) -> bytes:
+def _ply_bytes(mesh: MeshRecord, picture: str | None) -> bytes:
     content: bytes = trimesh.exchange.ply.export_ply(_to_trimesh(mesh))
     if picture is None:
         return content

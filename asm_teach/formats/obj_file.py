@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,10 +17,10 @@ from torch import Tensor
 
 from asm_teach.base.arrays import Ints
 from asm_teach.base.pictures import read_picture
-from asm_teach.geometry.mesh import Mesh
+from asm_teach.formats.mesh_record import MeshRecord
 
 
-def read_obj(path: Path) -> Mesh:
+def read_obj(path: Path) -> MeshRecord:
     """Read an OBJ file; float32, n-gons are cut into fans, four-sided polygons are kept in `quads` as well.
 
     Parts come from its groups (`g`), else from its objects (`o`), else from its materials (`usemtl`). The
@@ -45,7 +44,7 @@ def read_obj(path: Path) -> Mesh:
     rows = np.stack([start[polygon], start[polygon] + first, start[polygon] + second], -1)
     four = start[sides == 4][:, None] + np.arange(4)
     uv_faces = _uv_faces(path, corners[rows, 1])
-    mesh = Mesh(
+    return MeshRecord(
         vertices=torch.tensor(data.vertices, dtype=torch.float32),
         faces=torch.from_numpy(corners[rows, 0]),
         uv=None if uv_faces is None else torch.tensor(data.uv, dtype=torch.float32),
@@ -54,13 +53,9 @@ def read_obj(path: Path) -> Mesh:
         quads=torch.from_numpy(corners[four, 0]) if len(four) else None,
         parts=data.parts(polygon),
     )
-    try:
-        return mesh if uv_faces is None else replace(mesh, uv=mesh.vertex_uv(), uv_faces=None)
-    except ValueError:  # a vertex on a seam has several UVs
-        return mesh
 
 
-def obj_text(mesh: Mesh, material_file: str | None = None) -> str:
+def obj_text(mesh: MeshRecord, material_file: str | None = None) -> str:
     """The mesh as OBJ text, with enough digits to give back the same numbers in the same order.
 
     A quad whose two triangles do not follow each other in `faces` is written as two triangles: the order of
@@ -196,7 +191,7 @@ def _uv_faces(path: Path, corner_uv: Ints) -> Tensor | None:
     if without.any() and not without.all():
         warnings.warn(
             f"{path.name}: {without.sum()} of {len(without)} triangles have no UV, so the others' is left out too",
-            stacklevel=4,
+            stacklevel=5,
         )
     return None if without.any() else torch.from_numpy(corner_uv)
 
@@ -221,7 +216,7 @@ def _texture(path: Path, data: _Lines) -> Tensor | None:
     return None
 
 
-def _names_of_faces(mesh: Mesh) -> list[tuple[str, ...]]:
+def _names_of_faces(mesh: MeshRecord) -> list[tuple[str, ...]]:
     names: list[tuple[str, ...]] = [()] * len(mesh.faces)
     for name, indices in mesh.parts.items():
         word = "_".join(name.split())
@@ -230,7 +225,7 @@ def _names_of_faces(mesh: Mesh) -> list[tuple[str, ...]]:
     return names
 
 
-def _polygons(mesh: Mesh) -> list[tuple[int, list[int], list[int]]]:
+def _polygons(mesh: MeshRecord) -> list[tuple[int, list[int], list[int]]]:
     """(first face, corners, their UV) of each polygon: a quad where there is one, else a triangle."""
     faces = mesh.faces.tolist()
     uv_faces = faces if mesh.uv_faces is None else mesh.uv_faces.tolist()
