@@ -28,11 +28,11 @@ from .new_head.given_landmarks import read_marks as read_marks
 from .new_head.prepare import prepare_head as prepare_head
 from .rendering.camera import Camera as Camera
 from .rendering.camera import look_at as look_at
-from .rendering.camera import pose_from_landmarks as pose_from_landmarks
 from .scan_fit.fit import fit_scan as fit_scan
 from .scan_fit.linear_fit import fit_morphable as fit_morphable
 from .scan_fit.place import place_scan as place_scan
 from .view_fit.fit import fit_views as fit_views
+from .view_fit.pose import pose_from_landmarks as pose_from_landmarks
 from .view_fit.view import View as View
 
 __version__: str

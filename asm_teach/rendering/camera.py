@@ -1,4 +1,4 @@
-"""A pinhole camera, and its pose from a handful of landmarks. Derived in lesson 7.
+"""A pinhole camera. Derived in lesson 7.
 
 Conventions as in OpenCV: x right, y down, z forward. Pixel coordinates are (column, row) with pixel centres
 at half integers: the picture covers [0, width] x [0, height], the centre of its first pixel is (0.5, 0.5).
@@ -6,7 +6,6 @@ at half integers: the picture covers [0, width] x [0, height], the centre of its
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +13,6 @@ import numpy as np
 import roma
 import torch
 from torch import Tensor
-
-from asm_teach.base.checks import check_points
-from asm_teach.geometry.alignment import on_one_line
-from asm_teach.rendering.pose import solve_pose
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +46,7 @@ class Camera:
                 raise ValueError(f"{name} holds NaN or infinity: {value.tolist()}")
         if float(self.focal.detach()) <= 0:
             raise ValueError(f"focal is {float(self.focal):g} pixels: a focal length is above zero")
-        object.__setattr__(self, "size", _check_size(self.size))
+        object.__setattr__(self, "size", check_size(self.size))
 
     def world_to_camera(self) -> Tensor:
         """(3, 4) affine matrix that takes world points (mm) to camera axes."""
@@ -126,7 +121,7 @@ def look_at(eye: Tensor, target: Tensor, focal: float | Tensor, size: tuple[int,
     Raises:
         ValueError: eye and target are the same point, or of the wrong shape; a size or focal not above zero.
     """
-    width, height = _check_size(size)
+    width, height = check_size(size)
     for name, value in (("eye", eye), ("target", target)):
         if not isinstance(value, Tensor) or tuple(value.shape) != (3,):
             raise ValueError(f"{name} is {_describe(value)}: give one point, a tensor of shape (3,)")
@@ -148,100 +143,12 @@ def look_at(eye: Tensor, target: Tensor, focal: float | Tensor, size: tuple[int,
     )
 
 
-def pose_from_landmarks(
-    points: Tensor,
-    pixels: Tensor,
-    size: tuple[int, int],
-    focal: float | None = None,
-    *,
-    focal_prior: tuple[float, float] = (1.2, 0.7),
-    robust: float | None = None,
-) -> Camera:
-    """The camera that sees `points` at `pixels`: scaled orthography in closed form, then Levenberg-Marquardt.
-
-    Without `focal` the focal length is estimated too, with the principal point in the middle of the picture.
-    One view of a face hardly tells a long lens far away from a short one close by: only the small difference
-    in magnification between nose and ears does. So log(focal / image diagonal) has a weak normal prior,
-    weighed against landmarks whose noise is measured from what is left over after the fit. Its default,
-    median 1.2 and sigma 0.7, is a 52 mm lens on 35 mm film, and a factor of two either way; phone selfies
-    (0.6) and portrait lenses (3) lie within 1.4 sigma.
-
-    That is right for landmarks of this very face. An average face misses by millimetres, all of one side
-    together, and the fit takes much of that for perspective: the focal length then comes out too short (a third
-    of the true one for a head 1.5 m away), with hardly smaller residuals than the true one leaves. Give `focal`
-    or a narrow prior there, or fit the shape along with it.
-
-    Computed in float64 on the CPU (it is a few hundred numbers) and given back in the precision and on the
-    device of `points`. Not differentiable. Derived in lesson 7.
-
-    Args:
-        points: (L, 3) landmarks on the face, mm; at least four. They may lie in a plane, but not on a line.
-        pixels: (L, 2) where they are seen, (column, row).
-        size: (width, height) of the picture, pixels.
-        focal: focal length in pixels, when it is known.
-        focal_prior: (median, sigma of the logarithm) of focal / image diagonal; unused when `focal` is given.
-        robust: pixels; a landmark much further off than this hardly counts (Cauchy loss). None: all count.
-
-    Raises:
-        ValueError: fewer than four landmarks, a different number of points and pixels, NaN, landmarks on a
-            line, pixels that cannot belong to a picture of this size, a nonsensical size, focal or prior.
-    """
-    width, height = _check_size(size)
-    _check_landmarks(points, pixels, width, height)
-    median, sigma = focal_prior
-    given = {"focal": focal, "median of focal_prior": median, "sigma of focal_prior": sigma, "robust": robust}
-    for name, value in given.items():
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} is {value}: give a number above zero")
-
-    principal = torch.tensor([width / 2, height / 2], dtype=torch.float64)
-    rotation, translation, fitted_focal = solve_pose(
-        points.detach().double().cpu(),
-        pixels.detach().double().cpu() - principal,
-        focal=median * math.hypot(width, height) if focal is None else focal,
-        focal_sigma=sigma if focal is None else 0.0,
-        robust=robust,
-    )
-    camera = Camera(
-        focal=principal.new_tensor(fitted_focal),
-        principal=principal,
-        rotation=roma.rotmat_to_rotvec(rotation),
-        translation=translation,
-        size=(width, height),
-    )
-    return camera.to(points.device, points.dtype)
-
-
-def _check_size(size: object) -> tuple[int, int]:
+def check_size(size: object) -> tuple[int, int]:
+    """(width, height) of a picture, or a ValueError."""
     sides = size if isinstance(size, (tuple, list)) else ()
     if len(sides) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in sides):
         raise ValueError(f"size is {size!r}: give (width, height), two whole numbers above zero")
     return (int(sides[0]), int(sides[1]))
-
-
-def _check_landmarks(points: Tensor, pixels: Tensor, width: int, height: int) -> None:
-    for name, value, length in (("points", points, 3), ("pixels", pixels, 2)):
-        check_points(value, name, length)
-    if len(points) != len(pixels):
-        raise ValueError(
-            f"points has {len(points)} landmarks and pixels has {len(pixels)}: give the same ones, in order"
-        )
-    if len(points) < 4:
-        raise ValueError(f"only {len(points)} landmarks: four or more are needed to find a camera")
-    if on_one_line(points):
-        raise ValueError("points all lie on one line, and the turn about it cannot be seen: choose others")
-    inside = ((pixels >= 0) & (pixels <= pixels.new_tensor([width, height]))).all(1)
-    if 2 * int(inside.sum()) < len(pixels):
-        raise ValueError(
-            f"pixels: {int((~inside).sum())} of {len(pixels)} landmarks lie outside the picture of {width} x "
-            f"{height} pixels: were they marked in a picture of another size? Scale them, or pass that size"
-        )
-    extent = float((pixels.amax(0) - pixels.amin(0)).max())
-    if extent < 2:
-        raise ValueError(
-            f"pixels: all landmarks lie within {extent:.2g} pixels: are they fractions of the picture's "
-            "size? Then multiply them by its width and height"
-        )
 
 
 def _describe(value: object) -> str:

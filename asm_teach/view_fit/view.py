@@ -10,7 +10,8 @@ from torch import Tensor
 
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.rendering.camera import Camera, pose_from_landmarks
+from asm_teach.rendering.camera import Camera
+from asm_teach.view_fit.pose import pose_from_landmarks
 
 FOCAL_PRIOR = (1.2, 0.7)  # of log(focal / image diagonal): median and standard deviation; see `pose_from_landmarks`
 LOOSE = 0.015  # of the landmarks' extent: how far off a landmark may be before it hardly steers the template's pose

@@ -12,8 +12,8 @@ from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.metrics import summarise
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
-from asm_teach.rendering.camera import pose_from_landmarks
 from asm_teach.studies.cases import Case, embedded_case, james_case, measure, methods, spread_cameras
+from asm_teach.view_fit.pose import pose_from_landmarks
 
 HEAD = load_head()
 CASE = embedded_case(HEAD, seed=1)

@@ -10,7 +10,6 @@ from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.metrics import face_region
-from asm_teach.rendering.camera import pose_from_landmarks
 from asm_teach.studies.cases import spread_cameras
 from asm_teach.studies.view_cases import (
     EYES,
@@ -20,6 +19,7 @@ from asm_teach.studies.view_cases import (
     rendered_case,
     scan_case,
 )
+from asm_teach.view_fit.pose import pose_from_landmarks
 
 HEAD = load_head()
 SMALL = 64  # pixels: what is tested here does not need more
