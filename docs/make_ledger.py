@@ -138,7 +138,11 @@ LEDGER: dict[str, Entry] = {
     ),
     "5.3": Entry(
         "Levenberg-Marquardt steps",
-        ("base.damped_step.Damping.step", "fitting.levenberg_marquardt.JointFit.step", "view_fit.bundle.Bundle.step"),
+        (
+            "fitting.damped_step.Damping.step",
+            "fitting.levenberg_marquardt.JointFit.step",
+            "view_fit.bundle.Bundle.step",
+        ),
         (("05_capacity", r"\lambda\, \mathrm{diag}(D^\top D)"),),
         (
             "fitting/test_levenberg_marquardt.py::test_a_few_steps_solve_what_can_be_solved",

@@ -223,3 +223,9 @@ def test_core_rooms_know_neither_screens_nor_the_data(room):
     assert reached(room) <= CORE | {"formats"}
     outside = {n.partition(".")[0] for path in rooms()[room] for n in imports(path, False)}
     assert not outside & {"ipywidgets", "pythreejs", "matplotlib", "IPython"}
+
+
+def test_the_core_is_a_small_package():
+    """One can read it in a day."""
+    lines = sum(len(path.read_text("utf-8").splitlines()) for room in CORE for path in rooms()[room])
+    assert lines < 5000

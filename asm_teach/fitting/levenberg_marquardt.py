@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from asm_teach.base.damped_step import Damping
+from asm_teach.fitting.damped_step import Damping
 from asm_teach.fitting.normal_equations import Points, Posed, equations
 from asm_teach.fitting.priors import Prior
 from asm_teach.fitting.unknowns import Unknowns

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from asm_teach.base.damped_step import Damping
+from asm_teach.fitting.damped_step import Damping
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.checks import check_points
-from asm_teach.base.damped_step import Damping
+from asm_teach.fitting.damped_step import Damping
 from asm_teach.geometry.alignment import on_one_line
 from asm_teach.rendering.camera import Camera, check_size
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.base.damped_step import MOST
+from asm_teach.fitting.damped_step import MOST
 from asm_teach.fitting.levenberg_marquardt import JointFit
 from asm_teach.fitting.normal_equations import Points
 from asm_teach.fitting.unknowns import FREE, Unknowns

@@ -1,7 +1,6 @@
 """One damped second-order step: what every fit by Levenberg and Marquardt's rule repeats. Derived in lesson 5.
 
-It stands in the lowest room because rooms on several floors take such steps: the pose of a camera (rendering), the fit
-of a face to a scan (fitting) and to photographs (view_fit).
+The fit of a face to a scan takes such steps, the fit to photographs and the pose of a camera.
 """
 
 from __future__ import annotations

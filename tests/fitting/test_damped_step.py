@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from asm_teach.base.damped_step import MOST, Damping
+from asm_teach.fitting.damped_step import MOST, Damping
 
 
 def bowl(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
