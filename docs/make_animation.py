@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 import asm_teach as asm
-from asm_teach.base.pictures import to_pillow
+from asm_teach.formats.pictures import to_pillow
 from asm_teach.geometry.closest_point import Surface, to_array
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.rendering.renderer import render

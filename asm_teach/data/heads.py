@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.arrays import load_npz
-from asm_teach.base.pictures import read_picture
 from asm_teach.data.assets import data_dir
+from asm_teach.formats.pictures import read_picture
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.transforms import Rig

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from asm_teach.base.pictures import read_picture
 from asm_teach.data.assets import asset_licence, asset_path, fetch
 from asm_teach.data.landmark_files import ibug68, read_ljson, read_tem
+from asm_teach.formats.pictures import read_picture
 from asm_teach.geometry.mesh import Mesh, read_mesh
 
 _PHOTOGRAPH_SETS = ("lisa", "zoom", "london")

@@ -23,9 +23,9 @@ from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
 from asm_teach.base.files import whole
-from asm_teach.base.pictures import picture_bytes, picture_tensor, read_picture, to_pillow
 from asm_teach.formats.mesh_record import MeshRecord
 from asm_teach.formats.obj_file import obj_text, read_obj
+from asm_teach.formats.pictures import picture_bytes, picture_tensor, read_picture, to_pillow
 
 _ENDINGS = (".obj", ".ply", ".glb")
 

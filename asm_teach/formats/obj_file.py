@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.arrays import Ints
-from asm_teach.base.pictures import read_picture
 from asm_teach.formats.mesh_record import MeshRecord
+from asm_teach.formats.pictures import read_picture
 
 
 def read_obj(path: Path) -> MeshRecord:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from scipy.interpolate import RBFInterpolator
 
+from asm_teach.formats.units import unit_of
 from asm_teach.geometry.alignment import Placement, align_points
 from asm_teach.geometry.surface_points import Points
-from asm_teach.geometry.units import unit_of
 
 _ASKEW = np.radians(20.0)  # a head turned further than this is turned back
 # Of the distance between the eyes' outer corners: a landmark this far from where the others expect it is a wrong one.

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asm_teach.formats.units import unit_of
 from asm_teach.geometry.alignment import align_points, on_one_line
 from asm_teach.geometry.closest_point import to_array, to_tensor
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import face_region
-from asm_teach.geometry.units import unit_of
 from asm_teach.geometry.visibility import seen_from
 from asm_teach.scan_fit.clean import clean, keep_faces, round_points, simplify
 from asm_teach.scan_fit.face_relief import Cloud, Found, Poses, Samples, measure, relief_of

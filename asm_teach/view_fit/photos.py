@@ -14,8 +14,8 @@ from torch import Tensor
 
 from asm_teach.base.arrays import load_npz
 from asm_teach.base.checks import check_indices
-from asm_teach.base.pictures import picture_size, read_picture
 from asm_teach.data.landmark_files import read_ljson, read_tem
+from asm_teach.formats.pictures import picture_size, read_picture
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.view_fit.face_detector import GROUND, Say, find_landmarks
 from asm_teach.view_fit.view import View

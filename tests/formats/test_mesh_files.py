@@ -10,10 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asm_teach.base.pictures import picture_bytes, read_picture
 from asm_teach.data.assets import AssetUnavailable, asset_path
 from asm_teach.formats import mesh_files
 from asm_teach.formats.mesh_files import one_uv_per_vertex
+from asm_teach.formats.pictures import picture_bytes, read_picture
 from asm_teach.geometry.mesh import Mesh, read_mesh
 
 SQUARES = """# two squares, a triangle and a pentagon

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from asm_teach import load_head
-from asm_teach.geometry.units import UNITS
+from asm_teach.formats.units import UNITS
 from asm_teach.new_head.landmark_warp import PAIRS, Warp, check_marks, to_convention
 
 HEAD = load_head("soma")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from asm_teach.base.pictures import picture_bytes, picture_size, read_picture
+from asm_teach.formats.pictures import picture_bytes, picture_size, read_picture
 
 
 def coloured(height: int = 40, width: int = 60) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from asm_teach.data.heads import load_head
+from asm_teach.formats.units import UNITS, unit_of
 from asm_teach.geometry.alignment import align_points
-from asm_teach.geometry.units import UNITS, unit_of
 
 
 @pytest.mark.parametrize("name", UNITS)
