@@ -56,7 +56,7 @@ class Surface:
         self.corners = to_array(vertices)[faces.cpu().numpy()]
         self.centre = self.corners.mean(1)
         self.reach = np.linalg.norm(self.corners - self.centre[:, None], axis=2).max(1)
-        self._tree = cKDTree(self.centre)
+        self.tree = cKDTree(self.centre)
         halvings = np.log2(max(self.reach.max(), 1e-300) / np.maximum(self.reach, 1e-300))
         size = np.clip(halvings, 0, _SIZE_CLASSES - 1).astype(int)
         members = [np.flatnonzero(size == k) for k in np.unique(size)]
@@ -64,7 +64,7 @@ class Surface:
 
     def closest(self, points: Floats) -> tuple[Floats, Floats, Ints]:
         """(n, 3) -> nearest points (n, 3), distances (n,), faces (n,)."""
-        face = self._tree.query(points)[1]
+        face = self.tree.query(points)[1]
         nearest = closest_on_triangles(points, self.corners[face])
         distance = np.linalg.norm(points - nearest, axis=1)
         for ids, tree, reach in self._classes:
@@ -82,13 +82,7 @@ class Surface:
         return nearest, distance, face
 
     def _improve(
-        self,
-        points: Floats,
-        row: Ints,
-        triangle: Ints,
-        nearest: Floats,
-        distance: Floats,
-        face: Ints,
+        self, points: Floats, row: Ints, triangle: Ints, nearest: Floats, distance: Floats, face: Ints
     ) -> None:
         """Where a pair (row, triangle) is nearer than what that row has so far, take it, in place."""
         gap = np.linalg.norm(points[row] - self.centre[triangle], axis=1) - self.reach[triangle]

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from asm_teach.base.checks import check_indices, check_points, check_polygons
 from asm_teach.formats.mesh_record import MeshRecord
-from asm_teach.geometry.chart_check import chart_problems as chart_problems  # notebooks look for it here
 from asm_teach.geometry.landmarks import LandmarkSet
 
 

@@ -16,7 +16,6 @@ from torch import Tensor
 from asm_teach.base.checks import check_indices, check_points
 from asm_teach.geometry.alignment import Alignment, Placement, align_points, settle
 from asm_teach.geometry.closest_point import Surface, to_array, to_tensor
-from asm_teach.geometry.closest_point import closest_points as closest_points  # notebooks look for it here
 from asm_teach.geometry.mesh import Mesh
 
 Align: TypeAlias = Literal["rigid", "similarity"] | None

@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 
 from asm_teach.base.arrays import Bools, Floats, Ints
 from asm_teach.geometry.closest_point import Surface, closest_on_triangles
@@ -39,10 +38,10 @@ class Skin:
     """
 
     def __init__(self, vertices: Points, faces: Faces, looks: Points | None = None) -> None:
-        self.vertices, self.faces, self.corners = vertices, faces, vertices[faces]
+        self.vertices, self.faces = vertices, faces
         self.surface = Surface(torch.from_numpy(vertices), torch.from_numpy(faces))
+        self.corners = self.surface.corners
         self.looks = self.surface.normals(np.arange(len(faces))) if looks is None else looks
-        self._tree = cKDTree(self.corners.mean(1))
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -51,7 +50,7 @@ class Skin:
         """The nearest points (n, 3) to points (n, 3): on faces that look the way of `facing` (n, 3), where some do."""
         position, _, face = self.surface.closest(points)
         if facing is not None:
-            near = self._tree.query(points, min(_NEAR_FACES, len(self)))[1].reshape(len(points), -1)
+            near = self.surface.tree.query(points, min(_NEAR_FACES, len(self)))[1].reshape(len(points), -1)
             row, column = np.nonzero((self.looks[near] * facing[:, None]).sum(2) > AGREE)
             candidate = near[row, column]
             foot = closest_on_triangles(points[row], self.corners[candidate])

@@ -76,11 +76,7 @@ class Rig:
         return len(self.names)
 
     def index(self, bone: int | str) -> int:
-        """The index of a bone given by name or by index.
-
-        Raises:
-            ValueError: there is no such bone.
-        """
+        """The index of a bone given by name or by index; raises as `bone_index`."""
         return bone_index(self.names, bone)
 
     def mirror_images(self) -> list[int]:

@@ -14,9 +14,10 @@ from asm_teach.data.assets import data_dir
 from asm_teach.data.heads import Head, load_head
 from asm_teach.data.landmark_files import require_ibug68
 from asm_teach.geometry.alignment import align_points, apply_alignment
+from asm_teach.geometry.chart_check import chart_problems
 from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.landmarks import LandmarkSet
-from asm_teach.geometry.mesh import Mesh, chart_problems, face_areas, face_normals
+from asm_teach.geometry.mesh import Mesh, face_areas, face_normals
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.binding import Chart
 

@@ -10,7 +10,8 @@ from asm_teach.data import scans
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.landmark_files import require_ibug68
 from asm_teach.data.scans import load_facekit, load_photographs, load_scan
-from asm_teach.geometry.mesh import Mesh, chart_problems
+from asm_teach.geometry.chart_check import chart_problems
+from asm_teach.geometry.mesh import Mesh
 
 
 def here(loader, *args, **options):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asm_teach.geometry.alignment import align_points, apply_alignment
+from asm_teach.geometry.closest_point import closest_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.geometry.metrics import (
-    closest_points,
     face_region,
     scan_distances,
     scan_error,

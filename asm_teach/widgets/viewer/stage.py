@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asm_teach.geometry.mesh import Mesh
+from asm_teach.geometry.surface_points import barycentric
 from asm_teach.widgets.base import three
 from asm_teach.widgets.base.later import Later
 from asm_teach.widgets.viewer.colouring import Colouring
@@ -142,8 +143,6 @@ class Stage:
         if self._picker is None:
             self._picker = picker
             self.renderer.controls = [*self.renderer.controls, picker]
-
-        from asm_teach.geometry.surface_points import barycentric  # brings scipy, which a view without clicks needs not
 
         def picked(change: Mapping[str, Any]) -> None:
             if picker.faceIndex is None or time.monotonic() - orbit.turned_at < _DRAG:
