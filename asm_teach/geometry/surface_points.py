@@ -43,14 +43,11 @@ class Skin:
         self.corners = self.surface.corners
         self.looks = self.surface.normals(np.arange(len(faces))) if looks is None else looks
 
-    def __len__(self) -> int:
-        return len(self.faces)
-
     def put(self, points: Points, facing: Points | None = None) -> OnSurface:
         """The nearest points (n, 3) to points (n, 3): on faces that look the way of `facing` (n, 3), where some do."""
         position, _, face = self.surface.closest(points)
         if facing is not None:
-            near = self.surface.tree.query(points, min(_NEAR_FACES, len(self)))[1].reshape(len(points), -1)
+            near = self.surface.tree.query(points, min(_NEAR_FACES, len(self.faces)))[1].reshape(len(points), -1)
             row, column = np.nonzero((self.looks[near] * facing[:, None]).sum(2) > AGREE)
             candidate = near[row, column]
             foot = closest_on_triangles(points[row], self.corners[candidate])
