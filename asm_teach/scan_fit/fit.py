@@ -35,6 +35,7 @@ _EARLY, _LATE = 10.0, 0.2  # noise in mm: how much the prior is listened to, at 
 _NARROW, _WIDER = 0.7, 1.4  # the Gaussians of a fit begin narrower than those of a new model, each wider than the last
 _UNITY = (1.0, 1e4)  # mm^2: how strongly the shares of a bone are drawn to sum to 1, at first and in the end
 _MOTION_FIRST = 3  # steps before the Gaussians may move
+_MOUTH_STEPS = 10  # in which a model's bones come to its template with the mouth open
 _COARSE = 2000  # vertices, at least, that stand for all in the first steps
 
 
@@ -102,6 +103,8 @@ def fit_scan(
     else:
         rotation, shift = placed.rotation.to(fitted.vertices), placed.shift.to(fitted.vertices)
         if not warm_start:
+            if placed.start is not model.mesh and "motion" in free:
+                fitted = _with_mouth(fitted, placed.start, free)
             _move_roots(fitted, rotation, shift, placed.scale, _face_middle(fitted))
         uv = chart_places(fitted)
         pull = SurfacePull(fitted.mesh, fitted(), uv, placed.mesh, prior.bending, landmarks, placed.unit)
@@ -134,6 +137,12 @@ def fit_scan(
 def noise_at(done: float, late: float) -> float:
     """The noise in mm that a fit believes in when it is `done`, 0 to 1: much at first, `late` from a third on."""
     return late * (_EARLY / late) ** max(0.0, 1 - 3 * done)
+
+
+def _with_mouth(model: SkinnedModel, start: Mesh, free: Collection[str]) -> SkinnedModel:
+    """The model whose own bones have opened its mouth: fitted to its template with the mouth open."""
+    words = [word for word in free if word != "binding"]
+    return fit_scan(model, start, free=words, steps=_MOUTH_STEPS, warm_start=True, progress=False).model
 
 
 @torch.no_grad()

@@ -21,6 +21,7 @@ from asm_teach.geometry.visibility import seen_from
 from asm_teach.scan_fit.clean import clean, keep_faces, round_points, simplify
 from asm_teach.scan_fit.face_relief import Cloud, Found, Poses, Samples, measure, relief_of
 from asm_teach.scan_fit.face_search import draw, find_faces, move
+from asm_teach.scan_fit.open_mouth import CLOSED, Amounts, Mouth
 
 FACE_RELIEF = 0.4
 """The share of the template's relief that passes for a face: faces have 0.5 to 0.9, other shapes up to 0.25."""
@@ -44,6 +45,7 @@ class PlacedScan:
         shift: (3,) mm.
         scale: how many times larger the scanned face is than the template's.
         notes: what was guessed and what was dropped.
+        start: the template, its mouth open as far as the scan's.
     """
 
     mesh: Mesh
@@ -52,6 +54,7 @@ class PlacedScan:
     shift: Tensor
     scale: float
     notes: tuple[str, ...]
+    start: Mesh
 
 
 def place_scan(
@@ -78,10 +81,14 @@ def place_scan(
     face, middle = _template_face(template, generator)
     cleaned, notes = clean(scan, mask)
     vertices, faces = to_array(cleaned.vertices), cleaned.faces.cpu().numpy()
+    mouth, amounts = Mouth.of(template, face, middle), CLOSED
     if landmarks is None:
-        poses, note = _search(face, draw(vertices, faces, _SAMPLES, generator))
+        poses, amounts, note = _search(face, mouth, draw(vertices, faces, _SAMPLES, generator))
     else:
         known, pairs = _pairs(template, landmarks, middle)
+        if mouth is not None and (amounts := mouth.of_landmarks(landmarks)) != CLOSED:
+            known, pairs = _pairs(mouth.mesh(amounts), landmarks, middle)
+            face = mouth.points(amounts)
         at = pairs[1].mean(0)
         reach = 4 * np.linalg.norm(pairs[1] - at, axis=1).max()
         near = (np.linalg.norm(vertices - at, axis=1) < reach)[faces].all(1)
@@ -91,14 +98,16 @@ def place_scan(
     unit, unit_note = guess_unit(size)
     scale = size * unit
     metric = cleaned.with_vertices(unit * cleaned.vertices)
-    mesh, crop_notes = _crop(metric, template, scale, rotation, unit * at - scale * rotation @ middle)
+    start = template if mouth is None or amounts == CLOSED else mouth.mesh(amounts)
+    mesh, crop_notes = _crop(metric, start, scale, rotation, unit * at - scale * rotation @ middle)
     return PlacedScan(
         mesh=mesh,
         unit=unit,
         rotation=to_tensor(rotation, template.vertices),
         shift=to_tensor(unit * at - rotation @ middle, template.vertices),
         scale=scale,
-        notes=(unit_note, note, *notes, *crop_notes),
+        notes=(unit_note, note, *_mouth_note(template, start), *notes, *crop_notes),
+        start=start,
     )
 
 
@@ -132,10 +141,23 @@ def _template_face(template: Mesh, generator: np.random.Generator) -> tuple[Clou
     return Cloud(some.points, some.normals), middle
 
 
-def _search(face: Cloud, cloud: Cloud) -> tuple[Poses, str]:
-    """Where the one face of the scan is, and a note."""
+def _mouth_note(template: Mesh, start: Mesh) -> list[str]:
+    if start is template:
+        return []
+    moved = start.vertices - template.vertices
+    lips = template.landmarks["ibug68"].points(moved, template.faces)[[62, 66]]
+    wide = float(torch.linalg.vector_norm(lips[0] - lips[1]))
+    return [f"The scan's mouth is open by some {wide:.0f} mm or drawn apart: the fit started with such a mouth."]
+
+
+def _search(face: Cloud, mouth: Mouth | None, cloud: Cloud) -> tuple[Poses, Amounts, str]:
+    """Where the one face of the scan is, what its mouth does, and a note."""
     found = find_faces(face, cloud)
-    best = found.relief[0]
+    poses, amounts, best = found.poses, CLOSED, found.relief[0]
+    if mouth is not None:
+        amounts, here = mouth.find(Samples(cloud), poses)
+        if amounts != CLOSED:
+            poses, best = here.poses, here.relief[0]
     if best < FACE_RELIEF:
         if find_faces(face, Cloud(cloud.points, -cloud.normals)).relief[0] >= FACE_RELIEF:
             raise _inside_out()
@@ -145,15 +167,16 @@ def _search(face: Cloud, cloud: Cloud) -> tuple[Poses, str]:
             f"{found.missing[0]:.1f} mm on average in the template's size, is missing. If there is a face, give "
             "`landmarks` on it or a `mask` of its triangles; if it is mostly holes or noise, repair it first"
         )
-    away = np.linalg.norm(found.poses.shift - found.poses.shift[0], axis=1) / found.poses.scale[0]
+    away = np.linalg.norm(found.poses.shift - poses.shift[0], axis=1) / poses.scale[0]
     other = np.flatnonzero((away > _RADIUS) & (found.relief >= FACE_RELIEF))
     if len(other):
-        places = " and ".join(str([float(f"{x:.3g}") for x in found.poses.shift[k]]) for k in (0, other[0]))
+        shifts = (poses.shift[0], found.poses.shift[other[0]])
+        places = " and ".join(str([float(f"{x:.3g}") for x in shift]) for shift in shifts)
         raise ValueError(
             f"scan: several faces fit, at {places}, with {best:.0%} and {found.relief[other[0]]:.0%} of "
             "the template's relief. Choose one: give `landmarks` on it, or a `mask` of its triangles"
         )
-    return found.poses, f"The face was found by search: the scan has {best:.0%} of the template's relief there."
+    return poses, amounts, f"The face was found by search: the scan has {best:.0%} of the template's relief there."
 
 
 def _pairs(template: Mesh, landmarks: Tensor, middle: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
