@@ -144,6 +144,7 @@ def test_importing_the_package_loads_nothing_heavy():
     assert not loaded & set(HEAVY)
 
 
+@pytest.mark.long
 def test_no_public_name_needs_a_notebook_or_a_display():
     loaded = loaded_by("import asm_teach; [getattr(asm_teach, name) for name in asm_teach.__all__]")
     assert "torch" in loaded  # the look at sys.modules does find what is loaded

@@ -224,6 +224,7 @@ def _distances(output: str) -> tuple[float, float]:
     return float(first), float(last)
 
 
+@pytest.mark.long
 def test_fit_scan_prints_errors_and_writes_the_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same vertices in the same faces, but in metres: taken as registered, and the unit is said."""
     monkeypatch.setattr(scan_fit, "fit_scan", partial(scan_fit.fit_scan, steps=12))
@@ -237,6 +238,7 @@ def test_fit_scan_prints_errors_and_writes_the_mesh(tmp_path: Path, monkeypatch:
     assert len(read_mesh(output).vertices) == len(load_head("makehuman").mesh.vertices)
 
 
+@pytest.mark.long
 def test_a_new_head_is_prepared_and_fitted_to_a_raw_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan_fit, "fit_scan", partial(scan_fit.fit_scan, steps=6))
     soma = load_head("soma")

@@ -68,6 +68,7 @@ def test_lab_starts_on_the_start_notebook(tmp_path: Path) -> None:
     assert {"--no-browser", "--allow-root"} <= set(main.lab_command(tmp_path, browser=False, superuser=True))
 
 
+@pytest.mark.long
 def test_jupyterlab_accepts_the_command() -> None:
     # --show-config-json reads the options and stops; an unknown one would end with another exit code
     command = [*main.lab_command(Path.cwd(), browser=False, superuser=True), "--show-config-json"]

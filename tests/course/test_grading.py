@@ -67,6 +67,7 @@ def handed_in(tiny: nbformat.NotebookNode, path: Path, nme: str = "", largest_K:
     return copy
 
 
+@pytest.mark.long
 def test_a_class_is_marked(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     folder = tmp_path / "class"
     cheat = handed_in(
@@ -115,6 +116,7 @@ def test_a_class_is_marked(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     assert len(marks) == 4 * 2 + 4 and [mark.student for mark in marks] == sorted(mark.student for mark in marks)
 
 
+@pytest.mark.long
 def test_an_answer_that_leans_on_the_lesson_keeps_its_points(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     lesson = "from pathlib import Path\nPath('hundred').write_text('100')\nextra = [100]"
     course = students.masters()[0]

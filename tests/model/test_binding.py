@@ -96,6 +96,7 @@ def test_a_point_made_from_a_triangle_is_found_in_it(device):
     torch.testing.assert_close(rebuilt, points, atol=1e-14, rtol=0)
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(st.floats(-0.5, 1.5), st.floats(-0.5, 1.5)), min_size=1, max_size=6))
 def test_any_point_goes_to_the_nearest_point_of_the_chart(places):
     """Also in the hole, in the bay and between the islands, in one call for all of them."""

@@ -230,6 +230,7 @@ def loose_triangles() -> Mesh:
     return Mesh(BARE.vertices[BARE.faces].reshape(-1, 3), torch.arange(BARE.faces.numel()).reshape(-1, 3))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mesh", "note", "lost"),
     [
@@ -257,6 +258,7 @@ def test_meshes_with_faults_are_mended(bare: PreparedHead, mesh: Mesh, note: str
     assert away.quantile(0.9) < 1.0
 
 
+@pytest.mark.long
 def test_a_chart_with_seams_is_laid_out_anew_on_welded_vertices(bare: PreparedHead) -> None:
     """The file cuts its chart along the middle of the face: each side its own island, the vertices doubled."""
     left = BARE.vertices[BARE.faces].mean(1)[:, 0] > 0

@@ -13,6 +13,7 @@ from asm_teach.widgets import FitWatcher
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lesson", ["00_start_here", "04_adaptive_model"])
 def test_the_cell_that_waits_takes_a_fit_that_was_stopped(
     lesson: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -246,6 +246,7 @@ def test_the_nearer_of_two_shows_whatever_the_order() -> None:
     assert set(tied.face.unique().tolist()) == {-1, 0}  # of equal ones the first
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_triangles_times_pixels() -> None:
     """400 triangles over all of 256 x 256 pixels are 26 million fragments, 200 MB for each of their numbers."""
     code = """

@@ -82,12 +82,14 @@ def test_where_the_scan_lies_makes_no_difference(kind):
     assert error(kind, moved=True) == pytest.approx(error(kind), abs=0.03)
 
 
+@pytest.mark.long
 def test_more_components_are_more_capacity():
     """With a quarter of the bones, so that there is something left to gain: 0.71 mm and 0.63."""
     one, two = (mean(quick(few(components), PERSON, steps=16).vertices) for components in (1, 2))
     assert two < 0.97 * one
 
 
+@pytest.mark.long
 def test_each_freedom_adds_to_what_the_motions_can_do():
     """1.02 mm by motions alone, 0.87 with places, 0.69 with weights; without motion the head is placed as a whole."""
     frees = (("weights",), ("motion",), ("motion", "binding"), ("motion", "weights"))

@@ -198,6 +198,7 @@ def test_one_vertex_far_away_and_other_dirt(head, quick) -> None:
     check_placed(placed, head, original, torch.eye(3), 1.0, within=6)
 
 
+@pytest.mark.long
 def test_half_a_face_is_found(head) -> None:
     """The right half is missing, cut off beside the nose. With the search as it is."""
     original, rotation = person(head, 2), turn(9)
@@ -240,6 +241,7 @@ def test_what_has_no_face_is_refused_with_a_figure(head, quick, template, shape)
     assert share is not None and int(share[1]) < 100 * FACE_RELIEF - 12  # not by a hair: the worst blob has 20 %
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("unmarked", "size"), [(False, 1.0), (True, 1.3)])
 def test_two_people_need_a_choice(head, unmarked, size) -> None:
     """Side by side, one of them perhaps a child; landmarks or a mask say who is meant. With the search as it is."""

@@ -204,6 +204,7 @@ def test_landmarks_lead_at_first_and_then_no_more():
 # --- whole fits
 
 
+@pytest.mark.long
 def test_a_raw_scan_in_metres_is_found_and_followed():
     """Turned, shifted, of other triangles: the skin comes to 0.3 mm in 16 steps with a quarter of the bones."""
     fit = in_metres()
@@ -225,6 +226,7 @@ def test_a_raw_fit_tells_its_course():
     assert turned_over(fit) == 0
 
 
+@pytest.mark.long
 def test_landmarks_are_taken_and_the_same_scan_gives_the_same_face():
     scan, known = raw(unit=10.0), landmarks() / 10
     known[[0, 16]] = torch.nan
@@ -248,6 +250,7 @@ def test_a_mask_tells_what_of_a_scan_counts():
     assert off_surface(fit).mean() < 0.5
 
 
+@pytest.mark.long
 def test_half_a_face_is_followed_where_it_is():
     """The scan ends at the middle of the face: its rim draws nothing to it, and the rest keeps its shape."""
     scan = raw()

@@ -70,6 +70,7 @@ def test_a_bone_whose_parent_is_gone_hangs_on_the_nearest_ancestor_left(bones):
         assert torch.equal(rig.uv[rig.index(name)], HEAD.rig.uv[HEAD.rig.index(name)])
 
 
+@pytest.mark.long
 @given(st.integers(3, 83))
 def test_a_larger_budget_keeps_what_a_smaller_one_had_but_for_a_last_single_bone(bones):
     small, large = (set(budget_rig(HEAD.mesh, HEAD.rig, n).names) for n in (bones, bones + 1))

@@ -140,6 +140,7 @@ def test_rows_come_by_kind_of_face_and_by_part():
     assert got == [("embedded people", *r) for r in one] + [("others", *r) for r in one]
 
 
+@pytest.mark.long
 def test_the_adaptive_model_adapts():
     subject = embedded_people(HEAD, 1)
     models = contenders(HEAD, ["adaptive"])

@@ -73,6 +73,7 @@ def missing_james(monkeypatch: pytest.MonkeyPatch) -> str:
 # --- the whole job
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", ["embedded person", "james"])
 def test_the_adaptive_model_beats_the_template_and_the_static_models(job, case):
     outcomes = job.of(case)
@@ -166,6 +167,7 @@ def short_fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
     return calls
 
 
+@pytest.mark.long
 def test_the_truth_is_used_for_measuring_alone(short_fits):
     """With another person in place of the truth the fits are the same to the last bit, and their errors are not."""
     honest = compare(CASE, HEAD, "cpu", progress=False)
@@ -187,6 +189,7 @@ def test_the_truth_is_used_for_measuring_alone(short_fits):
         assert set(options) == {"device", "progress"}
 
 
+@pytest.mark.long
 def test_a_fit_that_is_there_is_not_made_again(short_fits):
     first = compare(CASE, HEAD, "cpu", progress=False)
     short_fits.clear()
@@ -214,6 +217,7 @@ def test_the_size_of_a_picture_does_not_matter(james):
     assert figures(james, large)["rmse"] == pytest.approx(expected["rmse"], rel=0.02)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS[1:])
 def test_it_does_not_matter_where_the_mesh_has_its_origin(method):
     """Between the feet, say, where whole bodies have theirs."""

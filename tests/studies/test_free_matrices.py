@@ -27,6 +27,7 @@ def off(vertices: torch.Tensor) -> float:
     return float(torch.linalg.vector_norm(vertices - PERSON.vertices, dim=1).mean())
 
 
+@pytest.mark.long
 def test_twelve_numbers_a_bone_come_closer_than_nine():
     free = FreeMatrixModel(few())
     nine, twelve = (fit_scan(model, PERSON, steps=12, progress=False) for model in (few(), free))

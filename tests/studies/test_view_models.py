@@ -68,6 +68,7 @@ def test_the_contenders_and_their_numbers():
         view_contenders(HEAD, ["flame"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["static, painted", "mean template"])
 def test_skinned_models_go_through_the_same_stages(case, name):
     (model,) = view_contenders(HEAD, [name])

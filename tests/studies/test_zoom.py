@@ -23,6 +23,7 @@ def test_a_change_of_shape_is_what_size_place_and_turn_do_not_explain():
     assert shape_change(HEAD, one, one + away) == pytest.approx(3**0.5, rel=0.03)
 
 
+@pytest.mark.long
 def test_distances_come_out_in_order():
     person = HEAD.sample(3, expression=False)
     points = HEAD.dense_landmarks.points(person.vertices, person.faces)[:468]

@@ -289,11 +289,13 @@ def fitted_notes(views: list[View]) -> list[str]:
     return after(fit.model.mesh, fit.vertices, views, fit.cameras)
 
 
+@pytest.mark.long
 def test_real_photographs_of_one_person_agree() -> None:
     assert fitted_notes(real("james_view0", "james_view1")) == []
     assert fitted_notes(real("lisa1", "lisa3", "60cm")) == []
 
 
+@pytest.mark.long
 def test_a_real_photograph_of_another_person_is_found() -> None:
     (note,) = fitted_notes(real("james_view0", "james_view1", "lisa1"))
     assert note.startswith("lisa1 does not agree with the other pictures")

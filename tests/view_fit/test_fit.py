@@ -280,6 +280,7 @@ def test_points_not_found_are_as_if_they_were_not_asked_for():
     assert not torch.equal(a.vertices, quick(adaptive(), views).vertices)
 
 
+@pytest.mark.long
 def test_a_wild_landmark_has_little_say():
     views = photographs(PERSON)
     wild = views[1].landmarks.clone()
@@ -393,6 +394,7 @@ def brief(monkeypatch) -> None:
     monkeypatch.setattr(refine, "STEPS", (2,))
 
 
+@pytest.mark.long
 def test_pictures_have_their_say_after_the_landmarks(brief):
     """The history goes on, the model and its watcher are at what was reached, and the lenses move."""
     seen: list[Record] = []
@@ -439,6 +441,7 @@ def test_pictures_of_any_model_and_precision(brief):
     assert torch.equal(fit.model.weights(), model.weights())
 
 
+@pytest.mark.long
 def test_stopped_among_the_pictures_a_fit_keeps_what_they_said(brief):
     def stop(record: Record, model: SkinnedModel) -> None:
         if record.iteration == 4:
@@ -460,6 +463,7 @@ def test_mirrored_landmarks_are_refused_with_pictures_too():
         fit_views(adaptive(), views)
 
 
+@pytest.mark.long
 def test_one_lens_is_one_share_of_each_pictures_diagonal(brief):
     """Through both halves of a fit, with pictures of two sizes."""
     views = list(pictures())

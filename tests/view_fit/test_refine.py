@@ -100,6 +100,7 @@ def short(monkeypatch) -> None:
     monkeypatch.setattr(refine, "STEPS", (3, 2))
 
 
+@pytest.mark.long
 def test_pictures_tell_more_than_their_landmarks(short):
     """The shape, and above all the lens: its prior and the landmarks of a stranger leave that open."""
     bundle, seen = started()
@@ -120,6 +121,7 @@ def test_pictures_tell_more_than_their_landmarks(short):
     torch.testing.assert_close(model().detach(), bundle.face.vertices(), atol=5e-4, rtol=0)
 
 
+@pytest.mark.long
 def test_a_view_without_a_picture_is_held_by_its_landmarks(monkeypatch):
     monkeypatch.setattr(refine, "SPACINGS", (2.0,))
     monkeypatch.setattr(refine, "STEPS", (3,))

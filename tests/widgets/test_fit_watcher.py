@@ -186,6 +186,7 @@ def test_views_show_their_cameras_while_they_are_found_and_the_distance_from_a_k
         watch_views(truth=with_a_hole(person, 5, 10.0)[0])
 
 
+@pytest.mark.long
 def test_a_pause_holds_among_the_pictures_too_and_is_not_counted() -> None:
     watcher = watch_views(steps=5)
     until(lambda: len(watcher._run.history) >= 6 and "view 3" in watcher.text)
