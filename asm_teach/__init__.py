@@ -4,16 +4,26 @@ The public names are listed in `__init__.pyi`, where editors and type checkers r
 used (Scientific Python's SPEC 1), so `import asm_teach` is quick and needs neither a notebook nor a display.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
 import lazy_loader
 
 from asm_teach.course import old_names
 
 __version__ = "0.1.0"
 
-__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_public, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ = sorted([*__all__, "__version__"])
 
 old_names.install()
+
+
+def __getattr__(name: str) -> Any:
+    # notebooks from before the rooms also wrote `asm.transforms.bind_matrices`
+    return import_module(f"asm_teach.{name}") if name in old_names.MODULES else _public(name)
 
 
 def __dir__() -> list[str]:

@@ -49,9 +49,11 @@ def mesh_edges(faces: Tensor, vertices: Tensor | None = None) -> Edges:
     check_polygons(faces, "faces", 3, count, "vertices")
     place = faces if vertices is None else torch.unique(vertices.detach(), dim=0, return_inverse=True)[1][faces]
     edges = edge_list(place)
-    number, order = edges.of_face.flatten().sort(stable=True)
+    number, order = edges.of_face.T.flatten().sort(stable=True)
     proper, shared = edges.ends[number, 0] != edges.ends[number, 1], edges.uses[number] == 2
-    corners = faces[:, [[0, 1, 2], [1, 2, 0], [2, 0, 1]]].flatten(0, 1)  # (3 F, 3): two ends and the corner across
+    corners = torch.cat(
+        [faces[:, turn] for turn in ([0, 1, 2], [1, 2, 0], [2, 0, 1])]
+    )  # (3 F, 3): two ends and the corner across
     first, second = corners[order[proper & shared]].view(-1, 2, 3).unbind(1)
     border = corners[order[proper & ~shared]]
     ends = torch.cat([first[:, :2], border[:, :2]])
