@@ -63,7 +63,10 @@ napoleon_use_ivar = True  # what a record holds is listed where its docstring li
 # What is ours must be found. Other projects' names cannot be, without asking their sites for a list.
 nitpicky = True
 suppress_warnings = ["ref.python"]  # a field's plain name, such as `rotation`, that several records have
-nitpick_ignore_regex = [("py:.*", r"(?!asm_teach\.).*")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!asm_teach\.).*"),
+    ("py:class", r"asm_teach\..*\.(State|FaceT)"),  # type variables have no page of their own
+]
 
 _MODULES = re.compile(r"<!-- modules: ([\w ]+) -->")
 _LESSON = re.compile(r"(```.*?```|`[^`]*`)|\b[Ll]essons? (\d+)\b", re.DOTALL)  # what is code stays as it is
@@ -110,7 +113,12 @@ def module_sections(words: str) -> str:
         wanted = [name for name in module_names() if name.partition(".")[0] not in named]
     else:
         wanted = [name for word in wanted for name in module_names() if name.split(".")[0] == word]
-    return "\n\n".join(f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: asm_teach.{name}\n```" for name in wanted)
+    # A room says what it is for; what it hands on is documented where it is defined.
+    rooms = {name for name in wanted if (ROOT / "asm_teach" / name.replace(".", "/")).is_dir()}
+    only = {name: "\n   :no-members:" if name in rooms else "" for name in wanted}
+    return "\n\n".join(
+        f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: asm_teach.{name}{only[name]}\n```" for name in wanted
+    )
 
 
 def code_link(name: str) -> str:

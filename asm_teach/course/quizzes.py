@@ -48,7 +48,7 @@ class Question:
 
 
 def questions(text: str) -> tuple[Question, ...]:
-    """Read questions as a teacher writes them, with a blank line between two.
+    """Read questions as a teacher writes them, with a blank line between two::
 
         Which number is even?
         [ ] Three
