@@ -92,6 +92,7 @@ def test_fit_views_can_be_saved_and_gone_on_with(photographs: list[Path], tmp_pa
     assert (read_mesh(tmp_path / "b.obj").vertices - read_mesh(tmp_path / "a.obj").vertices).norm(dim=1).max() > 0.01
 
 
+@pytest.mark.long
 def test_fit_views_takes_a_model_of_ones_own(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:
     """Of a prepared head; it starts at rest, whatever motion the file holds."""
     saved = tmp_path / "m.npz"
@@ -191,6 +192,7 @@ def _as_files(folder: Path, name: str) -> list[Path]:
     return paths
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "count", "note"),
     [

@@ -158,6 +158,7 @@ def test_the_second_run_takes_no_points_and_is_left_out_where_it_cannot_help(
         assert [mark.points for mark in found] == points and len(runs) == times, words
 
 
+@pytest.mark.long
 def test_a_systems_own_files_are_no_students(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     folder = tmp_path / "class"
     handed_in(tiny, folder / "__MACOSX" / "05_tiny.ipynb")
@@ -206,6 +207,7 @@ def test_a_check_that_was_taken_out_is_run_all_the_same(tiny: nbformat.NotebookN
     assert not any("slow" in cell.source for cell in slim.cells) and any("extra" in cell.source for cell in slim.cells)
 
 
+@pytest.mark.long
 def test_the_commands(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     run, out, marks = CliRunner(), tmp_path / "out", tmp_path / "m.csv"
     done = run.invoke(main, ["student", str(out), "--lesson", "5"])

@@ -93,6 +93,7 @@ def test_an_old_progress_file_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert json.loads(Path(file).read_text()) == json.loads((SAMPLES / "progress.json").read_text())
 
 
+@pytest.mark.long
 def test_old_notebooks_get_the_marks_that_they_got() -> None:
     """Their set-up cells import from `asm_teach.course.lesson04` and `asm_teach.course.lesson06`."""
     with (SAMPLES / "marks.csv").open(newline="", encoding="utf-8-sig") as stream:

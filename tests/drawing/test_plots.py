@@ -68,6 +68,7 @@ print(json.dumps({{"kinds": sorted(bundle), "size": size, "again": len(shown), "
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("before", "pyplot"),
     [

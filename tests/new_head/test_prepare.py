@@ -58,6 +58,7 @@ def bind_points(head: PreparedHead) -> torch.Tensor:
 # --- what comes out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_each_head_becomes_a_model(prepared: Callable[[str], PreparedHead], name: str) -> None:
     head = prepared(name)

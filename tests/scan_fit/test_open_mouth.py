@@ -60,6 +60,7 @@ def test_an_open_mouth_is_fitted_without_landmarks(seed: int, opening: float, sm
     assert any("mouth is open by some" in note for note in fit.notes)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("opening", [0.35, 0.8])
 def test_the_opening_is_found_by_search_and_by_landmarks(opening: float) -> None:
     scan, truth = raw_scan(3, opening)
@@ -72,6 +73,7 @@ def test_the_opening_is_found_by_search_and_by_landmarks(opening: float) -> None
         assert lip_gap(placed.start) == pytest.approx(lip_gap(wide), abs=4)
 
 
+@pytest.mark.long
 def test_a_closed_mouth_stays_as_it_is() -> None:
     for head in (HEAD, load_head("soma")):
         assert place_scan(head.mesh, raw_scan(0, 0.0)[0]).start is head.mesh

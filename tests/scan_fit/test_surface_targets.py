@@ -217,6 +217,7 @@ def test_a_raw_scan_in_metres_is_found_and_followed():
     torch.testing.assert_close(fit.scan.vertices, raw().vertices, atol=1e-2, rtol=0)  # in mm, where it was
 
 
+@pytest.mark.long
 def test_a_raw_fit_tells_its_course():
     fit = in_metres()
     assert len(fit.history) == 16 and not fit.interrupted and fit.cameras == ()
@@ -274,6 +275,7 @@ def test_an_interrupted_raw_fit_is_still_a_fit():
     assert fit.history[-1].error < fit.history[0].error and off_surface(fit).mean() < 1
 
 
+@pytest.mark.long
 def test_a_raw_fit_in_double_precision_and_of_a_static_model():
     static = StaticSkinningModel(HEAD.mesh, HEAD.rig, HEAD.static_weights)
     for model in (few().double(), static):
@@ -305,6 +307,7 @@ def fetched(name: str) -> Scan:
         pytest.skip(f"no fetched files: {error}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["james", "lee-perry-smith"])
 def test_scans_of_real_people(name):
     """With a quarter of the bones and of the steps: half a millimetre; and no triangle of the skin turns over."""

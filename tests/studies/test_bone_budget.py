@@ -62,6 +62,7 @@ def test_all_84_are_the_rig_itself():
     assert torch.equal(rig.parents, HEAD.rig.parents) and torch.equal(rig.uv, HEAD.rig.uv)
 
 
+@pytest.mark.long
 @given(st.integers(1, 84))
 def test_a_bone_whose_parent_is_gone_hangs_on_the_nearest_ancestor_left(bones):
     rig = budget_rig(HEAD.mesh, HEAD.rig, bones)

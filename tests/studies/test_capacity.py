@@ -219,6 +219,7 @@ def test_real_faces(name, count):
     assert closest_points(known, subject.mesh.vertices, subject.mesh.faces)[1].max() < 6
 
 
+@pytest.mark.long
 def test_all_kinds_of_models_on_a_real_face():
     subject = here("james")
     painted = StaticSkinningModel(HEAD.mesh, HEAD.hand_rig, HEAD.hand_weights)

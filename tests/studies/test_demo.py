@@ -92,6 +92,7 @@ def test_the_adaptive_model_beats_the_template_and_the_static_models(job, case):
     assert all(0.1 < o.figures["mean"] < 3 for o in outcomes.values())
 
 
+@pytest.mark.long
 def test_the_embedded_person_is_found_to_within_a_millimetre(job):
     outcomes = job.of("embedded person")
     assert outcomes["adaptive"].figures["mean"] < min(0.8, 0.7 * outcomes["mean template"].figures["mean"])
@@ -208,6 +209,7 @@ def figures(case: Case, vertices: Tensor) -> dict[str, float]:
     return summarise(measure(case, HEAD, vertices).distances)
 
 
+@pytest.mark.long
 def test_the_size_of_a_picture_does_not_matter(james):
     """The same photographs with four times as many pixels along each side, as another camera would have taken them."""
     larger = [View(None, 4 * view.landmarks, size=(4 * view.size[0], 4 * view.size[1])) for view in james.views]

@@ -25,6 +25,7 @@ from asm_teach.studies.new_heads import (
 SOMA = load_head("soma")
 
 
+@pytest.mark.long
 def test_a_head_is_prepared_fitted_and_measured() -> None:
     """A face mask cut out of SOMA, on a person of another topology: nearer after some steps, where it reaches."""
     points = SOMA.landmarks.points(SOMA.mesh.vertices, SOMA.mesh.faces)

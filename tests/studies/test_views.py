@@ -59,6 +59,7 @@ def test_settings_refuse_what_cannot_be(given, word):
         settings(**given)
 
 
+@pytest.mark.long
 def test_what_the_file_holds_is_not_computed_again_unless_asked(tmp_path):
     puffed, wanted, file = Puffed(), settings([PEOPLE], views=(1,), seeds=2, **SMALL), tmp_path / "views.json"
     model = ViewContender("puffed", 1, puffed)
@@ -72,6 +73,7 @@ def test_what_the_file_holds_is_not_computed_again_unless_asked(tmp_path):
     assert puffed.calls == 6
 
 
+@pytest.mark.long
 def test_other_settings_and_models_are_computed_and_kept_beside_what_the_file_holds(tmp_path):
     puffed, wanted, file = Puffed(), settings([PEOPLE], views=(1,), seeds=1, **SMALL), tmp_path / "views.json"
     other = settings([PEOPLE], views=(1,), seeds=1, noise=2.0, **SMALL)

@@ -187,6 +187,7 @@ def fit() -> Fit:
     return quick(adaptive(), photographs(PERSON), steps=150)
 
 
+@pytest.mark.long
 def test_three_views_bring_the_face_close_to_the_person(fit):
     """From 2.1 mm to about 1.0 here, and 0.8 at the full number of steps."""
     before, after = face_error(PERSON, HEAD.mesh.vertices), face_error(PERSON, fit.vertices)
@@ -231,6 +232,7 @@ def test_the_given_model_is_not_changed():
     assert not torch.equal(fit.model.translation, model.translation)
 
 
+@pytest.mark.long
 def test_the_same_views_give_the_same_face():
     first, second = (quick(adaptive(), photographs(PERSON)) for _ in range(2))
     assert torch.equal(first.vertices, second.vertices)
@@ -268,6 +270,7 @@ def test_a_narrow_prior_sets_the_focal_length(share):
     assert float(fit.cameras[0].focal) == pytest.approx(share * math.hypot(800, 1000), rel=0.05)
 
 
+@pytest.mark.long
 def test_points_not_found_are_as_if_they_were_not_asked_for():
     """NaN in the middle of a view, against a view of the other points alone."""
     lost = torch.arange(100, 200)
@@ -314,6 +317,7 @@ def test_the_prior_holds_the_face_back():
     assert moved[1] < 0.1 * moved[0]
 
 
+@pytest.mark.long
 def test_an_interrupted_fit_is_still_a_fit():
     def stop(record: Record, model: SkinnedModel) -> None:
         assert isinstance(model, AdaptiveSkinningModel)
@@ -415,6 +419,7 @@ def test_pictures_have_their_say_after_the_landmarks(brief):
     assert all(not torch.equal(a.focal, b.focal) for a, b in zip(fit.cameras, without.cameras, strict=True))
 
 
+@pytest.mark.long
 def test_two_pictures_speak_only_when_they_are_asked(brief):
     """A view without a picture does not count as one."""
     views = [*pictures()[:2], View(None, pictures()[2].landmarks, size=(160, 200))]

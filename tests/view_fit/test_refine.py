@@ -139,6 +139,7 @@ def test_a_view_without_a_picture_is_held_by_its_landmarks(monkeypatch):
     assert misses[1] < 1.2  # mm
 
 
+@pytest.mark.long
 def test_an_interrupted_fit_stands_where_it_is(monkeypatch):
     monkeypatch.setattr(refine, "SPACINGS", (2.5,))
     monkeypatch.setattr(refine, "STEPS", (6,))
@@ -197,6 +198,7 @@ def first_cameras(mesh: Mesh) -> CameraNumbers:
     return state.moved(0.04 * torch.randn(3, 7, generator=torch.Generator().manual_seed(2)))
 
 
+@pytest.mark.long
 def test_a_linear_face_settles_on_the_landmarks():
     face = LinearFace.of(modes())
     bundle, seen = Bundle(face, first_cameras(face.mesh), FOCAL_PRIOR), by_landmarks()[2]

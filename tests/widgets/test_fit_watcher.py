@@ -135,6 +135,7 @@ def test_a_raw_scan_is_compared_with_its_surface_and_far_vertices_are_grey() -> 
     assert error[used].max() < 1e-3
 
 
+@pytest.mark.long
 def test_a_raw_scan_with_a_hole_is_fitted_and_the_hole_is_grey() -> None:
     model, person = few()
     tip = int(model.mesh.landmarks["ibug68"].nearest_vertices(model.mesh.faces)[30])

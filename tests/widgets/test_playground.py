@@ -112,6 +112,7 @@ def test_people_are_symmetric_and_expressions_move_the_face(
     assert (mean[head.rig.parents < 0].abs() < 1e-6).all()  # the root stays
 
 
+@pytest.mark.long
 def test_another_topology_takes_over_motions_by_name(head: asm.Head, few_people: None) -> None:
     keep = torch.arange(len(head.mesh.faces) - 1)  # one face fewer: no embedded head's topology
     mesh = asm.Mesh(head.mesh.vertices, head.mesh.faces[keep], head.mesh.uv)
