@@ -18,6 +18,7 @@ from asm_teach.data.heads import load_head
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.closest_point import closest_points, to_array
 from asm_teach.geometry.mesh import Mesh, face_normals
+from asm_teach.geometry.surface_points import barycentric
 from asm_teach.scan_fit.face_relief import Cloud, Found, Poses, Samples, measure
 from asm_teach.scan_fit.face_search import move
 
@@ -42,10 +43,7 @@ class Mouth:
         vertices, faces = template.vertices.detach().cpu().double(), template.faces.cpu()
         foot, _, triangle = closest_points(torch.from_numpy(face.points + middle), vertices, faces)
         self.corners = faces[triangle]
-        a, b, c = vertices[self.corners].unbind(1)
-        normal = torch.linalg.cross(b - a, c - a)
-        inner = [torch.linalg.cross(y - foot, z - foot) for y, z in ((b, c), (c, a), (a, b))]
-        self.shares = torch.stack([(x * normal).sum(1) for x in inner], 1) / normal.square().sum(1, keepdim=True)
+        self.shares = torch.from_numpy(barycentric(to_array(foot), to_array(vertices[self.corners])))
 
     @classmethod
     def of(cls, template: Mesh, face: Cloud, middle: np.ndarray) -> Mouth | None:
