@@ -3,8 +3,9 @@
     {"exercises": {"nme": {"ok": true, "tries": 2, "hints": 1}}, "quizzes": {"05": {"1": {"ok": true, "tries": 1}}}}
 
 The file is the one that the environment variable ASM_TEACH_PROGRESS names, else `progress.json` in the user's data
-folder. It is always written whole. A broken file is kept under another name. If the file cannot be written, the learner
-is told once, and the record lasts until the program ends.
+folder. It is always written whole, and by one program at a time: two notebooks that count at once wait for each other
+(a lock beside the file), so neither loses a note. A broken file is kept under another name. If the file cannot be
+written, the learner is told once, and the record lasts until the program ends.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from __future__ import annotations
 import functools
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
 from asm_teach.base.files import whole
+from asm_teach.course.lock import locked
 
 Record = dict[str, dict[str, Any]]
 EMPTY: Record = {"exercises": {}, "quizzes": {}}
@@ -37,7 +41,23 @@ def _say_once(sentence: str) -> None:
 
 def read() -> Record:
     """Read the record, or begin a new one."""
+    with locked(path()):
+        return _read(path())
+
+
+@contextmanager
+def _changing() -> Iterator[Record]:
+    """The record, to be changed in the block and then written; no other program reads or writes it meanwhile."""
     file = path()
+    with suppress(OSError):  # `_write` says it
+        file.parent.mkdir(parents=True, exist_ok=True)
+    with locked(file):
+        record = _read(file)
+        yield record
+        _write(file, record)
+
+
+def _read(file: Path) -> Record:
     if file in _unsaved:
         return _copy(_unsaved[file])
     try:
@@ -56,17 +76,15 @@ def read() -> Record:
 
 def note_try(name: str, ok: bool) -> None:
     """Count a try of an exercise; once it is right it stays right."""
-    record = read()
-    entry = _entry(record, name)
-    entry["tries"], entry["ok"] = entry["tries"] + 1, entry["ok"] or ok
-    _write(record)
+    with _changing() as record:
+        entry = _entry(record, name)
+        entry["tries"], entry["ok"] = entry["tries"] + 1, entry["ok"] or ok
 
 
 def note_hint(name: str) -> None:
     """Count a hint of an exercise."""
-    record = read()
-    _entry(record, name)["hints"] += 1
-    _write(record)
+    with _changing() as record:
+        _entry(record, name)["hints"] += 1
 
 
 def hints_given(name: str) -> int:
@@ -76,10 +94,9 @@ def hints_given(name: str) -> int:
 
 def note_quiz(lesson: str, number: int, ok: bool) -> None:
     """Count an answer to question `number` (from 1) of a lesson's quiz."""
-    record = read()
-    entry = record["quizzes"].setdefault(lesson, {}).setdefault(str(number), {"ok": False, "tries": 0})
-    entry["tries"], entry["ok"] = entry["tries"] + 1, entry["ok"] or ok
-    _write(record)
+    with _changing() as record:
+        entry = record["quizzes"].setdefault(lesson, {}).setdefault(str(number), {"ok": False, "tries": 0})
+        entry["tries"], entry["ok"] = entry["tries"] + 1, entry["ok"] or ok
 
 
 def _entry(record: Record, name: str) -> dict[str, Any]:
@@ -102,8 +119,7 @@ def _whole(found: Any) -> bool:
     return all(isinstance(ok, bool) for ok in verdicts) and all(type(n) is int and n >= 0 for n in counts)
 
 
-def _write(record: Record) -> None:
-    file = path()
+def _write(file: Path, record: Record) -> None:
     if file in _unsaved:
         _unsaved[file] = record
         return

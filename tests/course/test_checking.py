@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from asm_teach.course import check, hint, progress, quiz, record
+from asm_teach.course import check, hint, lock, progress, quiz, record
 from asm_teach.course.checks.checking import NOTHING, VERDICT, Exercise, Right, Verdict, exercise, exercises, lessons
 from asm_teach.course.quizzes import Question, QuestionBox, Quiz, marked_up, questions
 
@@ -288,3 +291,43 @@ def test_every_quiz_of_the_course_comes_up(file: Path):
     with pytest.raises(ValueError, match="lesson '99' has no quiz; there are"):
         quiz("99")
     assert marked_up("a `b` <c>") == "a <code>b</code> &lt;c&gt;"
+
+
+WRITER = """
+import sys
+from asm_teach.course import record
+for number in range(200):
+    record.note_try(f"{sys.argv[1]}-{number % 7}", number % 2 == 0)
+    record.note_hint("shared")
+    record.note_quiz("05", 1, True)
+"""
+
+
+@pytest.mark.long
+def test_two_notebooks_at_once_lose_no_note(file: Path):
+    both = [subprocess.Popen([sys.executable, "-c", WRITER, name], stdout=subprocess.PIPE) for name in ("a", "b")]
+    for process in both:
+        said, _ = process.communicate(timeout=100)
+        assert process.returncode == 0 and said == b""
+    found = json.loads(file.read_text())
+    for name in ("a", "b"):
+        assert sum(found["exercises"][f"{name}-{number}"]["tries"] for number in range(7)) == 200
+    assert found["exercises"]["shared"]["hints"] == 400 and found["quizzes"]["05"]["1"]["tries"] == 400
+    assert os.listdir(file.parent) == ["progress.json"]
+
+
+def test_a_lock_that_a_killed_program_left_keeps_nobody_out(file: Path):
+    file.parent.mkdir()
+    (file.parent / ".progress.json.lock").touch()
+    begun = time.monotonic()
+    record.note_hint("nme")
+    assert record.hints_given("nme") == 1 and time.monotonic() - begun < 1
+    assert os.listdir(file.parent) == ["progress.json"]
+
+
+def test_a_program_that_hangs_in_the_lock_is_not_waited_for_forever(file: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lock, "PATIENCE", 0.1)
+    file.parent.mkdir()
+    with lock.locked(file):
+        record.note_hint("nme")  # of another open file, so it waits
+    assert record.hints_given("nme") == 1
