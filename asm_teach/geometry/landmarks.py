@@ -50,9 +50,9 @@ class LandmarkSet:
         """Landmarks that are vertices (L,) of the mesh: a corner of the first face that has each of them."""
         _check_numbers(indices, "indices")
         flat = faces.reshape(-1)
-        never = len(flat)
-        first = flat.new_full((int(max(faces.max(), indices.max())) + 1,), never)
-        first = first.scatter_reduce(0, flat, torch.arange(never, device=flat.device), "amin")[indices]
+        never, count = len(flat), int(faces.max()) + 1  # what lies beyond is in no face, however large its number
+        first = flat.new_full((count + 1,), never)
+        first = first.scatter_reduce(0, flat, torch.arange(never, device=flat.device), "amin")[indices.clamp(max=count)]
         if (first == never).any():
             lost = int(indices[first == never][0])
             raise ValueError(f"indices: vertex {lost} belongs to no face of this mesh; choose another")
@@ -86,5 +86,7 @@ class LandmarkSet:
 
 
 def _check_numbers(x: Tensor, name: str) -> None:
+    if x.ndim != 1 or not len(x):
+        raise ValueError(f"{name}: found shape {tuple(x.shape)}: give (L,) numbers, one or more")
     if x.dtype != torch.int64 or (x < 0).any():
         raise ValueError(f"{name}: found {x.dtype} from {x.min().item()}: give int64 numbers, counted from 0")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.base.arrays import load_npz
+from asm_teach.base.arrays import load_npz, numbers
 from asm_teach.base.checks import check_indices
 from asm_teach.data.landmark_files import read_ljson, read_tem
 from asm_teach.formats.pictures import picture_size, read_picture
@@ -167,16 +167,17 @@ def read_embedding(path: Path_, mesh_faces: Tensor) -> LandmarkSet:
 
     Raises FileNotFoundError, and ValueError for other arrays or for numbers that are not those of the mesh.
     """
-    name, arrays = Path(path).name, {k: torch.from_numpy(np.asarray(a)) for k, a in load_npz(path).items()}
+    name, found = Path(path).name, load_npz(path)
     try:
+        arrays = {key: numbers(array, key) for key, array in found.items()}
         if "vertices" in arrays:
-            return LandmarkSet.from_vertices(arrays["vertices"].long(), mesh_faces)
+            return LandmarkSet.from_vertices(arrays["vertices"], mesh_faces)
         if {"faces", "barycentric"} <= set(arrays):
-            check_indices(faces := arrays["faces"].long(), "faces", len(mesh_faces), "the mesh's faces")
-            return LandmarkSet(faces, arrays["barycentric"].float())
+            check_indices(arrays["faces"], "faces", len(mesh_faces), "the mesh's faces")
+            return LandmarkSet(arrays["faces"], arrays["barycentric"].float())
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     raise ValueError(
-        f"{name}: holds {', '.join(arrays) or 'nothing'}; write numpy.savez(name, vertices=...), or faces=... and "
+        f"{name}: holds {', '.join(found) or 'nothing'}; write numpy.savez(name, vertices=...), or faces=... and "
         "barycentric=..."
     )

@@ -223,3 +223,26 @@ def test_real_photographs_with_stored_points(tmp_path: Path) -> None:
     for view, photograph in zip(load_views(paths), photographs, strict=True):
         assert (view.image - photograph.image).abs().mean() < 0.02  # what JPEG loses
         assert view.size == (600, 800) and len(view.landmarks) == 478
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"vertices": np.array([10**9])}, "vertex 1000000000 belongs to no face"),
+        ({"vertices": np.array([2**63 + 5], np.uint64)}, "counted from 0"),
+        ({"vertices": np.array("x")}, "vertices holds text"),
+        ({"vertices": np.zeros(0, np.int64)}, "give .L,. numbers, one or more"),
+        ({"vertices": np.zeros((2, 2), np.int64)}, "give .L,. numbers"),
+        ({"vertices": np.array([0.5])}, "give int64 numbers"),
+        ({"vertices": np.array(3)}, "give .L,. numbers"),
+        ({"faces": np.array(["a"]), "barycentric": np.eye(3)}, "faces holds text"),
+        ({"faces": np.array([10**9]), "barycentric": np.eye(3)[:1]}, r"row 0 names the mesh's faces\[1000000000\]"),
+        ({"faces": np.array([0, 0]), "barycentric": np.eye(3)[:1]}, "for 1 rows of barycentric"),
+        ({"faces": np.zeros(0, np.int64), "barycentric": np.zeros((0, 3))}, "one or more"),
+        ({"faces": np.array([0]), "barycentric": np.full((1, 3), np.nan)}, "NaN"),
+    ],
+)
+def test_an_embedding_of_other_numbers_is_refused(tmp_path: Path, arrays: dict[str, np.ndarray], said: str) -> None:
+    np.savez(tmp_path / "set.npz", **arrays)
+    with pytest.raises(ValueError, match=f"^set.npz: .*{said}"):
+        read_embedding(tmp_path / "set.npz", torch.tensor([[0, 1, 2], [0, 2, 3]]))
