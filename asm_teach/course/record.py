@@ -22,6 +22,7 @@ import platformdirs
 
 from asm_teach.base.files import whole
 from asm_teach.course.lock import locked
+from asm_teach.formats.text_files import parse_json
 
 Record = dict[str, dict[str, Any]]
 EMPTY: Record = {"exercises": {}, "quizzes": {}}
@@ -61,7 +62,7 @@ def _read(file: Path) -> Record:
     if file in _unsaved:
         return _copy(_unsaved[file])
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = parse_json(file.read_bytes(), file.name)
         if not _whole(found):
             raise ValueError("it does not hold exercises and quizzes")
         return found
@@ -69,7 +70,7 @@ def _read(file: Path) -> Record:
         pass
     except OSError as error:
         _keep_here(file, EMPTY, error)
-    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or not as above
+    except ValueError as error:  # not JSON, not UTF-8, or not as above
         _put_aside(file, error)
     return _copy(EMPTY)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.checks import check_indices, check_points
+from asm_teach.formats.text_files import parse_json, read_text
 
 
 class LabelledPoints(NamedTuple):
@@ -28,10 +28,7 @@ def read_ljson(path: str | PathLike[str]) -> LabelledPoints:
         ValueError: the file is of another kind or cut off, has several groups, or a label names no point.
     """
     path = Path(path)
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name}: this is no landmark file, or it is cut off ({error}); fetch it again") from None
+    content = parse_json(read_text(path), path.name, "landmark file", nan=True)
     try:
         if content["version"] == 3:
             groups = content["groups"]

@@ -6,7 +6,6 @@ registered faces (principal components) or given by somebody.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from asm_teach.base.arrays import load_npz
 from asm_teach.base.checks import check_points
+from asm_teach.formats.text_files import parse_json
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.storage import FORMAT, mesh_of, write_model
 
@@ -140,12 +140,12 @@ class LinearMorphableModel:
         """Read what `save` wrote. Raises ValueError for a file that is something else, cut off or incomplete."""
         arrays, name = load_npz(path), os.fspath(path)
         try:
-            about = json.loads(arrays["about"].tobytes())
+            about = parse_json(arrays["about"].tobytes(), "about")
             if (about["format"], about["kind"]) != (FORMAT, "linear"):
                 raise ValueError(f"format {about['format']}, kind {about['kind']!r}")
             got = {key: torch.from_numpy(array) for key, array in arrays.items() if key != "about"}
             return cls(mesh_of(about, got), got["modes"], got["deviations"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"there is no {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"path: {name} is no linear model, or not a whole one ({reason})") from error
 

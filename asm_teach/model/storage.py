@@ -14,6 +14,7 @@ from torch import Tensor
 
 from asm_teach.base.arrays import load_npz
 from asm_teach.base.files import whole
+from asm_teach.formats.text_files import parse_json
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
@@ -64,18 +65,25 @@ def mesh_of(about: dict[str, Any], tensors: dict[str, Tensor]) -> Mesh:
     """The mesh of a file that `write_model` wrote; a KeyError names what is missing."""
     landmarks = {
         name: LandmarkSet(tensors[f"landmark_faces:{k}"], tensors[f"landmark_barycentric:{k}"])
-        for k, name in enumerate(about["landmarks"])
+        for k, name in enumerate(_names(about, "landmarks"))
     }
     parts = {name.removeprefix("part:"): t for name, t in tensors.items() if name.startswith("part:")}
     uv, uv_faces = tensors.get("uv"), tensors.get("uv_faces")
     return Mesh(tensors["vertices"], tensors["faces"], uv, uv_faces, parts=parts, landmarks=landmarks)
 
 
+def _names(about: dict[str, Any], key: str) -> tuple[str, ...]:
+    found = about[key]
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"{key} is {str(found)[:40]}, not a list of names")
+    return tuple(found)
+
+
 def load_model(path: str | os.PathLike[str]) -> SkinnedModel:
     """Read a model that `save` wrote. Raises ValueError for a file that is something else, cut off or incomplete."""
     arrays, name = load_npz(path), os.fspath(path)
     try:
-        about = json.loads(arrays["about"].tobytes())
+        about = parse_json(arrays["about"].tobytes(), "about")
         kind, known = about["kind"], about["format"] == FORMAT
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"path: {name} holds arrays, but no asm_teach model; was it written by save?") from error
@@ -83,14 +91,14 @@ def load_model(path: str | os.PathLike[str]) -> SkinnedModel:
         raise ValueError(f"path: {name} was written by another version (format {about['format']}, {kind})")
     try:
         return _build(about, {key: torch.from_numpy(a) for key, a in arrays.items() if key != "about"})
-    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         reason = f"there is no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"path: {name} is a model that is not whole ({reason}); write it again with save") from error
 
 
 def _build(about: dict[str, Any], tensors: dict[str, Tensor]) -> SkinnedModel:
     """The model of a file's arrays; any error means that the file is not whole."""
-    rig = Rig(tuple(about["bones"]), tensors["parents"], tensors.get("rig_uv"), tensors.get("rig_positions"))
+    rig = Rig(_names(about, "bones"), tensors["parents"], tensors.get("rig_uv"), tensors.get("rig_positions"))
     state = {k.removeprefix("parameter:"): t for k, t in tensors.items() if k.startswith("parameter:")}
     model: SkinnedModel
     if about["kind"] == "adaptive":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.data.landmark_files import ibug68, ibug68_names, read_ljson
+from asm_teach.formats.text_files import parse_json, read_text
 from asm_teach.geometry.alignment import on_one_line
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
@@ -105,10 +105,7 @@ def read_marks(path: str | PathLike[str]) -> Marks:
         labelled = read_ljson(path)
         return labelled.points.double() if len(labelled.labels) <= 1 else ibug68(labelled).double()
     if path.suffix == ".json":
-        try:
-            content = json.loads(path.read_text("utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path.name}: this is no JSON, or it is cut off ({error})") from None
+        content = parse_json(read_text(path), path.name, nan=True)
         if not isinstance(content, dict):
             raise ValueError(f"{path.name}: holds a {type(content).__name__}; an object from name to place is needed")
         return content
@@ -134,7 +131,7 @@ def _number(key: int | str) -> int:
             return HANDFUL[key]
         if key in names:
             return names.index(key)
-        if not key.isdecimal():
+        if not key.isdecimal() or len(key) > 2:
             raise ValueError(f"landmarks: there is no point called {key!r}; use 0 to 67, or {', '.join(HANDFUL)}")
     elif isinstance(key, bool) or not isinstance(key, (int, np.integer)):
         raise ValueError(f"landmarks: {key!r} is neither a number nor a name; use 0 to 67, or {', '.join(HANDFUL)}")

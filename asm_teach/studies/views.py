@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from asm_teach import __version__
 from asm_teach.base.files import whole
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import Head, load_head
+from asm_teach.formats.text_files import parse_json, read_text
 from asm_teach.geometry.metrics import summarise
 from asm_teach.studies.cases import Case, james_case, measure
 from asm_teach.studies.view_cases import EYES, embedded_pictures, scan_case
@@ -170,10 +172,24 @@ def write_results(results: Iterable[ViewResult], path: Path) -> None:
 def read_results(path: Path) -> list[ViewResult]:
     """Read what `write_results` wrote. Raises ValueError for a file that is something else."""
     try:
-        entries = json.loads(path.read_text("utf-8"))["results"]
-        return [ViewResult(**{**entry, "setting": Setting(**entry["setting"])}) for entry in entries]
+        entries = parse_json(read_text(path), path.name, nan=True)["results"]
+        return [
+            _checked(ViewResult(**{**entry, "setting": _checked(Setting(**entry["setting"]))})) for entry in entries
+        ]
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"path: {path} holds no results of `asm-teach views` ({error})") from error
+        raise ValueError(f"path: {path} holds no results of `asm-teach views` ({error})") from None
+
+
+_Record = TypeVar("_Record", Setting, ViewResult)
+
+
+def _checked(record: _Record) -> _Record:
+    """The record itself. Raises ValueError where a field is of another type than it should be."""
+    for field in fields(record):
+        value: Any = getattr(record, field.name)
+        if type(value).__name__ not in (field.type, "int" if field.type == "float" else field.type):
+            raise ValueError(f"{field.name} is {str(value)[:40]!r}, which is no {field.type}")
+    return record
 
 
 # --- the table

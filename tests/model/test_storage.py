@@ -236,8 +236,9 @@ def test_a_file_that_is_not_there(tmp_path):
         {"about": np.frombuffer(b"\xff\xfe", np.uint8)},
         {"about": np.frombuffer(b'{"kind": "adaptive"}', np.uint8)},
         {"about": np.zeros((2, 2))},
+        {"about": np.frombuffer(b"[" * 50_000, np.uint8)},
     ],
-    ids=["landmarks", "no-json", "a-list", "a-word", "no-text", "no-format", "numbers"],
+    ids=["landmarks", "no-json", "a-list", "a-word", "no-text", "no-format", "numbers", "deep"],
 )
 def test_arrays_of_something_else_are_refused(arrays, tmp_path):
     np.savez(tmp_path / "face.npz", **arrays)
@@ -283,6 +284,14 @@ def test_a_file_of_another_version_is_refused(saved, changes, found):
         {"about": about(kind="static")},
         {"about": about(landmarks=["ibug68", "facemesh478", "another"])},
         {"about": np.frombuffer(b'{"format": 1, "kind": "adaptive"}', np.uint8)},
+        {"about": about(bones=list(range(84)))},
+        {"about": about(bones=[[]] * 84)},
+        {"about": about(bones=None)},
+        {"about": about(landmarks={"ibug68": 1, "facemesh478": None})},
+        {"vertices": np.array(["a", "b"])},
+        {"parents": np.zeros(84)},
+        {"parameter__mixture_logits": np.zeros((84, 60_000, 0), np.float32)},
+        {"parameter__mixture_logits": np.float32(1)},
     ],
     ids=lambda changes: "-".join(f"{k}-{'less' if v is None else v.shape}" for k, v in changes.items()),
 )

@@ -131,6 +131,9 @@ def test_files(tmp_path) -> None:
     [
         ("a.csv", "", "the ending '.csv' is not one of .json, .ljson, .txt"),
         ("a.json", "{", "this is no JSON, or it is cut off"),
+        ("a.json", '{"36": [1' + 400 * "0" + ", 0, 0]}", "this JSON cannot be read .the number 1000.* is too large"),
+        ("a.json", '{"36": [Infinity, 0, 0]}', "this JSON cannot be read .Infinity"),
+        ("a.json", 50_000 * "[", "this JSON cannot be read .it is nested too deeply"),
         ("a.json", "[1, 2]", "holds a list; an object from name to place is needed"),
         ("a.txt", "1\n2\n", r"found \(2, 1\) numbers: give 68 lines"),
         ("a.txt", "one\n", "not rows of numbers"),

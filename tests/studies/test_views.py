@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from click.testing import CliRunner
@@ -92,6 +94,26 @@ def test_a_broken_file_is_neither_read_nor_overwritten(tmp_path):
     with pytest.raises(ValueError, match=r"views\.json holds no results"):
         view_evidence(HEAD, [ViewContender("puffed", 1, Puffed())], wanted, file, progress=False)
     assert file.read_text() == '{"results": ['
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"mean": "small"}, "mean is 'small', which is no float"),
+        ({"numbers": 1.5}, "numbers is '1.5', which is no int"),
+        ({"setting": {"subject": JAMES, "views": True, "seed": 0}}, "views is 'True', which is no int"),
+        ({"setting": 5}, "must be a mapping"),
+        ({"rmse": 10**400}, "is too large"),
+    ],
+)
+def test_results_of_other_types_are_refused(tmp_path, changes, said):
+    file = tmp_path / "views.json"
+    write_results([result(JAMES, 2, 0, "puffed", 1.0)], file)
+    (entry,) = json.loads(file.read_text())["results"]
+    assert len(read_results(file)) == 1
+    file.write_text(json.dumps({"results": [entry | changes]}))
+    with pytest.raises(ValueError, match=f"views.json holds no results.*{said}"):
+        read_results(file)
 
 
 def test_the_stored_table_of_lesson_9_is_read():

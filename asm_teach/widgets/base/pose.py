@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from asm_teach.formats.text_files import parse_json
 from asm_teach.model.adaptive import SkinnedModel
 
 PARAMETERS = (
@@ -99,11 +100,7 @@ def _bones(text: str) -> dict[str, Any]:
     """Bone -> part -> numbers, not looked at yet."""
     if not text.strip():
         raise ValueError("pose: there is no text; paste a pose, such as one copied from another notebook")
-    try:
-        pose = json.loads(text, object_pairs_hook=_once)
-    except json.JSONDecodeError as error:
-        at = f"line {error.lineno}, column {error.colno}"
-        raise ValueError(f"pose: this is no JSON: {error.msg.lower()} at {at}; is the text whole?") from None
+    pose = parse_json(text, "pose")
     if not isinstance(pose, dict) or pose.get("format") not in FORMATS:
         told = f"its format is {pose['format']!r}" if isinstance(pose, dict) and "format" in pose else "it names none"
         raise ValueError(f'pose: this JSON is no pose: "format" has to be "{FORMATS[0]}", but {told}')
@@ -114,14 +111,6 @@ def _bones(text: str) -> dict[str, Any]:
     return pose["bones"]
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"pose: {twice!r} is given twice")
-    return dict(pairs)
-
-
 def _row(bone: str, part: str, numbers: Any, row: Tensor) -> Tensor:
     """What a pose says of one parameter of a bone, checked against the row that it is to replace."""
     where, shape = f"pose: the {part} of bone {bone!r}", " x ".join(map(str, row.shape))
@@ -130,7 +119,7 @@ def _row(bone: str, part: str, numbers: Any, row: Tensor) -> Tensor:
         raise ValueError(f"{where} has to be {shape} numbers; found {found}")
     try:
         new = torch.tensor(numbers, dtype=torch.float64)
-    except (TypeError, ValueError, OverflowError):  # rows of unequal length, a whole number of hundreds of digits
+    except (TypeError, ValueError):  # rows of unequal length
         new = torch.empty(0)
     if new.shape != row.shape:
         raise ValueError(f"{where} has to be {shape} numbers, as in this rig; found {found}")
