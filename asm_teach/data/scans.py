@@ -94,7 +94,7 @@ def load_photographs(name: str, progress: bool = True) -> list[Photograph]:
     folder = fetch(name, progress)
     pictures = sorted(folder.glob("*.jpg"))
     return [
-        Photograph(path.stem, read_picture(path), read_tem(path.with_suffix(".tem")), asset_licence(name))
+        Photograph(path.stem, read_picture(path), read_tem(path.with_suffix(".tem")).float(), asset_licence(name))
         for path in pictures
     ]
 
@@ -130,7 +130,7 @@ def _facekit_shape(name: str, progress: bool) -> Mesh:
 def _james(progress: bool) -> Scan:
     folder = fetch("james", progress)
     mesh = read_mesh(folder / "james.obj")
-    landmarks = ibug68(read_ljson(folder / "james.ljson"))
+    landmarks = ibug68(read_ljson(folder / "james.ljson")).float()
     assert mesh.texture is not None
     left, right = (
         mesh.texture[:, :1200],

@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from asm_teach.data.assets import AssetUnavailable, asset_path
-from asm_teach.data.landmark_files import LabelledPoints, ibug68, ibug68_names, read_ljson, read_tem, require_ibug68
+from asm_teach.data.landmark_files import (
+    LabelledPoints,
+    ibug68,
+    ibug68_names,
+    read_ljson,
+    read_pts,
+    read_tem,
+    require_ibug68,
+    with_jaw,
+)
 
 
 def original(asset: str, file: str) -> Path:
@@ -49,10 +58,47 @@ def test_ljson_points_of_a_picture_are_x_y(tmp_path) -> None:
     assert points.tolist() == [[20, 10], [40, 30]]
 
 
-def test_ljson_with_several_groups(tmp_path) -> None:
-    path = ljson(tmp_path, {"version": 3, "groups": {"a": group([[0, 0, 0]]), "b": group([[1, 1, 1]])}})
-    with pytest.raises(ValueError, match=r"its groups are \['a', 'b'\]: give a file with one group"):
-        read_ljson(path)
+def test_ljson_of_version_1_has_its_points_by_label(tmp_path) -> None:
+    pieces = [
+        {"label": "chin", "landmarks": [{"point": [1, 2]}, {"point": [None, None]}], "connectivity": [[0, 1]]},
+        {"label": "nose", "landmarks": [{"point": [5, 6]}]},
+    ]
+    points, labels = read_ljson(ljson(tmp_path, {"version": 1, "groups": pieces}))
+    assert points[[0, 2]].tolist() == [[2, 1], [6, 5]] and points[1].isnan().all()
+    assert {label: indices.tolist() for label, indices in labels.items()} == {"chin": [0, 1], "nose": [2]}
+
+
+def several(**counts: int) -> dict:
+    """A file with groups of so many points each; the points of a group tell it by their first number."""
+    groups = {name: group([[n, i, 0] for i in range(c)]) for n, (name, c) in enumerate(counts.items())}
+    return {"version": 3, "groups": groups}
+
+
+@pytest.mark.parametrize("count", [68, 51, 468, 478])
+def test_the_one_group_of_a_known_number_of_points_is_taken(tmp_path, count: int) -> None:
+    path = ljson(tmp_path, several(pupils=2, face=count, ears=20))
+    points = read_ljson(path).points
+    assert points.shape == (count, 3) and points[:, 0].unique().tolist() == [1]
+    assert len(read_ljson(path, "ears").points) == 20  # unless another is named
+    assert len(read_ljson(path, counts=(2,)).points) == 2
+
+
+@pytest.mark.parametrize(
+    ("counts", "named", "message"),
+    [
+        ({"a": 1, "b": 1}, None, r"its groups are \['a', 'b'\]: give a file with one group.*none has 68, 51, 468, 478"),
+        ({"a": 68, "b": 51}, None, "--landmark-group.*'a' of 68, 'b' of 51, several may be meant"),
+        ({"a": 68, "b": 2}, "c", "there is no group 'c' in it; its groups of points are 'a' of 68, 'b' of 2"),
+        ({}, None, "found none"),
+    ],
+)
+def test_a_group_that_is_not_clear_is_asked_for(tmp_path, counts: dict, named: str | None, message: str) -> None:
+    with pytest.raises(ValueError, match=f"points.ljson: .*{message}"):
+        read_ljson(ljson(tmp_path, several(**counts)), named)
+
+
+def test_a_file_of_one_group_is_taken_whatever_its_number(tmp_path) -> None:
+    assert len(read_ljson(ljson(tmp_path, several(only=7))).points) == 7
 
 
 @pytest.mark.parametrize(
@@ -60,11 +106,22 @@ def test_ljson_with_several_groups(tmp_path) -> None:
     [
         ("not json", "no landmark file, or it is cut off"),
         (json.dumps({"version": 2, **group([[1, 2, 3]])})[:-30], "cut off"),
-        ({"version": 1, "groups": []}, "version 1 was found; versions 2 and 3 can be read"),
+        ({"version": 4, "groups": []}, "version 4 was found; versions 1, 2 and 3 can be read"),
         ({"points": []}, "not a landmark file"),
         ([1, 2], "not a landmark file"),
         ({"version": 2, **group([[1, 2, 3], [1, 2]])}, r"2 points of \[2, 3\] numbers"),
         ({"version": 2, **group([])}, "0 points"),
+        ({"version": 2, **group([[1, 2, 3]], nose=[1e9])}, "label 'nose': its mask holds"),
+        ({"version": 2, **group([[1, 2, 3]], nose=["0"])}, "label 'nose': its mask holds"),
+        ({"version": 2, **group([["1", 2, 3]])}, "point 0 .from 0. holds '1', which is no number"),
+        ({"version": 2, **group([[1, True, 3]])}, "holds 'True', which is no number"),
+        ({"version": 2, **group([[1, 1e39, 3]])}, "holds 1e[+]39: infinite, or too large"),
+        ({"version": 2, **group([[1, float("inf"), 3]])}, "Infinity stands in it"),
+        ({"version": 2, **group([[10**400, 2, 3]])}, "is too large"),
+        ({"version": 2, **group([[1, 2, 3]], nose=[float("inf")])}, "Infinity stands in it"),
+        ("[" * 50_000, "nested too deeply"),
+        ({"version": 3, "groups": [1]}, "not a landmark file"),
+        ({"version": 3, "groups": {"a": {"landmarks": {"points": 5}}}}, "not a landmark file"),
         ({"version": 2, **group([[1, 2, 3]], nose=[0, 5])}, r"label 'nose': row 1 names the points\[5\]"),
     ],
 )
@@ -93,6 +150,66 @@ def test_tem(tmp_path) -> None:
 def test_broken_tem_says_what_is_wrong(tmp_path, text, message) -> None:
     with pytest.raises(ValueError, match=message):
         read_tem(ljson(tmp_path, text, "face.tem"))
+
+
+# iBUG's .pts
+
+
+def pts(folder: Path, rows, head: str = "version: 1\nn_points: {n}\n{{\n", tail: str = "}\n", name="a.pts") -> Path:
+    path = folder / name
+    lines = "".join(" ".join(map(str, row)) + "\n" for row in rows)
+    path.write_bytes((head.format(n=len(rows)) + lines + tail).encode())
+    return path
+
+
+ROWS = [[1.5, 2], [3, 4.25], [-5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("head", "tail"),
+    [
+        ("version: 1\nn_points: {n}\n{{\n", "}\n"),
+        ("version: 1\r\nn_points:  {n}\r\n{{\r\n", "}"),
+        ("version: 1\rn_points: {n}\r{{\r", "}\r"),
+        ("n_points:{n}\n\n{{\n\n", "\n}\n\n"),
+        ("\ufeffversion: 1\n\nn_points: {n} {{\n", "}\n"),
+    ],
+)
+def test_pts_with_every_kind_of_line(tmp_path, head: str, tail: str) -> None:
+    assert read_pts(pts(tmp_path, ROWS, head, tail)).tolist() == ROWS
+
+
+def test_pts_of_three_numbers_and_of_points_that_are_not_known(tmp_path) -> None:
+    assert read_pts(pts(tmp_path, [[1, 2, 3], [4, 5, 6]])).tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert read_pts(pts(tmp_path, [[1, 2], ["nan", "nan"]])).isnan().tolist() == [[False, False], [True, True]]
+
+
+@pytest.mark.parametrize(
+    ("head", "tail", "message"),
+    [
+        ("version: 1\nn_points: 4\n{{\n", "}\n", "4 points are announced and 3 found: it is cut off or was changed"),
+        ("version: 1\nn_points: 2\n{{\n", "}\n", "2 points are announced and 3 found"),
+        ("version: 1\nn_points: {n}\n{{\n", "", "3 points are announced and 3 found, and no closing brace"),
+        ("version: 1\nn_points: " + "9" * 30 + "\n{{\n", "}\n", "this is another file"),
+        ("version: 1\n{{\n", "}\n", "has n_points: N, then N points between braces; this is another file"),
+        ("", "", "this is another file"),
+        ("n_points: {n}\n{{\nx y\n", "}\n", "3 points are announced and 4 found"),
+        ("n_points: 4\n{{\nx y\n", "}\n", "point 1 of 4 is 'x y', not two numbers"),
+        ("n_points: 4\n{{\n1 2 3\n", "}\n", r"4 points of \[2, 3\] numbers"),
+        ("n_points: 4\n{{\ninf 1\n", "}\n", "point 0 .from 0. holds inf: infinite"),
+        ("n_points: 4\n{{\n1e300 1\n", "}\n", "holds 1e[+]300: infinite, or too large"),
+    ],
+)
+def test_broken_pts_says_what_is_wrong(tmp_path, head: str, tail: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"a.pts: .*{message}"):
+        read_pts(pts(tmp_path, ROWS, head, tail))
+
+
+def test_a_set_of_51_is_the_68_without_the_jaw() -> None:
+    face = face68()
+    whole = with_jaw(face[17:])
+    assert whole[:17].isnan().all() and torch.equal(whole[17:], face[17:])
+    assert with_jaw(face) is face
 
 
 # The order of the 68 points
