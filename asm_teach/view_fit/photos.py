@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -14,15 +13,15 @@ from torch import Tensor
 
 from asm_teach.base.arrays import load_npz, numbers
 from asm_teach.base.checks import check_indices
-from asm_teach.data.landmark_files import read_ljson, read_tem
+from asm_teach.data.landmark_files import KNOWN_COUNTS
+from asm_teach.data.sidecars import SIDECARS, files_beside, read_landmarks
 from asm_teach.formats.pictures import picture_size, read_picture
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.view_fit.face_detector import GROUND, Say, find_landmarks
 from asm_teach.view_fit.view import View
 
 LONGEST = 1600  # pixels: a face that fills half of it has 4 pixels a millimetre, more than any landmark is exact to
-SIDECARS = (".npz", ".tem", ".ljson", ".csv")
-KNOWN_COUNTS = (68, 468, 478)
+_ALSO_OTHERS = (".xml", ".json")  # endings of files about a picture that need not be landmarks
 Path_: TypeAlias = "str | PathLike[str]"
 
 
@@ -49,6 +48,7 @@ def load_views(
     *,
     embedding: LandmarkSet | None = None,
     find: bool = False,
+    group: str | None = None,
     say: Say = print,
 ) -> list[View]:
     """Read photographs with their landmarks, as views for `fit_views`.
@@ -61,6 +61,7 @@ def load_views(
             the file of the picture's name beside it, a.npz for a.jpg, or else found by MediaPipe. None for all.
         embedding: where the landmarks of those files lie on the mesh, for a set of one's own.
         find: let MediaPipe find them, whatever files there are.
+        group: the group of points to take from `.ljson` files with several.
         say: told, in sentences, what was done on the way: scaled down, several faces, landmarks that were left aside.
 
     Raises:
@@ -76,9 +77,10 @@ def load_views(
     for path, given in zip(map(Path, paths), landmarks or [None] * len(paths), strict=True):
         image = read_photo(path, say)
         expected = KNOWN_COUNTS if embedding is None else (len(embedding),)
-        points = None if find and given is None else _given(path, given, expected, say)
+        unread: list[str] = []
+        points = None if find and given is None else _given(path, given, expected, group, say, unread)
         if points is None:
-            views.append(View(image, find_landmarks(image, path.name, say), name=path.name))
+            views.append(View(image, _found(image, path.name, say, unread), name=path.name))
             continue
         scale = torch.tensor(image.shape[1::-1]) / torch.tensor(picture_size(path))
         try:
@@ -88,75 +90,50 @@ def load_views(
     return views
 
 
-def _given(path: Path, given: Tensor | Path_ | None, expected: Sequence[int], say: Say) -> Tensor | None:
-    """The landmarks of a picture from what was given or stands beside it; None: they are to be found."""
-    if given is not None:
-        return given if isinstance(given, Tensor) else read_landmarks(given)
-    beside = next((file for suffix in SIDECARS if (file := path.with_suffix(suffix)).is_file()), None)
-    if beside is None:
-        return None
+def _found(image: Tensor, name: str, say: Say, unread: Sequence[str]) -> Tensor:
+    """The landmarks that MediaPipe finds; where it does not, the error names the files that were not read."""
     try:
-        points = read_landmarks(beside)
+        return find_landmarks(image, name, say)
+    except (ModuleNotFoundError, ValueError) as error:
+        raise type(error)(f"{error} ({', '.join(unread)}: not read)" if unread else str(error)) from None
+
+
+def _given(
+    path: Path, given: Tensor | Path_ | None, expected: Sequence[int], group: str | None, say: Say, unread: list[str]
+) -> Tensor | None:
+    """The landmarks of a picture from what was given or stands beside it; None: they are to be found.
+
+    The names of the files that were not read are added to `unread`.
+    """
+    if given is not None:
+        return given if isinstance(given, Tensor) else read_landmarks(given, group, path, expected)
+    points, used = None, ""
+    for beside in files_beside(path):
+        if points is not None:
+            say(f"{beside.name}: it may hold landmarks too, and was not read: {used} comes first")
+        elif beside.suffix.lower() not in SIDECARS:
+            say(f"{beside.name}: it may hold landmarks, and was not read: {', '.join(SIDECARS)} are")
+            unread.append(beside.name)
+        elif (points := _beside(beside, path, expected, group, say)) is None:
+            unread.append(beside.name)
+        else:
+            used = beside.name
+    return points
+
+
+def _beside(beside: Path, path: Path, expected: Sequence[int], group: str | None, say: Say) -> Tensor | None:
+    """The landmarks that the file `beside` a picture holds; None where it holds others, which is said."""
+    try:
+        points = read_landmarks(beside, group, path, expected)
     except ValueError as error:
+        if beside.suffix.lower() in _ALSO_OTHERS:  # any program may have written it about the picture
+            say(f"{error}; it was passed over")
+            return None
         raise ValueError(f"{error}; with --find (find=True) MediaPipe finds them instead") from None
     if len(points) in expected:
         return points
-    say(
-        f"{beside.name}: {len(points)} landmarks, a set that is not known here "
-        f"({', '.join(map(str, expected))} are); MediaPipe is asked instead"
-    )
+    say(f"{beside.name}: {len(points)} landmarks, a set that is not known here ({', '.join(map(str, expected))} are)")
     return None
-
-
-def read_landmarks(path: Path_) -> Tensor:
-    """Read landmarks (L, 2), pixels x right and y down from the upper left corner; NaN for points that are not seen.
-
-    - `.npz`: its array `landmarks`. - `.tem`: a template of WebMorph. - `.ljson`: a menpo file of a picture.
-    - `.csv`: one point a row, x and y; a first row of names is passed over.
-
-    Raises FileNotFoundError, and ValueError for a file of another kind, of three-dimensional points, or cut off.
-    """
-    path = Path(path)
-    if path.suffix not in SIDECARS:
-        raise ValueError(f"{path.name}: the ending {path.suffix!r} is not one of {', '.join(SIDECARS)}")
-    if not path.is_file():
-        raise FileNotFoundError(f"path: there is no file {str(path)!r}; check the name and the folder")
-    if path.suffix == ".tem":
-        points = read_tem(path)
-    elif path.suffix == ".ljson":
-        points = read_ljson(path).points
-    elif path.suffix == ".csv":
-        points = _read_csv(path)
-    else:
-        arrays = load_npz(path)
-        if "landmarks" not in arrays:
-            raise ValueError(
-                f"{path.name}: no array `landmarks` in it, but {', '.join(arrays) or 'nothing'}; write it with "
-                "numpy.savez(name, landmarks=points)"
-            )
-        points = torch.from_numpy(np.asarray(arrays["landmarks"], dtype=np.float32))
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f"{path.name}: {tuple(points.shape)} numbers were found; landmarks of a picture are (L, 2)")
-    return points.float()
-
-
-def _read_csv(path: Path) -> Tensor:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    if rows and not _is_number(rows[0][0]):
-        rows = rows[1:]
-    try:
-        return torch.tensor([[float(x), float(y)] for x, y in rows]).reshape(-1, 2)
-    except ValueError:
-        raise ValueError(f"{path.name}: not a table of two numbers a row, x and y in pixels") from None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def read_embedding(path: Path_, mesh_faces: Tensor) -> LandmarkSet:

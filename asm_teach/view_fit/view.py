@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from asm_teach.data.landmark_files import JAW
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.rendering.camera import Camera
@@ -106,6 +107,9 @@ def landmark_view(view: View, mesh: Mesh) -> LandmarkView:
         fitting = [points for points in known.values() if len(points) == count]
         # 478 face-mesh points are 468 on the skin and ten on the irises: either may stand for the other's skin.
         fitting += [points for points in known.values() if {len(points), count} == {468, 478}]
+        # 51 are iBUG's 68 without the line of the jaw.
+        whole = [points for points in known.values() if count == 68 - JAW and len(points) == 68]
+        fitting += [points.subset(torch.arange(JAW, 68)) for points in whole]
         if not fitting:
             sizes = ", ".join(f"{len(points)} ({name})" for name, points in known.items()) or "none"
             raise ValueError(

@@ -16,7 +16,7 @@ from asm_teach.data.assets import AssetUnavailable, data_dir
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import load_photographs
 from asm_teach.view_fit.photos import LONGEST, load_views, read_embedding, read_landmarks, read_photo
-from asm_teach.view_fit.view import view_names
+from asm_teach.view_fit.view import landmark_view, view_names
 
 POINTS = 100 + 200 * np.random.default_rng(0).random((68, 2))
 
@@ -91,6 +91,79 @@ def test_every_kind_of_landmark_file(tmp_path: Path) -> None:
         assert np.abs(points.numpy() - POINTS).max() < 1e-3, name
 
 
+def ljson(points: np.ndarray) -> dict:
+    labels = [{"label": "all", "mask": list(range(len(points)))}]
+    return {"labels": labels, "landmarks": {"points": points[:, ::-1].tolist(), "connectivity": []}}
+
+
+def pts(points: np.ndarray) -> str:
+    rows = "\n".join(f"{x} {y}" for x, y in points)
+    return f"version: 1\nn_points: {len(points)}\n{{\n{rows}\n}}\n"
+
+
+def test_pixels_are_counted_as_here_whoever_wrote_the_file(tmp_path: Path) -> None:
+    """The middle of the upper left pixel: (1, 1) in iBUG's files, (0, 0) in dlib's, (0.5, 0.5) here."""
+    (tmp_path / "a.pts").write_text(pts(np.array([[1, 1], [11.5, 21]])))
+    assert read_landmarks(tmp_path / "a.pts").tolist() == [[0.5, 0.5], [11, 20.5]]
+    parts = "<part name='00' x='0' y='0'/><part name='01' x='10' y='20'/>"
+    head = "<dataset><images><image file='other.png'/>"
+    (tmp_path / "a.xml").write_text(f"{head}<image file='x/a.png'><box>{parts}</box></image></images></dataset>")
+    assert read_landmarks(tmp_path / "a.xml", picture="y/a.png").tolist() == [[0.5, 0.5], [10.5, 20.5]]
+
+
+def test_points_of_mediapipe_are_shares_of_the_picture(tmp_path: Path) -> None:
+    path = picture(tmp_path / "a.png")
+    points = [{"x": x / 400, "y": y / 300, "z": 0.1} for x, y in POINTS]
+    for content in (points, {"faceLandmarks": [points], "faceBlendshapes": [{"categories": [{"score": 1}]}]}):
+        (tmp_path / "a.json").write_text(json.dumps(content))
+        (view,) = load_views([path])
+        assert np.abs(view.landmarks.numpy() - POINTS).max() < 1e-3
+    with pytest.raises(ValueError, match="a.json: its points are shares of the picture's sides; give the picture"):
+        read_landmarks(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text(json.dumps({"landmark": [{"x": x, "y": y} for x, y in POINTS]}))
+    assert np.abs(read_landmarks(tmp_path / "a.json").numpy() - POINTS).max() < 1e-3  # these are pixels
+    (tmp_path / "a.json").write_text(json.dumps([points, points]))
+    with pytest.raises(ValueError, match="a.json: 2 lists of points"):
+        read_landmarks(tmp_path / "a.json", picture=path)
+
+
+def test_the_group_of_a_known_set_is_taken(tmp_path: Path) -> None:
+    path = picture(tmp_path / "a.png")
+    groups = {"face": ljson(POINTS), "pupils": ljson(POINTS[:2])}
+    (tmp_path / "a.ljson").write_text(json.dumps({"version": 3, "groups": groups}))
+    (view,) = load_views([path])
+    assert np.abs(view.landmarks.numpy() - POINTS).max() < 1e-3
+    groups["again"] = ljson(POINTS + 1)
+    (tmp_path / "a.ljson").write_text(json.dumps({"version": 3, "groups": groups}))
+    with pytest.raises(
+        ValueError, match="a.ljson: .*--landmark-group.*'face' of 68.*several may be meant; with --find"
+    ):
+        load_views([path])
+    (view,) = load_views([path], group="again")
+    assert np.abs(view.landmarks.numpy() - POINTS - 1).max() < 1e-3
+
+
+def test_labels_say_the_order_of_points(tmp_path: Path) -> None:
+    """landmarker.io stores the eyes before the brows; iBUG's order has them after the nose."""
+    order = {"chin": range(17), "leye": range(36, 42), "reye": range(42, 48), "leyebrow": range(17, 22),
+             "nose": range(27, 36), "reyebrow": range(22, 27), "mouth": range(48, 68)}  # fmt: skip
+    pieces = [
+        {"label": label, "landmarks": [{"point": POINTS[n, ::-1].tolist()} for n in numbers]}
+        for label, numbers in order.items()
+    ]
+    (tmp_path / "a.ljson").write_text(json.dumps({"version": 1, "groups": pieces}))
+    assert np.abs(read_landmarks(tmp_path / "a.ljson").numpy() - POINTS).max() < 1e-3
+
+
+def test_51_points_lie_where_the_68_have_them(tmp_path: Path) -> None:
+    path, mesh = picture(tmp_path / "a.png"), load_head().mesh
+    (tmp_path / "a.pts").write_text(pts(POINTS[17:] + 0.5))
+    (view,) = load_views([path])
+    seen = landmark_view(view, mesh)
+    assert np.abs(seen.pixels.numpy() - POINTS[17:]).max() < 1e-3
+    assert torch.equal(seen.embedding.faces, mesh.landmarks["ibug68"].faces[17:])
+
+
 def test_a_point_that_is_not_seen_is_nan_in_a_table(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("1,2\nnan,nan\n3,4\n")
     assert read_landmarks(tmp_path / "a.csv").isnan().tolist() == [[False] * 2, [True] * 2, [False] * 2]
@@ -103,6 +176,14 @@ def test_a_point_that_is_not_seen_is_nan_in_a_table(tmp_path: Path) -> None:
         ("a.csv", b"x,y\n1,2\n3\n", "a.csv: not a table of two numbers a row"),
         ("a.csv", b"1,2,3\n4,5,6\n", "a.csv: not a table of two numbers a row"),
         ("a.csv", b"1,2\n3,four\n", "a.csv: not a table of two numbers a row"),
+        ("a.csv", b'"' + b"1" * 200_000, "a.csv: not a table of two numbers a row, .*field larger than"),
+        ("a.csv", b"x,y\n", "a.csv: there are no points in it"),
+        ("a.csv", b"1,2\n3,inf\n", "a.csv: point 1 .from 0. holds inf"),
+        ("a.tem", b"1\n1 1e99\n", r"a.tem: point 0 .from 0. holds 1e\+99"),
+        ("a.pts", b"68\n1 2\n", "a.pts: a landmark file of iBUG has n_points: N"),
+        ("a.xml", b"<a>", "a.xml: this is no XML, or it is cut off"),
+        ("a.json", b'{"x": 1}', "a.json: 0 lists of points"),
+        ("a.json", b'[{"x": 1}]', "a.json: point 0 .from 0. holds 'nothing'"),
         ("a.tem", b"68\n1 2\n", "a.tem: 68 points are announced and 1 found"),
         ("a.ljson", b"{", "a.ljson: this is no landmark file"),
         ("a.txt", b"1 2\n", r"a.txt: the ending '.txt' is not one of .npz, .tem, .ljson, .csv"),
@@ -112,6 +193,22 @@ def test_a_damaged_landmark_file_is_named(tmp_path: Path, name: str, content: by
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_landmarks(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((4, 2), np.inf), "a.npz: point 0 .from 0. holds inf"),
+        (np.full((4, 2), "1"), "a.npz: its array is of type <U1"),
+        (np.full((4, 2), 1 + 1j), "a.npz"),
+        (np.zeros(()), r"a.npz: \(\) numbers were found"),
+        (np.zeros((0, 2)), r"a.npz: \(0, 2\) numbers were found"),
+    ],
+)
+def test_arrays_that_are_no_points_are_named(tmp_path: Path, array: np.ndarray, message: str) -> None:
+    np.savez(tmp_path / "a.npz", landmarks=array)
+    with pytest.raises(ValueError, match=message):
+        read_landmarks(tmp_path / "a.npz")
 
 
 def test_arrays_of_another_name_or_shape_are_named(tmp_path: Path) -> None:
@@ -193,12 +290,37 @@ def test_without_a_file_mediapipe_is_asked(tmp_path: Path, monkeypatch: pytest.M
     said, options = heard()
     views = load_views([a, b, c], **options)
     assert asked == ["a.png", "c.png"]
-    assert said == ["c.npz: 50 landmarks, a set that is not known here (68, 468, 478 are); MediaPipe is asked instead"]
+    assert said == ["c.npz: 50 landmarks, a set that is not known here (68, 51, 468, 478 are)"]
     assert [len(view.landmarks) for view in views] == [478, 68, 478]
     assert torch.equal(views[0].landmarks, found)
     asked.clear()
     load_views([a, b], find=True, **options)
     assert asked == ["a.png", "b.png"]
+
+
+def test_files_that_may_hold_landmarks_and_are_not_read_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = picture(tmp_path / "a.png")
+    for name in ("a.bnd", "a.TXT", "a.obj", "b.pts"):
+        (tmp_path / name).touch()
+    (tmp_path / "a.json").write_text('{"camera": "old"}')
+    said, options = heard()
+    with pytest.raises(ModuleNotFoundError, match=r"\(a.json, a.TXT, a.bnd: not read\)"):
+        load_views([path], **options)
+    assert [note.split(":")[0] for note in said] == ["a.json", "a.TXT", "a.bnd"]
+    assert said[0].endswith("passed over") and "it may hold landmarks, and was not read" in said[1]
+    monkeypatch.setattr("asm_teach.view_fit.photos.find_landmarks", lambda *_: torch.rand(478, 2) * 200)
+    assert len(load_views([path], **options)[0].landmarks) == 478
+    (tmp_path / "a.PTS").write_text(pts(POINTS))
+    said.clear()
+    (view,) = load_views([path], **options)
+    assert np.abs(view.landmarks.numpy() + 0.5 - POINTS).max() < 1e-3
+    assert said == [
+        f"a.{e}: it may hold landmarks too, and was not read: a.PTS comes first" for e in ("json", "TXT", "bnd")
+    ]
+    said.clear()
+    assert len(load_views([path], find=True, **options)[0].landmarks) == 478 and not said
 
 
 def test_without_mediapipe_and_without_a_file_the_message_says_both_ways(tmp_path: Path) -> None:
