@@ -25,31 +25,37 @@ OUTPUT = click.option(
     show_default=True,
     help="OBJ, PLY, GLB.",
 )
+GROUP = click.option("--landmark-group", "group", help="Which group of points of an .ljson file with several.")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("fit-scan")
 @click.argument("file", type=FILE)
-@click.option("--landmarks", type=FILE, help="Its 68 points in iBUG's order (.ljson, .txt, .json); else a search.")
+@click.option("--landmarks", type=FILE, help="Points on it (.ljson, .json, .txt, .pts, .pp, .npy); else a search.")
+@GROUP
 @click.option("--model", "model_file", type=FILE, help="A model to fit, as `asm-teach prepare` writes it.")
 @HEAD
 @OUTPUT
 @DEVICE
 def fit_scan_command(
-    file: Path, landmarks: Path | None, model_file: Path | None, head: str, output: Path, device: str
+    file: Path, landmarks: Path | None, group: str | None, model_file: Path | None, head: str, output: Path, device: str
 ) -> None:
     """Fit the adaptive model to FILE, a scan (OBJ, PLY, GLB) of any topology, unit and pose.
+
+    Landmarks are iBUG's 68, its 51 without the jaw, or a few by name or number; docs/your_own_data.md has the kinds.
 
     A mesh with the template's own vertices in its own faces is taken as registered: fitted vertex to vertex.
     """
     from asm_teach.geometry.mesh import read_mesh
     from asm_teach.model.storage import load_model
-    from asm_teach.new_head.given_landmarks import mark_points, read_marks
+    from asm_teach.new_head.given_landmarks import points_of_file, unread_beside
     from asm_teach.scan_fit.fit import fit_scan
 
     scan = read_mesh(file)
     model = _adaptive_model(head) if model_file is None else load_model(model_file)
-    points = None if landmarks is None else mark_points(scan, read_marks(landmarks)).to(scan.vertices)
+    points = None if landmarks is None else points_of_file(scan, landmarks, group).to(scan.vertices)
+    for note in unread_beside(file) if landmarks is None else []:
+        click.echo(note)
     fit = fit_scan(model, scan, landmarks=points, device=device)
     for note in fit.notes:
         click.echo(note)
@@ -61,19 +67,21 @@ def fit_scan_command(
 @click.command()
 @click.argument("file", type=FILE)
 @click.argument("landmarks", type=FILE)
+@GROUP
 @click.option("--part", help="Use only this part of the mesh.")
 @click.option("--components", default=2, show_default=True, help="Gaussians a bone.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("model.npz"), show_default=True, help="The model."
 )
-def prepare(file: Path, landmarks: Path, part: str | None, components: int, output: Path) -> None:
-    """Make an adaptive model of FILE, a head in any topology, from a handful of LANDMARKS (.json, .ljson, .txt)."""
+def prepare(file: Path, landmarks: Path, group: str | None, part: str | None, components: int, output: Path) -> None:
+    """Make an adaptive model of FILE, a head in any topology, from a handful of LANDMARKS (.json, .pp, .ljson, ...)."""
     from asm_teach.geometry.mesh import read_mesh
     from asm_teach.model.storage import save
-    from asm_teach.new_head.given_landmarks import read_marks
+    from asm_teach.new_head.given_landmarks import points_of_file
     from asm_teach.new_head.prepare import prepare_head
 
-    prepared = prepare_head(read_mesh(file), read_marks(landmarks), part=part)
+    mesh = read_mesh(file)
+    prepared = prepare_head(mesh, points_of_file(mesh, landmarks, group), part=part)
     for note in prepared.notes:
         click.echo(note)
     save(prepared.model(components), output)
@@ -86,6 +94,7 @@ def prepare(file: Path, landmarks: Path, part: str | None, components: int, outp
 @click.option(
     "--find", is_flag=True, help="Let MediaPipe find the landmarks, whatever files stand beside the pictures."
 )
+@GROUP
 @click.option("--embedding", type=FILE, help="Where a landmark set of your own lies on the mesh (.npz).")
 @click.option("--model", "model_file", type=FILE, help="A model to fit, as `asm-teach prepare` writes it.")
 @click.option("--resume", type=FILE, help="Go on from a model that an earlier fit wrote with --save.")
@@ -95,14 +104,15 @@ def prepare(file: Path, landmarks: Path, part: str | None, components: int, outp
 @OUTPUT
 @DEVICE
 def fit_views_command(
-    pictures: tuple[Path, ...], find: bool, embedding: Path | None, model_file: Path | None, resume: Path | None,
-    steps: int | None, save_file: Path | None, head: str, output: Path, device: str,
+    pictures: tuple[Path, ...], find: bool, group: str | None, embedding: Path | None, model_file: Path | None,
+    resume: Path | None, steps: int | None, save_file: Path | None, head: str, output: Path, device: str,
 ) -> None:  # fmt: skip
     """Fit the adaptive model to photographs of one person; no camera need be known.
 
     The landmarks of face.jpg are read from face.npz (an array `landmarks` of (L, 2) pixels, x right and y down from the
-    upper left corner), face.tem, face.ljson or face.csv: the 68 iBUG points, or 468 or 478 of a face mesh. Without
-    such a file MediaPipe finds them: pip install 'asm_teach[photos]'. Ctrl-C ends the fit and keeps the best so far.
+    upper left corner), or face.npy, .tem, .ljson, .csv, .pts, .xml (dlib) or .json (MediaPipe): the 68 iBUG points, 51
+    without the jaw, or 468 or 478 of a face mesh. Without such a file MediaPipe finds them: pip install
+    'asm_teach[photos]'. Ctrl-C ends the fit and keeps the best so far.
     """
     from asm_teach.model.storage import load_model, save
     from asm_teach.view_fit.checks import before
@@ -115,7 +125,7 @@ def fit_views_command(
     model: SkinnedModel = _adaptive_model(head) if start is None else load_model(start)
     own = None if embedding is None else read_embedding(embedding, model.mesh.faces)
     try:
-        views = load_views(pictures, embedding=own, find=find, say=click.echo)
+        views = load_views(pictures, embedding=own, find=find, group=group, say=click.echo)
     except ModuleNotFoundError as error:  # MediaPipe, an extra
         raise ValueError(str(error)) from None
     said = before(model.mesh, views)  # now, not after some minutes

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.device import pick_device
+from asm_teach.data.landmark_files import with_jaw
 from asm_teach.fitting.levenberg_marquardt import JointFit
 from asm_teach.fitting.normal_equations import Points
 from asm_teach.fitting.priors import Prior
@@ -66,6 +67,7 @@ def fit_scan(
     Args:
         scan: the mesh to fit, anywhere in space.
         landmarks: (68, 3) where the template's "ibug68" lie on a raw scan, in its unit; NaN rows are unknown.
+            (51, 3): without the line of the jaw.
         mask: of a registered mesh, (V,) how much each vertex counts, bool or 0 to 1: by default 1 in the part "face",
             if there is one, and 0.25 elsewhere. Of a raw scan, (V,) or (F,) bool, what of it counts.
         free: which parameters may move: "motion" of the bones, "weights" (centres, widths and shares of the
@@ -80,6 +82,7 @@ def fit_scan(
         ValueError: a scan that is no mesh or has no face to be found in it, a mask or landmarks of the wrong shape, a
             word in `free` that is none of the three, fewer than one step.
     """
+    landmarks = None if landmarks is None else with_jaw(landmarks)
     registered = is_registered(model.mesh, scan, landmarks, steps)
     free = _check_free(free)
     if "motion" not in free and not isinstance(model, AdaptiveSkinningModel):

@@ -10,6 +10,7 @@ import roma
 import torch
 from torch import Tensor
 
+from asm_teach.data.landmark_files import with_jaw
 from asm_teach.fitting.result import Course, LiveFace, Record, Watcher, iterate, watching
 from asm_teach.geometry.alignment import Alignment, align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
@@ -59,6 +60,7 @@ def fit_morphable(
     Args:
         scan: a mesh with the model's own faces is taken as registered, any other as a raw scan.
         landmarks: (68, 3) where the model's "ibug68" lie on a raw scan, in its unit; NaN rows are unknown.
+            (51, 3): without the line of the jaw.
         mask: of a registered mesh, (V,) how much each vertex counts, 1 by default; of a raw scan, (V,) or (F,) bool.
         scale: whether the face may grow as a whole, as that of a skinned model may.
         noise: mm of a vertex that weigh as much as one standard deviation of a coefficient; 0 for no prior.
@@ -70,6 +72,7 @@ def fit_morphable(
         ValueError: a scan that is no mesh, has no face to be found in it or NaN; a mask or landmarks of the wrong
             shape; a noise below zero; fewer than one step.
     """
+    landmarks = None if landmarks is None else with_jaw(landmarks)
     registered = is_registered(model.mesh, scan, landmarks, steps)
     if not 0 <= noise < math.inf:
         raise ValueError(f"noise: give millimetres, 0 or above, found {noise}")

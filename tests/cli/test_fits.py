@@ -19,7 +19,7 @@ from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import data_dir
 from asm_teach.data.heads import load_head
 from asm_teach.data.scans import load_photographs, load_scan
-from asm_teach.fitting.result import Fit
+from asm_teach.fitting.result import Fit, Record
 from asm_teach.geometry.mesh import read_mesh
 from asm_teach.model.storage import load_model
 from asm_teach.rendering.camera import look_at
@@ -256,6 +256,75 @@ def test_a_new_head_is_prepared_and_fitted_to_a_raw_scan(tmp_path: Path, monkeyp
     assert result.exit_code == 0, result.output
     first, last = _distances(result.output)
     assert last < first
+
+
+@pytest.fixture
+def scan_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """What the command hands to `fit_scan`, which is not run."""
+    calls: list[dict] = []
+
+    def fit(model, scan, **options) -> Fit:
+        calls.append({"scan": scan, **options})
+        return Fit(model, model(), history=[Record(0, 1.0, 1.0, 1.0)])
+
+    monkeypatch.setattr(scan_fit, "fit_scan", fit)
+    return calls
+
+
+def _picked(points: dict[str, list[float]]) -> str:
+    rows = "".join(f'<point x="{x}" y="{y}" z="{z}" active="1" name="{name}"/>' for name, (x, y, z) in points.items())
+    return f"<!DOCTYPE PickedPoints>\n<PickedPoints>{rows}</PickedPoints>"
+
+
+def test_fit_scan_takes_points_that_meshlab_picked(tmp_path: Path, scan_calls: list[dict]) -> None:
+    head, scan, picked = load_head(), tmp_path / "scan.obj", tmp_path / "scan_picked_points.pp"
+    head.sample(5).write(scan)
+    points = head.landmarks.points(head.sample(5).vertices, head.mesh.faces)
+    numbers = (8, 30, 36, 39, 42, 45, 48, 54)
+    picked.write_text(_picked({str(n): points[n].tolist() for n in numbers}))
+    result = run("fit-scan", scan, "-o", tmp_path / "fit.ply")
+    assert result.exit_code == 0, result.output  # a file that is not named is not read, and that is said
+    assert "scan_picked_points.pp may hold landmarks of scan.obj, and was not read: --landmarks" in result.output
+    result = run("fit-scan", scan, "--landmarks", picked, "-o", tmp_path / "fit.ply")
+    assert result.exit_code == 0 and "may hold" not in result.output, result.output
+    without, given = (call["landmarks"] for call in scan_calls)
+    assert without is None and given.dtype == scan_calls[1]["scan"].vertices.dtype
+    assert given.isfinite().all(1).nonzero()[:, 0].tolist() == list(numbers)
+    assert (given[8] - points[8]).abs().max() < 1e-3
+
+
+def test_landmarks_that_cannot_be_used_name_their_file(tmp_path: Path, scan_calls: list[dict]) -> None:
+    scan, marks = tmp_path / "scan.obj", tmp_path / "marks.json"
+    load_head().sample(5).write(scan)
+    marks.write_text('{"ear": 3}')
+    line = one_line(run("fit-scan", scan, "--landmarks", marks))
+    assert "marks.json: landmarks: there is no point called 'ear'" in line
+    assert line.endswith(one_line(run("prepare", scan, marks)).split("marks.json")[1])
+    groups = {name: {"labels": [], "landmarks": {"points": [[0, 0, 0]] * 68}} for name in "ab"}
+    (tmp_path / "marks.ljson").write_text(json.dumps({"version": 3, "groups": groups}))
+    line = one_line(run("fit-scan", scan, "--landmarks", tmp_path / "marks.ljson"))
+    assert "name the group (--landmark-group" in line
+    line = one_line(run("fit-scan", scan, "--landmarks", tmp_path / "marks.ljson", "--landmark-group", "a"))
+    assert "all points lie on one line" in line
+
+
+def test_fit_views_reads_what_others_wrote(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:
+    """The one group of 68 points of a menpo file, and iBUG's 51 counted from 1."""
+    points = []
+    for path in photographs:
+        points.append(load_npz(path.with_suffix(".npz"))["landmarks"])
+        path.with_suffix(".npz").unlink()
+    groups = {
+        name: {"labels": [], "landmarks": {"points": rows[:, ::-1].tolist()}}
+        for name, rows in (("face", points[0]), ("pupils", points[0][:2]))
+    }
+    photographs[0].with_suffix(".ljson").write_text(json.dumps({"version": 3, "groups": groups}))
+    rows = "\n".join(f"{x + 0.5} {y + 0.5}" for x, y in points[1][17:])
+    photographs[1].with_suffix(".pts").write_text(f"version: 1\nn_points: 51\n{{\n{rows}\n}}\n")
+    result = run("fit-views", *photographs, "-o", tmp_path / "fit.ply", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    for view, expected in zip(spied[0]["views"], (points[0], points[1][17:]), strict=True):
+        assert np.abs(view.landmarks.numpy() - expected).max() < 1e-3
 
 
 def test_fit_scan_of_a_truncated_file(tmp_path: Path) -> None:
