@@ -1,13 +1,15 @@
-"""Arrays: read from `.npz` files without trusting them, and lists of unequal length laid out in one."""
+"""Arrays: read from `.npz` and `.npy` files without trusting them, and lists of unequal length laid out in one."""
 
 from __future__ import annotations
 
 import math
 import warnings
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
 import numpy as np
 import torch
@@ -44,7 +46,12 @@ def load_npz(path: str | PathLike[str]) -> dict[str, np.ndarray]:
             warnings.simplefilter("ignore")  # of headers that Python 2 wrote
             members = archive.infolist()
             _check_members(members, path.stat().st_size)
-            return {member.filename[: -len(".npy")]: _array(archive, member) for member in members}
+            return {
+                member.filename[: -len(".npy")]: _array(
+                    partial(archive.open, member), member.file_size, member.filename
+                )
+                for member in members
+            }
     except Exception as error:  # zipfile, zlib and numpy's reader of headers raise a dozen kinds
         reason = str(error) or type(error).__name__
         raise ValueError(
@@ -69,22 +76,43 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
         raise ValueError(f"its {size} bytes would unpack to {total}")
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """One array, unpacked only if its header claims as many bytes as the member has."""
-    with archive.open(member) as file:
+def load_npy(path: str | PathLike[str]) -> np.ndarray:
+    """The array of an `.npy` file, as careful as `load_npz`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is of another kind, cut off, goes on after its end, or holds anything but numbers and text.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path: there is no file {str(path)!r}; check the name and the folder")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _array(lambda: path.open("rb"), path.stat().st_size, "it")
+    except Exception as error:  # as above
+        reason = str(error) or type(error).__name__
+        raise ValueError(
+            f"{path.name}: this is not a whole .npy file of a plain array ({reason}); fetch or write it again"
+        ) from None
+
+
+def _array(opened: Callable[[], IO[bytes]], size: int, name: str) -> np.ndarray:
+    """The array that a stream of so many bytes holds, read only if its header claims as many as there are."""
+    with opened() as file:
         if (version := npy.read_magic(file)) not in _HEADERS:
-            raise ValueError(f"{member.filename} has a header of version {version}")
+            raise ValueError(f"{name} has a header of version {version}")
         shape, _, dtype = _HEADERS[version](file)
-        there = member.file_size - file.tell()
-    if dtype.kind not in "biufUS" or dtype.itemsize == 0 or dtype.kind == "f" and dtype.itemsize > 8:
-        raise ValueError(f"{member.filename} holds {dtype}, not plain numbers or text")
+        there = size - file.tell()
+    if dtype.kind not in "biufUS" or not dtype.itemsize > 0 or dtype.kind == "f" and dtype.itemsize > 8:
+        raise ValueError(f"{name} holds {dtype}, not plain numbers or text")
     claimed = math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or claimed != there or max(shape, default=0) > max(there, 2**16):
-        raise ValueError(f"{member.filename} claims {shape} of {dtype}, {claimed} bytes, and has {there}")
-    with archive.open(member) as file:
+        raise ValueError(f"{name} claims {shape} of {dtype}, {claimed} bytes, and has {there}")
+    with opened() as file:
         array = npy.read_array(file, allow_pickle=False)
-        if file.read(1):  # the checksum is looked at where the member ends
-            raise ValueError(f"{member.filename} goes on after its end")
+        if file.read(1):  # the checksum of a packed one is looked at where it ends
+            raise ValueError(f"{name} goes on after its end")
     native: np.ndarray = array.astype(array.dtype.newbyteorder("="), copy=False)
     return native
 

@@ -13,17 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.base.arrays import load_npz
+from asm_teach.base.arrays import load_npy, load_npz
 from asm_teach.data.landmark_files import KNOWN_COUNTS, points_table, read_ljson, read_pts, read_tem
 from asm_teach.data.landmark_xml import read_dlib
 from asm_teach.formats.pictures import picture_size
 from asm_teach.formats.text_files import parse_json, read_text
 
-SIDECARS = (".npz", ".tem", ".ljson", ".csv", ".pts", ".xml", ".json")
+SIDECARS = (".npz", ".tem", ".ljson", ".csv", ".pts", ".npy", ".xml", ".json")
 """Endings of the landmark files that are read for a photograph; the first that is there counts."""
 
 LANDMARK_ENDINGS = (
-    *SIDECARS, ".npy", ".pp", ".txt", ".mat", ".asf", ".land", ".lmk", ".lm2", ".lm3", ".bnd", ".tps", ".fcsv",
+    *SIDECARS, ".pp", ".txt", ".mat", ".asf", ".land", ".lmk", ".lm2", ".lm3", ".bnd", ".tps", ".fcsv",
 )  # fmt: skip
 """Endings under which landmarks are kept, whether they are read here or not."""
 
@@ -51,7 +51,8 @@ def read_landmarks(
 ) -> Tensor:
     """Read landmarks (L, 2), pixels x right and y down from the upper left corner; NaN for points that are not seen.
 
-    - `.npz`: its array `landmarks`. - `.tem`: a template of WebMorph. - `.ljson`: a menpo file of a picture.
+    - `.npz`: its array `landmarks`. - `.npy`: the array.
+    - `.tem`: a template of WebMorph. - `.ljson`: a menpo file of a picture.
     - `.csv`: one point a row, x and y; a first row of names is passed over.
     - `.pts`: iBUG's, which counts pixels from 1. - `.xml`: dlib's, which counts them from 0.
     - `.json`: MediaPipe's points, in shares of the picture's sides.
@@ -83,23 +84,23 @@ def read_landmarks(
     elif ending == ".csv":
         points = _read_csv(path)
     else:
-        points = _from_npz(path)
+        points = points_of_array(load_npy(path) if ending == ".npy" else _array_of_npz(path), path.name)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ValueError(f"{path.name}: {tuple(points.shape)} numbers were found; landmarks of a picture are (L, 2)")
     return points.float()
 
 
-def _from_npz(path: Path) -> Tensor:
+def _array_of_npz(path: Path) -> np.ndarray:
     arrays = load_npz(path)
     if "landmarks" not in arrays:
         raise ValueError(
             f"{path.name}: no array `landmarks` in it, but {', '.join(arrays) or 'nothing'}; write it with "
             "numpy.savez(name, landmarks=points)"
         )
-    return array_points(arrays["landmarks"], path.name)
+    return arrays["landmarks"]
 
 
-def array_points(array: np.ndarray, name: str) -> Tensor:
+def points_of_array(array: np.ndarray, name: str) -> Tensor:
     """An array of a file as a tensor, float64: numbers only, finite or NaN; its shape is not looked at.
 
     Raises:

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asm_teach.base.arrays import load_npy
 from asm_teach.data.landmark_files import JAW, ibug68_names, points_table, read_ljson, read_pts
 from asm_teach.data.landmark_xml import NamedPoints, read_pp
-from asm_teach.data.sidecars import LANDMARK_ENDINGS, files_beside
+from asm_teach.data.sidecars import LANDMARK_ENDINGS, files_beside, points_of_array
 from asm_teach.formats.text_files import parse_json, read_text
 from asm_teach.geometry.alignment import on_one_line
 from asm_teach.geometry.landmarks import LandmarkSet
@@ -25,7 +26,7 @@ HANDFUL: Mapping[str, int] = {
 }  # fmt: skip
 """Name -> number in iBUG's order of points that are easy to click. Right and left are the person's own."""
 
-MARK_ENDINGS = (".json", ".ljson", ".txt", ".pts", ".pp")
+MARK_ENDINGS = (".json", ".ljson", ".txt", ".pts", ".pp", ".npy")
 """Endings of the landmark files that are read for a scan or a head."""
 
 FEWEST = 7  # the corners of eyes and mouth, and the tip of the nose
@@ -115,7 +116,7 @@ def read_marks(path: str | PathLike[str], group: str | None = None) -> Marks:
     - `.ljson`: a menpo file with the 68 points, in iBUG's order or under landmarker.io's labels, or 51; `group`
       names the one to take where it has several groups.
     - `.txt`: 68 lines, or 51, of one vertex or of x y z each; `nan nan nan` for an unknown point.
-    - `.pts`: iBUG's, with 68 or 51 points x y z.
+    - `.pts`: iBUG's, with 68 or 51 points x y z. - `.npy`: the same as an array, or the numbers of 68 or 51 vertices.
     - `.pp`: the points that MeshLab picked, with the names or numbers of `mark_points`, or 68 or 51 in iBUG's order.
 
     Raises:
@@ -134,9 +135,14 @@ def read_marks(path: str | PathLike[str], group: str | None = None) -> Marks:
         return _named(read_pp(path), path.name)
     if ending == ".ljson":
         table = read_ljson(path, group, (68, 51)).in_ibug_order()
+    elif ending == ".npy":
+        array = load_npy(path)
+        table = (
+            torch.from_numpy(array.astype(np.int64)) if array.dtype.kind in "iu" else points_of_array(array, path.name)
+        )
     else:
         table = read_pts(path) if ending == ".pts" else _read_text_table(path)
-    if table.shape[0] not in (68, 51) or table.shape[1:] not in ((3,), ()):
+    if table.ndim not in (1, 2) or len(table) not in (68, 51) or table.shape[1:] not in ((3,), ()):
         raise ValueError(
             f"{path.name}: found {tuple(table.shape)} numbers: give 68 lines, each a vertex or x y z, or 51 without "
             "those of the jaw"

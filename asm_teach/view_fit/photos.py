@@ -7,7 +7,6 @@ from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from asm_teach.base import arrays
-from asm_teach.base.arrays import load_npz, numbers
+from asm_teach.base.arrays import load_npy, load_npz, numbers
 
 NOT_WHOLE = "a.npz: this is not a whole .npz file of plain arrays"
 
@@ -175,3 +175,33 @@ def test_a_bomb_costs_less_than_a_second_and_100_mb(tmp_path: Path, kind: str) -
     done = subprocess.run([sys.executable, "-c", BOMB, str(path)], capture_output=True, text=True, check=True)
     seconds, megabytes = map(float, done.stdout.split())
     assert seconds < 1 and megabytes < 100
+
+
+def test_one_array_by_itself(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    for array in (np.arange(6.0).reshape(2, 3), np.arange(3, dtype=">i4"), np.array(5), np.zeros((0, 2))):
+        np.save(path, array)
+        found = load_npy(path)
+        assert found.dtype.isnative and np.array_equal(found, array) and found.shape == array.shape
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        load_npy(tmp_path / "none.npy")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda whole: whole[:-1], "claims"),
+        (lambda whole: whole + b"0", "claims"),
+        (lambda whole: whole[:40], "not a whole .npy file"),
+        (lambda whole: b"", "not a whole .npy file"),
+        (lambda whole: whole.replace(b"(2, 3)", b"(9" + b"0" * 12 + b",)"), "not a whole .npy file"),
+        (lambda whole: whole.replace(b"'<f8'", b"'|O8'"), "not plain numbers"),
+        (lambda whole: whole.replace(b"<f8", b"<f\xff"), "not a whole .npy file"),
+    ],
+)
+def test_an_array_file_that_claims_something_else_is_refused(tmp_path: Path, change, said: str) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.arange(6.0).reshape(2, 3))
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ValueError, match=f"a.npy: .*{said}"):
+        load_npy(path)

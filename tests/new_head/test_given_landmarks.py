@@ -176,6 +176,36 @@ def test_whole_sets_in_every_kind_of_file(tmp_path, write, count: int) -> None:
     torch.testing.assert_close(marks[68 - count :], points[68 - count :], rtol=0, atol=1e-9)
 
 
+def test_arrays(tmp_path) -> None:
+    path = tmp_path / "a.npy"
+    for array, expected in (
+        (POINTS.numpy(), POINTS),
+        (POINTS[17:].float().numpy(), POINTS[17:].float().double()),
+        (VERTICES.int().numpy(), VERTICES),
+    ):
+        np.save(path, array)
+        assert torch.equal(read_marks(path), expected)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((68, 2)), r"found \(68, 2\) numbers: give 68 lines"),
+        (np.zeros((67, 3)), r"found \(67, 3\) numbers"),
+        (np.zeros((68, 3), np.int64), "give 68 vertices, int64 .68,., or 68 points, float"),
+        (np.zeros(()), r"found \(\) numbers"),
+        (np.zeros(68), "give 68 vertices, int64"),
+        (np.full((68, 3), np.inf), "point 0 .from 0. holds inf"),
+        (np.full((68, 3), "1"), "its array is of type <U1"),
+        (np.array([{}]), "not a whole .npy file of a plain array .*object"),
+    ],
+)
+def test_arrays_that_are_no_landmarks(tmp_path, array: np.ndarray, message: str) -> None:
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(ValueError, match=f"a.npy: .*{message}"):
+        points_of_file(MESH, tmp_path / "a.npy")
+
+
 def test_51_vertices_by_number(tmp_path) -> None:
     (tmp_path / "a.txt").write_text("\n".join(map(str, VERTICES[17:].tolist())))
     assert torch.equal(read_marks(tmp_path / "a.txt"), VERTICES[17:])
@@ -232,7 +262,7 @@ def test_files_beside_a_scan_that_may_hold_landmarks_are_named(tmp_path) -> None
         "face_picked_points.pp may hold landmarks of face.ply, and was not read: --landmarks face_picked_points.pp "
         "uses it",
         "face.BND may hold landmarks of face.ply, and was not read: files that can be read are .json, .ljson, .txt, "
-        ".pts, .pp",
+        ".pts, .pp, .npy",
     ]
 
 

@@ -85,7 +85,8 @@ def test_every_kind_of_landmark_file(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text(f"\ufeff{table}\n\n", encoding="utf-8")
     menpo = {"version": 2, "labels": [], "landmarks": {"points": POINTS[:, ::-1].tolist(), "connectivity": []}}
     (tmp_path / "a.ljson").write_text(json.dumps(menpo))
-    for name in ("a.npz", "a.tem", "a.csv", "b.csv", "a.ljson"):
+    np.save(tmp_path / "a.npy", POINTS)
+    for name in ("a.npz", "a.npy", "a.tem", "a.csv", "b.csv", "a.ljson"):
         points = read_landmarks(tmp_path / name)
         assert points.dtype == torch.float32
         assert np.abs(points.numpy() - POINTS).max() < 1e-3, name
