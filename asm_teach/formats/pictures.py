@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -31,31 +32,36 @@ def read_picture(path: str | PathLike[str], longest: int | None = None, ground: 
         FileNotFoundError: there is no such file.
         ValueError: the file is no picture, or is cut off.
     """
-    with _opened(path) as picture:
+    with Path(path).open("rb") as file, _opened(file, Path(path).name) as picture:
         return picture_tensor(picture, longest, ground)
+
+
+def picture_of_bytes(content: bytes, name: str) -> Tensor:
+    """The content of a picture file as (H, W, 3) float32 in [0, 1]; `name` is what an error calls it."""
+    with _opened(io.BytesIO(content), name) as picture:
+        return picture_tensor(picture)
 
 
 def picture_size(path: str | PathLike[str]) -> tuple[int, int]:
     """(width, height) of a picture file in pixels, held as its camera was; raises as `read_picture`."""
-    with _opened(path) as picture:
+    with Path(path).open("rb") as file, _opened(file, Path(path).name) as picture:
         turned = picture.getexif().get(_ORIENTATION) in _TURNED
         return picture.size[::-1] if turned else picture.size
 
 
 @contextmanager
-def _opened(path: str | PathLike[str]) -> Iterator[Image.Image]:
+def _opened(file: BinaryIO, name: str) -> Iterator[Image.Image]:
     """The picture of a file; whatever its decoder raises, then or later, becomes a sentence with the file's name."""
-    path = Path(path)
-    with path.open("rb") as file, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of many pixels (twice as many raise an error), of a damaged EXIF block
         try:
             with Image.open(file) as picture:
                 yield picture
         except Exception as error:  # the decoders of pillow raise a dozen kinds
-            apple = " (save HEIC pictures of a telephone as JPEG)" if path.suffix.lower() in (".heic", ".heif") else ""
+            apple = " (save HEIC pictures of a telephone as JPEG)" if name.lower().endswith((".heic", ".heif")) else ""
             reason = "of no format that is known" if isinstance(error, UnidentifiedImageError) else error
             raise ValueError(
-                f"{path.name}: this cannot be read as a picture ({reason}); give a whole PNG or JPEG file{apple}"
+                f"{name}: this cannot be read as a picture ({reason}); give a whole PNG or JPEG file{apple}"
             ) from None
 
 
