@@ -1,15 +1,14 @@
-"""Reading and writing mesh files: OBJ (see obj_file), PLY and GLB.
+"""Reading and writing mesh files: OBJ (see obj_file), PLY and glTF (see gltf_scene).
 
-In memory v always points up. glTF lets it point down: trimesh turns it over as it reads and writes GLB files.
+In memory v always points up. glTF lets it point down: its reader turns it over, and so does trimesh, which writes GLB.
 """
 
 from __future__ import annotations
 
 import io
 import re
-import struct
-import warnings
 from contextlib import ExitStack
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,36 +16,37 @@ from typing import Any
 import numpy as np
 import torch
 import trimesh
-from PIL import Image
 from torch import Tensor
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
 from asm_teach.base.files import whole
+from asm_teach.formats.gltf_scene import read_gltf
 from asm_teach.formats.mesh_record import MeshRecord
 from asm_teach.formats.obj_file import obj_text, read_obj
-from asm_teach.formats.pictures import picture_bytes, picture_tensor, read_picture, to_pillow
+from asm_teach.formats.pictures import picture_bytes, read_picture, to_pillow
 
-_ENDINGS = (".obj", ".ply", ".glb")
+_WRITTEN = (".obj", ".ply", ".glb")
+_READ = (*_WRITTEN, ".gltf")
 
 
 def read_mesh_file(path: str | PathLike[str]) -> MeshRecord:
-    """Read an OBJ, PLY or GLB file as it is: no vertex is merged, moved or renumbered, no unit is changed.
+    """Read an OBJ, PLY, GLB or glTF file as it is: no vertex is merged, moved or renumbered, no unit is changed.
 
-    UV and texture are kept; quads and groups too where an OBJ file has them. The pieces of a GLB file
-    become parts.
+    UV and texture are kept; quads and groups too where an OBJ file has them. The pieces of a glTF file are placed as
+    its scene says, and become parts.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: an unknown ending, a file that is cut off, empty or of another type.
     """
     path = Path(path)
-    ending = _ending(path)
+    ending = _ending(path, _READ)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {str(path)!r}; check the name and the folder")
     _check_start(path, ending)
     try:
-        return {".obj": read_obj, ".ply": _read_ply, ".glb": _read_glb}[ending](path)
+        return {".obj": read_obj, ".ply": _read_ply, ".glb": _read_gltf, ".gltf": _read_gltf}[ending](path)
     except ValueError as error:
         if str(error).startswith(path.name):
             raise
@@ -64,7 +64,7 @@ def write_mesh_file(mesh: MeshRecord, path: str | PathLike[str]) -> None:
         OSError: the folder is not there, or the disk is full.
     """
     path = Path(path)
-    ending = _ending(path)
+    ending = _ending(path, _WRITTEN)
     has_texture = mesh.texture is not None and mesh.uv is not None
     files: dict[Path, bytes] = {}
     if mesh.texture is not None and has_texture and ending != ".glb":
@@ -88,9 +88,9 @@ def replace_files(files: dict[Path, bytes]) -> None:
             stack.enter_context(whole(path)).write_bytes(content)
 
 
-def _ending(path: Path) -> str:
-    if path.suffix.lower() not in _ENDINGS:
-        raise ValueError(f"{path.name}: the ending {path.suffix!r} is not one of {', '.join(_ENDINGS)}")
+def _ending(path: Path, known: tuple[str, ...]) -> str:
+    if path.suffix.lower() not in known:
+        raise ValueError(f"{path.name}: the ending {path.suffix!r} is not one of {', '.join(known)}")
     return path.suffix.lower()
 
 
@@ -100,7 +100,8 @@ def _check_start(path: Path, ending: str) -> None:
         raise ValueError(f"{path.name}: the file is empty; fetch or export it again")
     with path.open("rb") as file:
         start = file.read(64)
-    expected = {".glb": b"glTF", ".ply": b"ply", ".obj": b""}[ending]
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip() if ending == ".gltf" else start
+    expected = {".glb": b"glTF", ".ply": b"ply", ".obj": b"", ".gltf": b"{"}[ending]
     if start.lstrip()[:1] == b"<":
         raise ValueError(f"{path.name}: this is a web page, not a mesh: open its address in a browser to see why")
     if not start.startswith(expected):
@@ -108,13 +109,6 @@ def _check_start(path: Path, ending: str) -> None:
             f"{path.name}: a {ending[1:].upper()} file begins with {expected.decode()!r}, this one with "
             f"{start[:12].decode('latin-1')!r}: it is another kind of file; give it its right ending"
         )
-    if ending == ".glb":
-        promised = struct.unpack("<I", start[8:12])[0] if len(start) >= 12 else 12
-        if size < promised:
-            raise ValueError(
-                f"{path.name}: the file says it has {promised} bytes, but only {size} are there: it is cut "
-                "off; fetch or export it again"
-            )
 
 
 def _load(path: Path, **options: Any) -> list[tuple[str, trimesh.Trimesh]]:
@@ -139,26 +133,9 @@ def _load(path: Path, **options: Any) -> list[tuple[str, trimesh.Trimesh]]:
     return found
 
 
-def _read_glb(path: Path) -> MeshRecord:
-    pieces = _load(path)
-    offset = np.cumsum([0, *(len(piece.vertices) for _, piece in pieces)])
-    count = np.cumsum([0, *(len(piece.faces) for _, piece in pieces)])
-    uvs = [getattr(piece.visual, "uv", None) for _, piece in pieces]
-    there = [uv for uv in uvs if uv is not None]
-    if 0 < len(there) < len(uvs):
-        warnings.warn(f"{path.name}: some pieces have no UV, so the UV of the others is left out", stacklevel=4)
-    pictures = {id(p): p for _, piece in pieces if (p := _picture(piece)) is not None}
-    if len(pictures) > 1:
-        warnings.warn(f"{path.name}: has {len(pictures)} textures; only the first one is kept", stacklevel=4)
-    faces = np.concatenate([piece.faces + start for (_, piece), start in zip(pieces, offset[:-1], strict=True)])
-    parts = {name: torch.arange(a, b) for (name, _), a, b in zip(pieces, count[:-1], count[1:], strict=True)}
-    return MeshRecord(
-        vertices=_float32(np.concatenate([piece.vertices for _, piece in pieces])),
-        faces=torch.from_numpy(faces.astype(np.int64)),
-        uv=_float32(np.concatenate(there)) if len(there) == len(uvs) else None,
-        texture=picture_tensor(next(iter(pictures.values()))) if pictures else None,
-        parts=parts if len(parts) > 1 else {},
-    )
+def _read_gltf(path: Path) -> MeshRecord:
+    record = read_gltf(path)
+    return replace(record, vertices=_float32(record.vertices.numpy()))
 
 
 def _read_ply(path: Path) -> MeshRecord:
@@ -187,11 +164,6 @@ def _texcoord(table: np.ndarray | dict[str, np.ndarray] | None) -> np.ndarray | 
     if isinstance(table, np.ndarray) and "texcoord" in (table.dtype.names or ()):
         return table["texcoord"]["f1"]
     return table.get("texcoord") if isinstance(table, dict) else None
-
-
-def _picture(piece: trimesh.Trimesh) -> Image.Image | None:
-    material = getattr(piece.visual, "material", None)
-    return getattr(material, "baseColorTexture", None)
 
 
 def _float32(array: np.ndarray) -> Tensor:

@@ -170,10 +170,10 @@ class Mesh:
 
 
 def read_mesh(path: str | PathLike[str]) -> Mesh:
-    """Read an OBJ, PLY or GLB file as it is: no vertex is merged, moved or renumbered, no unit is changed.
+    """Read an OBJ, PLY, GLB or glTF file as it is: no vertex is merged, moved or renumbered, no unit is changed.
 
-    UV and texture are kept; quads and groups too where an OBJ file has them. The pieces of a GLB file
-    become parts.
+    UV and texture are kept; quads and groups too where an OBJ file has them. The pieces of a glTF file are placed as
+    its scene says, and become parts.
 
     Raises:
         FileNotFoundError: there is no such file.
