@@ -137,40 +137,45 @@ def equations(
     components = posed.shares.shape[1] // bones if gaussians else 0
     size = NUMBERS * bones * components
     curvature = torch.zeros(size, size, device=device)
-    mixed = torch.zeros(3, 4 * bones, size, device=device)
+    mixed = torch.zeros(4 * bones, 3, size, device=device)
     beside_matrices = torch.zeros(3, 4 * bones, beside.shape[2], device=device)
     beside_gaussians = torch.zeros(size, beside.shape[2], device=device)
     for rows, metric in patches:
-        shares = (posed.shares if gaussians else weights)[rows]
+        shares = (posed.shares if gaussians else weights).index_select(0, rows)
         most = shares.amax(0)
         acting = (most.view(-1, bones).amax(0) > _LEAST_SHARE).nonzero()[:, 0]
-        design, entries, near = _design(posed, rows, acting), _spread(acting, 4), beside[rows].transpose(0, 1)
+        design, entries, near = _design(posed, rows, acting), _spread(acting, 4), beside.index_select(0, rows)
         _add_gram(gram, design, metric, entries)
-        beside_matrices[:, entries] += design.T @ near
+        beside_matrices[:, entries] += design.T @ near.transpose(0, 1)
         if gaussians:
             present = (most > (_LEAST_SHARE if least is None else least)).nonzero()[:, 0]
-            owner = torch.searchsorted(acting, present % bones)
-            slopes = _slopes(posed, rows, shares[:, present], present, acting, owner)  # (3, n, 6 c)
+            slopes = _slopes(posed, rows, shares.index_select(1, present), present)  # (n, 3, 6 c)
             heavy = _weighed(metric, slopes)
             columns = _spread((present % bones) * components + present // bones, NUMBERS)
-            curvature[columns[:, None], columns] += slopes.flatten(0, 1).T @ heavy.flatten(0, 1)
-            mixed[:, entries[:, None], columns] += design.T @ heavy
+            _add_block(curvature, columns, columns, slopes.flatten(0, 1).T @ heavy.flatten(0, 1))
+            _add_block(mixed.flatten(0, 1), _spread(entries, 3), columns, design.T @ heavy.flatten(1))
             beside_gaussians[columns] += slopes.flatten(0, 1).T @ near.flatten(0, 1)
+    mixed = mixed.transpose(0, 1)
     if not gaussians:
         return Equations(gram, by_matrices, mixed, curvature, force.new_zeros(0), beside_matrices, beside_gaussians)
     flow = force @ posed.by_column.flatten(1).T  # (n, J): the derivative by the weights
     by_coefficients = shares_backward(points.powers, posed.coefficients.detach(), posed.shares, flow)
-    (by_gaussians,) = torch.autograd.grad(posed.coefficients, posed.leaf, by_coefficients, retain_graph=True)
+    with torch.enable_grad():  # of a sum, because handing on a gradient imports half a second of symbolic algebra
+        along = (posed.coefficients * by_coefficients).sum()
+    (by_gaussians,) = torch.autograd.grad(along, posed.leaf, retain_graph=True)
     return Equations(gram, by_matrices, mixed, curvature, by_gaussians.flatten(), beside_matrices, beside_gaussians)
 
 
-def _weighed(metric: Tensor, slopes: Tensor) -> Tensor:
-    """The metric of a patch times fields (3, n, k)."""
+def _add_block(total: Tensor, rows: Tensor, columns: Tensor, block: Tensor) -> None:
+    """Add to a matrix where some rows and columns meet: by one index for each entry, three times as fast as by two."""
+    total.view(-1).index_add_(0, (rows[:, None] * total.shape[1] + columns).flatten(), block.flatten())
+
+
+def _weighed(metric: Tensor, fields: Tensor) -> Tensor:
+    """The metric of a patch times fields (n, k), the same for x, y and z, or (n, 3, k)."""
     if metric.ndim == 1:
-        return metric[:, None] * slopes
-    if metric.ndim == 2:
-        return metric @ slopes
-    return torch.einsum("nxy,ynk->xnk", metric, slopes)
+        return metric.view(-1, *[1] * (fields.ndim - 1)) * fields
+    return metric @ fields if metric.ndim == 3 else (metric @ fields.flatten(1)).view_as(fields)
 
 
 def _design(posed: Posed, rows: Tensor, acting: Tensor) -> Tensor:
@@ -180,28 +185,28 @@ def _design(posed: Posed, rows: Tensor, acting: Tensor) -> Tensor:
 
 def _add_gram(gram: Tensor, design: Tensor, metric: Tensor, entries: Tensor) -> None:
     if gram.ndim == 2:
-        heavy = metric[:, None] * design if metric.ndim == 1 else metric @ design
-        gram[entries[:, None], entries] += design.T @ heavy
+        _add_block(gram, entries, entries, design.T @ _weighed(metric, design))
         return
     for x in range(3):
         for y in range(3):
             gram[x, entries[:, None], y, entries] += design.T @ (metric[:, x, y, None] * design)
 
 
-def _slopes(posed: Posed, rows: Tensor, shares: Tensor, present: Tensor, acting: Tensor, owner: Tensor) -> Tensor:
-    """(3, n, 6 c): how the vertices move with the six numbers of the Gaussians that are present, eq. (5.4)."""
+def _slopes(posed: Posed, rows: Tensor, shares: Tensor, present: Tensor) -> Tensor:
+    """(n, 3, 6 c): how the vertices move with the six numbers of the Gaussians that are present, eq. (5.4)."""
     bones = len(posed.matrices)
     centre_u, centre_v, a, b, c, _ = posed.leaf.detach().float()[present % bones, present // bones].unbind(1)
-    u, v = posed.points.uv[rows].T[..., None]
+    u, v = posed.points.uv.index_select(0, rows).T[..., None]
     p, s = (-a).exp(), (-c).exp()
     x = p * (u - centre_u)
     y = s * (v - centre_v - b * x)
     steep = s * y
     exponent = [(x - b * steep) * p, steep, x * x - 1 - b * steep * x, steep * x, y * y - 1, torch.ones_like(x)]
     change = torch.stack(exponent, -1) * shares[..., None]  # (n, c, 6)
-    carried = posed.points.homogeneous[rows] @ posed.by_column[acting].permute(2, 1, 0)  # (3, n, b)
-    apart = carried - posed.vertices[rows].T[..., None]
-    return (apart[:, :, owner, None] * change).flatten(2)
+    columns = posed.by_column.index_select(0, present % bones).permute(1, 2, 0).flatten(1)  # (4, 3 c)
+    carried = (posed.points.homogeneous.index_select(0, rows) @ columns).unflatten(1, (3, -1))
+    apart = carried - posed.vertices.index_select(0, rows)[..., None]
+    return (apart[..., None] * change[:, None]).flatten(2)
 
 
 def _spread(indices: Tensor, width: int) -> Tensor:

@@ -174,11 +174,8 @@ def slopes(model: AdaptiveSkinningModel) -> Tensor:
     """How the vertices follow every Gaussian, (V, 3, 6 K J) in the order of (J, K, 6)."""
     posed = pose(model)
     present = torch.arange(BONES * model.components)  # in the order of k, then j
-    found = normal_equations._slopes(
-        posed, torch.arange(COUNT), posed.shares, present, torch.arange(BONES), present % BONES
-    )
-    found = found.unflatten(2, (model.components, BONES, 6)).transpose(2, 3)  # (3, V, J, K, 6)
-    return found.flatten(2).transpose(0, 1)
+    found = normal_equations._slopes(posed, torch.arange(COUNT), posed.shares, present)
+    return found.unflatten(2, (model.components, BONES, 6)).transpose(2, 3).flatten(2)
 
 
 @given(st.integers(0, 1000))
@@ -201,6 +198,15 @@ def test_the_slopes_are_those_of_autograd():
 
 
 # --- the equations
+
+
+def test_a_block_is_added_where_its_rows_and_columns_meet():
+    rows, columns, block = torch.tensor([4, 0, 2]), torch.tensor([3, 1]), noise(3, 2, seed=1)
+    found = noise(5, 4, seed=2)
+    expected = found.clone()
+    expected[rows[:, None], columns] += block
+    normal_equations._add_block(found, rows, columns, block)
+    assert torch.equal(found, expected)
 
 
 @pytest.mark.parametrize("bends", [False, True])
