@@ -55,7 +55,7 @@ class Gltf:
         chunks = _chunks(content) if content.startswith(MAGIC) else {JSON_CHUNK: memoryview(content)}
         self._binary = chunks.get(BINARY_CHUNK)
         self._buffers: dict[int, memoryview] = {}
-        self.json: Json = parse_json(bytes(chunks[JSON_CHUNK]), path.name, "glTF")
+        self.json: Json = parse_json(bytes(chunks[JSON_CHUNK]).rstrip(b" \0"), path.name, "glTF")  # padded
         asset = self.json.get("asset", {})
         version, oldest = str(asset.get("version", "2.0")), str(asset.get("minVersion", "2.0"))
         if version.split(".")[0] != "2" or oldest != "2.0":

@@ -687,6 +687,20 @@ def test_unknown_chunks_are_passed_over_and_padding_is_not_needed(tmp_path) -> N
     assert torch.equal(read_mesh(tmp_path / "a.glb").vertices, positions())
 
 
+def test_json_may_be_padded_with_zeros(tmp_path) -> None:
+    """The specification asks for spaces; some programs write zeros."""
+    asset = one_mesh()
+    content = asset.glb()
+    while b"} " not in content:
+        asset.json["extras"] = asset.json.get("extras", "") + "x"
+        content = asset.glb()
+    end = 20 + struct.unpack_from("<I", content, 12)[0]
+    text = content[20:end].rstrip(b" ").ljust(end - 20, b"\0")
+    assert text.endswith(b"}\0")
+    (tmp_path / "a.glb").write_bytes(content[:20] + text + content[end:])
+    assert torch.equal(read_mesh(tmp_path / "a.glb").vertices, positions())
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
