@@ -40,7 +40,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def fit_scan_command(
     file: Path, landmarks: Path | None, group: str | None, model_file: Path | None, head: str, output: Path, device: str
 ) -> None:
-    """Fit the adaptive model to FILE, a scan (OBJ, PLY, GLB, glTF) of any topology, unit and pose.
+    """Fit the adaptive model to FILE, a scan (OBJ, PLY, GLB, glTF, STL, OFF) of any topology, unit and pose.
 
     Landmarks are iBUG's 68, its 51 without the jaw, or a few by name or number; docs/your_own_data.md has the kinds.
 

@@ -6,8 +6,10 @@ tied to vertex numbers, so this reader keeps them.
 
 from __future__ import annotations
 
+import codecs
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,15 +18,20 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.arrays import Ints
-from asm_teach.formats.mesh_record import MeshRecord
-from asm_teach.formats.pictures import read_picture
+from asm_teach.formats.mesh_record import MeshRecord, float32_tensor
+from asm_teach.formats.pictures import texture_or_note
+from asm_teach.formats.polygons import MOST_BROKEN, counted, fans, of_triangles
+
+_MOST = 1 << 62  # no number of a vertex is as large
+_BEFORE = -2  # where a UV is named that comes before the first one; -1 says that none is named
 
 
 def read_obj(path: Path) -> MeshRecord:
-    """Read an OBJ file; float32, n-gons are cut into fans, four-sided polygons are kept in `quads` as well.
+    """Read an OBJ file; n-gons are cut into fans, four-sided polygons are kept in `quads` as well.
 
     Parts come from its groups (`g`), else from its objects (`o`), else from its materials (`usemtl`). The
-    texture is the `map_Kd` of the first material that has one, where that picture is there.
+    texture is the `map_Kd` of the first material that has one, where that picture is there. Faces of fewer than three
+    corners and vertices that are no numbers are left out with a note, if nothing depends on them.
 
     Raises:
         ValueError: a line that is cut off, a face that names a vertex that is not there (both with the
@@ -32,26 +39,28 @@ def read_obj(path: Path) -> MeshRecord:
     """
     data = _Lines(path)
     if not data.polygons:
+        data.fail_at_broken()
         raise ValueError(
             f"{path.name}: found {len(data.vertices)} vertices and no faces: the file is cut off, or it is "
             "not a mesh; fetch or export it again"
         )
     sides = np.array([len(corners) for corners in data.polygons])
-    polygon, first, second = _fans(sides)
-    start = sides.cumsum() - sides
+    rows, four = fans(sides)
+    polygon = np.repeat(np.arange(len(sides)), sides - 2)
     corners = np.array([corner for corners in data.polygons for corner in corners], dtype=np.int64)
-    data.check_corners(corners)
-    rows = np.stack([start[polygon], start[polygon] + first, start[polygon] + second], -1)
-    four = start[sides == 4][:, None] + np.arange(4)
-    uv_faces = _uv_faces(path, corners[rows, 1])
+    data.check_corners(sides, corners)
+    faces = of_triangles(corners[:, 0], rows)
+    data.check_broken(faces)
+    uv_faces = _uv_faces(path, of_triangles(corners[:, 1], rows))
     return MeshRecord(
-        vertices=torch.tensor(data.vertices, dtype=torch.float32),
-        faces=torch.from_numpy(corners[rows, 0]),
-        uv=None if uv_faces is None else torch.tensor(data.uv, dtype=torch.float32),
+        vertices=torch.tensor(data.vertices, dtype=torch.float64),
+        faces=torch.from_numpy(faces),
+        uv=None if uv_faces is None else float32_tensor(np.array(data.uv, dtype=np.float64)),
         uv_faces=uv_faces,
         texture=_texture(path, data),
         quads=torch.from_numpy(corners[four, 0]) if len(four) else None,
         parts=data.parts(polygon),
+        notes=tuple(data.notes),
     )
 
 
@@ -90,45 +99,77 @@ class _Lines:
         self.uv: list[tuple[float, ...]] = []
         self.polygons: list[list[tuple[int, int]]] = []
         self.numbers: list[int] = []  # the line of each polygon, for messages
+        self.broken: dict[int, int] = {}  # vertices that are no numbers, and their lines
         self.libraries: list[str] = []
-        self.names: dict[str, list[tuple[str, ...]]] = {"g": [], "o": [], "usemtl": []}  # for each polygon
-        text = path.read_bytes()
-        if b"\0" in text:
-            raise ValueError(f"{path.name}: this is a binary file, an OBJ file is text: damaged, or of another kind")
-        lines = text.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-        self.lines = lines.replace("\\\n", " ").split("\n")
+        # from which polygon on which names count
+        self.names: dict[str, list[tuple[int, tuple[str, ...]]]] = {"g": [], "o": [], "usemtl": []}
+        self.notes: list[str] = []
+        self.lines = _text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self._read()
 
     def _read(self) -> None:
-        current: dict[str, tuple[str, ...]] = {"g": (), "o": (), "usemtl": ()}
-        for number, line in enumerate(self.lines, 1):
-            key, *words = line.split() or ["#"]
+        short = 0
+        for number, key, words in self._words():
             if key == "v":
-                self.vertices.append(self._floats(number, words, 3))
+                self._vertex(number, words)
             elif key == "vt":
-                self.uv.append(self._floats(number, words, 2))
+                self.uv.append(self._floats(words, 2) or self._no_numbers(number, 2))
             elif key == "f":
-                if len(words) < 3:
+                if len(words) > 2:
+                    self.polygons.append([self._corner(number, word) for word in words])
+                    self.numbers.append(number)
+                elif number == len(self.lines):
                     self._fail(number, "a face needs at least three corners")
-                self.polygons.append([self._corner(number, word) for word in words])
-                self.numbers.append(number)
-                for kind, name in current.items():
-                    self.names[kind].append(name)
+                else:
+                    short += 1
             elif key == "g":
-                current["g"] = tuple(word for word in words if word != "default")
+                self._name(key, tuple(word for word in words if word != "default"))
             elif key in ("o", "usemtl"):
-                current[key] = (" ".join(words),) if words else ()
+                self._name(key, (" ".join(words),) if words else ())
             elif key == "mtllib":
-                self.libraries.append(line.split(maxsplit=1)[1].strip() if words else "")
+                self.libraries.append(self.lines[number - 1].split(maxsplit=1)[1].strip() if words else "")
+        if short:
+            self.notes.append(f"left out {counted(short, 'face')} of fewer than three corners")
 
-    def _floats(self, number: int, words: Sequence[str], count: int) -> tuple[float, ...]:
+    def _words(self) -> Iterator[tuple[int, str, list[str]]]:
+        """The number of each line that says something, its first word and the others; a backslash joins two lines."""
+        begun: list[str] = []
+        for number, line in enumerate(self.lines, 1):
+            if not begun and "\\" not in line and "#" not in line:
+                if words := line.split():
+                    yield number, words[0], words[1:]
+                continue
+            line = line.rstrip()
+            if line.endswith("\\"):
+                begun += line[:-1].split()
+                continue
+            words, begun = begun + line.split(), []
+            if words and words[0] in ("v", "vt", "f"):  # a comment; but names may have this sign
+                words = " ".join(words).split("#", 1)[0].split()
+            if words:
+                yield number, words[0], words[1:]
+
+    def _name(self, kind: str, names: tuple[str, ...]) -> None:
+        self.names[kind].append((len(self.polygons), names))
+
+    def _vertex(self, number: int, words: list[str]) -> None:
+        values = self._floats(words, 3)
+        if values is None:
+            if number == len(self.lines):
+                self._no_numbers(number, 3)
+            self.broken[len(self.vertices)] = number
+            values = (math.nan,) * 3
+        self.vertices.append(values)
+
+    def _floats(self, words: list[str], count: int) -> tuple[float, ...] | None:
         try:
-            values = tuple(float(word) for word in words[:count])
+            values = tuple([float(word) for word in words[:count]])
         except ValueError:
-            values = ()
-        if len(values) < count:
-            self._fail(number, f"{count} numbers are needed")
-        return values
+            return None
+        return values if len(values) == count else None
+
+    def _no_numbers(self, number: int, count: int) -> NoReturn:
+        self._fail(number, f"{count} numbers are needed")
 
     def _corner(self, number: int, word: str) -> tuple[int, int]:
         fields = word.split("/")
@@ -136,37 +177,60 @@ class _Lines:
             vertex = int(fields[0])
             uv = int(fields[1]) if len(fields) > 1 and fields[1] else None
         except ValueError:
-            self._fail(number, f"the corner {word!r} is not a vertex number")
+            self._fail(number, f"the corner {word[:40]!r} is not a vertex number")
         if vertex == 0 or uv == 0:
             self._fail(number, "an OBJ file counts from 1, so there is no number 0")
-        # A negative number counts back from the last one so far.
+        if not -_MOST < vertex < _MOST or (uv is not None and not -_MOST < uv < _MOST):
+            self._fail(number, f"it names number {word[:40]}, and no file has as many")
+        # A negative number counts back from the last one so far; one before the first is no number either.
         vertex = vertex - 1 if vertex > 0 else len(self.vertices) + vertex
         if uv is None:
             return vertex, -1
-        return vertex, uv - 1 if uv > 0 else len(self.uv) + uv
+        uv = uv - 1 if uv > 0 else len(self.uv) + uv
+        return vertex, uv if uv >= 0 else _BEFORE
 
-    def check_corners(self, corners: Ints) -> None:
+    def check_corners(self, sides: Ints, corners: Ints) -> None:
         """Every corner must name a vertex and a UV of this file; a face has UV at all corners or at none."""
-        owner = np.repeat(np.arange(len(self.polygons)), [len(polygon) for polygon in self.polygons])
+        owner = np.repeat(np.arange(len(sides)), sides)
+        if len(self.uv) == 0 and (corners[:, 1] != -1).any():
+            corners[:, 1] = -1
+            self.notes.append("left out the UV: its faces name some, and there are none")
         for column, lowest, count, what in ((0, 0, len(self.vertices), "v"), (1, -1, len(self.uv), "vt")):
             bad = (corners[:, column] < lowest) | (corners[:, column] >= count)
             if bad.any():
                 number = self.numbers[owner[bad.argmax()]]
                 self._fail(number, f"it names '{what}' number {corners[bad.argmax(), column] + 1} of {count}")
-        without = corners[:, 1] < 0
-        missing = np.bincount(owner, without)
-        mixed = (missing > 0) & (missing < np.bincount(owner))
+        missing = np.bincount(owner, corners[:, 1] < 0, len(sides))
+        mixed = (missing > 0) & (missing < sides)
         if mixed.any():
             self._fail(self.numbers[mixed.argmax()], "some of its corners have a UV number and some have none")
 
+    def check_broken(self, faces: Ints) -> None:
+        """Many triangles (F, 3) with vertices that are no numbers: the first line of these is named."""
+        if self.broken and np.isin(faces, list(self.broken)).any(1).sum() > MOST_BROKEN * len(faces):
+            self.fail_at_broken()
+
+    def fail_at_broken(self) -> None:
+        """Raise a ValueError for the first vertex that is no numbers, if there is one."""
+        for number in self.broken.values():
+            self._no_numbers(number, 3)
+
     def parts(self, polygon: Ints) -> dict[str, Tensor]:
-        """Face indices of each group, else of each object, else of each material."""
-        for kind in ("g", "o", "usemtl"):
-            names = sorted({name for group in self.names[kind] for name in group})
-            if len(names) > (kind == "usemtl"):  # one material for the whole mesh is no part
-                inside = {name: np.array([name in group for group in self.names[kind]]) for name in names}
-                return {name: torch.from_numpy(np.flatnonzero(inside[name][polygon])) for name in names}
+        """Face indices of each group, else of each object, else of each material; polygon: (F,) of each triangle."""
+        for kind, runs in self.names.items():
+            begins = np.searchsorted(polygon, [begin for begin, _ in runs])
+            ends = [*begins[1:], len(polygon)] if runs else []
+            inside: dict[str, list[Ints]] = {}
+            for (_, names), begin, end in zip(runs, begins, ends, strict=True):
+                for name in dict.fromkeys(names) if end > begin else ():
+                    inside.setdefault(name, []).append(np.arange(begin, end))
+            if len(inside) > (kind == "usemtl"):  # one material for the whole mesh is no part
+                return {name: torch.from_numpy(np.concatenate(inside[name])) for name in sorted(inside)}
         return {}
+
+    def used_materials(self) -> list[str]:
+        """The names after `usemtl`, in the order of the file."""
+        return list(dict.fromkeys(name for _, names in self.names["usemtl"] for name in names))
 
     def _fail(self, number: int, what: str) -> NoReturn:
         last = " It is the last line: the file looks cut off." if number == len(self.lines) else ""
@@ -177,12 +241,17 @@ class _Lines:
         )
 
 
-def _fans(sides: Ints) -> tuple[Ints, Ints, Ints]:
-    """For each triangle its polygon, and which corners of that are its second and third (0 is the first)."""
-    count = sides - 2
-    polygon = np.repeat(np.arange(len(count)), count)
-    step = np.arange(len(polygon)) - np.repeat(np.cumsum(count) - count, count)
-    return polygon, step + 1, step + 2
+def _text(path: Path) -> str:
+    """The text of a file in UTF-8, in UTF-16 with its mark, else in Latin-1, which old programs write."""
+    content = path.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    if b"\0" in content:
+        raise ValueError(f"{path.name}: this is a binary file, an OBJ file is text: damaged, or of another kind")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
 
 
 def _uv_faces(path: Path, corner_uv: Ints) -> Tensor | None:
@@ -201,18 +270,18 @@ def _texture(path: Path, data: _Lines) -> Tensor | None:
     pictures: dict[str, str] = {}
     for library in data.libraries:
         material, file = "", path.parent / library.replace("\\", "/")
-        for line in file.read_text("utf-8", errors="replace").splitlines() if file.is_file() else []:
+        for line in _text(file).splitlines() if file.is_file() else []:
             words = line.split(maxsplit=1)
             if len(words) == 2 and words[0] == "newmtl":
                 material = words[1].strip()
             elif len(words) == 2 and words[0] == "map_Kd":
                 pictures.setdefault(material, words[1].strip().replace("\\", "/"))
-    used = [name for group in dict.fromkeys(data.names["usemtl"]) for name in group]
-    for material in [*used, *(pictures if not used else [])]:
+    for material in data.used_materials() or pictures:
         name = pictures.get(material, "")
-        for candidate in (name, name.split(" ")[-1]):  # options may stand before the file name
+        # Options may stand before the name of the file; a path of another computer says nothing here.
+        for candidate in (name, name.split(" ")[-1], name.split("/")[-1]):
             if candidate and (path.parent / candidate).is_file():
-                return read_picture(path.parent / candidate)
+                return texture_or_note(path.parent / candidate, data.notes)
     return None
 
 

@@ -114,3 +114,14 @@ def picture_bytes(image: Tensor) -> bytes:
 def to_pillow(image: Tensor) -> Image.Image:
     """An image (H, W, 3) in [0, 1] as a pillow picture."""
     return Image.fromarray((image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).numpy())
+
+
+def texture_or_note(path: Path, notes: list[str]) -> Tensor | None:
+    """The texture that a mesh file names, None where it is not there; one that cannot be read becomes a note."""
+    if not path.is_file():
+        return None
+    try:
+        return read_picture(path)
+    except (ValueError, OSError) as error:
+        notes.append(f"left out the texture: {error}")
+        return None

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +34,7 @@ class Mesh:
             in `faces`, as two triangles.
         parts: name -> (n,) int64 indices into `faces`.
         landmarks: name -> points that stay on the surface, such as "ibug68" and "facemesh478".
+        notes: what the reader of its file left out, in sentences.
 
     Raises:
         ValueError: wrong shape or dtype, no faces, a face that names a vertex that is not there, a vertex
@@ -47,6 +49,7 @@ class Mesh:
     quads: Tensor | None = None
     parts: Mapping[str, Tensor] = field(default_factory=dict)
     landmarks: Mapping[str, LandmarkSet] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_points(self.vertices, "vertices", 3)
@@ -94,9 +97,10 @@ class Mesh:
         def move(x: Tensor) -> Tensor:
             return x.to(device=device, dtype=dtype if x.is_floating_point() else None)
 
+        moved: dict[str, Any] = {name: move(x) for name, x in vars(self).items() if isinstance(x, Tensor)}
         return replace(
             self,
-            **{name: move(x) for name, x in vars(self).items() if isinstance(x, Tensor)},
+            **moved,
             parts={name: move(indices) for name, indices in self.parts.items()},
             landmarks={name: points.to(device, dtype) for name, points in self.landmarks.items()},
         )
@@ -170,10 +174,12 @@ class Mesh:
 
 
 def read_mesh(path: str | PathLike[str]) -> Mesh:
-    """Read an OBJ, PLY, GLB or glTF file as it is: no vertex is merged, moved or renumbered, no unit is changed.
+    """Read an OBJ, PLY, glTF, STL or OFF file as it is: no vertex is merged, moved or renumbered, no unit is changed.
 
-    UV and texture are kept; quads and groups too where an OBJ file has them. The pieces of a glTF file are placed as
-    its scene says, and become parts.
+    UV and texture are kept; quads where the file has them, and the groups of an OBJ file. The pieces of a glTF file
+    are placed as its scene says, and become parts. Only in STL, which has no numbers of vertices, equal corners become
+    one. What is broken and needed by nothing is left out, and `notes` say so. Vertices are float32, but float64 where
+    they lie so far from the origin that float32 would round them.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -113,6 +113,7 @@ def prepare_head(
     source_marks = source.landmarks.points(source.mesh.vertices, source.mesh.faces).double().numpy()
     check_marks(source_marks, marks)
     placement, notes = to_convention(source_marks, marks)
+    notes = [*mesh.notes, *notes]
     marks = placement.forward(marks)
     guide = Guide(source, source_marks, marks)
 

@@ -134,7 +134,9 @@ def fit_scan(
     joint.finish()
     with torch.no_grad():
         vertices = fitted()
-    return Fit(fitted, vertices, history=history, interrupted=interrupted, scan=placed.mesh, notes=placed.notes)
+    return Fit(
+        fitted, vertices, history=history, interrupted=interrupted, scan=placed.mesh, notes=(*scan.notes, *placed.notes)
+    )
 
 
 def noise_at(done: float, late: float) -> float:

@@ -120,7 +120,7 @@ def fit_morphable(
     )
     return MorphableFit(
         model, coefficients, (s, rotation, shift), vertices,
-        history=history, interrupted=interrupted, scan=used, notes=notes,
+        history=history, interrupted=interrupted, scan=used, notes=(*scan.notes, *notes),
     )  # fmt: skip
 
 
