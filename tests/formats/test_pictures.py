@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from asm_teach.formats.pictures import picture_bytes, picture_size, read_picture
+from asm_teach.formats import pictures
+from asm_teach.formats.pictures import picture_bytes, picture_of_bytes, picture_size, read_picture
 
 
 def coloured(height: int = 40, width: int = 60) -> np.ndarray:
@@ -101,7 +106,7 @@ def test_a_damaged_exif_block_does_not_spoil_the_picture(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "tiff", "webp", "gif", "bmp"])
-@pytest.mark.parametrize("share", [0.0, 0.02, 0.5])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.9])
 def test_a_file_that_is_cut_off_is_named(tmp_path: Path, ending: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     path = saved(tmp_path / f"face.{ending}", noise)
@@ -136,3 +141,135 @@ def test_a_picture_of_far_too_many_pixels_is_refused(tmp_path: Path, monkeypatch
         read_picture(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)  # above this it only warns
     assert read_picture(path).shape == (40, 60, 3)
+
+
+def test_a_picture_of_bytes_is_that_of_its_file(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png", coloured())
+    assert torch.equal(picture_of_bytes(path.read_bytes(), "image 3"), read_picture(path))
+    with pytest.raises(ValueError, match="image 3: this cannot be read as a picture"):
+        picture_of_bytes(b"nothing", "image 3")
+
+
+@pytest.mark.parametrize("ending", ["eps", "ppm", "pcx", "icns", "sgi"])
+def test_other_formats_are_not_opened_whatever_the_name(tmp_path: Path, monkeypatch, ending: str) -> None:
+    """Pillow hands EPS to Ghostscript, a program of its own."""
+
+    def start(*_: object, **__: object) -> None:
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    saved(tmp_path / f"a.{ending}", coloured(64, 64))
+    path = (tmp_path / f"a.{ending}").rename(tmp_path / "face.jpg")
+    for read in (read_picture, picture_size):
+        with pytest.raises(ValueError, match="face.jpg: .*of no format that is known: JPEG, PNG, WEBP, TIFF, BMP, GIF"):
+            read(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("longest", [None, 10])
+def test_pixels_that_are_no_numbers_are_refused(tmp_path: Path, value: float, longest: int | None) -> None:
+    pixels = np.zeros((32, 32), np.float32)
+    pixels[5, 7] = value
+    with pytest.raises(ValueError, match="f.tif: .*NaN or infinite pixels"):
+        read_picture(saved(tmp_path / "f.tif", pixels), longest)
+
+
+def test_of_several_frames_the_first_is_read(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.full((20, 30, 3), value, np.uint8)) for value in (200, 10)]
+    for ending, options in (("gif", {}), ("webp", {"lossless": True}), ("tiff", {}), ("png", {}), ("mpo", {})):
+        path = tmp_path / f"a.{ending}"
+        frames[0].save(path, save_all=True, append_images=frames[1:], **options)
+        assert torch.allclose(read_picture(path), torch.full((20, 30, 3), 200 / 255), atol=0.01), ending
+        assert picture_size(path) == (30, 20)
+
+
+@pytest.mark.parametrize("kind", ["RGB", "L", "P", "LA", "RGBA", "CMYK", "I;16", "F"])
+@pytest.mark.parametrize("longest", [100, 33, 29])
+def test_a_large_picture_is_reduced_in_strips_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, longest: int
+) -> None:
+    ramp = coloured(360, 250)
+    if kind in ("I;16", "F"):
+        pixels = 257 * ramp[..., 0].astype(np.uint16) if kind == "I;16" else ramp[..., 0].astype(np.float32) / 255
+        path = saved(tmp_path / "a.tif", pixels)
+    else:
+        path = tmp_path / "a.tif" if kind == "CMYK" else tmp_path / "a.png"
+        Image.fromarray(ramp).convert("RGB").convert(kind).save(path)
+    whole = read_picture(path, longest)
+    monkeypatch.setattr(pictures, "LARGE", 12_000)
+    small = read_picture(path, longest)
+    assert longest / 2 <= max(small.shape) <= longest
+    if longest == 100:  # by 3, and the rest by Lanczos; ramps of a palette have steps
+        assert small.shape == whole.shape and (small - whole).abs().max() < (0.25 if kind == "P" else 0.03)
+    assert (small.mean((0, 1)) - whole.mean((0, 1))).abs().max() < 0.02
+
+
+def test_a_large_picture_is_not_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path / "a.png", coloured())
+    monkeypatch.setattr(pictures, "LARGE", 2_000)
+    with pytest.raises(ValueError, match="a.png: .*60 x 40 pixels are too many"):
+        read_picture(path, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "most"),
+    [
+        ("a.png", {}, 4 * 2400),
+        ("a.webp", {}, 16 * 2400),
+        ("a.jpg", {}, 4 * 2400),
+        ("a.jpg", {"progressive": True, "subsampling": 0}, 10 * 2400),
+        ("a.jpg", {"progressive": True, "subsampling": 2}, 7 * 2400),
+        ("a.tif", {"compression": "tiff_adobe_deflate", "tiffinfo": {278: 40}}, 8 * 2400),
+        ("a.tif", {"compression": "tiff_adobe_deflate", "tiffinfo": {278: 20}}, 6 * 2400),
+    ],
+)
+def test_what_decoding_takes_is_known_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: dict, most: int
+) -> None:
+    path = saved(tmp_path / name, coloured(), **options)
+    file = path.stat().st_size if name == "a.tif" else 0
+    monkeypatch.setattr(pictures, "MOST_MEMORY", most + file)
+    assert read_picture(path).shape == (40, 60, 3)
+    monkeypatch.setattr(pictures, "MOST_MEMORY", most + file - 1)
+    with pytest.raises(ValueError, match=f"{name}: .*60 x 40 pixels would take .* MB to decode, .*scale it down"):
+        read_picture(path)
+
+
+def test_a_tile_that_is_larger_than_its_picture_counts(tmp_path: Path) -> None:
+    """A TIFF file of 60 x 40 grey pixels, deflated, in one tile of 60,000 x 60,000."""
+    packed = zlib.compress(bytes(100))
+    tags = [(256, 60), (257, 40), (258, 8), (259, 8), (262, 1), (277, 1), (322, 60_000), (323, 60_000), (324, 8)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in [*tags, (325, len(packed))])
+    path = tmp_path / "a.tif"
+    path.write_bytes(
+        b"II*\0" + struct.pack("<I", 8 + len(packed)) + packed + struct.pack("<H", 10) + entries + bytes(4)
+    )
+    with pytest.raises(ValueError, match="a.tif: .*60 x 40 pixels would take 3600 MB to decode"):
+        read_picture(path)
+
+
+READ = """
+import sys
+import asm_teach.formats.mesh_files
+from asm_teach.formats.pictures import read_picture
+try:
+    print(tuple(read_picture(sys.argv[1], int(sys.argv[2])).shape))
+except ValueError as error:
+    print("refused" if "MB to decode" in str(error) or "decompression bomb" in str(error) else error)
+print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1024)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+@pytest.mark.parametrize(
+    ("mode", "side", "shape"),
+    [("RGB", 10_500, (3500, 3500, 3)), ("L", 13_000, (4096, 4096, 3)), ("RGBA", 13_000, None), ("L", 20_000, None)],
+)
+def test_no_picture_takes_a_gigabyte(tmp_path: Path, mode: str, side: int, shape: tuple[int, ...] | None) -> None:
+    path = tmp_path / "a.png"
+    Image.new(mode, (side, side)).save(path, compress_level=1)
+    command = [sys.executable, "-c", READ, str(path), "4096"]
+    found, peak = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert found == (str(shape) if shape else "refused")
+    assert float(peak) < 1000
