@@ -120,7 +120,10 @@ class Gltf:
         if not uri.startswith("data:"):
             return self._file(uri)
         header, _, body = uri.partition(",")
-        return base64.b64decode(unquote(body)) if header.endswith(";base64") else unquote_to_bytes(body)
+        try:
+            return base64.b64decode(unquote(body)) if header.endswith(";base64") else unquote_to_bytes(body)
+        except ValueError as error:
+            raise ValueError(f"a buffer or an image in its JSON cannot be read ({error}): {_DAMAGED}") from None
 
     def _file(self, uri: str) -> Path:
         """The file in the folder of the glTF file, or below, that a `uri` names."""
@@ -228,10 +231,10 @@ def whole_number(owner: Json, key: str, default: int | None = None) -> int:
 
 def numbers(owner: Json, key: str, default: tuple[float, ...]) -> Floats:
     """Numbers of the JSON, as many as the default has."""
-    found = np.array(owner.get(key, default), dtype=np.float64)
-    if found.shape != (len(default),):
+    found = owner.get(key, default)
+    if len(found) != len(default) or not all(isinstance(number, (int, float)) for number in found):
         raise ValueError(f"{key} is not {len(default)} numbers: {_DAMAGED}")
-    return found
+    return np.array(found, dtype=np.float64)
 
 
 def extension(owner: Json, name: str) -> Json | None:

@@ -619,7 +619,7 @@ def test_a_buffer_inside_the_json(tmp_path) -> None:
         (tmp_path / "a.gltf").write_text(asset.text(uri))
         assert torch.equal(read_mesh(tmp_path / "a.gltf").vertices, positions())
         (tmp_path / "a.gltf").write_text(asset.text(uri[:-12]))
-        with pytest.raises(ValueError, match=r"a.gltf: .*damaged or cut off|a.gltf: .*padding"):
+        with pytest.raises(ValueError, match=r"a.gltf: .*damaged or cut off"):
             read_mesh(tmp_path / "a.gltf")
 
 
@@ -720,6 +720,7 @@ def test_json_may_be_padded_with_zeros(tmp_path) -> None:
         ({"scenes": [{}], "scene": -1}, "scenes is -1 where a whole number is needed"),
         (b'{"nodes": [{"mesh": 1e999}]}', "number 1e999 is too large"),
         ({"nodes": [{"translation": [1, 2]}]}, "translation is not 3 numbers"),
+        ({"nodes": [{"rotation": [1, 2, [3], "4"]}]}, "rotation is not 4 numbers"),
     ],
 )
 def test_a_broken_file_says_what_is_wrong(tmp_path, content, message) -> None:
