@@ -17,6 +17,7 @@ from urllib.parse import unquote, unquote_to_bytes
 import numpy as np
 
 from asm_teach.base.arrays import Floats, Ints
+from asm_teach.formats.file_kind import check_file
 from asm_teach.formats.text_files import parse_json
 
 Json: TypeAlias = dict[str, Any]
@@ -161,6 +162,8 @@ class Gltf:
             source: bytes | memoryview | Path = self.resource(buffer) if found is None else found
             there = source.stat().st_size if isinstance(source, Path) else len(source)
             if there < size:
+                if isinstance(source, Path):
+                    check_file(source)  # a web page or a pointer in its place is called so
                 where = source.name if isinstance(source, Path) else f"buffer {index}"
                 raise ValueError(f"{where} has {there} bytes where {size} are promised: {_DAMAGED}")
             if isinstance(source, Path):

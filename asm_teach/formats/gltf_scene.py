@@ -7,7 +7,6 @@ them: a face comes without the expression that it was saved with, and a note say
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from asm_teach.formats.gltf import MOST, WEBP, Gltf, Json, extension, members, n
 from asm_teach.formats.gltf_primitive import Primitive
 from asm_teach.formats.mesh_record import MeshRecord
 from asm_teach.formats.pictures import picture_of_bytes, read_picture
+from asm_teach.formats.polygons import counted
 
 
 def read_gltf(path: Path) -> MeshRecord:
@@ -35,24 +35,21 @@ def read_gltf(path: Path) -> MeshRecord:
     Raises:
         ValueError: damaged or cut off, an extension is required that is not read, no triangles.
     """
-    notes: list[str] = []
     try:
         with np.errstate(all="ignore"):  # what overflows becomes infinite, which `Mesh` refuses
-            record = _Scene(Gltf(path), notes).record()
+            return _Scene(Gltf(path)).record()
     except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise ValueError(
             f"the file is damaged or cut off ({type(error).__name__}: {error}); fetch or export it again"
         ) from None
-    for note in notes:
-        warnings.warn(f"{path.name}: {note}", stacklevel=5)
-    return record
 
 
 class _Scene:
     """The vertices and triangles of all nodes, gathered one after the other."""
 
-    def __init__(self, gltf: Gltf, notes: list[str]) -> None:
-        self._gltf, self._notes = gltf, notes
+    def __init__(self, gltf: Gltf) -> None:
+        self._gltf = gltf
+        self._notes: list[str] = []
         self._vertices: list[Floats] = []
         self._uv: list[Floats | None] = []
         self._faces: dict[str, Ints] = {}  # by the name of the part
@@ -66,9 +63,11 @@ class _Scene:
             self._add_mesh(node, mesh, world, nodes)
             moved += any(members(node if "weights" in node else mesh, "weights"))
         if moved:
-            notes.append(f"morph targets of {moved} of its meshes have weights, which are left out: it is read at rest")
+            self._notes.append(
+                f"left out the weights of morph targets of {counted(moved, 'piece')}: it is read at rest"
+            )
         if self._left_out:
-            notes.append(f"{self._left_out} of its pieces hold points or lines, or nothing, and are left out")
+            self._notes.append(f"left out {counted(self._left_out, 'piece')} of points or lines, or without positions")
 
     def record(self) -> MeshRecord:
         """All that was gathered, as one mesh."""
@@ -76,14 +75,16 @@ class _Scene:
             raise ValueError("found no faces in it: it is a point cloud or empty; a mesh needs triangles")
         uv = [piece for piece in self._uv if piece is not None]
         if 0 < len(uv) < len(self._uv):
-            self._notes.append("some pieces have no UV, so the UV of the others is left out")
+            self._notes.append("left out the UV: some pieces have none")
+        texture = self._texture()
         numbers_of_faces = torch.arange(self._count["triangles"]).split([len(faces) for faces in self._faces.values()])
         return MeshRecord(
             vertices=torch.from_numpy(np.concatenate(self._vertices)),
             faces=torch.from_numpy(np.concatenate(list(self._faces.values()))),
             uv=torch.from_numpy(np.concatenate(uv)).float() if len(uv) == len(self._uv) else None,
-            texture=self._texture(),
+            texture=texture,
             parts=dict(zip(self._faces, numbers_of_faces, strict=True)) if len(self._faces) > 1 else {},
+            notes=tuple(self._notes),
         )
 
     def _add_mesh(self, node: Json, mesh: Json, world: Floats, nodes: _Nodes) -> None:
@@ -146,22 +147,22 @@ class _Scene:
 
     def _texture(self) -> Tensor | None:
         if len(self._images) > 1:
-            self._notes.append(f"has {len(self._images)} textures; only the first one is kept")
+            self._notes.append(f"left out {counted(len(self._images) - 1, 'texture')}: one is kept, the first")
         if not self._images:
             return None
         if self._images[0] is None:
-            self._notes.append("its texture is of a kind that is not read, and is left out")
+            self._notes.append("left out the texture: it is of a kind that is not read")
             return None
         image = self._gltf.item("images", self._images[0])
-        name = f"image {self._images[0]}"
-        if "bufferView" in image:
-            return picture_of_bytes(bytes(self._gltf.view(image["bufferView"])), name)
         try:
-            source = self._gltf.resource(image)
-        except ValueError as error:
-            self._notes.append(f"its texture is left out: {error}")
+            inside = "bufferView" in image
+            source = bytes(self._gltf.view(image["bufferView"])) if inside else self._gltf.resource(image)
+            if isinstance(source, Path):
+                return read_picture(source)
+            return picture_of_bytes(source, f"image {self._images[0]}")
+        except (ValueError, OSError) as error:
+            self._notes.append(f"left out the texture: {error}")
             return None
-        return read_picture(source) if isinstance(source, Path) else picture_of_bytes(source, name)
 
 
 class _Nodes:
