@@ -134,9 +134,12 @@ class _Scene:
         if pieces > 1 and "material" in primitive:
             material = self._gltf.item("materials", primitive["material"])
             name += f"_{material['name']}" if material.get("name") else ""
-        self._names[name] = self._names.get(name, -1) + 1
-        numbered = f"{name}_{self._names[name]}" if self._names[name] else name
-        return numbered if numbered not in self._faces else f"{numbered}_{len(self._faces)}"
+        before = self._names.get(name, 0)
+        self._names[name] = before + 1
+        name += f"_{before}" if before else ""
+        while name in self._faces:  # of a node that is called so
+            name += "_"
+        return name
 
     def _add_image(self, piece: Primitive) -> None:
         if piece.colour is not None:

@@ -342,13 +342,13 @@ def test_one_mesh_at_two_nodes(tmp_path) -> None:
 
 def test_parts_of_the_same_name_are_told_apart(tmp_path) -> None:
     asset = Asset()
-    asset.mesh(name="eye_1")
-    asset.mesh(name="eye")
-    for mesh in (0, 1, 1, 1):
+    for name in ("eye_1", "eye_1_", "eye", "eye_2_3"):
+        asset.mesh(name=name)
+    for mesh in (0, 1, 2, 2, 2, 3, 3):
         asset.node(mesh=mesh)
     found = asset.read(tmp_path)
-    assert len(found.parts) == 4 and {"eye", "eye_1", "eye_2"} < set(found.parts)
-    assert torch.cat(list(found.parts.values())).tolist() == list(range(8))
+    assert list(found.parts) == ["eye_1", "eye_1_", "eye", "eye_1__", "eye_2", "eye_2_3", "eye_2_3_1"]
+    assert torch.cat(list(found.parts.values())).tolist() == list(range(14))
 
 
 def test_the_scene_that_is_shown(tmp_path) -> None:
