@@ -35,7 +35,7 @@ class Unknowns:
 
     def __init__(self, model: SkinnedModel, free: tuple[str, ...], prior: Prior, rooted: bool = False) -> None:
         self.model, self.bind_points = model, model.bind_points().detach().double()
-        self.motion = motion_of(model)
+        self.motion, self._posed = motion_of(model), dict[Points, Posed]()
         numbers = self.motion.numbers()
         self._width = numbers.new_tensor(self.motion.widths(prior)).repeat(len(numbers))
         self._belief = (torch.ones_like(numbers) if rooted else self.motion.belief(model.rig)).flatten()
@@ -66,8 +66,17 @@ class Unknowns:
         return spread.view(bones * components * NUMBERS, bones * 2)
 
     def pose(self, points: Points) -> Posed:
-        """Points of the face as they are now."""
-        return Posed(points, self.motion.matrices(self.bind_points, self.model.rig), self.gaussians)
+        """Points of the face as they are now; the first answer is kept, because each step asks four times."""
+        if points not in self._posed:
+            matrices = self.motion.matrices(self.bind_points, self.model.rig)
+            self._posed[points] = Posed(points, matrices, self.gaussians)
+        return self._posed[points]
+
+    def _again(self) -> Unknowns:
+        """A copy that is about to change."""
+        after = copy.copy(self)
+        after._posed = {}
+        return after
 
     def deviations(self, adapts: bool = True) -> Tensor:
         """How far the unknowns are from where the prior believes them, (u,); only the motions' if not `adapts`."""
@@ -83,7 +92,7 @@ class Unknowns:
 
     def moved(self, step: Tensor, adapts: bool) -> Unknowns:
         """The face after a step (u,)."""
-        after = copy.copy(self)
+        after = self._again()
         if self.moves:
             count = len(self._width)
             after.motion = self.motion.moved((step[:count] * self._width).view(len(self.bind_points), -1))
@@ -98,7 +107,7 @@ class Unknowns:
 
     def summed(self) -> Unknowns:
         """The face with shares that sum to 1 for each bone, as those of a model do."""
-        after = copy.copy(self)
+        after = self._again()
         if self.adapts:
             after.gaussians = self.gaussians.clone()
             after.gaussians[..., 5] -= self.gaussians[..., 5].logsumexp(1, keepdim=True)
