@@ -6,6 +6,7 @@ shapes have none of it. Shown in lesson 6.
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +68,12 @@ class Samples:
         self.points, self.tree = cloud.points, cKDTree(cloud.points)
         near = self.tree.query(cloud.points, smooth)[1].reshape(len(cloud.points), -1)
         self.normals = unit_length(cloud.normals[near].sum(1))
+
+    def turned_round(self) -> Samples:
+        """The same with its inside out."""
+        turned = copy.copy(self)
+        turned.normals = -self.normals
+        return turned
 
 
 def measure(scan: Samples, face: Cloud, poses: Poses, steps: int = 8) -> Found:

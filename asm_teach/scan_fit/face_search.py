@@ -8,6 +8,7 @@ points, and the few that end best are moved again, with more points. What decide
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
 from asm_teach.scan_fit.face_relief import LEVER, NEAR, Cloud, Found, Poses, Samples, look, measure, solve, unit_length
@@ -17,7 +18,7 @@ _SPARSE = 10_000  # points of the scan to search with; all are taken to finish
 _FEW, _FEWEST = 80, 40  # points of the face to search with, and to choose starts by; all are taken to finish
 _SIZES = 60 * 1.4 ** np.arange(6)  # mm, what the median distance from the middle of a scan may be: a mask to two busts
 _MOST_PLACES, _TURNS = 250, 12
-_BEST_TURNS, _KEPT, _LEFT = 3, 600, 150  # starts at each place, of each size, and of those after the first steps
+_BEST_TURNS, _KEPT, _LEFT = 3, 400, 60  # starts at each place, of each size, and of those after the first steps
 _FINALISTS, _AT_ONE_PLACE = 16, 4  # one face may not crowd out a second
 
 
@@ -36,7 +37,7 @@ def draw(vertices: np.ndarray, faces: np.ndarray, count: int, generator: np.rand
     return Cloud(a + v * (b - a) + w * (c - a), unit_length(cross[face]))
 
 
-def find_faces(face: Cloud, scan: Cloud) -> Found:
+def find_faces(face: Cloud, scan: Samples) -> Found:
     """Look for a face all over a scan.
 
     Args:
@@ -48,9 +49,8 @@ def find_faces(face: Cloud, scan: Cloud) -> Found:
     """
     middle = np.median(scan.points, 0)
     size = float(np.median(np.linalg.norm(scan.points - middle, axis=1)))
-    dense = Samples(Cloud((scan.points - middle) / size, scan.normals))
     step = max(1, len(scan.points) // _SPARSE)
-    sparse = Samples(Cloud(dense.points[::step], dense.normals[::step]), smooth=8)
+    sparse = Samples(Cloud((scan.points[::step] - middle) / size, scan.normals[::step]), smooth=8)
     few, fewest = (Cloud(*(x[:: max(1, len(x) // n)] for x in face)) for n in (_FEW, _FEWEST))
     starts = []
     for radius in _SIZES:
@@ -63,11 +63,11 @@ def find_faces(face: Cloud, scan: Cloud) -> Found:
     poses = Poses(*(np.concatenate(x) for x in zip(*starts, strict=True)))
     poses = move(sparse, few, poses, np.geomspace(15, 8, 8))
     first = measure(sparse, few, poses, steps=3)
-    poses = poses.take(_distinct(poses, np.argsort(-first.relief)))
-    found = measure(dense, face, move(dense, face, poses, np.geomspace(12, 5, 15)))
+    scale, rotation, shift = poses.take(_distinct(poses, np.argsort(-first.relief)))
+    poses = move(scan, face, Poses(scale * size, rotation, shift * size + middle), np.geomspace(12, 5, 15))
+    found = measure(scan, face, poses)
     order = np.argsort(-found.relief)
-    scale, rotation, shift = found.poses.take(order)
-    return Found(Poses(scale * size, rotation, shift * size + middle), *(x[order] for x in found[1:]))
+    return Found(found.poses.take(order), *(x[order] for x in found[1:]))
 
 
 def move(scan: Samples, face: Cloud, poses: Poses, widths: np.ndarray) -> Poses:
@@ -97,9 +97,10 @@ def _starts(face: Cloud, scan: Samples, unit: float) -> Poses:
             break
         cell *= 1.15
     points, normals = scan.points[places], scan.normals[places]
-    near = np.square(points[:, None] - scan.points).sum(2) < (LEVER * unit) ** 2
+    near = cdist(points, scan.points) < LEVER * unit
     near &= normals @ scan.normals.T > 0.2  # not the other side of something thin
-    mean, direction = (near @ x / np.maximum(near.sum(1, keepdims=True), 1) for x in (scan.points, scan.normals))
+    share = near / np.maximum(near.sum(1, keepdims=True), 1)
+    mean, direction = share @ scan.points, share @ scan.normals
     there = np.linalg.norm(direction, axis=1) > 0.3
     turns = Rotation.from_rotvec(np.outer(np.arange(_TURNS) * 2 * np.pi / _TURNS, [0, 0, 1])).as_matrix()
     to = _frames(direction[there])[:, None] @ turns

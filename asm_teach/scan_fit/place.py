@@ -83,7 +83,7 @@ def place_scan(
     vertices, faces = to_array(cleaned.vertices), cleaned.faces.cpu().numpy()
     mouth, amounts = Mouth.of(template, face, middle), CLOSED
     if landmarks is None:
-        poses, amounts, note = _search(face, mouth, draw(vertices, faces, _SAMPLES, generator))
+        poses, amounts, note = _search(face, mouth, Samples(draw(vertices, faces, _SAMPLES, generator)))
     else:
         known, pairs = _pairs(template, landmarks, middle)
         if mouth is not None and (amounts := mouth.of_landmarks(landmarks)) != CLOSED:
@@ -150,16 +150,16 @@ def _mouth_note(template: Mesh, start: Mesh) -> list[str]:
     return [f"The scan's mouth is open by some {wide:.0f} mm or drawn apart: the fit started with such a mouth."]
 
 
-def _search(face: Cloud, mouth: Mouth | None, cloud: Cloud) -> tuple[Poses, Amounts, str]:
+def _search(face: Cloud, mouth: Mouth | None, scan: Samples) -> tuple[Poses, Amounts, str]:
     """Where the one face of the scan is, what its mouth does, and a note."""
-    found = find_faces(face, cloud)
+    found = find_faces(face, scan)
     poses, amounts, best = found.poses, CLOSED, found.relief[0]
     if mouth is not None:
-        amounts, here = mouth.find(Samples(cloud), poses)
+        amounts, here = mouth.find(scan, poses)
         if amounts != CLOSED:
             poses, best = here.poses, here.relief[0]
     if best < FACE_RELIEF:
-        if find_faces(face, Cloud(cloud.points, -cloud.normals)).relief[0] >= FACE_RELIEF:
+        if find_faces(face, scan.turned_round()).relief[0] >= FACE_RELIEF:
             raise _inside_out()
         raise ValueError(
             f"scan: no face was found in it. At the most likely place it has {max(best, 0):.0%} of the relief of the "
