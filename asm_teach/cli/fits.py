@@ -5,10 +5,14 @@ Each imports what it needs when it runs, so that `asm-teach --help` answers at o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from asm_teach.cli.processes import is_given
+from asm_teach.formats.checks.outputs import check_output
 
 if TYPE_CHECKING:
     from asm_teach.fitting.result import Fit
@@ -26,6 +30,7 @@ OUTPUT = click.option(
     help="OBJ, PLY, GLB.",
 )
 GROUP = click.option("--landmark-group", "group", help="Which group of points of an .ljson file with several.")
+MESHES = (".obj", ".ply", ".glb")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -51,6 +56,7 @@ def fit_scan_command(
     from asm_teach.new_head.given_landmarks import points_of_file, unread_beside
     from asm_teach.scan_fit.fit import fit_scan
 
+    check_output(output, MESHES, inputs=(inputs := [file, landmarks, model_file]), given=is_given("output"))
     scan = read_mesh(file)
     model = _adaptive_model(head) if model_file is None else load_model(model_file)
     points = None if landmarks is None else points_of_file(scan, landmarks, group).to(scan.vertices)
@@ -61,7 +67,7 @@ def fit_scan_command(
         click.echo(note)
     first, last = (fit.history[k].error for k in (0, -1))
     click.echo(f"mean distance of what counts: {first:.3f} mm after the first step, {last:.3f} mm fitted")
-    _write(fit, output)
+    _write(fit, output, inputs)
 
 
 @click.command()
@@ -80,6 +86,7 @@ def prepare(file: Path, landmarks: Path, group: str | None, part: str | None, co
     from asm_teach.new_head.given_landmarks import points_of_file
     from asm_teach.new_head.prepare import prepare_head
 
+    check_output(output, (".npz",), inputs=[file, landmarks], given=is_given("output"))
     mesh = read_mesh(file)
     prepared = prepare_head(mesh, points_of_file(mesh, landmarks, group), part=part)
     for note in prepared.notes:
@@ -114,6 +121,7 @@ def fit_views_command(
     without the jaw, or 468 or 478 of a face mesh. Without such a file MediaPipe finds them: pip install
     'asm_teach[photos]'. Ctrl-C ends the fit and keeps the best so far.
     """
+    from asm_teach.data.sidecars import files_beside
     from asm_teach.model.storage import load_model, save
     from asm_teach.view_fit.checks import before
     from asm_teach.view_fit.fit import fit_views
@@ -122,6 +130,10 @@ def fit_views_command(
     if resume is not None and model_file is not None:
         raise ValueError("--model and --resume both name the model to begin with; give one of them")
     start = resume or model_file
+    inputs = [*pictures, embedding, start, *(file for picture in pictures for file in files_beside(picture))]
+    check_output(output, MESHES, inputs=inputs, given=is_given("output"))
+    if save_file is not None:
+        check_output(save_file, (".npz",), inputs=inputs, name="--save")
     model: SkinnedModel = _adaptive_model(head) if start is None else load_model(start)
     own = None if embedding is None else read_embedding(embedding, model.mesh.faces)
     try:
@@ -144,7 +156,7 @@ def fit_views_command(
     if save_file is not None:
         save(fit.model, save_file)
         click.echo(f"wrote {save_file}; --resume {save_file} goes on from there")
-    _write(fit, output)
+    _write(fit, output, inputs)
 
 
 def _adaptive_model(head: str) -> AdaptiveSkinningModel:
@@ -155,6 +167,7 @@ def _adaptive_model(head: str) -> AdaptiveSkinningModel:
     return AdaptiveSkinningModel(template.mesh, template.rig, components=2)
 
 
-def _write(fit: Fit, output: Path) -> None:
-    fit.model.mesh.with_vertices(fit.vertices).to("cpu").write(output)
-    click.echo(f"{fit.seconds:.1f} s; wrote {output}")
+def _write(fit: Fit, output: Path, inputs: Iterable[Path | None]) -> None:
+    files = fit.model.mesh.with_vertices(fit.vertices).to("cpu").write(output, keep=filter(None, inputs))
+    beside = f", with {' and '.join(file.name for file in files[:-1])}" if len(files) > 1 else ""
+    click.echo(f"{fit.seconds:.1f} s; wrote {output}{beside}")

@@ -19,7 +19,7 @@ from asm_teach.cli.course import check_command, student_command
 from asm_teach.cli.fits import DEVICE, fit_scan_command, fit_views_command, prepare
 from asm_teach.cli.kernel import jupyter_path
 from asm_teach.cli.playground import playground_command
-from asm_teach.cli.processes import run_to_its_end
+from asm_teach.cli.processes import run_to_its_end, stopped_tidily
 from asm_teach.cli.views import views_command
 
 START = Path("notebooks/00_start_here.ipynb")
@@ -37,7 +37,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what the package raises is a message to the person who typed it."""
         try:
-            return super().invoke(ctx)
+            with stopped_tidily():
+                return super().invoke(ctx)
         except BrokenPipeError:  # `asm-teach data | head`: click ends quietly
             raise
         except (ValueError, OSError) as error:

@@ -14,7 +14,8 @@ from pathlib import Path
 import click
 
 from asm_teach.base.files import NOTEBOOKS
-from asm_teach.cli.processes import run_to_its_end
+from asm_teach.cli.processes import is_given, run_to_its_end
+from asm_teach.formats.checks.outputs import check_output
 
 NOTEBOOK = NOTEBOOKS / "playground.ipynb"
 TEMPLATES = Path(__file__).parent / "page_server"  # a page that asks no other machine for anything
@@ -68,11 +69,10 @@ def playground_command(model_file: Path | None, output: Path, serve: bool, port:
         )
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(TEMPLATES), os.environ.get("JUPYTER_PATH")]))
         sys.exit(run_to_its_end(command))
-    from asm_teach.base.files import whole
+    check_output(output, (".html", ".htm"), inputs=[model_file], given=is_given("output"))
     from asm_teach.model.storage import load_model
-    from asm_teach.widgets.playground.page import write_page
+    from asm_teach.widgets.playground.page import save_page, write_page
 
     page = write_page(load_model(model_file) if model_file else None)
-    with whole(output) as part:
-        part.write_text(page, "utf-8")
+    save_page(page, output)
     click.echo(f"{output}: {len(page.encode()) / 1e3:.0f} kB; open it in a browser")

@@ -8,9 +8,9 @@ the address of its source at one fixed commit. Wherever it comes from, its check
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,13 @@ def _verify(path: Path, file: _File) -> Path:
     return path
 
 
+def _remove_downloads(cache: Path) -> None:
+    """Remove what killed downloads of version 0.1.0 left, under names such as `tmp1ab_c2d3`; a day old at least."""
+    for path in cache.glob("tmp????????"):
+        if "." not in path.name and time.time() - path.stat().st_mtime > 86_400:
+            path.unlink(missing_ok=True)
+
+
 def _obtain(file: _File, progress: bool) -> Path:
     """The file in the cache: found there, copied from the mirror, or downloaded."""
     *mirror, cache = _folders(file.asset)
@@ -165,16 +172,13 @@ def _obtain(file: _File, progress: bool) -> Path:
         return target
     if not cache.is_dir() or not any(cache.iterdir()):
         print(f"{file.asset}: {asset_licence(file.asset)}")  # once, before its first file is fetched
-    quiet, level = pooch.get_logger(), pooch.get_logger().level
-    quiet.setLevel(logging.ERROR)
     try:
-        pooch.retrieve(
-            file.url,
-            known_hash=f"sha256:{file.sha256}",
-            fname=file.name,
-            path=cache,
-            downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
-        )
+        cache.mkdir(parents=True, exist_ok=True)
+        _remove_downloads(cache)
+        with whole(target) as part:
+            pooch.HTTPDownloader(progressbar=progress, timeout=30)(file.url, str(part), None)
+            if (found := pooch.file_hash(str(part), alg="sha256")) != file.sha256:
+                raise ValueError(f"sha256 expected {file.sha256}, found {found}")
     except OSError as error:  # of which every error of the network is a kind
         reason = str(error) if len(str(error)) < 120 else type(error).__name__
         raise AssetUnavailable(
@@ -182,11 +186,9 @@ def _obtain(file: _File, progress: bool) -> Path:
             f"connect to the internet once and {file.command}, or set ASM_TEACH_MIRROR to a folder that "
             f"holds {file.asset}/{file.name}"
         ) from error
-    except ValueError as error:  # pooch threw the file away before it complained
+    except ValueError as error:
         raise ValueError(
             f"{file.name} of {file.asset}: the checksum does not match, so what came from {file.url} is not "
             f"the file it should be, and nothing was kept ({error}); {file.command} to fetch it again"
         ) from None
-    finally:
-        quiet.setLevel(level)
     return target

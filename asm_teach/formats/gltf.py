@@ -17,7 +17,7 @@ from urllib.parse import unquote, unquote_to_bytes
 import numpy as np
 
 from asm_teach.base.arrays import Floats, Ints
-from asm_teach.formats.file_kind import check_file
+from asm_teach.formats.checks.file_kind import check_file
 from asm_teach.formats.text_files import parse_json
 
 Json: TypeAlias = dict[str, Any]

@@ -5,6 +5,7 @@ In memory v always points up. glTF lets it point down: its reader turns it over,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from os import PathLike
@@ -16,7 +17,8 @@ from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
 from asm_teach.base.files import whole
-from asm_teach.formats.file_kind import check_file
+from asm_teach.formats.checks.file_kind import check_file
+from asm_teach.formats.checks.outputs import MARK, check_output, side_file, signed
 from asm_teach.formats.gltf_scene import read_gltf
 from asm_teach.formats.mesh_record import MeshRecord, vertex_tensor
 from asm_teach.formats.obj_file import obj_text, read_obj
@@ -25,8 +27,8 @@ from asm_teach.formats.ply_file import ply_bytes, read_ply
 from asm_teach.formats.polygons import without_broken
 from asm_teach.formats.stl_off import read_off, read_stl
 
-_WRITTEN = (".obj", ".ply", ".glb")
-_READ = (*_WRITTEN, ".gltf", ".stl", ".off")
+WRITTEN = (".obj", ".ply", ".glb")
+_READ = (*WRITTEN, ".gltf", ".stl", ".off")
 
 
 def read_mesh_file(path: str | PathLike[str]) -> MeshRecord:
@@ -55,32 +57,42 @@ def read_mesh_file(path: str | PathLike[str]) -> MeshRecord:
     return replace(mesh, notes=tuple(f"{path.name}: {note}." for note in mesh.notes))
 
 
-def write_mesh_file(mesh: MeshRecord, path: str | PathLike[str]) -> None:
+def write_mesh_file(mesh: MeshRecord, path: str | PathLike[str], keep: Iterable[Path] = ()) -> list[Path]:
     """Write an OBJ, PLY or GLB file, whole or not at all: when writing fails, an older file stays as it was.
 
-    OBJ keeps everything; its texture goes into a PNG file beside it. PLY and GLB hold triangles (GLB in float32) with
-    one UV for each vertex: along a UV seam, copies of the vertices are added after the last one.
+    OBJ keeps everything; its texture goes into `name_texture.png` beside it, named by `name.mtl`. PLY and GLB hold
+    triangles (GLB in float32) with one UV for each vertex: along a UV seam, copies of the vertices are added after the
+    last one. The texture of a PLY file lies beside it too. Such a file beside never replaces one that the program did
+    not write for this mesh: then it gets a number. Files in `keep` are not replaced at all.
+
+    Returns:
+        The files written, the mesh last.
 
     Raises:
-        ValueError: an unknown ending.
-        OSError: the folder is not there, or the disk is full.
+        ValueError: an unknown ending, or a place that cannot be written to.
+        OSError: the disk is full.
     """
-    path = Path(path)
-    ending = _ending(path, _WRITTEN)
-    has_texture = mesh.texture is not None and mesh.uv is not None
+    path, kept = Path(path), list(keep)
+    ending = _ending(path, WRITTEN)
+    check_output(path, inputs=kept, name="path")
+    picture = material = None
     files: dict[Path, bytes] = {}
-    if mesh.texture is not None and has_texture and ending != ".glb":
-        files[path.with_suffix(".png")] = picture_bytes(mesh.texture)
+    if mesh.texture is not None and mesh.uv is not None and ending != ".glb":
+        picture = side_file(path.with_name(f"{path.stem}_texture.png"), path, kept)
+        files[picture] = picture_bytes(mesh.texture, owner=path.name)
     if ending == ".obj":
-        if has_texture:
-            material = f"newmtl skin\nKd 1 1 1\nmap_Kd {path.stem}.png\n"
-            files[path.with_suffix(".mtl")] = material.encode()
-        files[path] = obj_text(mesh, f"{path.stem}.mtl" if has_texture else None).encode()
+        if picture is not None:
+            material = side_file(path.with_suffix(".mtl"), path, kept)
+            text = f"# {MARK}\nnewmtl skin\nKd 1 1 1\nmap_Kd {picture.name}\n"
+            files[material] = signed(text.encode(), path.name)
+        text = f"# {MARK}\n" + obj_text(mesh, None if material is None else material.name)
+        files[path] = signed(text.encode(), path.name)
     elif ending == ".ply":
-        files[path] = ply_bytes(one_uv_per_vertex(mesh), f"{path.stem}.png" if has_texture else None)
+        files[path] = ply_bytes(one_uv_per_vertex(mesh), None if picture is None else picture.name)
     else:
         files[path] = _glb_bytes(mesh)
     replace_files(files)
+    return list(files)
 
 
 def replace_files(files: dict[Path, bytes]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -16,8 +17,10 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 from torch import Tensor
+
+from asm_teach.formats.checks.outputs import MARK, signed
 
 FORMATS = (
     "JPEG",
@@ -233,11 +236,20 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels[::down, ::across]
 
 
-def picture_bytes(image: Tensor) -> bytes:
-    """An image (H, W, 3) in [0, 1] as the bytes of a PNG file, eight bits for each colour."""
-    buffer = io.BytesIO()
-    to_pillow(image).save(buffer, format="PNG", compress_level=3)
-    return buffer.getvalue()
+def picture_bytes(image: Tensor, owner: str | None = None) -> bytes:
+    """An image (H, W, 3) in [0, 1] as the bytes of a PNG file, eight bits for each colour.
+
+    owner: the file that it belongs to; then it is signed, see `asm_teach.formats.checks.outputs`.
+    """
+    buffer, about = io.BytesIO(), PngImagePlugin.PngInfo()
+    if owner is not None:
+        about.add_text("Software", MARK.strip())
+    to_pillow(image).save(buffer, format="PNG", compress_level=3, pnginfo=about)
+    if owner is None:
+        return buffer.getvalue()
+    content = signed(buffer.getvalue(), owner)
+    begin, end = content.index(b"tEXtSoftware"), content.index(MARK.encode()[:20]) + len(MARK.strip())
+    return content[:end] + zlib.crc32(content[begin:end]).to_bytes(4, "big") + content[end + 4 :]
 
 
 def to_pillow(image: Tensor) -> Image.Image:

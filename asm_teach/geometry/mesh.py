@@ -5,7 +5,7 @@ The mesh is a frozen record of tensors: a new pose is a new `Mesh` that shares e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -148,13 +148,20 @@ class Mesh:
         uv = None if self.uv is None else self.uv[kept_uv]
         return Mesh(self.vertices[kept], faces, uv, uv_faces, self.texture, self._part_quads(chosen, kept))
 
-    def write(self, path: str | PathLike[str]) -> None:
-        """Write to an OBJ, PLY or GLB file, whole or not at all; the ending of the name decides."""
+    def write(self, path: str | PathLike[str], keep: Iterable[Path] = ()) -> list[Path]:
+        """Write to an OBJ, PLY or GLB file, whole or not at all; the ending of the name decides.
+
+        The texture of an OBJ or PLY file goes into one of its own, which replaces no file of yours, nor one of `keep`.
+        Returns the files written, the mesh last.
+
+        Raises:
+            ValueError: another ending, or a place that cannot be written to.
+        """
         from asm_teach.formats.mesh_files import write_mesh_file  # a file format is not needed to do geometry
 
         mesh = self.to("cpu")
         fields = (mesh.faces, mesh.uv, mesh.uv_faces, mesh.texture, mesh.quads, mesh.parts)
-        write_mesh_file(MeshRecord(mesh.vertices.detach(), *fields), path)
+        return write_mesh_file(MeshRecord(mesh.vertices.detach(), *fields), path, keep)
 
     def _part_faces(self, name: str) -> Tensor:
         if name not in self.parts:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from asm_teach.base.arrays import load_npz
 from asm_teach.base.files import whole
+from asm_teach.formats.checks.outputs import check_output
 from asm_teach.formats.text_files import parse_json
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
@@ -26,7 +27,8 @@ FORMAT = 1
 def save(model: SkinnedModel, path: str | os.PathLike[str]) -> None:
     """Write a model with its template, rig and parameters to one `.npz` file, whole or not at all.
 
-    The texture and the quads stay behind. Raises ValueError for a model of another kind.
+    The texture and the quads stay behind. Raises ValueError for a model of another kind, or a place that cannot be
+    written to.
     """
     kinds = {AdaptiveSkinningModel: "adaptive", StaticSkinningModel: "static"}
     if type(model) not in kinds:
@@ -50,7 +52,11 @@ def write_model(
         about: what the model is, kept as JSON.
         mesh: without its texture and quads.
         arrays: by name; those that are None are left out.
+
+    Raises:
+        ValueError: a place that cannot be written to.
     """
+    check_output(Path(path), name="path")
     about = {"format": FORMAT, **about, "landmarks": list(mesh.landmarks)}
     tensors = {"vertices": mesh.vertices, "faces": mesh.faces, "uv": mesh.uv, "uv_faces": mesh.uv_faces, **arrays}
     tensors |= {f"part:{name}": faces for name, faces in mesh.parts.items()}

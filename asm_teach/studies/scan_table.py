@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from asm_teach.base.files import whole
+from asm_teach.formats.checks.outputs import check_output
 from asm_teach.studies.scan_models import GROUPS
 
 
@@ -85,13 +86,9 @@ def write_table(rows: Sequence[ScanRow], path: Path) -> None:
 
 
 def check_ending(path: Path) -> str:
-    """The ending of a table's file name. Raises ValueError for an ending that is not known and for a missing folder."""
-    kind = path.suffix.lower()
-    if kind not in (".md", ".csv", ".json"):
-        raise ValueError(f"output: {path.name!r} should end in .md, .csv or .json")
-    if not path.parent.is_dir():
-        raise ValueError(f"output: there is no folder {str(path.parent)!r}; make it first")
-    return kind
+    """The ending of a table's file name. Raises ValueError for one that is not known or cannot be written."""
+    check_output(path, (".md", ".csv", ".json"))
+    return path.suffix.lower()
 
 
 def _cells(row: ScanRow) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from asm_teach import __version__
 from asm_teach.base.files import whole
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import Head, load_head
+from asm_teach.formats.checks.outputs import check_output
 from asm_teach.formats.text_files import parse_json, read_text
 from asm_teach.geometry.metrics import summarise
 from asm_teach.studies.cases import Case, james_case, measure
@@ -254,10 +255,10 @@ def run_views(
 ) -> list[ViewResult]:
     """Compute the table of lesson 9 as `view_evidence` does, print it and give back its results.
 
-    Raises ValueError as `view_contenders` and `view_evidence` do, and for a folder that does not exist.
+    Raises ValueError as `view_contenders` and `view_evidence` do, and for a file that cannot be written.
     """
-    if file is not None and not file.parent.is_dir():
-        raise ValueError(f"file: there is no folder {str(file.parent)!r}; make it first")
+    if file is not None:
+        check_output(file, name="file")
     head = load_head()
     results = view_evidence(head, view_contenders(head, models), wanted, file, recompute, say=say)
     if results:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from asm_teach.formats.file_kind import check_file
+from asm_teach.formats.checks.file_kind import check_file
 from asm_teach.formats.pictures import picture_bytes
 from asm_teach.geometry.mesh import Mesh, read_mesh
 

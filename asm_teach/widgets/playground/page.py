@@ -12,6 +12,7 @@ import base64
 import io
 import json
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -19,8 +20,10 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from asm_teach.base.files import whole
 from asm_teach.data.heads import load_head
 from asm_teach.drawing import still
+from asm_teach.formats.checks.outputs import MARK, check_output, signed
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.widgets.base.colours import SCALAR_MAPS
 from asm_teach.widgets.base.pose import parameters
@@ -61,6 +64,13 @@ def write_page(model: SkinnedModel | None = None) -> str:
     data = json.dumps(page_data(model), allow_nan=False).replace("</", "<\\/")
     page = parts["page.html"].replace("{{style}}", parts["page.css"])
     return page.replace("{{scripts}}", "\n".join(parts[n] for n in SCRIPTS)).replace("{{data}}", data)
+
+
+def save_page(page: str, path: Path) -> None:
+    """Write a page to a file, whole or not at all, signed as the program's. Raises ValueError for a bad place."""
+    check_output(path, name="path")
+    with whole(path) as part:
+        part.write_bytes(signed(f"{page}\n<!-- {MARK} -->\n".encode(), path.name))
 
 
 def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:

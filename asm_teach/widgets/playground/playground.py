@@ -10,12 +10,11 @@ from typing import cast
 
 import ipywidgets
 
-from asm_teach.base.files import whole
 from asm_teach.drawing.plots import new_figure, render_mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.widgets.base.pose import parameters, read_pose, set_parameters
 from asm_teach.widgets.base.shown import Shown
-from asm_teach.widgets.playground.page import write_page
+from asm_teach.widgets.playground.page import save_page, write_page
 
 _FRAME = (
     '<iframe title="Playground: the adaptive model" srcdoc="{page}" '
@@ -56,8 +55,7 @@ class Playground(Shown, ipywidgets.HTML):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page as a file that opens in any browser, without this notebook."""
-        with whole(Path(path)) as part:
-            part.write_text(self.page, "utf-8")
+        save_page(self.page, Path(path))
 
     @property
     def text(self) -> str:

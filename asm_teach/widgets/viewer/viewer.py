@@ -16,6 +16,7 @@ import ipywidgets
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from asm_teach.base.files import whole
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.widgets.base.shown import Shown, unseen
 from asm_teach.widgets.viewer import live
@@ -305,7 +306,8 @@ class Viewer(Shown, ipywidgets.VBox):
         """The same view as the bytes of a PNG file, which is also written to `path` when one is given."""
         drawn = self.picture().png()
         if path is not None:
-            Path(path).write_bytes(drawn)
+            with whole(Path(path)) as part:
+                part.write_bytes(drawn)
         return drawn
 
     def still(self) -> bytes:
