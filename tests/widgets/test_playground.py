@@ -15,6 +15,7 @@ import torch
 
 import asm_teach as asm
 from asm_teach.cli import playground
+from asm_teach.formats.checks.outputs import check_output
 from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.transforms import Rig
@@ -173,6 +174,8 @@ def test_the_widget_shows_the_page_in_a_frame(tmp_path: Path) -> None:
     assert torch.allclose(play.model_of(text)()[:, 2], torch.tensor(5.0))
     play.save(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text("utf-8") == play.page
+    play.save(tmp_path / "playground.html")
+    check_output(tmp_path / "playground.html", given=False)  # the command may replace it without being told
 
 
 # ---- the command

@@ -30,6 +30,7 @@ from asm_teach.widgets.base.pose import parameters
 from asm_teach.widgets.playground.people import EXPRESSIONS, new_model, solve_shapes
 from asm_teach.widgets.playground.sliders import sliders_for
 
+NAME = "playground.html"  # of the file, where the user gives none
 BLOCK = 1024  # four-vectors: the 16 kB that a uniform buffer has on every device
 SCRIPTS = (
     "mesh.js", "bones.js", "weights.js", "programs.js", "face.js", "view.js", "hands.js", "words.js", "history.js",
@@ -63,14 +64,15 @@ def write_page(model: SkinnedModel | None = None) -> str:
     # "</" would end the script that carries the data, whatever stands in a bone's name
     data = json.dumps(page_data(model), allow_nan=False).replace("</", "<\\/")
     page = parts["page.html"].replace("{{style}}", parts["page.css"])
-    return page.replace("{{scripts}}", "\n".join(parts[n] for n in SCRIPTS)).replace("{{data}}", data)
+    page = page.replace("{{scripts}}", "\n".join(parts[n] for n in SCRIPTS)).replace("{{data}}", data)
+    return signed(f"{page}<!-- {MARK} -->\n".encode(), NAME).decode()
 
 
 def save_page(page: str, path: Path) -> None:
-    """Write a page to a file, whole or not at all, signed as the program's. Raises ValueError for a bad place."""
+    """Write a page to a file, whole or not at all. Raises ValueError for a place that cannot be written to."""
     check_output(path, name="path")
     with whole(path) as part:
-        part.write_bytes(signed(f"{page}\n<!-- {MARK} -->\n".encode(), path.name))
+        part.write_bytes(page.encode())
 
 
 def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
