@@ -117,7 +117,7 @@ def test_names_in_any_encoding_keep_apart(tmp_path: Path, encoding: str) -> None
 
 
 def test_a_texture_with_a_path_of_another_computer_or_broken(tmp_path: Path) -> None:
-    write(tmp_path, "newmtl skin\nmap_Kd C:\\Users\\ann\\scans\\skin.png\n", "look.mtl")
+    write(tmp_path, "newmtl skin\nmap_Kd D:\\scans of ann\\skin.png\n", "look.mtl")
     path = write(tmp_path, "mtllib look.mtl\nusemtl skin\n" + GOOD)
     assert read_mesh(path).texture is None and read_mesh(path).notes == ()
     (tmp_path / "skin.png").write_bytes(picture_bytes(torch.ones(2, 3, 3)))
