@@ -146,7 +146,7 @@ class LinearMorphableModel:
             got = {key: torch.from_numpy(array) for key, array in arrays.items() if key != "about"}
             return cls(mesh_of(about, got), got["modes"], got["deviations"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            reason = f"there is no {error}" if isinstance(error, KeyError) else error
+            reason = f"there is no {error}" if isinstance(error, KeyError) else str(error)[:300]
             raise ValueError(f"path: {name} is no linear model, or not a whole one ({reason})") from error
 
     def basis(self) -> Tensor:

@@ -94,11 +94,11 @@ def load_model(path: str | os.PathLike[str]) -> SkinnedModel:
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"path: {name} holds arrays, but no asm_teach model; was it written by save?") from error
     if not known or kind not in ("adaptive", "static"):
-        raise ValueError(f"path: {name} was written by another version (format {about['format']}, {kind})")
+        raise ValueError(f"path: {name} was written by another version (format {about['format']}, {kind})"[:500])
     try:
         return _build(about, {key: torch.from_numpy(a) for key, a in arrays.items() if key != "about"})
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        reason = f"there is no {error}" if isinstance(error, KeyError) else error
+        reason = f"there is no {error}" if isinstance(error, KeyError) else str(error)[:300]
         raise ValueError(f"path: {name} is a model that is not whole ({reason}); write it again with save") from error
 
 
@@ -118,4 +118,7 @@ def _build(about: dict[str, Any], tensors: dict[str, Tensor]) -> SkinnedModel:
         if not state[name].isfinite().all():
             raise ValueError(f"parameter {name} holds NaN or infinite numbers")
     model.load_state_dict(state, strict=False)
+    with torch.no_grad():
+        if not model().isfinite().all():
+            raise ValueError("its numbers are so large that the face is not finite")
     return model
