@@ -53,7 +53,7 @@ def read_mesh_file(path: str | PathLike[str]) -> MeshRecord:
     except ValueError as error:
         if str(error).startswith(path.name):
             raise
-        raise ValueError(f"{path.name}: {error}") from None
+        raise ValueError(f"{path.name}: {str(error)[:500]}") from None
     return replace(mesh, notes=tuple(f"{path.name}: {note}." for note in mesh.notes))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import math
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -270,7 +271,7 @@ def _texture(path: Path, data: _Lines) -> Tensor | None:
     pictures: dict[str, str] = {}
     for library in data.libraries:
         material, file = "", path.parent / library.replace("\\", "/")
-        for line in _text(file).splitlines() if file.is_file() else []:
+        for line in _text(file).splitlines() if os.path.isfile(file) else []:
             words = line.split(maxsplit=1)
             if len(words) == 2 and words[0] == "newmtl":
                 material = words[1].strip()
@@ -280,7 +281,7 @@ def _texture(path: Path, data: _Lines) -> Tensor | None:
         name = pictures.get(material, "")
         # Options may stand before the name of the file; a path of another computer says nothing here.
         for candidate in (name, name.split(" ")[-1], name.split("/")[-1]):
-            if candidate and (path.parent / candidate).is_file():
+            if candidate and os.path.isfile(path.parent / candidate):  # no file has a name of 300 letters
                 return texture_or_note(path.parent / candidate, data.notes)
     return None
 

@@ -30,7 +30,7 @@ class LinearMorphableModel:
         deviations: (M,) sigma, so that coefficients are in standard deviations and modes of length 1 in mm.
 
     Raises:
-        ValueError: modes or deviations of the wrong shape, NaN, a deviation that is not above zero.
+        ValueError: modes or deviations of the wrong shape or type, NaN, a deviation that is not above zero or infinite.
     """
 
     mesh: Mesh
@@ -46,8 +46,12 @@ class LinearMorphableModel:
         if not isinstance(self.deviations, Tensor) or self.deviations.shape != self.modes.shape[:1]:
             found = tuple(getattr(self.deviations, "shape", ()))
             raise ValueError(f"deviations: expected shape ({len(self.modes)},), one for each mode, found {found}")
-        if not (self.deviations > 0).all():  # not "<= 0", which NaN would pass
-            where = int((~(self.deviations > 0)).nonzero()[0])
+        kinds = {vertices.dtype, self.modes.dtype, self.deviations.dtype}
+        if len(kinds) > 1:
+            raise ValueError(f"modes: vertices, modes and deviations have types {sorted(map(str, kinds))}; give one")
+        usable = (self.deviations > 0) & self.deviations.isfinite()  # not "<= 0", which NaN would pass
+        if not usable.all():
+            where = int((~usable).nonzero()[0])
             raise ValueError(f"deviations: mode {where} has {self.deviations[where].item():.3g}; leave such modes out")
 
     @classmethod

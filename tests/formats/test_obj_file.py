@@ -116,6 +116,13 @@ def test_names_in_any_encoding_keep_apart(tmp_path: Path, encoding: str) -> None
     assert {name: rows.tolist() for name, rows in mesh.parts.items()} == {"Ohr_ä": [0], "Ohr_é": [1]}
 
 
+def test_a_texture_or_a_library_of_a_name_that_no_file_has(tmp_path: Path) -> None:
+    long = "x" * 5000
+    write(tmp_path, f"newmtl skin\nmap_Kd {long}.png\n", "look.mtl")
+    mesh = read_mesh(write(tmp_path, f"mtllib {long}\nmtllib look.mtl\nusemtl skin\n{GOOD}"))
+    assert mesh.texture is None and mesh.faces.tolist() == FACES
+
+
 def test_a_texture_with_a_path_of_another_computer_or_broken(tmp_path: Path) -> None:
     write(tmp_path, "newmtl skin\nmap_Kd D:\\scans of ann\\skin.png\n", "look.mtl")
     path = write(tmp_path, "mtllib look.mtl\nusemtl skin\n" + GOOD)

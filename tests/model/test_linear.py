@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import roma
@@ -269,6 +271,10 @@ def test_bad_modes():
         LinearMorphableModel.from_modes(mesh, modes[:0])
     with pytest.raises(ValueError, match=r"deviations: expected shape \(29,\), one for each mode, found \(3,\)"):
         LinearMorphableModel.from_modes(mesh, modes, torch.ones(3))
+    with pytest.raises(ValueError, match="deviations: mode 1 has inf"):
+        replace(MODEL, deviations=MODEL.deviations.clone().index_fill_(0, torch.tensor(1), float("inf")))
+    with pytest.raises(ValueError, match="vertices, modes and deviations have types"):
+        replace(MODEL, deviations=MODEL.deviations.double())
     with pytest.raises(ValueError, match="deviations: mode 1 has 0"):
         LinearMorphableModel.from_modes(mesh, modes[:2], torch.tensor([1.0, 0.0]))
     with pytest.raises(ValueError, match="modes: this model has 1 to 29, found 0"):

@@ -156,6 +156,7 @@ def bones(inner: str) -> str:
         ("[1, 2]", '"format" has to be "asm_teach pose", but it names none'),
         ('{"bones": {}}', '"format" has to be "asm_teach pose", but it names none'),
         ('{"format": "asm_teach pose 2", "bones": {}}', "but its format is 'asm_teach pose 2'"),
+        (f'{{"format": "{"x" * 999}", "bones": {{}}}}', "but its format is '" + "x" * 40 + "'$"),
         ('{"format": "asm_teach pose 1", "bones": [1]}', r"found \[1\]"),
         (
             bones('"tail": {}, "wing": {}, "jaw": {}'),

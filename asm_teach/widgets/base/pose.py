@@ -80,7 +80,7 @@ def read_pose(text: str, names: Sequence[str], start: Parameters) -> Parameters:
     strange = [name for name in bones if name not in names]
     if strange:
         raise ValueError(
-            f"pose: it is for another rig: this one has no {', '.join(map(repr, strange[:3]))}"
+            f"pose: it is for another rig: this one has no {', '.join(repr(name[:40]) for name in strange[:3])}"
             + (f" and {len(strange) - 3} more" if len(strange) > 3 else "")
             + f" (of {len(bones)} bones in the pose, {len(bones) - len(strange)} are there)"
         )
@@ -88,7 +88,7 @@ def read_pose(text: str, names: Sequence[str], start: Parameters) -> Parameters:
     for name, parts in bones.items():
         known = {*start, "scale"}
         if not isinstance(parts, dict) or not parts.keys() <= known:
-            given = ", ".join(parts) if isinstance(parts, dict) else json.dumps(parts)[:40]
+            given = ", ".join(parts)[:80] if isinstance(parts, dict) else json.dumps(parts)[:40]
             raise ValueError(f"pose: bone {name!r} takes {', '.join(start)} or scale; found {given}")
         for part, numbers in parts.items():
             row = result["log_scale" if part == "scale" else part][names.index(name)]
@@ -102,7 +102,11 @@ def _bones(text: str) -> dict[str, Any]:
         raise ValueError("pose: there is no text; paste a pose, such as one copied from another notebook")
     pose = parse_json(text, "pose")
     if not isinstance(pose, dict) or pose.get("format") not in FORMATS:
-        told = f"its format is {pose['format']!r}" if isinstance(pose, dict) and "format" in pose else "it names none"
+        told = (
+            f"its format is {str(pose['format'])[:40]!r}"
+            if isinstance(pose, dict) and "format" in pose
+            else "it names none"
+        )
         raise ValueError(f'pose: this JSON is no pose: "format" has to be "{FORMATS[0]}", but {told}')
     if not isinstance(pose.get("bones"), dict):
         raise ValueError(
