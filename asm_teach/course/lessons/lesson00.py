@@ -11,6 +11,7 @@ from torch import Tensor
 from asm_teach.course.checks.checking import Function, exercise
 from asm_teach.course.checks.comparing import numbers
 from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.slips import ignores
 from asm_teach.course.quizzes import questions
 
@@ -65,9 +66,9 @@ def chin_turn(answer: Sequence[float]) -> str | None:
 )
 def moved_share(function: Function) -> str | None:
     """The share of the vertices that move by more than a limit."""
-    generator = torch.Generator().manual_seed(0)
+    generator = draws(0)
     before, step = torch.randn(2, 40, 3, generator=generator)
-    after, limit = before + step, 1.5
+    after, limit = before + step, varied(1.5)
     far = step.norm(dim=1)
 
     def share(above: Tensor) -> Tensor:
@@ -96,7 +97,7 @@ def moved_share(function: Function) -> str | None:
 )
 def face_numbers(function: Function) -> str | None:
     """How many numbers one adaptive face has."""
-    for J, K in ((84, 2), (84, 3), (10, 1)):
+    for J, K in (*varied(((84, 2), (84, 3)), 0.5), (varied(10, 0.5), 1)):
         wrong = {
             "these are the numbers of the Gaussians; motion and place of the bones are missing": 6 * K * J,
             "these are the numbers of a single bone": 11 + 6 * K,

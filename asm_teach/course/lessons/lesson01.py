@@ -10,6 +10,7 @@ from torch import Tensor
 from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import differs, equal, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.rotations import not_a_rotation, wrong_rotations
 from asm_teach.course.checks.slips import degrees_for_radians, gradient_cut, pivot_ignored, result_of
 from asm_teach.course.quizzes import questions
@@ -18,7 +19,7 @@ from asm_teach.model.transforms import rotation_matrix
 
 def _affine(rotvec: Tensor, shift: Tensor) -> Tensor:
     matrix = torch.eye(4)
-    matrix[:3, :3], matrix[:3, 3] = rotation_matrix(rotvec), shift
+    matrix[:3, :3], matrix[:3, 3] = rotation_matrix(varied(rotvec)), varied(shift)
     return matrix
 
 
@@ -29,8 +30,8 @@ def _affine(rotvec: Tensor, shift: Tensor) -> Tensor:
 )
 def turn_about(function: Function) -> str | None:
     """Points (N, 3), R (3, 3), pivot (3,) to points (N, 3)."""
-    points = 30 * torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
-    pivot, R = torch.tensor([40.0, -10.0, 5.0]), rotation_matrix(torch.tensor([0.4, -0.7, 0.9]))
+    points = 30 * torch.randn(5, 3, generator=draws(0))
+    pivot, R = varied(torch.tensor([40.0, -10.0, 5.0])), rotation_matrix(varied(torch.tensor([0.4, -0.7, 0.9])))
     found, right = result_of(function, points=points, R=R, pivot=pivot), pivot + (points - pivot) @ R.T
     if equal(found, right):
         return None
@@ -59,7 +60,7 @@ def turn_about(function: Function) -> str | None:
 )
 def rodrigues(function: Function) -> str | None:
     """Rotation vectors (..., 3) to matrices (..., 3, 3)."""
-    r = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(1))
+    r = torch.randn(4, 2, 3, generator=draws(1))
     found, right = function(r), rotation_matrix(r)
     if not equal(found, right):
         said = not_numbers(found) or wrong_shape(found, right) or degrees_for_radians(found, rotation_matrix, r)
@@ -133,11 +134,11 @@ def hold_still(function: Function) -> str | None:
 )
 def waist(function: Function) -> str | None:
     """Angle (N,) in radians and share w (N,) to the factor of the radius (N,)."""
-    angle = torch.tensor([0.0, 0.7, 1.6, 2.9, math.pi, 4.0])
-    w = torch.tensor([0.5, 0.3, 0.8, 0.5, 0.25, 0.6])
+    angle = varied(torch.tensor([0.0, 0.7, 1.6, 2.9, math.pi, 4.0]))
+    w = varied(torch.tensor([0.5, 0.3, 0.8, 0.5, 0.25, 0.6]))
 
     def factor(angle: Tensor, twice: int = 2) -> Tensor:
-        return (1 - twice * w * (1 - w) * (1 - angle.cos())).sqrt()
+        return (1 - twice * w * (1 - w) * (1 - angle.cos())).clamp(min=0).sqrt()
 
     found, right = function(angle, w), factor(angle)
     if equal(found, right):

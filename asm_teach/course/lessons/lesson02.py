@@ -11,6 +11,7 @@ from torch import Tensor
 from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import differs, equal, not_numbers, numbers, one_of, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.slips import result_of, rows_not_one
 from asm_teach.course.quizzes import questions
 
@@ -22,10 +23,10 @@ from asm_teach.course.quizzes import questions
 )
 def share_out(function: Function) -> str | None:
     """g (V, J), all above 0, to shares (V, J)."""
-    g = 0.1 + torch.rand(5, 3, generator=torch.Generator().manual_seed(0))
+    g = 0.1 + torch.rand(5, 3, generator=draws(0))
     found, right = result_of(function, g=g), g / g.sum(1, keepdim=True)
     if equal(found, right):
-        square = torch.rand(3, 3, generator=torch.Generator().manual_seed(1)) + 0.1
+        square = torch.rand(3, 3, generator=draws(1)) + 0.1
         return differs(function(square), square / square.sum(1, keepdim=True))
     wrong = {
         "this is normalised over the wrong axis: the columns sum to 1, the rows should": g / g.sum(0),
@@ -45,7 +46,7 @@ def share_out(function: Function) -> str | None:
 )
 def log_sum(function: Function) -> str | None:
     """z (N, K) to log sum exp over K, (N,)."""
-    z = torch.tensor([[0.3, -1.2, 0.8], [2.0, 1.5, -0.5], [-3.0, -2.0, -2.5]])
+    z = varied(torch.tensor([[0.3, -1.2, 0.8], [2.0, 1.5, -0.5], [-3.0, -2.0, -2.5]]))
     found, right, largest = result_of(function, z=z), z.logsumexp(1), z.amax(1)
     crossed = largest + (z - largest).exp().sum(1).log()
     wrong = {
@@ -67,7 +68,7 @@ def log_sum(function: Function) -> str | None:
             f"right for small numbers, but for z near 2000 it gives {torch.as_tensor(high).tolist()} and near -2000 "
             f"{torch.as_tensor(low).tolist()}: exp left the range of float32; take the largest of the row out first"
         )
-    mixed = torch.tensor([[2000.0, 1999.0, 0.0], [-2000.0, -1999.0, -2001.0]])
+    mixed = varied(torch.tensor([[2000.0, 1999.0, 0.0], [-2000.0, -1999.0, -2001.0]]), 1e-3)
     if not equal(function(mixed), mixed.logsumexp(1)):
         return "rows that differ much fail together: take the largest of each row, not of the whole table"
     return None
@@ -94,7 +95,7 @@ def _covariance(long: float, short: float, angle: float) -> Tensor:
 )
 def factor_of(function: Function) -> str | None:
     """Widths and angle of an ellipse to (a, b, c)."""
-    for case in ((0.2, 0.05, 0.6), (0.1, 0.1, 0.3), (0.3, 0.02, -1.1)):
+    for case in (*varied(((0.2, 0.05, 0.6), (0.3, 0.02, -1.1))), (0.1, 0.1, 0.3)):
         found, right = function(*case), _factor(*case)
         if not equal(found, right, 1e-3):
             return _wrong_factor(found, *case) or differs(found, right)
@@ -142,7 +143,8 @@ def _border(apart: float, s0: float, s1: float, power: int = 2) -> float:
 )
 def border(function: Function) -> str | None:
     """Distance of two bones and their widths to the place of equal shares."""
-    for apart, s0, s1 in ((0.2, 0.03, 0.06), (0.2, 0.06, 0.03), (0.3, 0.05, 0.045), (0.1, 0.04, 0.04)):
+    narrow, wide, alike = varied((0.03, 0.06, 0.04))
+    for apart, s0, s1 in ((0.2, narrow, wide), (0.2, wide, narrow), (0.3, 0.05, 0.045), (0.1, alike, alike)):
         try:
             found = function(apart, s0, s1)
         except ZeroDivisionError:

@@ -8,6 +8,7 @@ from torch import Tensor
 from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, one_of, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.slips import rows_not_one
 from asm_teach.course.quizzes import questions
 
@@ -27,8 +28,8 @@ def _solve(points: Tensor, corners: Tensor) -> Tensor:
 )
 def barycentric(function: Function) -> str | None:
     """Points (N, 2) and corners (3, 2) to coordinates (N, 3)."""
-    corners = torch.tensor([[0.1, 0.2], [0.9, 0.3], [0.3, 0.8]])
-    points = torch.tensor([[0.3, 0.4], [0.5, 0.35], [0.4, 0.6], [0.85, 0.7], [0.1, 0.2]])
+    corners = varied(torch.tensor([[0.1, 0.2], [0.9, 0.3], [0.3, 0.8]]))
+    points = varied(torch.tensor([[0.3, 0.4], [0.5, 0.35], [0.4, 0.6], [0.85, 0.7], [0.1, 0.2]]))
     found, right = function(points, corners), _solve(points, corners)
     if equal(found, right):
         turned = corners.flip(0)
@@ -64,7 +65,7 @@ def _edges(corners: Tensor) -> Tensor:
 )
 def jacobians(function: Function) -> str | None:
     """Corners (F, 3, 3) and chart corners (F, 3, 2) to derivatives (F, 3, 2)."""
-    generator = torch.Generator().manual_seed(0)
+    generator = draws(0)
     corners = 10 * torch.randn(4, 3, 3, generator=generator)
     flat = torch.tensor([[0.2, 0.2], [0.8, 0.3], [0.3, 0.7]]) + 0.05 * torch.randn(4, 3, 2, generator=generator)
     E, U, inv = _edges(corners), _edges(flat), torch.linalg.inv
@@ -90,8 +91,8 @@ def jacobians(function: Function) -> str | None:
 )
 def nearest_on_edge(function: Function) -> str | None:
     """Points (N, 2), ends a (2,) and b (2,) to the nearest points of the edge (N, 2)."""
-    a, b = torch.tensor([0.2, 0.1]), torch.tensor([0.6, 0.4])
-    points = torch.tensor([[0.3, 0.5], [0.5, 0.1], [0.9, 0.9], [-0.2, 0.1], [0.4, 0.25]])
+    a, b = varied((torch.tensor([0.2, 0.1]), torch.tensor([0.6, 0.4])))
+    points = varied(torch.tensor([[0.3, 0.5], [0.5, 0.1], [0.9, 0.9], [-0.2, 0.1], [0.4, 0.25]]))
     along = b - a
     squared = along @ along
     share = (points - a) @ along / squared
@@ -127,7 +128,7 @@ def nearest_on_edge(function: Function) -> str | None:
 )
 def reach_of_step(function: Function) -> str | None:
     """The derivative (3, 2) and a length h to the most and the least mm."""
-    D = torch.tensor([[400.0, 150.0], [-100.0, 300.0], [50.0, -220.0]])
+    D = varied(torch.tensor([[400.0, 150.0], [-100.0, 300.0], [50.0, -220.0]]))
     values, columns, squares = torch.linalg.svdvals(D), D.norm(dim=0), torch.linalg.eigvalsh(D.T @ D)
     slanting = "these are steps along u and along v only; a slanting one may go further or less far"
     for h in (0.01, 0.003):

@@ -10,6 +10,7 @@ import torch
 
 from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, not_finite, numbers, one_number, one_of, wrong_shape
+from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.rebuilding import Face, judge
 from asm_teach.course.checks.slips import ignores, result_of
 from asm_teach.course.quizzes import questions
@@ -45,7 +46,7 @@ def largest_K(answer: int) -> str | None:
 )
 def extra_translation(function: Function) -> str | None:
     """What undoes a shift d of the pivot: -(I - A) d."""
-    generator = torch.Generator().manual_seed(0)
+    generator = draws(0)
     A, d = torch.eye(3) + 0.3 * torch.randn(3, 3, generator=generator), torch.randn(3, generator=generator)
     answer, change = result_of(function, A=A, d=d), d - A @ d  # how the vertex has changed
     if equal(answer, -change):
@@ -76,7 +77,7 @@ def extra_translation(function: Function) -> str | None:
 )
 def flat_reach(function: Function) -> str | None:
     """A round Gaussian made twice as wide as tall, its volume kept."""
-    for a0 in (-2.5, -3.1, 0.4):  # the logarithm of a round Gaussian's width
+    for a0 in varied((-2.5, -3.1, 0.4)):  # the logarithm of a round Gaussian's width
         answer = numbers(function(a0, 0.0, a0))
         if answer is None or answer.shape != (3,) or not answer.isfinite().all():
             return "three finite numbers are asked for: the new a, b and c"

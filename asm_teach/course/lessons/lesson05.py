@@ -11,6 +11,7 @@ from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, not_finite, one_of, pair, wrong_shape
 from asm_teach.course.checks.damping import SmallFit, halve_or_quadruple, solve_case
 from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.draws import draws, factor, varied
 from asm_teach.course.quizzes import questions
 
 
@@ -21,11 +22,11 @@ from asm_teach.course.quizzes import questions
 )
 def nme(function: Function) -> str | None:
     """The normalised mean error in per cent."""
-    q, step = torch.randn(2, 50, 3, generator=torch.Generator().manual_seed(0))
-    p, one, other = q + step, torch.zeros(3), torch.tensor([90.0, 0.0, 0.0])
-    tilted = torch.tensor([30.0, -60.0, 60.0])  # 90 mm too
+    q, step = torch.randn(2, 50, 3, generator=draws(0))
+    p, one, other = q + step, torch.zeros(3), factor() * torch.tensor([90.0, 0.0, 0.0])
+    tilted = other[0] / 3 * torch.tensor([1.0, -2.0, 2.0])  # as long
     distance = (p - q).norm(dim=1)
-    of_two = 100 / 90  # in per cent of the distance of the two points
+    of_two = 100 / other[0]  # in per cent of the distance of the two points
     right, rms = of_two * distance.mean(), of_two * distance.square().mean().sqrt()
     by_coordinate = of_two * (p - q).abs().mean()
     wrong = {
@@ -52,7 +53,7 @@ def nme(function: Function) -> str | None:
 )
 def exponent_slopes(function: Function) -> str | None:
     """The derivatives of a Gaussian's exponent by its centre and by the logarithm of its width."""
-    for u, c, a in ((0.7, 0.2, -0.4), (0.1, 0.5, 0.3)):
+    for u, c, a in varied(((0.7, 0.2, -0.4), (0.1, 0.5, 0.3))):
         given = (torch.tensor(value, dtype=torch.float64) for value in (u, c, a))
         two = pair(function(*given), "two numbers are asked for: the derivative by c and the one by a")
         for name, one in zip("ca", two, strict=True):
@@ -83,8 +84,9 @@ def tame(function: Function) -> str | None:
     """The least-squares problem that prefers matrices near the identity."""
     A, counts, goal, identity = solve_case()
     N, right = A.T @ (counts[:, None] * A), A.T @ (counts[:, None] * goal)
-    rho, N0 = 1e-3 * N.diagonal().mean(), N.clone()
-    S = function(N, right, 1e-3, identity)
+    share = varied(1e-3)
+    rho, N0 = share * N.diagonal().mean(), N.clone()
+    S = function(N, right, share, identity)
     if said := wrong_shape(S, identity) or not_finite(S):
         return said
     if not torch.equal(N, N0):
@@ -98,7 +100,7 @@ def tame(function: Function) -> str | None:
     if size(rho * (S - identity)) > 1e-6:
         for term, words in (
             (rho * S, "this prefers S near 0, which pulls the face to a point: rho S_0 is missing on the right side"),
-            (1e-3 * (S - identity), "rho should be a multiple of the mean diagonal of N"),
+            (share * (S - identity), "rho should be a multiple of the mean diagonal of N"),
             (0 * S, "this is the solution without the new term: rho is not used"),
             (-rho * (S + identity), "the sign of rho on the left side: the new term adds to the diagonal"),
         ):
@@ -123,7 +125,8 @@ def tame(function: Function) -> str | None:
 )
 def next_damping(rule: Function) -> str | None:
     """A rule for Levenberg-Marquardt's damping; the small problem of section 5 in 15 steps."""
-    if not rule(1e-3, -1.0) > 1e-3:
+    before = varied(1e-3)
+    if not rule(before, varied(-1.0)) > before:
         return "after a step that made things worse the damping has to grow"
     fit = SmallFit.of_lesson_5()
     target = 1.05 * halve_or_quadruple(fit, steps=15)

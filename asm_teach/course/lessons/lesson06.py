@@ -12,6 +12,7 @@ from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, not_finite, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.slips import result_of
 from asm_teach.course.quizzes import questions
 from asm_teach.data.heads import load_head
@@ -97,10 +98,10 @@ def mended_marks(mended: Mapping[int | str, Any]) -> str | None:
 )
 def make_alike(function: Function) -> str | None:
     """Points made symmetric by their partners' mirror images."""
-    generator = torch.Generator().manual_seed(0)
+    generator = draws(0)
     points = torch.randn(6, 3, generator=generator)
     n = torch.nn.functional.normalize(torch.randn(3, generator=generator), dim=0)
-    swap, o = torch.tensor([1, 0, 3, 2, 4, 5]), 0.7
+    swap, o = torch.tensor([1, 0, 3, 2, 4, 5]), varied(0.7)
 
     def flip(p: Tensor, times: float = 2.0, shift: float = o) -> Tensor:
         return p - times * (p @ n - shift)[:, None] * n
@@ -135,18 +136,20 @@ def make_alike(function: Function) -> str | None:
 )
 def trust(function: Function) -> str | None:
     """How much a closest point counts."""
-    d, c = torch.tensor([0.0, 3.0, 6.0, 12.0, 100.0]), 6.0
-    w = function(d, torch.ones(5), c)
+    c = varied(6.0)
+    d = c / 6 * torch.tensor([0.0, 3.0, 6.0, 12.0, 100.0])
+    order = torch.randperm(5, generator=draws(0))
+    w = function(d[order], torch.ones(5), c)
     if sentence := wrong_shape(w, d) or not_finite(w):
         return sentence
-    w = torch.as_tensor(w).detach().float()
+    w = torch.as_tensor(w).detach().float()[order.argsort()]
     if abs(w[0] - 1) > 1e-6:
         return f"at distance 0 it should be 1, it is {w[0]:.2f}"
     if (w[1:] > w[:-1]).any():
         return "it should fall with the distance"
     far, near = w[4] * d[4], w[2] * d[2]
     if far >= near > 0:
-        return f"a point at 100 mm pulls with {far:.2f}, one at the reach with {near:.2f}: a collar would win"
+        return f"a point at {d[4]:.0f} mm pulls with {far:.2f}, one at the reach with {near:.2f}: a collar would win"
     if abs(w[2] - 0.25) > 1e-6:
         again = ": square once more" if abs(w[2] - 0.5) < 1e-6 else ""
         return f"at the reach it should be 1/4, it is {w[2]:.3f}{again}"

@@ -8,6 +8,7 @@ from torch import Tensor
 from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, numbers, one_of, pair, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.slips import rows_not_one
 from asm_teach.course.quizzes import questions
 
@@ -19,8 +20,8 @@ from asm_teach.course.quizzes import questions
 )
 def pixel_of(function: Function) -> str | None:
     """A point in camera axes to its pixel."""
-    f, c = 800.0, torch.tensor([160.0, 120.0])
-    for x in (torch.tensor([30.0, -20.0, 500.0]), torch.tensor([-41.0, 12.0, 260.0])):
+    f, c = varied((800.0, torch.tensor([160.0, 120.0])))
+    for x in varied((torch.tensor([30.0, -20.0, 500.0]), torch.tensor([-41.0, 12.0, 260.0]))):
         off = f * x[:2] / x[2]  # from the principal point
         wrong = {
             "the principal point is missing: this is measured from the optical axis": off,
@@ -59,7 +60,8 @@ def distance_of(function: Function) -> str | None:
     }
     if said := compare(function(150.0, 400.0, 50.0, 1200.0), right, wrong):
         return said
-    if not equal(function(140.0, 200.0, 85.0, 3000.0), 85 / 36 * 3000 * 140 / 200):
+    wide, pixels, lens, columns = varied((140.0, 200.0, 85.0, 3000.0))
+    if not equal(function(wide, pixels, lens, columns), lens / 36 * columns * wide / pixels):
         return "it is right for the example, but not for another lens and picture"
     return Right("at 62 cm noses are still a little large")
 
@@ -72,7 +74,7 @@ def distance_of(function: Function) -> str | None:
 )
 def into_space(function: Function) -> str | None:
     """The weights of the screen to those of space, and the depth."""
-    generator = torch.Generator().manual_seed(0)
+    generator = draws(0)
     share = torch.rand(50, 3, generator=generator).double()
     share = share / share.sum(1, keepdim=True)
     z = 300 + 500 * torch.rand(50, 3, generator=generator).double()
@@ -107,26 +109,27 @@ def into_space(function: Function) -> str | None:
 )
 def repair(function: Function) -> str | None:
     """The colours of the two pixels at an outline, continuous as it moves on."""
-    slopes = []
-    for at in (0.1, 0.4, 0.6, 0.9):
-        t = torch.tensor(at, dtype=torch.float64, requires_grad=True)
-        given = function(t, torch.tensor(0.9).double(), torch.tensor(0.2).double())
+    slopes, (own, beyond) = [], varied((0.9, 0.2))
+    for at in varied((0.1, 0.4, 0.6, 0.9)):
+        t, *colours = (torch.tensor(x, dtype=torch.float64) for x in (at, own, beyond))
+        given = function(t.requires_grad_(), *colours)
         new_own, new_beyond = pair(given, "two colours are asked for: the new own and the new beyond")
         total = new_own + new_beyond
         if not isinstance(total, Tensor) or not total.requires_grad:
-            return f"at t = {at} the result does not depend on t: did you round it?"
+            return f"at t = {at:g} the result does not depend on t: did you round it?"
         slopes.append(float(torch.autograd.grad(total, t)[0]))
         both = [float(torch.as_tensor(x).detach()) for x in (new_own, new_beyond)]
-        if min(both) < 0.2 - 1e-9 or max(both) > 0.9 + 1e-9:
-            return f"at t = {at}: {both[0]:.2f} and {both[1]:.2f} do not both lie between the two colours"
-    if any(abs(s + 0.7) < 1e-6 for s in slopes):
+        if min(both) < beyond - 1e-9 or max(both) > own + 1e-9:
+            return f"at t = {at:g}: {both[0]:.2f} and {both[1]:.2f} do not both lie between the two colours"
+    gap = own - beyond
+    if any(abs(s + gap) < 1e-6 for s in slopes):
         return "the sign: as t grows, the surface covers more, and the sum goes towards its colour"
-    if any(abs(s - 0.7) > 1e-6 for s in slopes):
+    if any(abs(s - gap) > 1e-6 for s in slopes):
         found = [round(s, 3) for s in slopes]
-        return f"the sum of both should change by own - beyond = 0.7 for each pixel of way; found {found}"
-    if not equal(function(torch.tensor(0.5), torch.tensor(0.9), torch.tensor(0.2)), [0.9, 0.2], 1e-6):
+        return f"the sum of both should change by own - beyond = {gap:.2g} for each pixel of way; found {found}"
+    if not equal(function(*map(torch.tensor, (0.5, own, beyond))), [own, beyond], 1e-6):
         return "at t = 1/2 the outline runs along the border of the two pixels: neither has a part of the other"
-    end, start_again = function(torch.tensor(1.0), 0.9, 0.2), function(torch.tensor(0.0), 0.9, 0.2)
+    end, start_again = function(torch.tensor(1.0), own, beyond), function(torch.tensor(0.0), own, beyond)
     # What was beyond at t = 1 is the surface's own pixel at t = 0 of the next pair.
     jump = abs(float(end[1]) - float(start_again[0]))
     return None if jump < 1e-6 else f"from t = 1 of one pair to t = 0 of the next the pixel jumps by {jump:.2f}"

@@ -9,6 +9,7 @@ import torch
 from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, not_finite, not_numbers, one_number, one_of
 from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.quizzes import questions
 
 
@@ -41,7 +42,7 @@ def dolly_zoom(distance: float) -> str | None:
 )
 def immune(function: Function) -> str | None:
     """A function of a row of stored values that neither gain nor gamma changes."""
-    light = torch.rand(25, generator=torch.Generator().manual_seed(0)) * 0.8 + 0.1
+    light = torch.rand(25, generator=draws(0)) * 0.8 + 0.1
     base = function(light.clone())
     if said := not_numbers(base) or not_finite(base):
         return said
@@ -49,9 +50,9 @@ def immune(function: Function) -> str | None:
         return f"it should give a row of {len(light)} numbers, found shape {tuple(base.shape)}"
     if base.std() < 1e-6:
         return "all its numbers are the same: nothing of the skin is left"
-    if not torch.allclose(function(1.7 * light), base, atol=1e-4):
+    if not torch.allclose(function(varied(1.7) * light), base, atol=1e-4):
         return "it changes with the gain: after the logarithm a gain is a constant that is added; take the mean away"
-    if not torch.allclose(function(light**0.6), base, atol=1e-4):
+    if not torch.allclose(function(light ** varied(0.6)), base, atol=1e-4):
         if float(torch.corrcoef(torch.stack([base.flatten(), light]))[0, 1]) > 0.999:  # a line through light
             return "it changes with gamma: take the logarithm first"
         return "it changes with gamma: after the logarithm it is a factor; divide by the size"
@@ -70,8 +71,8 @@ def immune(function: Function) -> str | None:
 )
 def step_of(function: Function) -> str | None:
     """The Gauss-Newton step of one unknown, the common row eliminated."""
-    r, g = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(1))
-    b = torch.tensor([1.0, 0.3, 0.8])
+    r, g = torch.randn(2, 3, 8, generator=draws(1))
+    b = varied(torch.tensor([1.0, 0.3, 0.8]))
     w = b[:, None]
     c, mean_g = (w * r).sum(0) / b.sum(), (w * g).sum(0) / b.sum()
     slope, own = (w * g * (r - c)).sum(), (w * g * g).sum()
@@ -102,7 +103,7 @@ def step_of(function: Function) -> str | None:
 )
 def depth_error(function: Function) -> str | None:
     """How exact two pictures show depth, in mm."""
-    cases = ((0.3, 2.0, 0.5), (0.9, 4.3, 0.2), (2.0, 1.0, 1.0))
+    cases = varied(((0.3, 2.0, 0.5), (0.9, 4.3, 0.2), (2.0, 1.0, 1.0)))
     answers = [float(function(*case)) for case in cases]
     if not all(map(math.isfinite, answers)):
         return f"finite numbers are asked for, found {answers}"

@@ -7,6 +7,7 @@ import torch
 from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, not_numbers, one_number, one_of, pair, wrong_shape
 from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.draws import draws, factor, varied
 from asm_teach.course.quizzes import questions
 
 
@@ -17,7 +18,7 @@ from asm_teach.course.quizzes import questions
 )
 def error_floor(function: Function) -> str | None:
     """The floor of an error from its values at 2 and 8 pictures."""
-    for f, c in ((0.6, 2.0), (1.1, 0.7)):
+    for f, c in varied(((0.6, 2.0), (1.1, 0.7)), 0.05):
         a, b = (f**2 + c**2 / 2) ** 0.5, (f**2 + c**2 / 8) ** 0.5
         answer = function(a, b)
         wrong = {
@@ -43,7 +44,9 @@ def error_floor(function: Function) -> str | None:
 )
 def crossing(function: Function) -> str | None:
     """The number of pictures at which two models are equally good."""
+    floors, parts = factor(), factor()
     for f1, c1, f2, c2 in ((2.0, 0.5, 1.9, 1.0), (1.5, 1.0, 0.5, 3.0)):
+        f1, c1, f2, c2 = floors * f1, parts * c1, floors * f2, parts * c2
         N = function(f1, c1, f2, c2)
         right = (c2**2 - c1**2) / (f1**2 - f2**2)
         wrong = {
@@ -74,7 +77,7 @@ def crossing(function: Function) -> str | None:
 def estimate(function: Function) -> str | None:
     """The estimate of coefficients under a prior, from noisy ones."""
     r, s, p = 3.0, 1.0, 2.5
-    c, noise = torch.randn(2, 20000, generator=torch.Generator().manual_seed(0))
+    c, noise = torch.randn(2, 20000, generator=draws(0))
     c = r * c
     d = c + s * noise
     answer, right = function(d, s, p), d * p**2 / (p**2 + s**2)
@@ -104,7 +107,7 @@ def estimate(function: Function) -> str | None:
 )
 def fair(function: Function) -> str | None:
     """Mean and standard error of paired differences."""
-    generator = torch.Generator().manual_seed(2)
+    generator = draws(2)
     hard = 3 * torch.rand(12, generator=generator)  # how hard the pictures are for everybody
     gap = 0.2 + 0.05 * torch.randn(12, generator=generator)
     mine = {("scan", 4, k): float(hard[k]) for k in range(11)}

@@ -7,6 +7,7 @@ import torch
 from asm_teach.course.checks.checking import Function, exercise
 from asm_teach.course.checks.comparing import one_of, pair
 from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.slips import result_of
 from asm_teach.course.quizzes import questions
 
@@ -18,7 +19,7 @@ from asm_teach.course.quizzes import questions
 )
 def hand_on(function: Function) -> str | None:
     """calm, expressive, other (V, 3) to the other person's expression (V, 3)."""
-    generator = torch.Generator().manual_seed(0)
+    generator = draws(0)
     calm, other = 50 * torch.randn(2, 6, 3, generator=generator)
     expressive = calm + 3 * torch.randn(6, 3, generator=generator)
     found = result_of(function, calm=calm, expressive=expressive, other=other)
@@ -39,7 +40,8 @@ def hand_on(function: Function) -> str | None:
 def sizes(function: Function) -> str | None:
     """J, K, V, M to the bytes of one adaptive face and those of a linear model."""
     words = "return both, one after the other: bytes of the face, bytes of the linear model"
-    given, cases = [], ((84, 2, 4165, 199), (42, 3, 1000, 10))  # two, for one alone lets two slips look alike
+    cases = varied(((84, 2, 4165, 199), (42, 3, 1000, 10)), 0.5)  # two, for one alone lets two slips look alike
+    given = []
     for case in cases:
         face, model = pair(function(*case), words)
         given.append((float(face), float(model)))
@@ -82,8 +84,8 @@ def sizes(function: Function) -> str | None:
 )
 def jitter(function: Function) -> str | None:
     """frames (T, V, 3) to one number, mm."""
-    steady = 4 * torch.arange(7.0)[:, None, None].expand(7, 5, 3)
-    frames = torch.randn(7, 5, 3, generator=torch.Generator().manual_seed(2)).double() + steady
+    steady = varied(4, 0.5) * torch.arange(7.0)[:, None, None].expand(7, 5, 3)
+    frames = torch.randn(7, 5, 3, generator=draws(2)).double() + steady
 
     def root_mean_square(differences: torch.Tensor) -> torch.Tensor:
         return differences.square().sum(-1).mean().sqrt()
@@ -112,7 +114,7 @@ def jitter(function: Function) -> str | None:
 )
 def at_home(function: Function) -> str | None:
     """face, mean (V, 3), modes (M, V, 3) to the share of the face that a linear model can hold, 0 to 1."""
-    generator = torch.Generator().manual_seed(3)
+    generator = draws(3)
     mean = 40 * torch.randn(20, 3, generator=generator, dtype=torch.float64)
     modes = torch.randn(4, 20, 3, generator=generator, dtype=torch.float64)
     modes[1] += 0.8 * modes[0]  # not at right angles
