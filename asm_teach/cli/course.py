@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from asm_teach.course.marking.marks import Mark
 
 
 @click.command("student")
@@ -21,19 +29,72 @@ def student_command(folder: Path, lesson: str | None) -> None:
 @click.command("check")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--out", default="marks.csv", show_default=True, type=click.Path(dir_okay=False, path_type=Path),
-              help="The table to write.")  # fmt: skip
+              help="The table to write, .csv or .json; it is written anew after each notebook.")  # fmt: skip
 @click.option("--limit", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds for an exercise.")
-def check_command(folder: Path, out: Path, limit: float) -> None:
+@click.option("--inside", default="", help="A command that starts each student's Python, such as one that shuts it in.")
+def check_command(folder: Path, out: Path, limit: float, inside: str) -> None:
     """Mark the notebooks in FOLDER, one sub folder a student or single files.
 
-    The notebooks are run on this computer: mark only what you would run yourself.
+    The notebooks are run on this computer: mark only what you would run yourself, or shut them in, as docs/teaching.md
+    tells. Ctrl+C stops; what is marked so far is kept.
     """
     from asm_teach.course.marking.grading import grade
-    from asm_teach.course.marking.marks import total, write_marks
+    from asm_teach.course.marking.marks import check_out, total
 
-    marks = grade(folder, limit, say=click.echo)
-    write_marks(marks, out)
-    for name in dict.fromkeys(mark.student for mark in marks):
-        points, of = total([mark for mark in marks if mark.student == name])
+    check_out(out, folder)
+    table, at = _Table(out), ""
+
+    def say(place: str) -> None:
+        nonlocal at
+        at = place
+        click.echo(place)
+
+    try:
+        grade(folder, limit, say, table.keep, shlex.split(inside))
+    except (KeyboardInterrupt, SystemExit) as stop:  # the second for `kill` and a closed terminal
+        click.echo(f"Stopped at {at or 'the beginning'}; what was marked before it is kept.")
+        table.finish()
+        sys.exit(stop.code if isinstance(stop, SystemExit) else 130)
+    for name in dict.fromkeys(mark.student for mark in table.marks):
+        points, of = total([mark for mark in table.marks if mark.student == name])
         click.echo(f"{name}: {points} of {of} points")
-    click.echo(f"{len(marks)} rows in {out}")
+    table.finish()
+
+
+class _Table:
+    """The marks so far, in the file and here."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.marks: list[Mark] = []
+        self._told = False
+
+    def keep(self, marks: Sequence[Mark]) -> None:
+        """Write all rows so far; if that fails, say so once and go on marking."""
+        from asm_teach.course.marking.marks import write_marks
+
+        self.marks = list(marks)
+        try:
+            write_marks(self.marks, self.file)
+        except OSError as error:
+            if not self._told:
+                click.echo(
+                    f"{self.file} cannot be written now ({error.strerror or error}): is it open, or the disk full?"
+                )
+            self._told = True
+
+    def finish(self) -> None:
+        """Write the rows, into another folder if it must be, and say where they are."""
+        from asm_teach.course.marking.marks import write_marks
+
+        if not self.marks:
+            click.echo("no rows, nothing was written")
+            return
+        try:
+            write_marks(self.marks, self.file)
+        except OSError as error:
+            elsewhere = Path(tempfile.mkdtemp(prefix="asm-teach-marks-")) / self.file.name
+            write_marks(self.marks, elsewhere)
+            why = f"{self.file} cannot be written ({error.strerror or error})"
+            raise ValueError(f"{why}; the {len(self.marks)} rows are in {elsewhere}") from None
+        click.echo(f"{len(self.marks)} rows in {self.file}")

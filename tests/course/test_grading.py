@@ -2,69 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 from pathlib import Path
 
 import nbformat
 import pytest
 from click.testing import CliRunner
-from nbclient.exceptions import DeadKernelError
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook
 
 from asm_teach.cli.main import main
-from asm_teach.course.marking import grading, students
+from asm_teach.course.marking import grading, hand_ins, running, students
 from asm_teach.course.marking.grading import grade
 from asm_teach.course.marking.marks import Mark, total, write_marks
-
-SOLUTIONS = {
-    "nme": "def nme(p, q, a, b):\n    ### BEGIN SOLUTION\n"
-    "    return 100 * (p - q).norm(dim=1).mean() / (a - b).norm()\n    ### END SOLUTION",
-    "largest_K": "### BEGIN SOLUTION\nlargest_K = 8\n### END SOLUTION",
-}
-
-
-def cells(name: str, source: str, points: int) -> list[nbformat.NotebookNode]:
-    common = {"schema_version": 3, "task": False}
-    answer = {"grade": False, "solution": True, "locked": False, "grade_id": name, **common}
-    judged = {"grade": True, "solution": False, "locked": True, "grade_id": f"{name}-check", "points": points, **common}
-    return [
-        new_code_cell(source, metadata={"nbgrader": answer}),
-        new_code_cell(f"check.{name}({name})", metadata={"nbgrader": judged}),
-    ]
-
-
-@pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nbformat.NotebookNode:
-    """A course of one short lesson."""
-    notebook = new_notebook(
-        cells=[
-            new_markdown_cell("A lesson."),
-            new_code_cell("hundred = 100\nassert 'slow' == 'not run for marks'"),
-            new_code_cell("extra = 1", metadata={"tags": [students.SETUP]}),
-            *cells("nme", SOLUTIONS["nme"], 2),
-            *cells("largest_K", SOLUTIONS["largest_K"], 1),
-        ]
-    )
-    path = tmp_path / "course" / "05_tiny.ipynb"
-    path.parent.mkdir()
-    nbformat.write(notebook, path)
-    monkeypatch.setattr(students, "masters", lambda: [path])
-    for known in (grading._tasks, grading._master_cells):
-        known.cache_clear()
-    yield notebook
-    for known in (grading._tasks, grading._master_cells):
-        known.cache_clear()
-
-
-def handed_in(tiny: nbformat.NotebookNode, path: Path, nme: str = "", largest_K: str = "") -> nbformat.NotebookNode:
-    copy = students.student_copy(tiny)
-    for cell in copy.cells:
-        source = {"nme": nme, "largest_K": largest_K}.get(students.exercise_of(cell), "")
-        if students.is_solution(cell) and source:
-            cell.source = source
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(copy, path)
-    return copy
+from tests.course.tiny_course import SOLUTIONS, cells, handed_in
 
 
 @pytest.mark.long
@@ -136,13 +87,30 @@ def test_the_second_run_takes_no_points_and_is_left_out_where_it_cannot_help(
 ) -> None:
     runs = []
 
-    def run(notebook: nbformat.NotebookNode, limit: float) -> dict[str, tuple[bool, str]]:
-        runs.append(len(notebook.cells))
+    def run(steps, limit, inside, process=None, instead=None) -> running.Found:
+        runs.append(len(steps))
         if len(runs) == 2 and dies:
-            raise DeadKernelError("Kernel died")
+            return instead
         return first if len(runs) == 1 else {"nme": (True, "right"), "largest_K": (False, "the lesson took it away")}
 
-    monkeypatch.setattr(grading, "_run", run)
+    class Process:
+        def __init__(self, inside):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def allow(self, seconds):
+            pass
+
+        def cells(self, notebook):
+            return hand_ins.code_cells(base64.b64decode(notebook))
+
+    monkeypatch.setattr(grading, "run", run)
+    monkeypatch.setattr(grading, "StudentProcess", Process)
     handed_in(tiny, tmp_path / "ann.ipynb", "x = 1")
     for words, points, times, death in (
         (f"{grading.STOPS}ValueError: 3", [2, 1], 2, False),
@@ -199,12 +167,19 @@ def test_marks_are_written_whole_and_are_no_formulas(tmp_path: Path) -> None:
 def test_a_check_that_was_taken_out_is_run_all_the_same(tiny: nbformat.NotebookNode) -> None:
     copy = students.student_copy(tiny)
     copy.cells = [cell for cell in copy.cells if not students.is_check(cell)]
-    slim = grading._exercises_only(copy, grading._tasks())
-    assert [cell.source for cell in slim.cells if students.is_check(cell)] == [
-        "check.nme(nme)",
-        "check.largest_K(largest_K)",
-    ]
-    assert not any("slow" in cell.source for cell in slim.cells) and any("extra" in cell.source for cell in slim.cells)
+    cells = hand_ins.code_cells(nbformat.writes(copy).encode())
+    slim = running.exercises_only(cells, running.tasks_of_course())
+    assert [step.answers for step in slim if isinstance(step, running.Task)] == [("nme",), ("largest_K",)]
+    code = [step.source for step in slim if isinstance(step, hand_ins.Cell)]
+    assert not any("slow" in source for source in code) and any("extra" in source for source in code)
+
+
+def test_a_check_cell_of_a_master_is_one_call(tiny: nbformat.NotebookNode) -> None:
+    tiny.cells[4].source = "answer = nme\ncheck.nme(answer)"
+    nbformat.write(tiny, students.masters()[0])
+    running.tasks_of_course.cache_clear()
+    with pytest.raises(ValueError, match="05_tiny.ipynb: the check cell of nme should be one line"):
+        running.tasks_of_course()
 
 
 @pytest.mark.long

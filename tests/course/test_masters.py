@@ -12,7 +12,7 @@ import pytest
 
 from asm_teach.course.checks.checking import NOTHING, Verdict, exercises
 from asm_teach.course.marking import students
-from asm_teach.course.marking.grading import BEFORE
+from asm_teach.course.marking.running import BEFORE
 
 MASTERS = students.masters()
 IDS = [path.stem for path in MASTERS]

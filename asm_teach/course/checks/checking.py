@@ -35,6 +35,12 @@ Checker = Callable[..., "str | None"]
 Function = Callable[..., Any]  # an answer that a checker calls
 
 
+class StoppedElsewhere(Exception):
+    """What an answer raised in another process, as marking runs them; it carries the sentence that was made there."""
+
+    sentence = ""
+
+
 class Right(str):
     """A checker may return this instead of None: the answer is right, and here is something worth adding."""
 
@@ -103,8 +109,7 @@ class Exercise:
         except Mistake as mistake:
             return Verdict(False, str(mistake))
         except Exception as error:  # whatever an answer can do wrong
-            stub = isinstance(error, NotImplementedError) and not error.args  # torch raises it too, with words
-            return Verdict(False, NOTHING if stub else _in_words(error))
+            return Verdict(False, in_words(error))
         if said is None or isinstance(said, Right):
             return Verdict(True, f"right: {said}" if said else "right")
         return Verdict(False, str(said))
@@ -223,8 +228,12 @@ def _libraries() -> tuple[str, ...]:
     return tuple({str(PACKAGE)} | {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: BaseException) -> str:
     """Say what went wrong, and in which line of the answer."""
+    if isinstance(error, StoppedElsewhere):
+        return error.sentence
+    if isinstance(error, NotImplementedError) and not error.args:  # the stub; torch raises it too, with words
+        return NOTHING
     places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     own = [place for place in places if not place[0].startswith(("<frozen", "<__array", *_libraries()))]
     words = (str(error).strip().splitlines() or ["no message"])[0][:240]
