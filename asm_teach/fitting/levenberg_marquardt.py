@@ -44,7 +44,7 @@ class JointFit:
 
         posed = face.pose(points)
         energy = pull.cost(posed.vertices)
-        found = equations(posed, pull.gradient(posed.vertices), pull.patches(), adapts)
+        found = equations(posed, pull.gradient(posed.vertices), pull.patches(), adapts, None, pull.least)
         first, second, _ = face.reduce(found, points.unit, adapts)
         first = first + trust * face.deviations(adapts)
         if adapts and unity:

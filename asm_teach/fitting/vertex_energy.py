@@ -99,8 +99,11 @@ class Pull:
     """The energy sum_i a_i |v_i - q_i|^2 + s^2 |bend (v - rest)|^2 of vertices v, with its first and second derivative.
 
     rows: (n,) the vertices of the model that count; all of them if they bend. target: (n, 3) mm. weight: (n,).
-    uv: (V, 2) where the model's vertices lie on the chart. rest: (n, 3) where bending costs nothing.
+    uv: (V, 2) where the model's vertices lie on the chart. rest: (n, 3) where bending costs nothing. size: of a patch.
+    least: the share of a vertex below which its second derivative may leave a Gaussian out; None for the usual one.
     """
+
+    least: float | None = None
 
     def __init__(
         self,
@@ -110,12 +113,13 @@ class Pull:
         weight: Tensor,
         bend: Bend | None = None,
         rest: Tensor | None = None,
+        size: int = PATCH,
     ) -> None:
         self.rows, self.bend = rows, bend
         self.rest = target if rest is None else rest
         inside = torch.empty(len(uv), dtype=torch.int64, device=uv.device)
         inside[rows] = torch.arange(len(rows), device=uv.device)
-        self._own = [inside[patch] for patch in patches_of(uv, rows)]
+        self._own = [inside[patch] for patch in patches_of(uv, rows, size)]
         self._bending = self._bend_patches()
         self.stiff = 1.0
         self.aim(target, weight)

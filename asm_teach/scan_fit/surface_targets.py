@@ -23,6 +23,7 @@ _LEAST = 0.02  # of a vertex's say, below which it is not lessened any more
 _FACING = 0.5  # cosine that the normals of both surfaces must share
 _SLIDE = 0.1  # how much a vertex is held where its closest point is, along the surface, against 1 across it
 _BESIDE = 0.1  # how much a vertex counts that is not in the part "face": hair and collar are often there
+_PATCH = 128  # vertices of a patch: where it bends it has a rim of others besides, and more of its own share one
 _LANDMARK = 20.0  # how much a landmark counts at first, in vertices
 
 
@@ -35,6 +36,8 @@ class SurfacePull(Pull):
     mesh: the template. rest: (V, 3) where the face starts on the scan. uv: (V, 2) as `Pull` takes it. bending: of a
     `Prior`. landmarks: (68, 3) on the scan, in its own unit, of `unit` mm.
     """
+
+    least = 0.003
 
     def __init__(
         self,
@@ -66,7 +69,7 @@ class SurfacePull(Pull):
             self.marks = corners, (unit * landmarks[known]).to(rest)
         every = torch.arange(len(rest), device=rest.device)
         bend = Bend.of(mesh.to(dtype=torch.float32), 1 + (_HIDDEN - 1) * (1 - open_))
-        super().__init__(uv, every, rest, torch.zeros_like(self.belief), bend, rest)
+        super().__init__(uv, every, rest, torch.zeros_like(self.belief), bend, rest, _PATCH)
         self.distance = torch.zeros_like(self.belief)
         self.facets = face_normals(rest, mesh.faces)
         self.open = (open_[mesh.faces] > 0.5).all(1)

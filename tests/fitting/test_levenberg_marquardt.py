@@ -412,7 +412,28 @@ def test_a_fit_on_any_device(device):
     torch.testing.assert_close(model().detach(), joint.pose(points).vertices, atol=5e-4, rtol=0)
 
 
+def test_what_a_pull_leaves_out_of_the_second_derivative_changes_the_step():
+    ends = []
+    for least in (None, 0.3):
+        joint = JointFit(adaptive(), FREE, DENSE)
+        points, pull = make_pull(joint.face.model)
+        pull.least = least
+        run(joint, points, pull, 1)
+        ends.append(joint.pose(points).vertices)
+    assert (ends[0] - ends[1]).abs().max() > 1e-3
+
+
 # --- as unknowns of something else
+
+
+def test_a_pose_is_kept_until_the_face_moves():
+    face = Unknowns(adaptive(), FREE, DENSE)
+    points, others = (Points(face.model, torch.arange(n)) for n in (9, 20))
+    posed = face.pose(points)
+    assert face.pose(points) is posed and len(face.pose(others).vertices) == 20
+    after = face.moved(0.1 * torch.ones_like(face.deviations()), adapts=True)
+    assert (after.pose(points).vertices - posed.vertices).abs().max() > 0.1
+    assert after.summed().pose(points) is not after.pose(points) and face.pose(points) is posed
 
 
 def test_a_root_is_believed_in_where_cameras_move():

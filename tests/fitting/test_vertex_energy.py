@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asm_teach.fitting.vertex_energy import Bend, Pull, patches_of
+from asm_teach.fitting.vertex_energy import PATCH, Bend, Pull, patches_of
 from asm_teach.geometry.mesh import Mesh
 
 SIDE = 15
@@ -155,6 +155,20 @@ def test_the_patches_add_up_to_the_second_derivative(bends, stiff):
             d = way[rows]
             found += (d * (metric[:, None] * d if metric.ndim == 1 else metric @ d)).sum().item()
         assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_larger_patches_add_up_to_the_same():
+    pull = make_pull(True)
+    larger = Pull(MESH.vertex_uv(), pull.rows, pull.target, pull.weight, pull.bend, pull.rest, 2 * PATCH)
+    larger.stiffen(pull.stiff)
+    wholes = []
+    for one in (pull, larger):
+        whole = torch.zeros(COUNT, COUNT, dtype=torch.float64)
+        for rows, metric in one.patches():
+            whole[rows[:, None], rows] += metric
+        wholes.append(whole)
+    assert len(larger.patches()) < len(pull.patches())
+    torch.testing.assert_close(*wholes)
 
 
 def test_one_newton_step_is_the_minimum():
