@@ -30,7 +30,7 @@ DENSE = Prior(
 )  # fmt: skip
 """The prior of a fit to a scan, where every vertex is seen: little is left for a prior to say."""
 
-REGISTERED_STEPS, RAW_STEPS = (36, 50), 50  # a registered mesh of many vertices shows more, and is given more
+REGISTERED_STEPS, RAW_STEPS = (36, 50), 40  # a registered mesh of many vertices shows more, and is given more
 _MANY = 6000
 _EARLY, _LATE = 10.0, 0.2  # noise in mm: how much the prior is listened to, at first and after a third of the steps
 _NARROW, _WIDER = 0.7, 1.4  # the Gaussians of a fit begin narrower than those of a new model, each wider than the last
@@ -73,7 +73,7 @@ def fit_scan(
         free: which parameters may move: "motion" of the bones, "weights" (centres, widths and shares of the
             Gaussians), "binding" (the bones' places; their Gaussians go with them). A static model has only motion.
         prior: standard deviations about the start; its `asymmetry` is not used here.
-        steps: number of iterations; for a registered mesh 36, or 50 beyond 6,000 vertices, and 50 for a raw
+        steps: number of iterations; for a registered mesh 36, or 50 beyond 6,000 vertices, and 40 for a raw
             one where none is given.
         watch: a `Watcher`, or a function that is called after each iteration with its `Record` and the model and may
             raise KeyboardInterrupt.

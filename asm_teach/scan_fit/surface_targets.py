@@ -17,6 +17,7 @@ from asm_teach.scan_fit.registered import part_weights
 _REACH = (12.0, 3.0)  # mm beyond which a closest point says little, at first and after half of the fit
 _ALIKE, _ALIKE_UNTIL = 25.0, 0.6  # mm: half of what opposite normals count as; until when of the fit they count
 _STIFF = (8.0, 0.8)  # mm that it costs to move a vertex by an edge against its neighbours, at first and in the end
+_SOFT_FROM = 0.7  # of the fit: from then on it costs as little as in the end
 _HIDDEN = 20.0  # how much stiffer the face is where no scan sees it, inside lips and nostrils
 _TURNED = 0.4  # cosine with its normal at rest below which a triangle counts as turned over
 _LEAST = 0.02  # of a vertex's say, below which it is not lessened any more
@@ -98,7 +99,7 @@ class SurfacePull(Pull):
             rows, places = self.marks
             weight[rows], target[rows] = _LANDMARK * (1 - 2 * done), places
         self.aim(target, weight)
-        self.stiffen(self.stiffness * _between(*_STIFF, done))
+        self.stiffen(self.stiffness * _between(*_STIFF, done / _SOFT_FROM))
 
     def _alike(self, points: np.ndarray, normals: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray, Tensor]:
         """The scan's nearest vertices in place and normal both: the underside of a nose finds that of the other."""
