@@ -187,9 +187,10 @@ def _add_gram(gram: Tensor, design: Tensor, metric: Tensor, entries: Tensor) -> 
     if gram.ndim == 2:
         _add_block(gram, entries, entries, design.T @ _weighed(metric, design))
         return
-    for x in range(3):
-        for y in range(3):
-            gram[x, entries[:, None], y, entries] += design.T @ (metric[:, x, y, None] * design)
+    heavy = metric[..., None] * design[:, None, None]  # (n, 3, 3, 4 b)
+    block = (design.T @ heavy.flatten(1)).unflatten(1, (3, 3, -1)).transpose(0, 1)  # (3, 4 b, 3, 4 b)
+    every = torch.cat([entries + row * gram.shape[1] for row in range(3)])
+    _add_block(gram.view(3 * gram.shape[1], -1), every, every, block.flatten(0, 1))
 
 
 def _slopes(posed: Posed, rows: Tensor, shares: Tensor, present: Tensor) -> Tensor:
