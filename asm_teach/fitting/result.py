@@ -40,12 +40,14 @@ class Course:
 
     history: loss and seconds of every iteration. interrupted: whether it was stopped before its end.
     scan: the scan as it was used, cleaned and in mm; None for views. notes: what had to be guessed, in sentences.
+    unit: mm for each unit of the scan's file.
     """
 
     history: tuple[Record, ...] = field(default=(), repr=False)
     interrupted: bool = False
     scan: Mesh | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    unit: float = 1.0
 
     @property
     def seconds(self) -> float:

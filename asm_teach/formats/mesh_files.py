@@ -11,6 +11,7 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
 import torch
 import trimesh
 from trimesh.visual.material import PBRMaterial
@@ -26,6 +27,7 @@ from asm_teach.formats.pictures import picture_bytes, to_pillow
 from asm_teach.formats.ply_file import ply_bytes, read_ply
 from asm_teach.formats.polygons import without_broken
 from asm_teach.formats.stl_off import read_off, read_stl
+from asm_teach.formats.units import far_middle
 
 WRITTEN = (".obj", ".ply", ".glb")
 _READ = (*WRITTEN, ".gltf", ".stl", ".off")
@@ -123,17 +125,17 @@ def one_uv_per_vertex(mesh: MeshRecord) -> MeshRecord:
     return MeshRecord(vertices, number[inverse].reshape(-1, 3), uv, texture=mesh.texture, parts=mesh.parts)
 
 
-def _to_trimesh(mesh: MeshRecord) -> trimesh.Trimesh:
-    mesh = one_uv_per_vertex(mesh)
-    visual = None
+def _glb_bytes(mesh: MeshRecord) -> bytes:
+    """GLB holds float32: what lies far from the origin is stored near it, in a node that moves it there."""
+    mesh, visual = one_uv_per_vertex(mesh), None
+    vertices, place = mesh.vertices.double().numpy(), np.eye(4)
+    if mesh.vertices.dtype == torch.float64 and (middle := far_middle(vertices)) is not None:
+        vertices, place[:3, 3] = vertices - middle, middle
     if mesh.uv is not None:
         picture = None if mesh.texture is None else to_pillow(mesh.texture)
         visual = TextureVisuals(uv=mesh.uv.double().numpy(), material=PBRMaterial(baseColorTexture=picture))
-    return trimesh.Trimesh(mesh.vertices.double().numpy(), mesh.faces.numpy(), visual=visual, process=False)
-
-
-def _glb_bytes(mesh: MeshRecord) -> bytes:
     scene = trimesh.Scene()
-    scene.add_geometry(_to_trimesh(mesh), "mesh", "mesh")
+    piece = trimesh.Trimesh(vertices, mesh.faces.numpy(), visual=visual, process=False)
+    scene.add_geometry(piece, "mesh", "mesh", transform=place)
     content: bytes = scene.export(file_type="glb")
     return content

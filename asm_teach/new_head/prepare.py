@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asm_teach.data.heads import Head, load_head
+from asm_teach.formats.units import far_middle
 from asm_teach.geometry.alignment import Placement
 from asm_teach.geometry.chart_check import ChartReport
 from asm_teach.geometry.landmarks import LandmarkSet
@@ -114,12 +115,17 @@ def prepare_head(
     check_marks(source_marks, marks)
     placement, notes = to_convention(source_marks, marks)
     notes = [*mesh.notes, *notes]
+    vertices = placement.forward(mesh.vertices.double().numpy())
+    if (middle := far_middle(vertices)) is not None:  # float32, in which models compute, would round it
+        placement, vertices = placement._replace(shift=placement.shift - middle), vertices - middle
+        mesh = mesh.to(dtype=torch.float32)
+        notes.append(f"place: the head lies far from the origin and was moved by {(-middle).tolist()} mm")
     marks = placement.forward(marks)
     guide = Guide(source, source_marks, marks)
 
     faces = mesh.faces.numpy()
     ids = np.arange(len(faces)) if part is None else _part_faces(mesh, part)
-    raw = Patch(placement.forward(mesh.vertices.double().numpy()), faces[ids], ids)
+    raw = Patch(vertices, faces[ids], ids)
     raw = raw.keep(proper(raw.faces))
     raw = raw.keep(once(raw.vertices, raw.faces))
     _check_on_mesh(raw, marks)

@@ -20,6 +20,7 @@ from asm_teach.fitting.vertex_energy import Pull, chart_places, patches_of
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, start_widths
+from asm_teach.scan_fit.far_scan import anywhere
 from asm_teach.scan_fit.place import place_scan
 from asm_teach.scan_fit.registered import RegisteredScan, is_registered, register
 from asm_teach.scan_fit.surface_targets import SurfacePull
@@ -40,6 +41,7 @@ _MOUTH_STEPS = 10  # in which a model's bones come to its template with the mout
 _COARSE = 2000  # vertices, at least, that stand for all in the first steps
 
 
+@anywhere
 def fit_scan(
     model: SkinnedModel,
     scan: Mesh,
@@ -65,7 +67,8 @@ def fit_scan(
     Gaussians somewhat narrower than those of a new model; with `warm_start` both start as the model has them.
 
     Args:
-        scan: the mesh to fit, anywhere in space.
+        scan: the mesh to fit, anywhere in space. The model of one far from the origin stays near it; the result's
+            vertices lie where the scan lies, in float64.
         landmarks: (68, 3) where the template's "ibug68" lie on a raw scan, in its unit; NaN rows are unknown.
             (51, 3): without the line of the jaw.
         mask: of a registered mesh, (V,) how much each vertex counts, bool or 0 to 1: by default 1 in the part "face",
@@ -135,7 +138,13 @@ def fit_scan(
     with torch.no_grad():
         vertices = fitted()
     return Fit(
-        fitted, vertices, history=history, interrupted=interrupted, scan=placed.mesh, notes=(*scan.notes, *placed.notes)
+        fitted,
+        vertices,
+        history=history,
+        interrupted=interrupted,
+        scan=placed.mesh,
+        notes=placed.notes,
+        unit=placed.unit,
     )
 
 

@@ -15,6 +15,7 @@ from asm_teach.fitting.result import Course, LiveFace, Record, Watcher, iterate,
 from asm_teach.geometry.alignment import Alignment, align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.linear import LinearMorphableModel, solve_ridge
+from asm_teach.scan_fit.far_scan import anywhere
 from asm_teach.scan_fit.fit import noise_at
 from asm_teach.scan_fit.place import place_scan
 from asm_teach.scan_fit.registered import is_registered, vertex_weights
@@ -38,6 +39,7 @@ class MorphableFit(Course):
     vertices: Tensor
 
 
+@anywhere
 def fit_morphable(
     model: LinearMorphableModel,
     scan: Mesh,
@@ -78,7 +80,7 @@ def fit_morphable(
         raise ValueError(f"noise: give millimetres, 0 or above, found {noise}")
     weight: Tensor | None = None
     notes: tuple[str, ...] = ()
-    used = scan
+    used, unit = scan, 1.0
     if registered:
         model.check_target(scan.vertices)
         weight = None if mask is None else vertex_weights(model.mesh, mask).double()
@@ -88,7 +90,7 @@ def fit_morphable(
         placed = place_scan(model.mesh, scan, landmarks, mask)
         start = (torch.tensor(placed.scale).double(), placed.rotation.double(), placed.shift.double())
         face, steps = PlacedFace(model, start, scale), steps or RAW_STEPS
-        used, notes = placed.mesh, placed.notes
+        used, notes, unit = placed.mesh, placed.notes, placed.unit
         uv = face.vertices[:, :2]
         pull = SurfacePull(model.mesh, face.vertices, uv, placed.mesh, None, landmarks, placed.unit)
     watcher = Watcher.of(watch)
@@ -120,7 +122,7 @@ def fit_morphable(
     )
     return MorphableFit(
         model, coefficients, (s, rotation, shift), vertices,
-        history=history, interrupted=interrupted, scan=used, notes=(*scan.notes, *notes),
+        history=history, interrupted=interrupted, scan=used, notes=notes, unit=unit,
     )  # fmt: skip
 
 

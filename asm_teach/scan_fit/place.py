@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.formats.units import unit_of
+from asm_teach.formats.units import far_middle, unit_of
 from asm_teach.geometry.alignment import align_points, on_one_line
 from asm_teach.geometry.closest_point import to_array, to_tensor
 from asm_teach.geometry.mesh import Mesh
@@ -98,13 +98,14 @@ def place_scan(
     unit, unit_note = guess_unit(size)
     scale = size * unit
     metric = cleaned.with_vertices(unit * cleaned.vertices)
+    far = far_middle(vertices) is not None  # from the origin, where the template's float32 would round the shift
     start = template if mouth is None or amounts == CLOSED else mouth.mesh(amounts)
     mesh, crop_notes = _crop(metric, start, scale, rotation, unit * at - scale * rotation @ middle)
     return PlacedScan(
         mesh=mesh,
         unit=unit,
         rotation=to_tensor(rotation, template.vertices),
-        shift=to_tensor(unit * at - rotation @ middle, template.vertices),
+        shift=to_tensor(unit * at - rotation @ middle, metric.vertices if far else template.vertices),
         scale=scale,
         notes=(unit_note, note, *_mouth_note(template, start), *notes, *crop_notes),
         start=start,

@@ -22,12 +22,14 @@ class RegisteredScan:
     """Where each vertex is to go.
 
     target: (V, 3) mm. weight: (V,) how much each vertex counts. mesh: the scan in mm. notes: what was guessed.
+    unit: mm for each unit of the file.
     """
 
     target: Tensor
     weight: Tensor
     mesh: Mesh
     notes: tuple[str, ...]
+    unit: float
 
 
 def is_registered(template: Mesh, scan: Mesh, landmarks: Tensor | None, steps: int | None) -> bool:
@@ -81,7 +83,7 @@ def register(template: Mesh, scan: Mesh, mask: Tensor | None) -> RegisteredScan:
         )
     target = torch.where(stray[:, None], target[use].mean(0), target).to(template.vertices)
     mesh = scan if unit == 1.0 and not stray.any() else scan.with_vertices(target.to(scan.vertices))
-    return RegisteredScan(target, torch.where(stray, 0.0, weight), mesh, tuple(notes))
+    return RegisteredScan(target, torch.where(stray, 0.0, weight), mesh, tuple(notes), unit)
 
 
 def _extent(points: Tensor) -> float:

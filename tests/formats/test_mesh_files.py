@@ -262,6 +262,40 @@ def test_ply_with_corner_uv_keeps_its_vertices(tmp_path) -> None:
     assert torch.equal(mesh.uv[mesh.uv_faces], expected)
 
 
+FAR = torch.tensor([4.6e6, -5.1e6, 312.0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("ending", [".obj", ".ply", ".glb"])
+def test_vertices_far_from_the_origin_keep_their_digits(tmp_path, ending) -> None:
+    """Map coordinates in metres, and a stray vertex at the origin that must not hide that the others lie far off."""
+    near = torch.rand(50, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) / 4
+    faces = torch.arange(48)[:, None] + torch.arange(3)
+    mesh = Mesh(torch.cat([near + FAR, torch.zeros(1, 3)]), faces)
+    mesh.write(tmp_path / f"far{ending}")
+    again = read_mesh(tmp_path / f"far{ending}")
+    assert again.vertices.dtype == torch.float64 and torch.equal(again.faces, faces)
+    assert (again.vertices[:50] - FAR - near).abs().max() < (1e-7 if ending == ".glb" else 1e-9)  # metres
+    assert again.vertices[50].abs().max() < 1e-6
+    Mesh(near, faces).write(tmp_path / f"near{ending}")
+    assert read_mesh(tmp_path / f"near{ending}").vertices.dtype == torch.float32
+
+
+def test_text_with_map_coordinates_keeps_its_digits(tmp_path) -> None:
+    rows = ["4600000.1234 -5100000.5678 312.0001", "4600000.2 -5100000.5 312.1", "4600000.3 -5100000.7 312.2"]
+    expected = torch.tensor([[float(word) for word in row.split()] for row in rows], dtype=torch.float64)
+    body = "\n".join(rows)
+    stl = "outer loop\n" + "".join(f"vertex {row}\n" for row in rows) + "endloop"
+    files = {
+        "a.obj": "v " + body.replace("\n", "\nv ") + "\nf 1 2 3\n",
+        "a.off": f"OFF\n3 1 0\n{body}\n3 0 1 2\n",
+        "a.stl": f"solid a\nfacet normal 0 0 1\n{stl}\nendfacet\nendsolid a\n",
+        "a.ply": PLY_WITH_CORNER_UV.split("element")[0] + "element vertex 3\nproperty double x\nproperty double y\n"
+        f"property double z\nelement face 1\nproperty list uchar int vertex_index\nend_header\n{body}\n3 0 1 2\n",
+    }
+    for name, text in files.items():
+        assert torch.equal(read_mesh(write(tmp_path, text, name)).vertices, expected), name
+
+
 # Whole or not at all
 
 

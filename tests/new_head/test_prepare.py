@@ -175,6 +175,20 @@ def test_double_precision(bare: PreparedHead) -> None:
     assert torch.equal(double.model()(), double.mesh.vertices)
 
 
+@pytest.mark.long
+def test_a_head_far_from_the_origin_is_brought_near(bare: PreparedHead) -> None:
+    """Map coordinates in metres keep their digits in float64; the model computes in float32, near the origin."""
+    metres = torch.tensor([4.6e6, -5.1e6, 312.0], dtype=torch.float64)
+    far = replace(BARE, vertices=BARE.vertices.double() / 1000 + metres, notes=("mine.obj: left out 1 face.",))
+    points = SOMA.landmarks.points(BARE.vertices, BARE.faces).double() / 1000 + metres
+    head = prepare_head(far, {number: points[number] for number in HANDFUL.values()})
+    assert head.mesh.vertices.dtype == torch.float32 and head.mesh.vertices.norm(dim=1).max() < 1000
+    bones, expected = (x - x.mean(0) for x in (bind_points(head), bind_points(bare)))
+    assert (bones - expected).norm(dim=1).quantile(0.95) < 0.1
+    assert torch.equal(head.take(far.vertices).vertices, head.mesh.vertices)
+    assert head.notes[0] == "mine.obj: left out 1 face." and any("far from the origin" in note for note in head.notes)
+
+
 def closed() -> Mesh:
     (rim,) = boundary_loops(BARE.faces.numpy())
     fan = np.stack([np.roll(rim, -1), rim, np.full(len(rim), len(BARE.vertices))], 1)
