@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import math
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -52,7 +51,7 @@ def read_obj(path: Path) -> MeshRecord:
     data.check_corners(sides, corners)
     faces = of_triangles(corners[:, 0], rows)
     data.check_broken(faces)
-    uv_faces = _uv_faces(path, of_triangles(corners[:, 1], rows))
+    uv_faces = _uv_faces(of_triangles(corners[:, 1], rows), data.notes)
     return MeshRecord(
         vertices=torch.tensor(data.vertices, dtype=torch.float64),
         faces=torch.from_numpy(faces),
@@ -255,14 +254,11 @@ def _text(path: Path) -> str:
         return content.decode("latin-1")
 
 
-def _uv_faces(path: Path, corner_uv: Ints) -> Tensor | None:
+def _uv_faces(corner_uv: Ints, notes: list[str]) -> Tensor | None:
     """The UV of each corner (F, 3), None where some have none."""
     without = np.any(corner_uv < 0, axis=-1)
     if without.any() and not without.all():
-        warnings.warn(
-            f"{path.name}: {without.sum()} of {len(without)} triangles have no UV, so the others' is left out too",
-            stacklevel=5,
-        )
+        notes.append(f"left out the UV: {without.sum()} of {len(without)} triangles have none")
     return None if without.any() else torch.from_numpy(corner_uv)
 
 

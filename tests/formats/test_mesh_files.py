@@ -108,11 +108,9 @@ def test_obj_uv_of_a_seam_stays_with_the_corners(tmp_path) -> None:
     assert mesh.uv.tolist() == [[0, 0], [1, 0], [0, 1], [0.5, 0.5]]
 
 
-def test_obj_with_uv_on_some_faces_warns(tmp_path) -> None:
-    text = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nf 1/1 2/1 3/1\nf 1 2 3\n"
-    path = write(tmp_path, text)
-    with pytest.warns(UserWarning, match="1 of 2 triangles have no UV"):
-        assert read_mesh(path).uv is None
+def test_obj_with_uv_on_some_faces_says_that_it_is_left_out(tmp_path) -> None:
+    mesh = read_mesh(write(tmp_path, "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nf 1/1 2/1 3/1\nf 1 2 3\n"))
+    assert mesh.uv is None and mesh.notes == ("mesh.obj: left out the UV: 1 of 2 triangles have none.",)
 
 
 def test_obj_reads_what_others_write(tmp_path) -> None:

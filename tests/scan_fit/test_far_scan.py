@@ -52,7 +52,8 @@ def test_a_registered_scan_far_off_is_fitted_as_near(head: Head, near: Fit, unit
     scan = replace(far(person, unit), notes=("scan.obj: left out 1 face.",))
     fit = fit_scan(model, scan, steps=2, progress=False, device="cpu")
     assert fit.unit == unit and fit.vertices.dtype == torch.float64
-    assert (fit.vertices - unit * METRES - near.vertices).abs().max() < 0.01  # mm
+    away = (fit.vertices - unit * METRES - near.vertices).norm(dim=1)  # mm
+    assert away.quantile(0.99) < 0.01 and away.max() < 0.05
     assert (fit.scan.vertices - unit * scan.vertices).abs().max() < 1e-5
     assert fit.history[-1].error == pytest.approx(near.history[-1].error, abs=1e-3)
     assert fit.notes[0] == "scan.obj: left out 1 face." and "[4600000.0, -51000" in fit.notes[1]
