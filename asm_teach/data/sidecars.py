@@ -23,7 +23,8 @@ SIDECARS = (".npz", ".tem", ".ljson", ".csv", ".pts", ".npy", ".xml", ".json")
 """Endings of the landmark files that are read for a photograph; the first that is there counts."""
 
 LANDMARK_ENDINGS = (
-    *SIDECARS, ".pp", ".txt", ".mat", ".asf", ".land", ".lmk", ".lm2", ".lm3", ".bnd", ".tps", ".fcsv",
+    *SIDECARS, ".pp", ".txt", ".mat", ".asf", ".land", ".landmark", ".landmarks", ".lm", ".lm2", ".lm3", ".lmk", ".lms",
+    ".lnd", ".bnd", ".tps", ".fcsv", ".points", ".dat", ".pkl",
 )  # fmt: skip
 """Endings under which landmarks are kept, whether they are read here or not."""
 
