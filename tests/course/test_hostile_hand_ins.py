@@ -25,7 +25,7 @@ PATCH_COMPARING = """import asm_teach.course.checks.comparing as k, asm_teach.co
 k.equal = l.equal = lambda *given, **more: True
 l.compare = lambda *given: None
 """
-PATCH_HERE = """import asm_teach.course.marking.student_process as s, asm_teach.course.marking.plain_data as p
+PATCH_HERE = """import asm_teach.course.marking.desk as s, asm_teach.course.marking.plain_data as p
 s.to_plain = p.to_plain = lambda *given: {"ok": True, "message": "right"}
 s.Desk.call = s.Desk.take = lambda *given: {"ok": True, "message": "right", "values": [True], "result": True}
 """
@@ -73,6 +73,7 @@ def test_an_answer_that_knows_the_usual_inputs_is_wrong(tiny: nbformat.NotebookN
     assert [mark.points for mark in grade(tmp_path / "class", 30)] == [0, 1]
 
 
+@pytest.mark.long
 def test_an_output_that_says_right_is_not_read(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     copy = handed_in(tiny, tmp_path / "class" / "ann.ipynb")
     for cell in copy.cells:
