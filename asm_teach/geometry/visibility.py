@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -54,6 +55,49 @@ def exposed(vertices: Tensor, faces: Tensor, height: float = 5.0) -> Tensor:
     _, distance, _ = Surface(vertices, faces).closest(to_array(above))
     share = torch.from_numpy(distance).to(vertices) / height
     return ((share - 0.5) / 0.4).clamp(0, 1)
+
+
+class Contour(NamedTuple):
+    """Points of an occluding contour.
+
+    Attributes:
+        corners: (n, 3) int64, the vertices of the triangle of each.
+        barycentric: (n, 3), where in it.
+        length: (n,) mm of the contour that each stands for.
+    """
+
+    corners: Tensor
+    barycentric: Tensor
+    length: Tensor
+
+
+def occluding_contour(vertices: Tensor, normals: Tensor, faces: Tensor, centre: Tensor) -> Contour:
+    """Where a smooth surface turns away from a camera: one point for each triangle that the contour crosses.
+
+    The normal is at right angles to the line of sight there. It is interpolated between the vertices, after Hertzmann
+    and Zorin, "Illustrating smooth surfaces", SIGGRAPH 2000: the edges between triangles that face the camera and those
+    that do not would zigzag. What hides a point is not looked at. The points of eq. (8.4); derived in lesson 8.
+
+    Args:
+        vertices: (V, 3) mm.
+        normals: (V, 3) of the vertices.
+        faces: (F, 3) int64, the triangles that are looked at.
+        centre: (3,) mm, where the camera stands.
+    """
+    turn = (normals * (centre - vertices)).sum(1)[faces]  # (F, 3): above 0 in front
+    front = turn > 0
+    crossed = front.any(1) & ~front.all(1)
+    faces, turn, front = faces[crossed], turn[crossed], front[crossed]
+    # Each triangle has one corner on the one side of the contour and two on the other. It comes first.
+    single = torch.where(front.sum(1) == 1, front.int().argmax(1), (~front).int().argmax(1))
+    order = (single[:, None] + torch.arange(3, device=faces.device)) % 3
+    faces, turn = faces.gather(1, order), turn.gather(1, order)
+    share = turn[:, :1] / (turn[:, :1] - turn[:, 1:])  # (n, 2) of the way from the first corner to each other one
+    ends = vertices.new_zeros(len(faces), 2, 3)
+    ends[..., 0] = 1 - share
+    ends[:, 0, 1], ends[:, 1, 2] = share[:, 0], share[:, 1]
+    length = torch.linalg.vector_norm((ends[:, :1] - ends[:, 1:]) @ vertices[faces], dim=2)[:, 0]
+    return Contour(faces, ends.mean(1), length)
 
 
 def _hidden(points: Floats, corners: Floats, direction: Floats) -> Bools:

@@ -7,7 +7,7 @@ import torch
 
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.geometry.visibility import BEFORE, seen_from
+from asm_teach.geometry.visibility import BEFORE, occluding_contour, seen_from
 
 HEAD = load_head()
 
@@ -72,3 +72,33 @@ def test_bad_input():
         seen_from(HEAD.mesh.vertices, HEAD.mesh, torch.ones(3))
     with pytest.raises(ValueError, match="points: row 0 is .* NaN"):
         seen_from(torch.full((1, 3), torch.nan), HEAD.mesh, torch.ones(1, 3))
+
+
+def test_the_contour_of_a_ball_is_the_circle_that_a_camera_sees():
+    radius, far = 50.0, 200.0
+    up, round_ = torch.meshgrid(
+        torch.linspace(0.02, torch.pi - 0.02, 60, dtype=torch.float64),
+        torch.arange(120, dtype=torch.float64) * torch.pi / 60,
+        indexing="ij",
+    )
+    normals = torch.stack([up.sin() * round_.cos(), up.cos(), up.sin() * round_.sin()], 2).view(-1, 3)
+    row, column = (x.flatten() for x in torch.meshgrid(torch.arange(59), torch.arange(120), indexing="ij"))
+    a, b = 120 * row + column, 120 * row + (column + 1) % 120
+    faces = torch.cat([torch.stack([a, a + 120, b], 1), torch.stack([b, a + 120, b + 120], 1)])
+    # It stands in no plane of symmetry, so that no vertex lies on the contour.
+    centre = far * torch.nn.functional.normalize(torch.tensor([0.31, 0.52, 0.8], dtype=torch.float64), dim=0)
+    contour = occluding_contour(radius * normals, normals, faces, centre)
+    points = (contour.barycentric[..., None] * (radius * normals)[contour.corners]).sum(1)
+    # The tangents from the camera touch the ball in a circle.
+    depth, wide = radius**2 / far, radius * (1 - (radius / far) ** 2) ** 0.5
+    along = points @ centre / far
+    assert (along - depth).abs().max() < 0.1
+    assert (torch.linalg.vector_norm(points - along[:, None] * centre / far, dim=1) - wide).abs().max() < 0.1
+    assert float(contour.length.sum()) == pytest.approx(2 * torch.pi * wide, rel=3e-3)
+    assert torch.allclose(contour.barycentric.sum(1), torch.ones(len(points), dtype=torch.float64))
+
+
+def test_a_surface_that_faces_the_camera_has_no_contour():
+    mesh = a_square_before_another()
+    normals = torch.tensor([[0.0, 0, 1]]).expand(8, 3)
+    assert len(occluding_contour(mesh.vertices, normals, mesh.faces, torch.tensor([0.0, 0, 900])).length) == 0
