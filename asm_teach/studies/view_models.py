@@ -103,7 +103,7 @@ def fit_linear(
         bundle = Bundle(face, first_cameras(seen, model.mean, model.mesh.faces, FOCAL_PRIOR), FOCAL_PRIOR)
         settle(bundle, seen)
         if sum(view.image is not None for view in views) >= ENOUGH:
-            agree(bundle, [view.image for view in views], seen, progress=progress)
+            agree(bundle, [view.image for view in views], seen, outline_weight=0.0, progress=progress)
         return bundle.face.vertices(), bundle.cameras.cameras()
 
 

@@ -24,7 +24,7 @@ from asm_teach.view_fit.camera_numbers import CameraNumbers, first_cameras
 from asm_teach.view_fit.checks import after, before
 from asm_teach.view_fit.landmark_term import LandmarkLoss
 from asm_teach.view_fit.movable_face import SkinnedFace
-from asm_teach.view_fit.refine import agree
+from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree
 from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view
 
 
@@ -38,6 +38,7 @@ def fit_views(
     outlier: float = 5.0,
     steps: int = 300,
     photometric: bool | None = None,
+    outlines: bool = False,
     one_lens: bool = False,
     terms: Sequence[Callable[[SkinnedModel, CameraNumbers], Tensor]] = (),
     warm_start: bool = False,
@@ -50,8 +51,10 @@ def fit_views(
     First from their landmarks alone, by descent. Then, where there are three pictures or more (`photometric` None) or
     two (True), on the agreement of the pictures about the skin that they share, by second-order steps on everything
     (`agree`). `photometric=False` leaves that out; two pictures taken far apart rather lose by it (lesson 8 measures
-    that). `one_lens` says that all were taken with one focal length, in pictures of whatever size. `Fit.notes` say
-    what is odd about the views and how far to trust the result.
+    that). With `outlines` such steps also bring the outline of the face to that in each picture, be it a single one:
+    forehead, nose and cheeks of real photographs gain most by it, and it takes some seconds more. `one_lens` says that
+    all were taken with one focal length, in pictures of whatever size. `Fit.notes` say what is odd about the views and
+    how far to trust the result.
 
     The first minimises the landmarks' reprojection error, divided by `noise` (mm on the face; beyond `outlier` times
     that a point counts less and less), with `prior` on the person and, on each focal length, the normal prior
@@ -61,8 +64,8 @@ def fit_views(
     on the device of the fit.
 
     Raises ValueError for no views, landmarks that fit no set of the mesh, are no face's or have left and right
-    exchanged, fewer than one step, a noise, outlier or focal prior that is not above zero, and for `photometric` with
-    fewer than two pictures.
+    exchanged, fewer than one step, a noise, outlier or focal prior that is not above zero, for `photometric` with fewer
+    than two pictures and for `outlines` with none.
     """
     views = [views] if isinstance(views, View) else list(views)
     if not views:
@@ -73,6 +76,8 @@ def fit_views(
     pictured = [n for n, view in enumerate(views) if view.image is not None]
     if photometric and len(pictured) < 2:
         raise ValueError(f"photometric: pictures are compared with each other; found {len(pictured)}, give two or more")
+    if outlines and not pictured:
+        raise ValueError("outlines: they are looked for in the pictures; found none, give views an image")
     notes = before(model.mesh, views)
     prior = prior or Prior()
     fitted = copy.deepcopy(model).to(pick_device(device))
@@ -123,7 +128,8 @@ def fit_views(
     with torch.no_grad():  # what landmarks say of each other shows best before the pictures have their say
         found = cameras()
         notes += after(fitted.mesh, fitted(), views, found.cameras())
-    if len(pictured) >= (2 if photometric else 3) and photometric is not False and not interrupted:
+    compared = photometric is not False and len(pictured) >= (2 if photometric else 3)
+    if (compared or outlines) and not interrupted:
         bundle = Bundle(SkinnedFace(fitted, prior), found, focal_prior, one_lens)
         if watcher:
             watcher.see(lambda: bundle.cameras.cameras())
@@ -135,6 +141,7 @@ def fit_views(
 
         more, interrupted = agree(
             bundle, [view.image for view in views], seen, noise=noise, outlier=outlier,
+            weight=WEIGHT if compared else 0.0, outline_weight=OUTLINE_WEIGHT if outlines else 0.0,
             watch=show, progress=progress,
         )  # fmt: skip
         history += tuple(_later(record, history) for record in more)

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from asm_teach.fitting.result import Record, iterate
-from asm_teach.view_fit.bundle import Bundle
+from asm_teach.view_fit.bundle import Bundle, Term
 from asm_teach.view_fit.landmark_term import LandmarkTerm
+from asm_teach.view_fit.outline_term import OutlineTerm
 from asm_teach.view_fit.skin_term import SkinTerm
 from asm_teach.view_fit.view import LandmarkView
 
-SPACINGS = (2.0, 1.2, 0.8)  # mm between the points of a grid, coarse to fine
-STEPS = (6, 6, 6)  # at each
+
+@dataclass(frozen=True)
+class Look:
+    """What is found out anew, and how many steps are taken on it.
+
+    Attributes:
+        reach: mm beside a contour in which its outline is looked for.
+        spacing: mm between the points of a grid of skin; None before skin has its say.
+        steps: taken on what was found.
+    """
+
+    reach: float
+    spacing: float | None
+    steps: int
+
+
+COURSE = (Look(12, None, 2), Look(8, None, 2), Look(5, None, 2), Look(6, 2.0, 6), Look(4, 1.2, 6), Look(3, 0.8, 6))
 WEIGHT = 10.0  # of one grid against one landmark that is off by its noise
+OUTLINE_WEIGHT = 10.0  # of a centimetre of outline against the same
 _SPOKEN = 120  # landmarks that count in full where two pictures show the skin round them; those of a denser set share
 _NEAR = 8.0  # mm
 _FINEST = 1.1  # pixels between the points of a grid, at least
@@ -29,43 +47,67 @@ def agree(
     noise: float = 1.0,
     outlier: float = 5.0,
     weight: float = WEIGHT,
+    outline_weight: float = OUTLINE_WEIGHT,
     watch: Callable[[Record], None] | None = None,
     progress: bool = True,
 ) -> tuple[tuple[Record, ...], bool]:
-    """Move face and cameras of a bundle until the pictures agree on the skin that they share.
+    """Move face and cameras of a bundle until the pictures agree with it: on its outlines, and on the skin they share.
 
-    Grids of skin go from coarse to fine, as fine as the pixels allow. Before each size it is found out anew what each
-    picture sees. A view without a picture (None) is held by its landmarks alone. Returns the history and whether it was
-    interrupted: what the bundle has reached by then stands.
+    First the outlines of the face are brought to those in the pictures, then grids of skin too, from coarse to fine, as
+    fine as the pixels allow. Before each size it is found out anew what each picture sees. A view without a picture
+    (None) is held by its landmarks alone. A `weight` or `outline_weight` of 0 leaves skin or outlines out. Returns the
+    history and whether it was interrupted: what the bundle has reached by then stands.
 
-    Raises ValueError for fewer than two pictures.
+    Raises ValueError for fewer than two pictures whose skin is to be compared, and for none at all.
     """
     pictured = [n for n, image in enumerate(images) if image is not None]
-    if len(pictured) < 2:
+    if len(pictured) < (2 if weight else 1):
         raise ValueError(f"images: pictures are compared with each other; found {len(pictured)}, give two or more")
     with torch.no_grad():
-        landmarks, photos = LandmarkTerm(bundle.face, views, noise, outlier), SkinTerm(images, bundle.face, weight)
+        landmarks = LandmarkTerm(bundle.face, views, noise, outlier)
+        photos = SkinTerm(images, bundle.face, weight) if weight else None
+        outlines = OutlineTerm(images, bundle.face, outline_weight) if outline_weight else None
         # Points of a dense set come from one guess and err together: they are not that many opinions.
         less = min(1.0, _SPOKEN / max(len(v.pixels) for v in views))
-        finest = _FINEST / float(bundle.cameras.log_size[pictured].exp().median())
-        # A size that no picture can show is not tried twice.
-        sizes = [max(spacing, finest) for spacing in SPACINGS]
-        course = [size for size, steps in zip(sizes, STEPS, strict=True) for _ in range(steps)]
+        course = _course(bundle, pictured, photos is not None, outlines is not None)
+        terms: list[Term] = []
 
         def step(iteration: int) -> tuple[float, float]:
-            spacing = course[iteration]
-            if iteration == 0 or spacing != course[iteration - 1]:
+            look = course[iteration]
+            if iteration == 0 or look is not course[iteration - 1]:
                 vertices = bundle.face.vertices()
-                photos.look(vertices, bundle.cameras, spacing)
-                near = torch.cdist(bundle.face.samples(landmarks.places), vertices[photos.rows])
-                distance, nearest = near.topk(min(3, near.shape[1]), largest=False)
-                covered = photos.covered()[nearest].mean(1) * (distance[:, 0] < _NEAR)
-                landmarks.look(vertices, bundle.cameras, (2 * covered).clamp_max(1), less)
+                terms[:] = [landmarks]
+                covered = None
+                if photos is not None and look.spacing is not None:
+                    photos.look(vertices, bundle.cameras, look.spacing)
+                    near = torch.cdist(bundle.face.samples(landmarks.places), vertices[photos.rows])
+                    distance, nearest = near.topk(min(3, near.shape[1]), largest=False)
+                    covered = (2 * photos.covered()[nearest].mean(1) * (distance[:, 0] < _NEAR)).clamp_max(1)
+                    terms.append(photos)
+                landmarks.look(vertices, bundle.cameras, covered, less)
+                if outlines is not None and outlines.look(vertices, bundle.cameras, look.reach):
+                    terms.append(outlines)
                 bundle.damping = 1e-3
-            bundle.face.adapts = True
-            return bundle.step([landmarks, photos]), miss(bundle, landmarks)
+            # Outlines alone are too few to tell the Gaussians anything.
+            bundle.face.adapts = photos is not None
+            return bundle.step(terms), miss(bundle, landmarks)
 
         return iterate(step, len(course), "pictures", watch, progress)
+
+
+def _course(bundle: Bundle, pictured: Sequence[int], skin: bool, outlines: bool) -> list[Look]:
+    """What each step looks at, one for each."""
+    # A size that no picture can show is not tried twice.
+    finest = _FINEST / float(bundle.cameras.log_size[pictured].exp().median())
+    course: list[Look] = []
+    for look in COURSE:
+        if look.spacing is None:
+            course += [look] * look.steps if outlines else []
+        elif skin:
+            look = replace(look, spacing=max(look.spacing, finest))
+            same = bool(course) and course[-1].spacing == look.spacing
+            course += [course[-1] if same else look] * look.steps
+    return course
 
 
 def settle(

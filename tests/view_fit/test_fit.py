@@ -393,9 +393,8 @@ def pictures() -> tuple[View, ...]:
 
 @pytest.fixture
 def brief(monkeypatch) -> None:
-    """Two steps on one size of grid."""
-    monkeypatch.setattr(refine, "SPACINGS", (2.5,))
-    monkeypatch.setattr(refine, "STEPS", (2,))
+    """One step on outlines, where they are asked for, and two on one size of grid."""
+    monkeypatch.setattr(refine, "COURSE", (refine.Look(8, None, 1), refine.Look(6, 2.5, 2)))
 
 
 @pytest.mark.long
@@ -427,6 +426,19 @@ def test_two_pictures_speak_only_when_they_are_asked(brief):
     fit = quick(adaptive(), views, steps=3, photometric=True)
     assert len(fit.history) == 5 and len(fit.cameras) == 3
     assert all(camera.focal.isfinite() for camera in fit.cameras)
+
+
+@pytest.mark.long
+def test_outlines_speak_in_any_picture_when_they_are_asked_for(brief):
+    one = [pictures()[0]]
+    without, fit = (quick(adaptive(), one, steps=3, outlines=on) for on in (False, True))
+    assert len(without.history) == 3 and len(fit.history) == 4
+    assert not torch.equal(fit.vertices, without.vertices)
+    every = quick(adaptive(), pictures(), steps=3, outlines=True)
+    assert len(every.history) == 6
+    assert len(quick(adaptive(), pictures(), steps=3, outlines=True, photometric=False).history) == 4
+    with pytest.raises(ValueError, match="outlines: they are looked for in the pictures; found none"):
+        fit_views(adaptive(), [View(None, pictures()[0].landmarks, size=(160, 200))], outlines=True)
 
 
 @pytest.mark.parametrize("given", [0, 1])

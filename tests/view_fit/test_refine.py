@@ -26,7 +26,7 @@ from asm_teach.view_fit.camera_numbers import CameraNumbers
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.view_fit.landmark_term import LandmarkTerm
 from asm_teach.view_fit.movable_face import LinearFace, SkinnedFace
-from asm_teach.view_fit.refine import agree, miss, settle
+from asm_teach.view_fit.refine import Look, agree, miss, settle
 from asm_teach.view_fit.view import LandmarkView, View, landmark_view
 
 HEAD = load_head()
@@ -96,8 +96,7 @@ IMAGES = [view.image for view in photographs()]
 @pytest.fixture
 def short(monkeypatch) -> None:
     """Few steps, on two sizes of grid."""
-    monkeypatch.setattr(refine, "SPACINGS", (2.5, 1.5))
-    monkeypatch.setattr(refine, "STEPS", (3, 2))
+    monkeypatch.setattr(refine, "COURSE", (Look(6, 2.5, 3), Look(4, 1.5, 2)))
 
 
 @pytest.mark.long
@@ -123,8 +122,7 @@ def test_pictures_tell_more_than_their_landmarks(short):
 
 @pytest.mark.long
 def test_a_view_without_a_picture_is_held_by_its_landmarks(monkeypatch):
-    monkeypatch.setattr(refine, "SPACINGS", (2.0,))
-    monkeypatch.setattr(refine, "STEPS", (3,))
+    monkeypatch.setattr(refine, "COURSE", (Look(6, 2.0, 3),))
     bundle, seen = started()
     images = [IMAGES[0], None, IMAGES[2]]
     before, before_error = bundle.cameras, face_error(bundle.face.vertices())
@@ -141,8 +139,7 @@ def test_a_view_without_a_picture_is_held_by_its_landmarks(monkeypatch):
 
 @pytest.mark.long
 def test_an_interrupted_fit_stands_where_it_is(monkeypatch):
-    monkeypatch.setattr(refine, "SPACINGS", (2.5,))
-    monkeypatch.setattr(refine, "STEPS", (6,))
+    monkeypatch.setattr(refine, "COURSE", (Look(6, 2.5, 6),))
     bundle, seen = started()
 
     def stop(record: Record) -> None:
@@ -162,6 +159,19 @@ def test_fewer_than_two_pictures_are_refused(images):
         agree(bundle, images, seen, progress=False)
 
 
+@pytest.mark.long
+def test_outlines_alone_need_one_picture_and_bring_the_face_nearer(monkeypatch):
+    monkeypatch.setattr(refine, "COURSE", (Look(8, None, 3), Look(6, 2.5, 6)))
+    bundle, seen = started()
+    before = face_error(bundle.face.vertices())
+    history, _ = agree(bundle, IMAGES, seen, weight=0, progress=False)
+    assert len(history) == 3  # nothing is compared
+    assert history[2].loss < history[0].loss
+    assert face_error(bundle.face.vertices()) < before
+    with pytest.raises(ValueError, match="images: .* found 0, give"):
+        agree(bundle, [None] * 3, seen, weight=0, progress=False)
+
+
 def test_grids_are_no_finer_than_the_pictures(monkeypatch):
     """At 1.1 pixels a mm a grid of 0.8 mm would compare what is between pixels."""
     asked = []
@@ -175,8 +185,7 @@ def test_grids_are_no_finer_than_the_pictures(monkeypatch):
             raise KeyboardInterrupt if len(asked) == 3 else Enough
 
     monkeypatch.setattr(refine, "SkinTerm", Noted)
-    monkeypatch.setattr(refine, "SPACINGS", (0.2, 0.1))
-    monkeypatch.setattr(refine, "STEPS", (1, 1))
+    monkeypatch.setattr(refine, "COURSE", (Look(6, 0.2, 1), Look(4, 0.1, 1)))
     bundle, seen = started()
     with pytest.raises(Enough):
         agree(bundle, IMAGES, seen, progress=False)
