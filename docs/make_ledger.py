@@ -230,6 +230,15 @@ LEDGER: dict[str, Entry] = {
         (("08_multiview_fitting", r"\tag{8.3}"),),
         ("view_fit/test_skin_patches.py::test_force_and_metric_are_those_of_the_loop",),
     ),
+    "8.4": Entry(
+        "what an outline asks for",
+        ("view_fit.outline_term.OutlineTerm", "geometry.visibility.occluding_contour"),
+        (("08_multiview_fitting", r"\tag{8.4}"),),
+        (
+            "view_fit/test_outline_term.py::test_derivatives_are_those_of_the_loss",
+            "geometry/test_visibility.py::test_the_contour_of_a_ball_is_the_circle_that_a_camera_sees",
+        ),
+    ),
     "9.1": Entry(
         "alignment",
         ("geometry.alignment.align_points",),
