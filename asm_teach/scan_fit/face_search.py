@@ -18,7 +18,7 @@ _SPARSE = 10_000  # points of the scan to search with; all are taken to finish
 _FEW, _FEWEST = 80, 40  # points of the face to search with, and to choose starts by; all are taken to finish
 _SIZES = 60 * 1.4 ** np.arange(6)  # mm, what the median distance from the middle of a scan may be: a mask to two busts
 _MOST_PLACES, _TURNS = 250, 12
-_BEST_TURNS, _KEPT, _LEFT = 3, 400, 60  # starts at each place, of each size, and of those after the first steps
+_BEST_TURNS, _KEPT, _LEFT = 3, 600, 100  # starts at each place, of each size, and of those after the first steps
 _FINALISTS, _AT_ONE_PLACE = 16, 4  # one face may not crowd out a second
 
 
