@@ -5,7 +5,8 @@ Each imports what it needs when it runs, so that `asm-teach --help` answers at o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,12 +59,15 @@ def fit_scan_command(
 
     check_output(output, MESHES, inputs=(inputs := [file, landmarks, model_file]), given=is_given("output"))
     scan = read_mesh(file)
+    for note in scan.notes:  # now, as the fit may refuse it
+        click.echo(note)
     model = _adaptive_model(head) if model_file is None else load_model(model_file)
     points = None if landmarks is None else points_of_file(scan, landmarks, group).to(scan.vertices)
     for note in unread_beside(file) if landmarks is None else []:
         click.echo(note)
-    fit = fit_scan(model, scan, landmarks=points, device=device)
-    for note in fit.notes:
+    with _named(file):
+        fit = fit_scan(model, scan, landmarks=points, device=device)
+    for note in fit.notes[len(scan.notes) :]:
         click.echo(note)
     first, last = (fit.history[k].error for k in (0, -1))
     click.echo(f"mean distance of what counts: {first:.3f} mm after the first step, {last:.3f} mm fitted")
@@ -88,7 +92,9 @@ def prepare(file: Path, landmarks: Path, group: str | None, part: str | None, co
 
     check_output(output, (".npz",), inputs=[file, landmarks], given=is_given("output"))
     mesh = read_mesh(file)
-    prepared = prepare_head(mesh, points_of_file(mesh, landmarks, group), part=part)
+    points = points_of_file(mesh, landmarks, group)
+    with _named(file):
+        prepared = prepare_head(mesh, points, part=part)
     for note in prepared.notes:
         click.echo(note)
     save(prepared.model(components), output)
@@ -157,6 +163,15 @@ def fit_views_command(
         save(fit.model, save_file)
         click.echo(f"wrote {save_file}; --resume {save_file} goes on from there")
     _write(fit, output, inputs)
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """What the package says of a mesh names the file that it came from."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{file.name}: {error}") from None
 
 
 def _adaptive_model(head: str) -> AdaptiveSkinningModel:

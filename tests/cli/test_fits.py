@@ -333,6 +333,14 @@ def test_fit_scan_of_a_truncated_file(tmp_path: Path) -> None:
     one_line(run("fit-scan", str(scan)))
 
 
+def test_fit_scan_says_what_was_left_out_and_names_the_file_that_it_refuses(tmp_path: Path) -> None:
+    scan = tmp_path / "scan.obj"
+    scan.write_text("v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf 1 2 3\nf 1 3 4\nf 1 2\n")
+    result = run("fit-scan", str(scan), "-o", str(tmp_path / "fit.obj"))
+    assert result.stdout == "scan.obj: left out 1 face of fewer than three corners.\n"
+    assert result.exit_code == 2 and "scan.obj: scan: no face was found in it" in result.stderr
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = run("fit-scan", str(tmp_path / "none.obj"))
     assert result.exit_code == 2
