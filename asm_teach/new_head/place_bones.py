@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from asm_teach.data.heads import Head
+from asm_teach.geometry.landmark_warp import Warp
 from asm_teach.geometry.mesh import face_normals
 from asm_teach.geometry.surface_points import AGREE, OnSurface, Points, Skin
 from asm_teach.model.binding import Chart
 from asm_teach.model.transforms import Rig
-from asm_teach.new_head.landmark_warp import Warp
 from asm_teach.new_head.repair import Patch
 from asm_teach.new_head.symmetry import Mirror, middle_line
 

@@ -25,7 +25,7 @@ from asm_teach.model.transforms import Rig
 from asm_teach.new_head.chart_layout import FROM_FILE, Attempt, chart_of_file, lay_out
 from asm_teach.new_head.crop import cut_out, main_piece, outside_out, with_a_rim, without_body
 from asm_teach.new_head.given_landmarks import Marks, mark_points
-from asm_teach.new_head.landmark_warp import PAIRS, check_marks, to_convention
+from asm_teach.new_head.landmark_check import PAIRS, check_marks, to_convention
 from asm_teach.new_head.place_bones import Guide, place_bones
 from asm_teach.new_head.repair import Patch, once, proper
 from asm_teach.new_head.symmetry import find_mirror

@@ -8,7 +8,7 @@ import numpy as np
 
 from asm_teach.geometry.alignment import Placement, settle
 from asm_teach.geometry.surface_points import Points, Skin
-from asm_teach.new_head.landmark_warp import PAIRS
+from asm_teach.new_head.landmark_check import PAIRS
 
 _SAMPLE = 600  # vertices of the face that find their mirror images
 

@@ -1,4 +1,4 @@
-"""Carrying points over: units and axes, and the warp."""
+"""The landmarks of a new head: which are refused, and the unit and axes that they tell."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from scipy.spatial.transform import Rotation
 
 from asm_teach import load_head
 from asm_teach.formats.units import UNITS
-from asm_teach.new_head.landmark_warp import PAIRS, Warp, check_marks, to_convention
+from asm_teach.new_head.landmark_check import PAIRS, check_marks, to_convention
 
 HEAD = load_head("soma")
-VERTICES, FACES = HEAD.mesh.vertices.double().numpy(), HEAD.mesh.faces.numpy()
 MARKS = HEAD.landmarks.points(HEAD.mesh.vertices, HEAD.mesh.faces).double().numpy()
 FEW = [36, 39, 42, 45, 30, 48, 54]
 
@@ -76,30 +75,3 @@ def test_a_head_turned_away_is_turned_back_and_a_slight_turn_stays() -> None:
         if not stays:
             np.testing.assert_allclose(placement.forward(there), MARKS, rtol=0, atol=1e-9)
             assert notes == ["axes: turned by 90 degrees, so that it faces +z with +y up"]
-
-
-# --- the warp
-
-
-def test_a_similarity_is_carried_over_exactly() -> None:
-    turn = Rotation.from_rotvec([0.2, 0.1, -0.3]).as_matrix()
-    warp = Warp(MARKS, only(1.3 * MARKS @ turn.T + 7, FEW))
-    np.testing.assert_allclose(warp(VERTICES), 1.3 * VERTICES @ turn.T + 7, rtol=0, atol=1e-8)
-    up = np.tile([0.0, 1.0, 0.0], (5, 1))
-    np.testing.assert_allclose(warp.directions(VERTICES[:5], up), up @ turn.T, rtol=0, atol=1e-8)
-
-
-def test_landmarks_come_to_lie_on_landmarks_and_back() -> None:
-    person = HEAD.sample(3)
-    marks = HEAD.landmarks.points(person.vertices, person.faces).double().numpy()
-    there, back = Warp(MARKS, marks), Warp(marks, MARKS)
-    # The slack of a hundredth of a millimetre times coefficients that are small where the warp is smooth.
-    assert np.linalg.norm(there(MARKS) - marks, axis=1).max() < 0.1
-    assert np.linalg.norm(back(marks) - MARKS, axis=1).max() < 0.1
-
-
-def test_two_landmarks_in_one_place_do_no_harm() -> None:
-    """Closed lips: on the target the inner ones coincide."""
-    closed = MARKS.copy()
-    closed[62] = closed[66]
-    assert np.isfinite(Warp(closed, MARKS)(VERTICES)).all()

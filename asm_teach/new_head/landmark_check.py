@@ -1,4 +1,4 @@
-"""Carrying points of one head over to another, by landmarks that both have.
+"""What the landmarks of a new head must look like, and how they bring it to our unit and axes.
 
 Arrays here are numpy, float64. Landmarks are (68, 3) in iBUG's order, NaN rows for those not known.
 """
@@ -6,11 +6,10 @@ Arrays here are numpy, float64. Landmarks are (68, 3) in iBUG's order, NaN rows 
 from __future__ import annotations
 
 import numpy as np
-import torch
-from scipy.interpolate import RBFInterpolator
 
 from asm_teach.formats.units import unit_of
-from asm_teach.geometry.alignment import Placement, align_points
+from asm_teach.geometry.alignment import Placement
+from asm_teach.geometry.landmark_warp import similarity
 from asm_teach.geometry.surface_points import Points
 
 _ASKEW = np.radians(20.0)  # a head turned further than this is turned back
@@ -18,7 +17,6 @@ _ASKEW = np.radians(20.0)  # a head turned further than this is turned back
 # On nine real and sampled heads the farthest was at 0.13, on the line of the jaw, which each scheme draws anew, 0.24.
 _ASTRAY, _ASTRAY_JAW = 0.25, 0.4
 _MIRRORED = 0.7  # of the error with the sides as named: where swapping them leaves less, they are swapped
-_SLACK = 0.01  # mm that the spline may miss a landmark by, so that two landmarks in one place do no harm
 
 JAW = [number for number in range(17) if number != 8]  # the line of the jaw without the chin
 # Right and left points of iBUG's 68 that are each other's mirror image.
@@ -27,12 +25,6 @@ PAIRS = np.array(
     + [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)]
     + [(48, 54), (49, 53), (50, 52), (59, 55), (58, 56), (60, 64), (61, 63), (67, 65)]
 )  # fmt: skip
-
-
-def similarity(source: Points, target: Points) -> Placement:
-    """The best similarity from landmarks to landmarks, over those that both have."""
-    known = np.isfinite(source).all(1) & np.isfinite(target).all(1)
-    return Placement.of(align_points(torch.from_numpy(source[known]), torch.from_numpy(target[known]), scale=True))
 
 
 def check_marks(source: Points, target: Points) -> None:
@@ -82,27 +74,3 @@ def to_convention(source: Points, target: Points) -> tuple[Placement, list[str]]
     turn = away.rotation.T
     notes.append(f"axes: turned by {np.degrees(angle):.0f} degrees, so that it faces +z with +y up")
     return Placement(factor, turn, -factor * turn @ away.shift), notes
-
-
-class Warp:
-    """A smooth map of space that takes landmarks to landmarks: their similarity, then a spline of what is left.
-
-    The spline is the biharmonic one of three dimensions, whose kernel is the distance itself; far from the landmarks
-    it grows no faster than that.
-    """
-
-    def __init__(self, source: Points, target: Points) -> None:
-        known = np.isfinite(source).all(1) & np.isfinite(target).all(1)
-        self.placement = similarity(source, target)
-        start = self.placement.forward(source[known])
-        self._rest = RBFInterpolator(start, target[known] - start, kernel="linear", degree=0, smoothing=_SLACK)
-
-    def __call__(self, points: Points) -> Points:
-        """(n, 3) points of the source's space to the target's."""
-        start = self.placement.forward(points)
-        return start + self._rest(start)
-
-    def directions(self, points: Points, directions: Points) -> Points:
-        """Unit directions (n, 3) at points (n, 3), turned as the map turns them."""
-        there = self(points + directions) - self(points)
-        return there / np.maximum(np.linalg.norm(there, axis=1, keepdims=True), 1e-12)
