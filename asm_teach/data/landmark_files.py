@@ -15,6 +15,12 @@ from torch import Tensor
 from asm_teach.base.checks import check_indices, check_points
 from asm_teach.formats.text_files import parse_json, read_text
 
+HANDFUL: Mapping[str, int] = {
+    "right_eye_outer": 36, "right_eye_inner": 39, "left_eye_inner": 42, "left_eye_outer": 45, "nose_tip": 30,
+    "mouth_right": 48, "mouth_left": 54, "chin": 8, "nose_root": 27, "nose_base": 33, "lip_top": 51, "lip_bottom": 57,
+}  # fmt: skip
+"""Name -> number in iBUG's order of points that are easy to click. Right and left are the person's own."""
+
 JAW = 17  # points of the line of the jaw: the first of iBUG's 68, and those that its sets of 51 leave out
 KNOWN_COUNTS = (68, 51, 468, 478)
 """How many points the sets have that a face is known by: iBUG's, the same without the jaw, MediaPipe's two."""

@@ -12,19 +12,13 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.arrays import load_npy
-from asm_teach.data.landmark_files import JAW, ibug68_names, points_table, read_ljson, read_pts
+from asm_teach.data.landmark_files import HANDFUL, JAW, ibug68_names, points_table, read_ljson, read_pts
 from asm_teach.data.landmark_xml import NamedPoints, read_pp
 from asm_teach.data.sidecars import LANDMARK_ENDINGS, files_beside, points_of_array
 from asm_teach.formats.text_files import parse_json, read_text
 from asm_teach.geometry.alignment import on_one_line
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
-
-HANDFUL: Mapping[str, int] = {
-    "right_eye_outer": 36, "right_eye_inner": 39, "left_eye_inner": 42, "left_eye_outer": 45, "nose_tip": 30,
-    "mouth_right": 48, "mouth_left": 54, "chin": 8, "nose_root": 27, "nose_base": 33, "lip_top": 51, "lip_bottom": 57,
-}  # fmt: skip
-"""Name -> number in iBUG's order of points that are easy to click. Right and left are the person's own."""
 
 MARK_ENDINGS = (".json", ".ljson", ".txt", ".pts", ".pp", ".npy")
 """Endings of the landmark files that are read for a scan or a head."""
