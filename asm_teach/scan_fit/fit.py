@@ -20,7 +20,9 @@ from asm_teach.fitting.vertex_energy import Pull, chart_places, patches_of
 from asm_teach.geometry.alignment import align_points
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, start_widths
+from asm_teach.scan_fit.coverage import Gaps, missed_landmarks, stopped_note, vertex_note
 from asm_teach.scan_fit.far_scan import anywhere
+from asm_teach.scan_fit.likely_face import face_middle, likely_face
 from asm_teach.scan_fit.place import place_scan
 from asm_teach.scan_fit.registered import RegisteredScan, is_registered, register
 from asm_teach.scan_fit.surface_targets import SurfacePull
@@ -37,7 +39,8 @@ _EARLY, _LATE = 10.0, 0.2  # noise in mm: how much the prior is listened to, at 
 _NARROW, _WIDER = 0.7, 1.4  # the Gaussians of a fit begin narrower than those of a new model, each wider than the last
 _UNITY = (1.0, 1e4)  # mm^2: how strongly the shares of a bone are drawn to sum to 1, at first and in the end
 _MOTION_FIRST = 3  # steps before the Gaussians may move
-_MOUTH_STEPS = 10  # in which a model's bones come to its template with the mouth open
+LIKE = 0.5  # how much of a fit is over that begins with such a face
+_START_STEPS = 10  # in which a model's bones come to the likely face that a raw fit begins with
 _COARSE = 2000  # vertices, at least, that stand for all in the first steps
 
 
@@ -60,11 +63,13 @@ def fit_scan(
 
     A mesh with the template's own faces is taken as registered: vertex i is the same point of the face on both. Any
     other is a raw scan: it is cleaned, its unit and the place of its face are found (`place_scan`), and the vertices
-    are drawn to the closest points of its surface. `Fit.notes` say what was guessed.
+    are drawn to the closest points of its surface, beginning with a face that is like it (`likely_face`). `Fit.notes`
+    say what was guessed, what is not covered, which landmarks were missed and whether the fit was stopped.
 
     Each step is Levenberg-Marquardt on all bone motions (nine numbers per bone) and Gaussians together. The first steps
-    listen to the prior, the later ones to the scan. The bones start at rest, with the root where the head is, and the
-    Gaussians somewhat narrower than those of a new model; with `warm_start` both start as the model has them.
+    listen to the prior, the later ones to the scan. The bones start at rest (those of a raw fit as the likely face has
+    them), with the root where the head is, and the Gaussians somewhat narrower than those of a new model; with
+    `warm_start` both start as the model has them.
 
     Args:
         scan: the mesh to fit, anywhere in space. The model of one far from the origin stays near it; the result's
@@ -95,7 +100,7 @@ def fit_scan(
     if watcher:
         watcher.begin(placed.mesh)
     fitted = copy.deepcopy(model).to(pick_device(device))
-    prior = prior or DENSE
+    prior, stopped, first = prior or DENSE, False, 0.0
     if not warm_start:
         fitted.reset_motion()
         if "weights" in free:
@@ -107,11 +112,13 @@ def fit_scan(
         levels = _levels(fitted, target.float(), weight)
         steps = steps or REGISTERED_STEPS[len(target) > _MANY]
     else:
-        rotation, shift = placed.rotation.to(fitted.vertices), placed.shift.to(fitted.vertices)
         if not warm_start:
-            if placed.start is not model.mesh and "motion" in free:
-                fitted = _with_mouth(fitted, placed.start, free)
-            _move_roots(fitted, rotation, shift, placed.scale, _face_middle(fitted))
+            if "motion" in free:
+                placed = likely_face(model.mesh, placed, landmarks)
+                fitted, stopped = _like(fitted, placed.start, free)
+                first = 0.0 if placed.shapes is None else LIKE
+            rotation, shift = placed.rotation.to(fitted.vertices), placed.shift.to(fitted.vertices)
+            _move_roots(fitted, rotation, shift, placed.scale, face_middle(model.mesh).to(shift))
         uv = chart_places(fitted)
         pull = SurfacePull(fitted.mesh, fitted(), uv, placed.mesh, prior.bending, landmarks, placed.unit)
         levels, steps = [(Points(fitted, pull.rows), pull)], steps or RAW_STEPS
@@ -119,7 +126,9 @@ def fit_scan(
     joint = JointFit(fitted, free, prior)
 
     def step(iteration: int) -> tuple[float, float]:
-        done = iteration / steps
+        if stopped:
+            raise KeyboardInterrupt
+        done = first + (1 - first) * iteration / steps
         points, pull = levels[0] if done < 0.8 else levels[-1]
         if isinstance(pull, SurfacePull):
             pull.look(joint.pose(points).vertices, done)
@@ -137,13 +146,20 @@ def fit_scan(
     joint.finish()
     with torch.no_grad():
         vertices = fitted()
+    notes = stopped_note(interrupted, len(history), steps)
+    if isinstance(placed, RegisteredScan):
+        notes += vertex_note(vertices, placed.target, placed.weight)
+    else:
+        metric = None if landmarks is None else placed.unit * landmarks
+        notes += missed_landmarks(fitted.mesh, vertices, metric)
+        notes += Gaps.between(fitted.mesh, vertices, placed.mesh).notes()
     return Fit(
         fitted,
         vertices,
         history=history,
         interrupted=interrupted,
         scan=placed.mesh,
-        notes=placed.notes,
+        notes=(*placed.notes, *notes),
         unit=placed.unit,
     )
 
@@ -153,10 +169,14 @@ def noise_at(done: float, late: float) -> float:
     return late * (_EARLY / late) ** max(0.0, 1 - 3 * done)
 
 
-def _with_mouth(model: SkinnedModel, start: Mesh, free: Collection[str]) -> SkinnedModel:
-    """The model whose own bones have opened its mouth: fitted to its template with the mouth open."""
+def _like(model: SkinnedModel, start: Mesh, free: Collection[str]) -> tuple[SkinnedModel, bool]:
+    """The model whose own bones have made its template like the start of a raw scan, and whether it was stopped."""
+    if start is model.mesh:
+        return model, False
     words = [word for word in free if word != "binding"]
-    return fit_scan(model, start, free=words, steps=_MOUTH_STEPS, warm_start=True, progress=False).model
+    device = model.vertices.device
+    fit = fit_scan(model, start, free=words, steps=_START_STEPS, warm_start=True, progress=False, device=device)
+    return fit.model, fit.interrupted
 
 
 @torch.no_grad()
@@ -180,28 +200,19 @@ def move_roots(model: SkinnedModel, target: Tensor) -> None:
     _move_roots(model, rotation, shift)
 
 
-def _face_middle(model: SkinnedModel) -> Tensor:
-    """The middle of the face, (3,) mm: what stays where it was placed when the head is made larger."""
-    vertices, faces = model.vertices, model.mesh.faces
-    if "ibug68" in model.mesh.landmarks:
-        return model.mesh.landmarks["ibug68"].points(vertices, faces).mean(0)
-    if "face" in model.mesh.parts:
-        return vertices[model.mesh.part_vertices("face")].mean(0)
-    return vertices.mean(0)
-
-
 def _move_roots(
     model: SkinnedModel, rotation: Tensor, shift: Tensor, scale: float = 1.0, middle: Tensor | None = None
 ) -> None:
-    """Give every root bone the motion of the whole head, scaled about `middle` (3,)."""
+    """Give every root bone the motion of the whole head, scaled about `middle` (3,), after the motion that it has."""
     for root in (model.rig.parents < 0).nonzero()[:, 0].tolist():
         pivot = model.bind_points()[root].detach()
         middle = pivot if middle is None else middle
+        there = pivot + model.translation[root]
         model.set_motion(
             root,
-            translation=rotation @ (middle - scale * (middle - pivot)) + shift - pivot,
-            rotation=roma.rotmat_to_rotvec(rotation),
-            scale=torch.full((3,), scale),
+            translation=rotation @ (middle - scale * (middle - there)) + shift - pivot,
+            rotation=roma.rotmat_to_rotvec(rotation @ roma.rotvec_to_rotmat(model.rotation[root])),
+            scale=scale * model.log_scale[root].exp(),
         )
 
 

@@ -15,13 +15,16 @@ from asm_teach.fitting.result import Course, LiveFace, Record, Watcher, iterate,
 from asm_teach.geometry.alignment import Alignment, align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.linear import LinearMorphableModel, solve_ridge
+from asm_teach.scan_fit.coverage import Gaps, missed_landmarks, stopped_note, vertex_note
 from asm_teach.scan_fit.far_scan import anywhere
-from asm_teach.scan_fit.fit import noise_at
+from asm_teach.scan_fit.fit import LIKE, noise_at
+from asm_teach.scan_fit.likely_face import likely_face, placed_start
 from asm_teach.scan_fit.place import place_scan
 from asm_teach.scan_fit.registered import is_registered, vertex_weights
 from asm_teach.scan_fit.surface_targets import SurfacePull
 
 REGISTERED_STEPS, RAW_STEPS = 30, 50
+_START_STEPS = 3  # in which a model comes to the likely face that a raw fit begins with
 _STILL = 1e-7  # mm: a step that moves the face less than this is the last
 
 
@@ -80,7 +83,7 @@ def fit_morphable(
         raise ValueError(f"noise: give millimetres, 0 or above, found {noise}")
     weight: Tensor | None = None
     notes: tuple[str, ...] = ()
-    used, unit = scan, 1.0
+    used, unit, first = scan, 1.0, 0.0
     if registered:
         model.check_target(scan.vertices)
         weight = None if mask is None else vertex_weights(model.mesh, mask).double()
@@ -88,8 +91,13 @@ def fit_morphable(
         face = PlacedFace(model, align_points(model.mean.double(), goal, scale), scale)
     else:
         placed = place_scan(model.mesh, scan, landmarks, mask)
-        start = (torch.tensor(placed.scale).double(), placed.rotation.double(), placed.shift.double())
-        face, steps = PlacedFace(model, start, scale), steps or RAW_STEPS
+        placed = likely_face(model.mesh, placed, landmarks)
+        goal, steps = placed_start(model.mesh, placed).double(), steps or RAW_STEPS
+        face = PlacedFace(model, align_points(model.mean.double(), goal, scale=True), scale)
+        if placed.shapes is not None:
+            first = LIKE
+            for _ in range(_START_STEPS):
+                face.step(goal, noise)
         used, notes, unit = placed.mesh, placed.notes, placed.unit
         uv = face.vertices[:, :2]
         pull = SurfacePull(model.mesh, face.vertices, uv, placed.mesh, None, landmarks, placed.unit)
@@ -108,7 +116,7 @@ def fit_morphable(
         return loss, float(away.sqrt().mean())
 
     def step_raw(iteration: int) -> tuple[float, float]:
-        done = iteration / steps
+        done = first + (1 - first) * iteration / steps
         pull.look(face.vertices.float(), done)
         face.step(pull.target.double(), noise_at(done, max(noise, 1e-3)), pull.weight.double())
         now = face.vertices.float()
@@ -117,12 +125,18 @@ def fit_morphable(
 
     step = step_registered if registered else step_raw
     history, interrupted = iterate(step, steps, "fit linear model", watching(watcher, face), progress)
+    told = stopped_note(interrupted, len(history), steps)
+    if registered:
+        told += vertex_note(face.vertices, goal, torch.ones(len(goal)) if weight is None else weight)
+    else:
+        told += missed_landmarks(model.mesh, face.vertices, None if landmarks is None else placed.unit * landmarks)
+        told += Gaps.between(model.mesh, face.vertices.float(), placed.mesh).notes()
     coefficients, vertices, s, rotation, shift = (
         x.to(model.modes.dtype) for x in (face.coefficients, face.vertices, *face.alignment)
     )
     return MorphableFit(
         model, coefficients, (s, rotation, shift), vertices,
-        history=history, interrupted=interrupted, scan=used, notes=notes, unit=unit,
+        history=history, interrupted=interrupted, scan=used, notes=(*notes, *told), unit=unit,
     )  # fmt: skip
 
 

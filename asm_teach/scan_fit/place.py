@@ -21,7 +21,8 @@ from asm_teach.geometry.visibility import seen_from
 from asm_teach.scan_fit.clean import clean, keep_faces, round_points, simplify
 from asm_teach.scan_fit.face_relief import Cloud, Found, Poses, Samples, measure, relief_of
 from asm_teach.scan_fit.face_search import draw, find_faces, move
-from asm_teach.scan_fit.open_mouth import CLOSED, Amounts, Mouth
+from asm_teach.scan_fit.face_shapes import FaceShapes
+from asm_teach.scan_fit.open_mouth import CLOSED, Amounts, Mouth, by_name
 
 FACE_RELIEF = 0.4
 """The share of the template's relief that passes for a face: faces have 0.5 to 0.9, other shapes up to 0.25."""
@@ -46,6 +47,8 @@ class PlacedScan:
         scale: how many times larger the scanned face is than the template's.
         notes: what was guessed and what was dropped.
         start: the template, its mouth open as far as the scan's.
+        shapes: what may be added to the template; None where that is not known.
+        likely: amounts of expressions with which a fit may begin; `start` has the first of them.
     """
 
     mesh: Mesh
@@ -55,6 +58,8 @@ class PlacedScan:
     scale: float
     notes: tuple[str, ...]
     start: Mesh
+    shapes: FaceShapes | None
+    likely: tuple[dict[str, float], ...]
 
 
 def place_scan(
@@ -81,14 +86,14 @@ def place_scan(
     face, middle = _template_face(template, generator)
     cleaned, notes = clean(scan, mask)
     vertices, faces = to_array(cleaned.vertices), cleaned.faces.cpu().numpy()
-    mouth, amounts = Mouth.of(template, face, middle), CLOSED
+    mouth, likely = Mouth.of(template, face, middle), [CLOSED]
     if landmarks is None:
-        poses, amounts, note = _search(face, mouth, Samples(draw(vertices, faces, _SAMPLES, generator)))
+        poses, likely, note = _search(face, mouth, Samples(draw(vertices, faces, _SAMPLES, generator)))
     else:
         known, pairs = _pairs(template, landmarks, middle)
         if mouth is not None and (amounts := mouth.of_landmarks(landmarks)) != CLOSED:
             known, pairs = _pairs(mouth.mesh(amounts), landmarks, middle)
-            face = mouth.points(amounts)
+            face, likely = mouth.points(amounts), [amounts]
         at = pairs[1].mean(0)
         reach = 4 * np.linalg.norm(pairs[1] - at, axis=1).max()
         near = (np.linalg.norm(vertices - at, axis=1) < reach)[faces].all(1)
@@ -99,7 +104,7 @@ def place_scan(
     scale = size * unit
     metric = cleaned.with_vertices(unit * cleaned.vertices)
     far = far_middle(vertices) is not None  # from the origin, where the template's float32 would round the shift
-    start = template if mouth is None or amounts == CLOSED else mouth.mesh(amounts)
+    start = template if mouth is None or likely[0] == CLOSED else mouth.mesh(likely[0])
     mesh, crop_notes = _crop(metric, start, scale, rotation, unit * at - scale * rotation @ middle)
     return PlacedScan(
         mesh=mesh,
@@ -107,8 +112,10 @@ def place_scan(
         rotation=to_tensor(rotation, template.vertices),
         shift=to_tensor(unit * at - rotation @ middle, metric.vertices if far else template.vertices),
         scale=scale,
-        notes=(unit_note, note, *_mouth_note(template, start), *notes, *crop_notes),
+        notes=(unit_note, note, *notes, *crop_notes),
         start=start,
+        shapes=None if mouth is None else mouth.shapes,
+        likely=tuple(map(by_name, likely)),
     )
 
 
@@ -142,22 +149,13 @@ def _template_face(template: Mesh, generator: np.random.Generator) -> tuple[Clou
     return Cloud(some.points, some.normals), middle
 
 
-def _mouth_note(template: Mesh, start: Mesh) -> list[str]:
-    if start is template:
-        return []
-    moved = start.vertices - template.vertices
-    lips = template.landmarks["ibug68"].points(moved, template.faces)[[62, 66]]
-    wide = float(torch.linalg.vector_norm(lips[0] - lips[1]))
-    return [f"The scan's mouth is open by some {wide:.0f} mm or drawn apart: the fit started with such a mouth."]
-
-
-def _search(face: Cloud, mouth: Mouth | None, scan: Samples) -> tuple[Poses, Amounts, str]:
-    """Where the one face of the scan is, what its mouth does, and a note."""
+def _search(face: Cloud, mouth: Mouth | None, scan: Samples) -> tuple[Poses, list[Amounts], str]:
+    """Where the one face of the scan is, what its mouth may do, and a note."""
     found = find_faces(face, scan)
-    poses, amounts, best = found.poses, CLOSED, found.relief[0]
+    poses, likely, best = found.poses, [CLOSED], found.relief[0]
     if mouth is not None:
-        amounts, here = mouth.find(scan, poses)
-        if amounts != CLOSED:
+        likely, here = mouth.find(scan, poses)
+        if likely[0] != CLOSED:
             poses, best = here.poses, here.relief[0]
     if best < FACE_RELIEF:
         if find_faces(face, scan.turned_round()).relief[0] >= FACE_RELIEF:
@@ -177,7 +175,7 @@ def _search(face: Cloud, mouth: Mouth | None, scan: Samples) -> tuple[Poses, Amo
             f"scan: several faces fit, at {places}, with {best:.0%} and {found.relief[other[0]]:.0%} of "
             "the template's relief. Choose one: give `landmarks` on it, or a `mask` of its triangles"
         )
-    return poses, amounts, f"The face was found by search: the scan has {best:.0%} of the template's relief there."
+    return poses, likely, f"The face was found by search: the scan has {best:.0%} of the template's relief there."
 
 
 def _pairs(template: Mesh, landmarks: Tensor, middle: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:

@@ -25,7 +25,46 @@ _FACING = 0.5  # cosine that the normals of both surfaces must share
 _SLIDE = 0.1  # how much a vertex is held where its closest point is, along the surface, against 1 across it
 _BESIDE = 0.1  # how much a vertex counts that is not in the part "face": hair and collar are often there
 _PATCH = 128  # vertices of a patch: where it bends it has a rim of others besides, and more of its own share one
-_LANDMARK = 20.0  # how much a landmark counts at first, in vertices
+_LANDMARK = (20.0, 5.0)  # how much a landmark counts, in vertices, at first and from two thirds of the fit on
+_JAW_LINE = 0.2  # of that, for the line of the jaw: each scheme of landmarks draws it anew, and it has no feature
+_ASTRAY = (40.0, 5.0)  # mm beyond which a landmark says little, at first and from two thirds on: it may be a wrong one
+_AGREED = 0.66  # of the fit
+_LIES_ON = 5.0  # mm: a landmark nearer to the scan was meant to lie on it
+
+
+class Marks:
+    """Landmarks on a scan, and how far those of a face are from them. They speak from first to last.
+
+    One that stays far from where all the rest brings the face is taken for a wrong one and is heard less and less.
+
+    mesh: the template. points: (68, 3) on the scan in mm, NaN where unknown. numbers: (L,) of those known. corners,
+    shares: (L, 3) the vertices between which they lie, and barycentric. places: (L, 3) mm on the scan. away: (L, 3) mm
+    from the face to them, and say: (L,) how much each counts, as `join` found them last.
+    """
+
+    def __init__(self, mesh: Mesh, surface: Surface, points: Tensor) -> None:
+        self.numbers = points.isfinite().all(1).nonzero()[:, 0]
+        known, given = mesh.landmarks["ibug68"].subset(self.numbers), points[self.numbers]
+        self.corners, self.shares = mesh.faces[known.faces], known.barycentric.to(points)
+        foot, distance, _ = surface.closest(to_array(given))
+        on = torch.from_numpy(distance < _LIES_ON).to(points.device)
+        self.places = torch.where(on[:, None], torch.from_numpy(foot).to(points), given)
+        self.line = (self.numbers < 17) & (self.numbers != 8)
+        self.away, self.say = torch.zeros_like(given), torch.zeros_like(given[:, 0])
+
+    def join(self, weight: Tensor, target: Tensor, vertices: Tensor, done: float) -> tuple[Tensor, Tensor]:
+        """Weights (V,) and targets (V, 3) that the surface and the landmarks want together."""
+        done /= _AGREED
+        self.away = self.places - (self.shares[..., None] * vertices[self.corners]).sum(1)
+        off = torch.linalg.vector_norm(self.away, dim=1) / _between(*_ASTRAY, done)
+        self.say = _between(*_LANDMARK, done) * (1 + off.square()).reciprocal().square()
+        self.say = torch.where(self.line, _JAW_LINE, 1.0) * self.say
+        say = (self.say[:, None] * self.shares).flatten()
+        rows = self.corners.flatten()
+        goal = vertices[rows] + self.away.repeat_interleave(3, 0)
+        total = weight.index_add(0, rows, say)
+        pulled = (weight[:, None] * target).index_add(0, rows, say[:, None] * goal)
+        return total, torch.where(total[:, None] > 0, pulled / total.clamp_min(1e-12)[:, None], target)
 
 
 class SurfacePull(Pull):
@@ -63,15 +102,12 @@ class SurfacePull(Pull):
         self.stiffness = 1.0 if bending is None else 0.25 / bending
         open_ = exposed(rest, mesh.faces)
         self.belief = part_weights(mesh, _BESIDE) * open_
-        self.marks: tuple[Tensor, Tensor] | None = None
-        if landmarks is not None:
-            known = landmarks.isfinite().all(1).nonzero()[:, 0]
-            corners = mesh.landmarks["ibug68"].nearest_vertices(mesh.faces)[known.to(rest.device)]
-            self.marks = corners, (unit * landmarks[known]).to(rest)
+        self.marks = None if landmarks is None else Marks(mesh, self.surface, (unit * landmarks).to(rest))
         every = torch.arange(len(rest), device=rest.device)
         bend = Bend.of(mesh.to(dtype=torch.float32), 1 + (_HIDDEN - 1) * (1 - open_))
         super().__init__(uv, every, rest, torch.zeros_like(self.belief), bend, rest, _PATCH)
-        self.distance = torch.zeros_like(self.belief)
+        self.trust = self.across = torch.zeros_like(self.belief)
+        self.normal = torch.zeros_like(rest)
         self.facets = face_normals(rest, mesh.faces)
         self.open = (open_[mesh.faces] > 0.5).all(1)
 
@@ -90,14 +126,13 @@ class SurfacePull(Pull):
         facing = (vertex_normals(vertices, self.mesh.faces) * normal).sum(1)
         beyond = self.rim[torch.from_numpy(face)].to(vertices.device) & (across.abs() < 0.7 * distance)
         seen = (facing > _FACING) & ~beyond
-        trust = (1 + (distance / reach).square()).reciprocal().square()
-        self.distance = across.abs()
+        near = (1 + (distance / reach).square()).reciprocal().square()
+        self.across, self.normal = across, normal
         self._calm(vertices)
-        weight = self.belief * trust * seen
-        target = vertices - across[:, None] * normal - _SLIDE * (away - across[:, None] * normal)
-        if self.marks is not None and done < 0.5:
-            rows, places = self.marks
-            weight[rows], target[rows] = _LANDMARK * (1 - 2 * done), places
+        self.trust = self.belief * near * seen
+        weight, target = self.trust, vertices - across[:, None] * normal - _SLIDE * (away - across[:, None] * normal)
+        if self.marks is not None:
+            weight, target = self.marks.join(weight, target, vertices, done)
         self.aim(target, weight)
         self.stiffen(self.stiffness * _between(*_STIFF, done / _SOFT_FROM))
 
@@ -118,7 +153,7 @@ class SurfacePull(Pull):
 
     def error(self, vertices: Tensor) -> float:
         """Mean distance in mm to the tangent planes of the closest points that were found last."""
-        return (self.weight * self.distance).sum().item() / max(self.weight.sum().item(), 1e-9)
+        return (self.trust * self.across.abs()).sum().item() / max(self.trust.sum().item(), 1e-9)
 
     def _normals(self, nearest: np.ndarray, face: np.ndarray) -> Tensor:
         """The scan's normals at its closest points, blended from those of its vertices."""

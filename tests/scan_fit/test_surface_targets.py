@@ -184,21 +184,46 @@ def test_beyond_the_rim_of_a_scan_nothing_is_known():
     assert (pull.weight[inside] > 0).all() and not pull.weight[outside].any()
 
 
-def test_landmarks_lead_at_first_and_then_no_more():
-    model, scan = few(), Mesh(PERSON.vertices, PERSON.faces)
+def marked() -> tuple[SurfacePull, Tensor, Tensor]:
+    """A pull with landmarks, one of them not known; the rows of the vertices round the known ones; their places."""
     points = HEAD.landmarks.points(PERSON.vertices, PERSON.faces) / 1000
-    points[5] = torch.nan  # one that is not known
-    pull = pull_of(model, scan, points, 1000.0)
-    rows = HEAD.landmarks.nearest_vertices(HEAD.mesh.faces)
+    points[5] = torch.nan
+    pull = pull_of(few(), Mesh(PERSON.vertices, PERSON.faces), points, 1000.0)
     known = torch.arange(68) != 5
-    pull.look(model().detach(), 0.0)
-    first = pull.weight[rows[known]].clone()
-    goal = pull.target[rows[known]]
-    apart = [torch.cdist(goal[k : k + 1], 1000 * points[known]).min() for k in range(67)]
-    assert max(apart) < 0.1 and pull.target.isfinite().all()
-    assert first.min() > 5 * pull.weight.median()
-    pull.look(model().detach(), 0.8)
-    assert pull.weight.max() <= 1
+    return pull, HEAD.mesh.faces[HEAD.landmarks.faces[known]], 1000 * points[known]
+
+
+def test_landmarks_speak_from_first_to_last() -> None:
+    pull, corners, places = marked()
+    vertices, counts = PERSON.vertices + torch.tensor([1.5, 0.0, 0.0]), []
+    for done in (0.0, 0.5, 1.0):
+        pull.look(vertices, done)
+        assert pull.target.isfinite().all()
+        counts.append(pull.weight[corners].sum(1) - pull.trust[corners].sum(1))
+    line = torch.arange(67) < 16
+    line[7] = False  # the chin: without number 5, row 7 is number 8
+    assert (counts[0][~line] > 10).all()
+    # In the end they still count for some vertices; the line of the jaw for less.
+    assert (counts[2][~line] > 2).all()
+    assert (counts[2] <= counts[0]).all() and counts[2][line].max() < 1.6
+    # A face that has reached its landmarks is left where it is by them.
+    there = HEAD.landmarks.points(PERSON.vertices, PERSON.faces)
+    assert (places - there[torch.arange(68) != 5]).norm(dim=1).max() < 0.1
+    pull.look(PERSON.vertices, 1.0)
+    rows = corners[pull.weight[corners] > 0.01]  # of those that count
+    assert (pull.target - PERSON.vertices)[rows].norm(dim=1).max() < 0.5
+
+
+def test_a_landmark_that_stays_far_away_is_heard_less_and_less() -> None:
+    points = HEAD.landmarks.points(PERSON.vertices, PERSON.faces)
+    points[30] += torch.tensor([0.0, 20.0, 0.0])
+    pull = pull_of(few(), Mesh(PERSON.vertices, PERSON.faces), points, 1.0)
+    say = []
+    for done in (0.0, 0.5, 1.0):
+        pull.look(PERSON.vertices, done)
+        say.append(pull.marks.say[30].item())
+    assert say[0] > 8 > 1 > say[1] > 0.1 > say[2]
+    assert pull.marks.say[33] > 4
 
 
 # --- whole fits
