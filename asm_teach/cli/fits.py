@@ -69,8 +69,10 @@ def fit_scan_command(
         fit = fit_scan(model, scan, landmarks=points, device=device)
     for note in fit.notes[len(scan.notes) :]:
         click.echo(note)
-    first, last = (fit.history[k].error for k in (0, -1))
-    click.echo(f"mean distance of what counts: {first:.3f} mm after the first step, {last:.3f} mm fitted")
+    if fit.history:
+        first, last = (fit.history[k].error for k in (0, -1))
+        end = "when it was stopped" if fit.interrupted else "fitted"
+        click.echo(f"mean distance of what counts: {first:.3f} mm after the first step, {last:.3f} mm {end}")
     _write(fit, output, inputs)
 
 

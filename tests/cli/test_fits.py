@@ -258,6 +258,29 @@ def test_a_new_head_is_prepared_and_fitted_to_a_raw_scan(tmp_path: Path, monkeyp
     assert last < first
 
 
+def test_fit_scan_says_that_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a fit is not printed as if it were whole; nor is one that was stopped before its first step."""
+
+    def stopped_after(steps: int) -> None:
+        def watch(record: Record, model: object) -> None:
+            if record.iteration == steps - 1:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(scan_fit, "fit_scan", partial(real, steps=9, watch=watch))
+
+    real, scan = scan_fit.fit_scan, tmp_path / "scan.obj"
+    load_head().sample(5).write(scan)
+    stopped_after(2)
+    result = run("fit-scan", scan, "-o", tmp_path / "fit.ply", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert "The fit was stopped after 2 of 9 steps: this is an unfinished face." in result.output
+    assert "mm when it was stopped" in result.output and "mm fitted" not in result.output
+    monkeypatch.setattr(scan_fit, "iterate", lambda *_: ((), True))
+    result = run("fit-scan", scan, "-o", tmp_path / "fit2.ply", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert "stopped after 0 of 9 steps" in result.output and "mean distance" not in result.output
+
+
 @pytest.fixture
 def scan_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """What the command hands to `fit_scan`, which is not run."""
