@@ -209,13 +209,13 @@ def test_gradient_stays_finite_at_a_triangle_without_area() -> None:
 # Charts
 
 
-def slow_overlaps(uv: Tensor, faces: Tensor) -> set[tuple[int, int]]:
-    """All pairs that share an area, by cutting one triangle with the half planes of the other."""
+def slow_overlaps(uv: Tensor, faces: Tensor, least: float) -> set[tuple[int, int]]:
+    """All pairs that share more than an area, by cutting one triangle with the half planes of the other."""
     pairs = set()
     corners = uv.double()[faces].tolist()
     for i in range(len(corners)):
         for j in range(i + 1, len(corners)):
-            if clipped_area(corners[i], corners[j]) > 1e-9:
+            if clipped_area(corners[i], corners[j]) > least:
                 pairs.add((i, j))
     return pairs
 
@@ -258,7 +258,8 @@ def test_overlaps_are_those_of_the_definition(seed: int) -> None:
     faces = torch.randint(0, 18, (12, 3), generator=generator)
     faces = faces[(faces != faces.roll(1, -1)).all(-1)]  # three different corners
     found = {tuple(pair) for pair in chart_problems(uv, faces).overlapping.tolist()}
-    assert found == slow_overlaps(uv, faces)
+    # What two triangles share may be a sliver, and then rounding decides whether it counts.
+    assert slow_overlaps(uv, faces, 1e-9) <= found <= slow_overlaps(uv, faces, 1e-18)
 
 
 @given(st.integers(0, 10**6), st.data())
