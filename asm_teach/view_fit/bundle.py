@@ -26,6 +26,8 @@ class Demand:
 
     force: (n, 3) by the samples. metric: (n, 3, 3), each by itself. cameras: (m,) by the m = 7 N numbers of the
     cameras; camera_metric (m, m); beside (n, 3, m), by samples and cameras.
+    shared: (n, 3, k) and shared_cameras (m, k), S by samples and cameras, or None: S S^T is what k nuisance parameters
+    explain of the second derivatives. It is still to be taken from metric and beside; camera_metric is without it.
     """
 
     loss: float
@@ -34,6 +36,8 @@ class Demand:
     cameras: Tensor
     camera_metric: Tensor
     beside: Tensor
+    shared: Tensor | None = None
+    shared_cameras: Tensor | None = None
 
 
 def demand(loss: float, force: Tensor, metric: Tensor, points: Tensor, cameras: CameraNumbers, scale: Tensor) -> Demand:

@@ -93,6 +93,18 @@ class CameraNumbers:
             Camera(focal[n], self.principal[n], rotation[n], translation[n], size) for n, size in enumerate(self.sizes)
         )
 
+    @torch.no_grad()
+    def side(self, n: int) -> tuple[float, float, Tensor]:
+        """From which side camera n sees the pivot: yaw and pitch, radians, and what turns pictures upright, (2, 2).
+
+        Above zero is a camera at the person's left, and above. Upright, the head's y axis points up in the picture.
+        """
+        towards = torch.cat([self.shift[n], torch.ones_like(self.shift[n, :1])])
+        x, y, z = (-self.rotation[n].mT @ torch.nn.functional.normalize(towards, dim=0)).tolist()
+        up = self.rotation[n, :, 1]
+        sine, cosine = torch.nn.functional.normalize(up[:2] - self.shift[n] * up[2], dim=0)
+        return math.atan2(x, z), math.asin(y), torch.stack([-cosine, sine, -sine, -cosine]).view(2, 2)
+
     def moved(self, step: Tensor) -> CameraNumbers:
         """After a step (N, 7); the turn comes after the one there is."""
         return replace(

@@ -84,8 +84,9 @@ class SkinnedFace:
         parts = []
         for places, asked in demands:
             patches = [Patch(rows, asked.metric[rows]) for rows in places.patches]
-            found = equations(joint.pose(places.points), asked.force, patches, adapts, asked.beside, _LEAST)
-            parts.append(joint.reduce(found, places.points.unit, adapts))
+            columns = asked.beside if asked.shared is None else torch.cat([asked.beside, asked.shared], 2)
+            found = equations(joint.pose(places.points), asked.force, patches, adapts, columns, _LEAST)
+            parts.append(_less_shared(*joint.reduce(found, places.points.unit, adapts), asked))
         if self._bends is not None:
             posed = joint.pose(self._every)
             slope = self._bends.gradient(posed.vertices)
@@ -167,12 +168,23 @@ class LinearFace:
         for (_, modes), asked in demands:
             first = first + (asked.force.flatten() @ modes.flatten(0, 1)).double()
             second = second + modes.flatten(0, 1).T @ (asked.metric @ modes).flatten(0, 1)
-            beside = beside + modes.flatten(0, 1).T @ asked.beside.flatten(0, 1)
+            columns = asked.beside if asked.shared is None else torch.cat([asked.beside, asked.shared], 2)
+            nothing = torch.zeros_like(second)
+            _, less, mine = _less_shared(first, nothing, modes.flatten(0, 1).T @ columns.flatten(0, 1), asked)
+            second, beside = second + less, beside + mine
         return first, second, beside
 
     def moved(self, step: Tensor) -> LinearFace:
         """The face after a step (M,)."""
         return replace(self, coefficients=self.coefficients + step.to(self.coefficients))
+
+
+def _less_shared(first: Tensor, second: Tensor, beside: Tensor, asked: Demand) -> tuple[Tensor, Tensor, Tensor]:
+    """Derivatives by unknowns (u,), (u, u), (u, m + k) without what the k nuisance parameters of a demand explain."""
+    if asked.shared is None or asked.shared_cameras is None:
+        return first, second, beside
+    beside, shared = beside[:, : asked.beside.shape[2]], beside[:, asked.beside.shape[2] :]
+    return first, second - shared @ shared.T, beside - shared @ asked.shared_cameras.T
 
 
 def _chart(model: SkinnedModel) -> Tensor:

@@ -164,3 +164,20 @@ def test_one_lens_is_the_median_share_of_the_diagonals():
     torch.testing.assert_close(one.log_lens(), state.log_lens().median().expand(3))
     away = (state.log_focal - torch.tensor([math.hypot(*s) for s in state.sizes]).log() - math.log(1.1)) / 0.4
     torch.testing.assert_close(state.lens_deviations((1.1, 0.4)), away, check_dtype=False, rtol=1e-5, atol=1e-5)
+
+
+def test_the_side_that_a_camera_sees_is_told_in_the_heads_axes():
+    """Yaw towards the person's left, pitch upwards; turned upright, the head's up points up in the picture."""
+    for yaw, pitch, roll in ((0.5, 0.2, 0.0), (-0.8, -0.1, 0.6), (0.1, 0.3, -1.0)):
+        way = PIVOT.new_tensor([math.sin(yaw) * math.cos(pitch), math.sin(pitch), math.cos(yaw) * math.cos(pitch)])
+        numbers = CameraNumbers.of([look_at(PIVOT + 800 * way, PIVOT, 1200.0, (600, 600))], PIVOT)
+        turn = torch.zeros(1, NUMBERS, dtype=torch.float64)
+        turn[0, 2] = roll
+        numbers = numbers.moved(turn)
+        found_yaw, found_pitch, upright = numbers.side(0)
+        assert (found_yaw, found_pitch) == pytest.approx((yaw, pitch), abs=1e-6)
+        up = numbers.project(torch.stack([PIVOT, PIVOT + PIVOT.new_tensor([0.0, 1e-3, 0.0])]), 0).diff(dim=0)[0]
+        turned = upright @ (up / up.norm())
+        torch.testing.assert_close(turned, turned.new_tensor([0.0, -1.0]), atol=1e-5, rtol=0)
+        torch.testing.assert_close(upright @ upright.mT, torch.eye(2).double())
+        assert float(torch.linalg.det(upright)) == pytest.approx(1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -361,3 +362,32 @@ def test_faces_on_any_device(device):
             assert found.device.type == device.type
             close(found.cpu(), expected, 1e-3)
         assert face.cost() == pytest.approx(here.cost(), rel=1e-3)
+
+
+def shared_demand(count: int, seed: int = 60) -> Demand:
+    """Some demand, three nuisance parameters of which explain a part."""
+    metric = torch.eye(3).expand(count, 3, 3).contiguous()
+    beside, shared = (0.1 * noise(count, 3, k, seed=seed + k).float() for k in (CAMERAS, 3))
+    of_cameras = noise(CAMERAS, 3, seed=seed).float()
+    force = noise(count, 3, seed=seed + 1).float()
+    return Demand(0.0, force, metric, of_cameras[:, 0], torch.eye(CAMERAS), beside, shared, of_cameras)
+
+
+def test_what_nuisance_parameters_explain_is_taken_from_the_system():
+    """S S^T, with S by the unknowns as a column of `beside` would be."""
+    people = LinearMorphableModel(MESH, noise(4, COUNT, 3, seed=70).float(), torch.ones(4))
+    for face in (SkinnedFace(adaptive(), PRIOR), SkinnedFace(static(), PRIOR), LinearFace.of(people)):
+        face.adapts = True
+        places = face.places(ROWS)
+        asked = shared_demand(len(ROWS))
+        assert asked.shared is not None and asked.shared_cameras is not None
+        plain = replace(asked, shared=None, shared_cameras=None)
+        as_columns = replace(plain, beside=torch.cat([asked.beside, asked.shared], 2))
+        first, second, beside = face.system([(places, asked)])
+        bare_first, bare_second, bare_beside = face.system([(places, plain)])
+        columns = face.system([(places, as_columns)])[2][:, CAMERAS:]
+        torch.testing.assert_close(first, bare_first)
+        close = {"rtol": 1e-3, "atol": 1e-4 * float(bare_second.abs().max())}
+        torch.testing.assert_close(second, bare_second - columns @ columns.T, **close)
+        torch.testing.assert_close(beside, bare_beside - columns @ asked.shared_cameras.T, rtol=1e-3, atol=1e-3)
+        assert columns.abs().max() > 0.1
