@@ -23,6 +23,7 @@ from asm_teach.studies.scan_models import POPULATION, free_numbers, sampled_shap
 from asm_teach.view_fit.bundle import Bundle
 from asm_teach.view_fit.camera_numbers import first_cameras
 from asm_teach.view_fit.fit import fit_views
+from asm_teach.view_fit.landmark_term import believed
 from asm_teach.view_fit.movable_face import LinearFace
 from asm_teach.view_fit.refine import agree, settle
 from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view
@@ -99,7 +100,7 @@ def fit_linear(
         raise ValueError(f"reach: found {reach}; give a number above 0, 1 for the deviations of the model's people")
     face = LinearFace.of(replace(model, deviations=reach * model.deviations))
     with torch.no_grad():
-        seen = [landmark_view(view, model.mesh) for view in views]
+        seen = believed([landmark_view(view, model.mesh) for view in views])
         bundle = Bundle(face, first_cameras(seen, model.mean, model.mesh.faces, FOCAL_PRIOR), FOCAL_PRIOR)
         settle(bundle, seen)
         if sum(view.image is not None for view in views) >= ENOUGH:

@@ -22,9 +22,9 @@ from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.view_fit.bundle import Bundle
 from asm_teach.view_fit.camera_numbers import CameraNumbers, first_cameras
 from asm_teach.view_fit.checks import after, before
-from asm_teach.view_fit.landmark_term import LandmarkLoss
+from asm_teach.view_fit.landmark_term import LandmarkLoss, believed
 from asm_teach.view_fit.movable_face import SkinnedFace
-from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree
+from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree, settle
 from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view
 
 
@@ -48,13 +48,14 @@ def fit_views(
 ) -> Fit:
     """Fit a model to N photographs of one person with unknown cameras. Derived in lesson 8.
 
-    First from their landmarks alone, by descent. Then, where there are three pictures or more (`photometric` None) or
-    two (True), on the agreement of the pictures about the skin that they share, by second-order steps on everything
-    (`agree`). `photometric=False` leaves that out; two pictures taken far apart rather lose by it (lesson 8 measures
-    that). With `outlines` such steps also bring the outline of the face to that in each picture, be it a single one:
-    forehead, nose and cheeks of real photographs gain most by it, and it takes some seconds more. `one_lens` says that
-    all were taken with one focal length, in pictures of whatever size. `Fit.notes` say what is odd about the views and
-    how far to trust the result.
+    First from their landmarks alone, by descent; where a detector found them in four pictures or more, by second-order
+    steps that know how its points err together (`believed`). Then, where there are three pictures or more
+    (`photometric` None) or two (True), on the agreement of the pictures about the skin that they share, by second-order
+    steps on everything (`agree`). `photometric=False` leaves that out; two pictures taken far apart rather lose by it
+    (lesson 8 measures that). With `outlines` such steps also bring the outline of the face to that in each picture, be
+    it a single one: forehead, nose and cheeks of real photographs gain most by it, and it takes some seconds more.
+    `one_lens` says that all were taken with one focal length, in pictures of whatever size. `Fit.notes` say what is odd
+    about the views and how far to trust the result.
 
     The first minimises the landmarks' reprojection error, divided by `noise` (mm on the face; beyond `outlier` times
     that a point counts less and less), with `prior` on the person and, on each focal length, the normal prior
@@ -83,7 +84,7 @@ def fit_views(
     fitted = copy.deepcopy(model).to(pick_device(device))
     if not warm_start:
         fitted.reset_motion()
-    seen = [landmark_view(view, fitted.mesh) for view in views]
+    seen = believed([landmark_view(view, fitted.mesh) for view in views])
     start = snapshot(fitted)
     with torch.no_grad():
         first = first_cameras(seen, fitted(), fitted.mesh.faces, focal_prior)
@@ -124,25 +125,30 @@ def fit_views(
     watcher = Watcher.of(watch)
     if watcher:
         watcher.see(lambda: cameras().cameras())
-    history, interrupted = descend(loss, groups, steps, "fit views", watching(watcher, fitted), progress, looks)
+    if any(view.detected for view in seen) and not terms:
+        bundle = Bundle(SkinnedFace(fitted, prior), first, focal_prior, one_lens)
+        if watcher:
+            watcher.see(lambda: bundle.cameras.cameras())
+        history, interrupted = settle(
+            bundle, seen, noise=noise, outlier=outlier, steps=min(steps, 12),
+            watch=_finishing(bundle, fitted, watcher), progress=progress,
+        )  # fmt: skip
+        bundle.face.finish()
+        first = bundle.cameras.to(fitted.vertices)  # nothing was added to it by descent
+    else:
+        history, interrupted = descend(loss, groups, steps, "fit views", watching(watcher, fitted), progress, looks)
     with torch.no_grad():  # what landmarks say of each other shows best before the pictures have their say
         found = cameras()
-        notes += after(fitted.mesh, fitted(), views, found.cameras())
+        notes += after(fitted.mesh, fitted(), views, found.cameras(), any(view.detected for view in seen))
     compared = photometric is not False and len(pictured) >= (2 if photometric else 3)
     if (compared or outlines) and not interrupted:
         bundle = Bundle(SkinnedFace(fitted, prior), found, focal_prior, one_lens)
         if watcher:
             watcher.see(lambda: bundle.cameras.cameras())
-
-        def show(record: Record) -> None:
-            if watcher:
-                bundle.face.finish()
-                watcher(_later(record, history), fitted)
-
         more, interrupted = agree(
             bundle, [view.image for view in views], seen, noise=noise, outlier=outlier,
             weight=WEIGHT if compared else 0.0, outline_weight=OUTLINE_WEIGHT if outlines else 0.0,
-            watch=show, progress=progress,
+            watch=_finishing(bundle, fitted, watcher, history), progress=progress,
         )  # fmt: skip
         history += tuple(_later(record, history) for record in more)
         bundle.face.finish()
@@ -150,6 +156,20 @@ def fit_views(
     with torch.no_grad():
         vertices = fitted()
     return Fit(fitted, vertices, found.cameras(), history=history, interrupted=interrupted, notes=tuple(notes))
+
+
+def _finishing(
+    bundle: Bundle[SkinnedFace], fitted: SkinnedModel, watcher: Watcher | None, history: Sequence[Record] = ()
+) -> Callable[[Record], None] | None:
+    """Show a watcher the face of a bundle after every step, which comes after those of a history."""
+    if watcher is None:
+        return None
+
+    def show(record: Record) -> None:
+        bundle.face.finish()
+        watcher(_later(record, history) if history else record, fitted)
+
+    return show
 
 
 def _later(record: Record, history: Sequence[Record]) -> Record:

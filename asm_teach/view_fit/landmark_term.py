@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from asm_teach.data.detector_noise import DetectorNoise, mediapipe_noise
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.view_fit.bundle import Demand, Face
 from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
 from asm_teach.view_fit.view import LandmarkView
+
+MANY = 4  # views, from which on a detector's errors may be told from the face. See `believed`.
+
+
+def believed(views: Sequence[LandmarkView]) -> list[LandmarkView]:
+    """Which landmarks' errors are to be taken for a detector's, that are shared: those of `MANY` views or more.
+
+    What they share, "an average face, turned a little too little", is then no evidence, and the other views say what
+    the face is like. From fewer views nothing else says it: there the detector's idea of an average face is better than
+    none, and its points count like any others.
+    """
+    if sum(view.detected for view in views) >= MANY:
+        return list(views)
+    return [replace(view, detected=False) for view in views]
 
 
 class LandmarkLoss:
@@ -19,22 +35,40 @@ class LandmarkLoss:
     The detector only guesses where a point on the far side of the face is: its weight falls with the angle between the
     surface and the line of sight. `look` measures it and must be called first.
 
+    Of views whose points a detector guessed all together, it is known how those err together (`DetectorNoise`): their
+    bias is taken away, and what remains, r, costs r^T C^-1 r with C = U U^T + W^-1. The modes U are nuisance parameters
+    of the view, eliminated: C^-1 = W^1/2 (1 - Q Q^T) W^1/2. `noise` scales U and W.
+
     Attributes:
         corners: (n, 3) vertices of the triangles in which the n samples lie, each point of the surface once.
         barycentric: (n, 3) where in them.
         numbers: for each view the sample that each of its landmarks is, (L,).
+        shared: for each view Q (2 L, K), or None for points that err each by itself.
     """
 
-    def __init__(self, mesh: Mesh, views: Sequence[LandmarkView], noise: float, outlier: float) -> None:
+    def __init__(
+        self,
+        mesh: Mesh,
+        views: Sequence[LandmarkView],
+        noise: float,
+        outlier: float,
+        model: DetectorNoise | None = None,
+    ) -> None:
         self.noise, self.cut = noise, outlier**2
         ties = [torch.cat([v.embedding.faces[:, None], v.embedding.barycentric], 1).double() for v in views]
         unique, number = torch.unique(torch.cat(ties), dim=0, return_inverse=True)
         self.corners = mesh.faces[unique[:, 0].long()]
         self.barycentric = unique[:, 1:].to(mesh.vertices)
         self.numbers = number.split([len(v.pixels) for v in views])
-        self.pixels = [v.pixels.to(mesh.vertices) for v in views]
+        self.found = [v.pixels.to(mesh.vertices) for v in views]
+        self.pixels = list(self.found)  # less the bias, where a detector has one
         self.weights = [torch.ones_like(p[:, 0]) for p in self.pixels]
         self.units = [1.0] * len(views)
+        self.shared: list[Tensor | None] = [None] * len(views)
+        self.modes = [p.new_zeros(p.numel(), 0) for p in self.pixels]
+        self.detected = [v.detected for v in views]
+        if any(self.detected):
+            self.model = mediapipe_noise() if model is None else model
 
     @torch.no_grad()
     def look(self, vertices: Tensor, cameras: CameraNumbers, covered: Tensor | None = None, less: float = 1.0) -> None:
@@ -43,14 +77,45 @@ class LandmarkLoss:
         covered: (n,) from 0 to 1, how well pictures speak for the samples themselves: there landmarks count `less`.
         """
         normals, middles = face_normals(vertices, self.corners), vertices[self.corners].mean(1)
+        # The size of a millimetre is a unit here: else a camera could win by making its misses small.
+        self.units = (self.noise * cameras.log_size.exp()).tolist()
         for n, (camera, number) in enumerate(zip(cameras.cameras(), self.numbers, strict=True)):
+            if self.detected[n]:
+                self._expect(vertices, cameras, n)
+                if covered is not None:
+                    self._weigh(n, self.weights[n] * (1 - (1 - less) * covered[number]))
+                continue
             towards = camera.centre() - middles[number]
             cosine = (normals[number] * towards).sum(1) / towards.norm(dim=1)
             self.weights[n] = torch.sigmoid((cosine - 0.25) / 0.08)
             if covered is not None:
                 self.weights[n] *= 1 - (1 - less) * covered[number]
-        # The size of a millimetre is a unit here: else a camera could win by making its misses small.
-        self.units = (self.noise * cameras.log_size.exp()).tolist()
+
+    def _expect(self, vertices: Tensor, cameras: CameraNumbers, n: int) -> None:
+        """Take from the noise model what it says of a view from this side: bias, weights, and what errs together."""
+        yaw, pitch, upright = cameras.side(n)
+        bias, modes, rest = (x.to(vertices) for x in self.model.at(yaw, pitch))
+        turn = upright.to(vertices)
+        self.pixels[n] = self.found[n] - cameras.log_size[n].exp() * bias @ turn  # mm, whatever the noise
+        modes = torch.einsum("ij,lik->ljk", turn, modes).flatten(0, 1)
+        samples = (self.barycentric[..., None] * vertices[self.corners]).sum(1)
+        away = self.residuals(samples, cameras, n)
+        self.modes[n] = modes
+        self._weigh(n, rest.square().reciprocal())
+        for _ in range(2):  # a point that is off beyond what all share counts less, as anywhere
+            root, shared = self.weights[n].sqrt()[:, None], self.shared[n]
+            assert shared is not None
+            heavy = (root * away).flatten()
+            alone = (heavy - shared @ (shared.T @ heavy)).view(-1, 2)  # the weighted remainder; in its own deviations:
+            squared = alone.square().sum(1) / (root[:, 0] * rest).square()
+            self._weigh(n, (self.cut / (self.cut + squared) / rest).square())
+
+    def _weigh(self, n: int, weight: Tensor) -> None:
+        """Give the points of a view their weights (L,), and find Q for them."""
+        self.weights[n], modes = weight, self.modes[n]
+        heavy = modes * weight.sqrt()[:, None].expand(-1, 2).reshape(-1, 1)
+        inner = torch.eye(heavy.shape[1]).to(heavy) + heavy.T @ heavy
+        self.shared[n] = torch.linalg.solve_triangular(torch.linalg.cholesky(inner), heavy.T, upper=False).T
 
     def residuals(self, samples: Tensor, cameras: CameraNumbers, n: int) -> Tensor:
         """(L, 2) of view n, in units of the noise."""
@@ -59,17 +124,29 @@ class LandmarkLoss:
     def loss(self, samples: Tensor, cameras: CameraNumbers) -> Tensor:
         """Eq. (8.1), (): by samples (n, 3) mm and the numbers of the cameras it can be differentiated."""
         total = samples.new_zeros((), dtype=torch.float64)
-        for n, weight in enumerate(self.weights):
-            squared = self.residuals(samples, cameras, n).square().sum(1)
-            total = total + (weight * self.cut * squared / (self.cut + squared)).sum()
+        for n, (weight, shared) in enumerate(zip(self.weights, self.shared, strict=True)):
+            away = self.residuals(samples, cameras, n)
+            squared = away.square().sum(1)
+            if shared is None:
+                total = total + (weight * self.cut * squared / (self.cut + squared)).sum()
+            else:
+                together = (weight.sqrt()[:, None] * away).flatten() @ shared
+                total = total + (weight * squared).sum() - together.square().sum()
         return total
 
 
 class LandmarkTerm(LandmarkLoss):
     """The same for second-order steps of a `Bundle`: what the landmarks ask of the samples `places` and the cameras."""
 
-    def __init__(self, face: Face, views: Sequence[LandmarkView], noise: float, outlier: float) -> None:
-        super().__init__(face.mesh, views, noise, outlier)
+    def __init__(
+        self,
+        face: Face,
+        views: Sequence[LandmarkView],
+        noise: float,
+        outlier: float,
+        model: DetectorNoise | None = None,
+    ) -> None:
+        super().__init__(face.mesh, views, noise, outlier, model)
         self.places = face.places(self.corners, self.barycentric)
 
     def measure(self, samples: Tensor, cameras: CameraNumbers) -> float:
@@ -82,17 +159,35 @@ class LandmarkTerm(LandmarkLoss):
         force, metric = torch.zeros_like(samples), samples.new_zeros(len(samples), 3, 3)
         by, second = samples.new_zeros(m), samples.new_zeros(m, m)
         beside = samples.new_zeros(len(samples), 3, m)
+        common, common_cameras = [samples.new_zeros(len(samples), 3, 0)], [samples.new_zeros(m, 0)]
         for n, number in enumerate(self.numbers):
             mine = slice(NUMBERS * n, NUMBERS * n + NUMBERS)
-            away = self.residuals(samples, cameras, n)
-            squared = away.square().sum(1)
-            weight = (self.weights[n] * (self.cut / (self.cut + squared)).square())[:, None, None]
+            away, shared = self.residuals(samples, cameras, n), self.shared[n]
+            weight = self.weights[n][:, None, None]
+            if shared is None:
+                weight = weight * (self.cut / (self.cut + away.square().sum(1))).square()[:, None, None]
             by_point, by_camera = cameras.slopes(samples[number], n)
             by_point, by_camera = by_point / self.units[n], by_camera * scale / self.units[n]
-            force.index_add_(0, number, ((weight * by_point).mT @ away[..., None])[..., 0])
+            if shared is not None:
+                # What all share explains its part of the misses; so much of the metric goes as well, below.
+                root = weight[:, 0].sqrt()
+                modes = root[..., None] * shared.view(len(number), 2, -1)
+                together = modes.flatten(0, 1).T @ away.flatten()
+                felt = weight[:, 0] * away - modes @ together
+                common.append(torch.zeros(len(samples), 3, modes.shape[2]).to(samples))
+                common[-1].index_add_(0, number, by_point.mT @ modes)
+                common_cameras.append(samples.new_zeros(m, modes.shape[2]))
+                common_cameras[-1][mine] = (by_camera.mT @ modes).sum(0)
+            else:
+                felt = weight[:, 0] * away
+            force.index_add_(0, number, (by_point.mT @ felt[..., None])[..., 0])
             metric.index_add_(0, number, (weight * by_point).mT @ by_point)
             heavy = weight * by_camera
-            by[mine] = (heavy.mT @ away[..., None])[..., 0].sum(0)
+            by[mine] = (by_camera.mT @ felt[..., None])[..., 0].sum(0)
             second[mine, mine] = (heavy.mT @ by_camera).sum(0)
             beside[:, :, mine].index_add_(0, number, by_point.mT @ heavy)
-        return Demand(self.measure(samples, cameras), force, metric, by, second, beside)
+        of_cameras = torch.cat(common_cameras, 1)
+        return Demand(
+            self.measure(samples, cameras), force, metric, by, second - of_cameras @ of_cameras.T, beside,
+            torch.cat(common, 2), of_cameras,
+        )  # fmt: skip

@@ -111,16 +111,30 @@ def _course(bundle: Bundle, pictured: Sequence[int], skin: bool, outlines: bool)
 
 
 def settle(
-    bundle: Bundle, views: Sequence[LandmarkView], *, noise: float = 1.0, outlier: float = 5.0, steps: int = 12
-) -> None:
-    """Move face and cameras of a bundle until landmarks are shown where they were found; for faces without descent."""
+    bundle: Bundle,
+    views: Sequence[LandmarkView],
+    *,
+    noise: float = 1.0,
+    outlier: float = 5.0,
+    steps: int = 12,
+    watch: Callable[[Record], None] | None = None,
+    progress: bool = False,
+) -> tuple[tuple[Record, ...], bool]:
+    """Move face and cameras of a bundle until landmarks are shown where they were found, by second-order steps.
+
+    For faces that descent cannot move, and for landmarks whose errors are known to be shared, where it hardly gets
+    ahead. Returns the history and whether it was interrupted.
+    """
     with torch.no_grad():
         landmarks = LandmarkTerm(bundle.face, views, noise, outlier)
-        for iteration in range(steps):
+
+        def step(iteration: int) -> tuple[float, float]:
             if iteration % 4 == 0:
                 landmarks.look(bundle.face.vertices(), bundle.cameras)
             bundle.face.adapts = iteration >= 3
-            bundle.step([landmarks])
+            return bundle.step([landmarks]), miss(bundle, landmarks)
+
+        return iterate(step, steps, "landmarks", watch, progress)
 
 
 def miss(bundle: Bundle, landmarks: LandmarkTerm) -> float:

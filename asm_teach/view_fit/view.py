@@ -83,11 +83,14 @@ class LandmarkView:
     """The landmarks that one photograph shows, tied to the mesh.
 
     pixels: (L, 2) where the points `embedding` of the surface were found. size: (width, height) of the picture.
+    detected: whether a detector guessed all of MediaPipe's 468 points of the skin, those out of sight too; who places
+    points by hand leaves those out.
     """
 
     pixels: Tensor
     embedding: LandmarkSet
     size: tuple[int, int]
+    detected: bool = False
 
     def first_camera(self, points: Tensor, focal_prior: tuple[float, float] = FOCAL_PRIOR) -> Camera:
         """The camera of the template as it is: of another person, so a landmark that is far off hardly steers it.
@@ -121,4 +124,4 @@ def landmark_view(view: View, mesh: Mesh) -> LandmarkView:
     pixels = view.landmarks[: len(embedding)].to(mesh.vertices)
     kept = pixels.isfinite().all(1).nonzero()[:, 0]
     embedding = embedding.subset(kept.cpu()).to(mesh.vertices.device, mesh.vertices.dtype)
-    return LandmarkView(pixels[kept], embedding, view.size)
+    return LandmarkView(pixels[kept], embedding, view.size, detected=count in (468, 478) and len(kept) == 468)

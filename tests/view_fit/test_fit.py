@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from asm_teach.data.detector_noise import mediapipe_noise
 from asm_teach.data.heads import load_head
 from asm_teach.fitting.descent import snapshot
 from asm_teach.fitting.priors import Prior
@@ -21,7 +22,7 @@ from asm_teach.geometry.metrics import scan_error
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
-from asm_teach.view_fit import refine
+from asm_teach.view_fit import landmark_term, refine
 from asm_teach.view_fit.camera_numbers import CameraNumbers
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.view_fit.view import View, landmark_view
@@ -489,3 +490,23 @@ def test_one_lens_is_one_share_of_each_pictures_diagonal(brief):
     fit = quick(adaptive(), views, steps=5, one_lens=True)
     shares = torch.stack([c.focal / math.hypot(*c.size) for c in fit.cameras])
     torch.testing.assert_close(shares, shares[:1].expand(3), rtol=1e-4, atol=0)
+
+
+@pytest.mark.long
+def test_a_detectors_errors_are_believed_as_they_are(monkeypatch):
+    """Errors drawn from the noise model: the fit that knows of them is nearer than one that takes them for evidence."""
+    generator, views = torch.Generator().manual_seed(5), []
+    target, noise = torch.tensor([0.0, 0.0, 60.0]), mediapipe_noise()
+    points = DENSE.points(PERSON.vertices, PERSON.faces)
+    for yaw in (-0.8, -0.3, 0.2, 0.7):
+        eye = target + 800 * torch.tensor([math.sin(yaw), 0.1, math.cos(yaw)])
+        camera = look_at(eye, target, 2400.0, (800, 800))
+        bias, modes, rest = noise.at(*CameraNumbers.of([camera], target).side(0)[:2])
+        error = bias + modes @ torch.randn(modes.shape[2], generator=generator)
+        error = error + rest[:, None] * torch.randn(468, 2, generator=generator)
+        views.append(View(None, camera.project(points) + 3.0 * error, size=camera.size))
+    told = fit_views(adaptive(), views, progress=False, device="cpu")
+    monkeypatch.setattr(landmark_term, "MANY", 5)
+    taken = fit_views(adaptive(), views, progress=False, device="cpu")
+    assert len(told.history) <= 12 < len(taken.history)
+    assert face_error(PERSON, told.vertices) < 0.9 * face_error(PERSON, taken.vertices)

@@ -10,14 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from asm_teach.data.detector_noise import mediapipe_noise
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.rendering.camera import look_at
 from asm_teach.view_fit.bundle import Demand
 from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
-from asm_teach.view_fit.landmark_term import LandmarkLoss, LandmarkTerm
-from asm_teach.view_fit.view import LandmarkView
+from asm_teach.view_fit.landmark_term import MANY, LandmarkLoss, LandmarkTerm, believed
+from asm_teach.view_fit.view import LandmarkView, View, landmark_view
 
 HEAD = load_head()
 MESH = HEAD.mesh.to(dtype=torch.float64)
@@ -232,3 +233,116 @@ def test_in_single_precision_on_any_device(device):
         one, other = getattr(asked, name), getattr(expected, name)
         assert isinstance(asked, Demand) and one.dtype == torch.float32
         assert (one.cpu().double() - other).abs().max() < 5e-3 * other.abs().max()
+
+
+SKIN = HEAD.dense_landmarks.subset(torch.arange(468))
+SKIN = LandmarkSet(SKIN.faces, SKIN.barycentric.double())
+
+
+def detected(off: float = 1.0, seed: int = 20) -> tuple[LandmarkTerm, Tensor]:
+    """All of MediaPipe's points of the skin in three views, each off by `off` mm, the errors of neighbours alike."""
+    points, seen = SKIN.points(MESH.vertices, MESH.faces), []
+    for n in range(3):
+        common = torch.exp(-torch.cdist(points, points) / 30) @ noise(468, 2, seed=seed + n) / 4
+        pixels = STATE.project(points, n) + off * STATE.log_size[n].exp() * (common + 0.3 * noise(468, 2, seed=n))
+        seen.append(LandmarkView(pixels, SKIN, (800, 900), detected=True))
+    found = LandmarkTerm(Held(), seen, 1.0, 5.0)
+    found.look(MESH.vertices, STATE)
+    return found, Held().samples(found.places)
+
+
+def test_a_detectors_errors_cost_what_their_covariance_says():
+    """Against the whole covariance, inverted; and against the least over all amounts of the modes."""
+    found, samples = detected()
+    total = 0.0
+    for n in range(3):
+        away, modes = found.residuals(samples, STATE, n).flatten(), found.modes[n]
+        spread = found.weights[n].reciprocal().repeat_interleave(2)
+        cost = away @ torch.linalg.solve(modes @ modes.T + torch.diag(spread), away)
+        inner = torch.eye(modes.shape[1]).double() + modes.T @ (modes / spread[:, None])
+        amounts = torch.linalg.solve(inner, modes.T @ (away / spread))
+        left = away - modes @ amounts
+        assert float((left.square() / spread).sum() + amounts.square().sum()) == pytest.approx(float(cost), rel=1e-8)
+        assert float(cost) < 0.7 * float((away.square() / spread).sum())
+        total += float(cost)
+    assert found.measure(samples, STATE) == pytest.approx(total, rel=1e-8)
+    assert found.demand(samples, STATE, SCALE).loss == pytest.approx(total, rel=1e-8)
+
+
+def test_derivatives_of_a_detectors_errors_are_those_of_their_loss():
+    """First ones; and second ones, whose shared part is still to be taken from metric and beside."""
+    found, samples = detected()
+    asked = found.demand(samples, STATE, SCALE)
+    assert asked.shared is not None and asked.shared_cameras is not None
+    way, turn = noise(len(samples), 3, seed=7), noise(3, NUMBERS, seed=8)
+    for move, swing in ((way, 0 * turn), (0 * way, turn), (way, turn)):
+
+        def at(t: float, move: Tensor = move, swing: Tensor = swing) -> float:
+            return found.measure(samples + t * move, STATE.moved(t * swing * SCALE))
+
+        slope = (at(1e-4) - at(-1e-4)) / 2e-4
+        first = (asked.force * move).sum() + asked.cameras @ swing.flatten()
+        assert 2 * float(first) == pytest.approx(slope, rel=1e-5)
+    for move, swing in ((way, 0 * turn), (0 * way, turn), (way, turn)):
+
+        def rows(t: float, n: int, move: Tensor = move, swing: Tensor = swing) -> Tensor:
+            return found.residuals(samples + t * move, STATE.moved(t * swing * SCALE), n).flatten()
+
+        expected = 0.0
+        for n in range(3):
+            slopes, modes = (rows(1e-5, n) - rows(-1e-5, n)) / 2e-5, found.modes[n]
+            spread = torch.diag(found.weights[n].reciprocal().repeat_interleave(2))
+            expected += float(slopes @ torch.linalg.solve(modes @ modes.T + spread, slopes))
+        flat = swing.flatten()
+        whole = torch.einsum("nx,nxy,ny->", move, asked.metric, move) + flat @ asked.camera_metric @ flat
+        whole = whole + 2 * torch.einsum("nx,nxk,k->", move, asked.beside, flat)
+        along = torch.einsum("nx,nxk->k", move, asked.shared)
+        whole = whole - along.square().sum() - 2 * along @ asked.shared_cameras.T @ flat
+        assert float(whole) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_detected_point_far_beyond_what_all_share_counts_less():
+    found, _ = detected(0.3)
+    usual = found.weights[1][100].item()
+    found.found[1][100] += 25 * STATE.log_size[1].exp()
+    found.look(MESH.vertices, STATE)
+    assert found.weights[1][100].item() < 0.05 * usual
+    assert found.weights[1][250].item() == pytest.approx(found.weights[1][250].item())
+
+
+def test_the_bias_of_a_detector_is_taken_away_in_millimetres():
+    """Whatever the roll of the camera: upright errors are turned with the picture."""
+    bias, _, _ = mediapipe_noise().at(*STATE.side(0)[:2])
+    points = SKIN.points(MESH.vertices, MESH.faces)
+    for roll in (0.0, 0.8):
+        turn = torch.zeros(3, NUMBERS).double()
+        turn[:, 2] = roll
+        state = STATE.moved(turn)
+        upright = state.side(0)[2]
+        pixels = state.project(points, 0) + state.log_size[0].exp() * bias.double() @ upright
+        found = LandmarkTerm(Held(), [LandmarkView(pixels, SKIN, (800, 900), detected=True)], 1.0, 5.0)
+        one = CameraNumbers(
+            state.rotation[:1], state.shift[:1], state.log_size[:1], state.log_focal[:1], state.principal[:1],
+            state.pivot, state.sizes[:1],
+        )  # fmt: skip
+        found.look(MESH.vertices, one)
+        assert found.measure(Held().samples(found.places), one) < 1e-4
+        assert bias.norm(dim=1).mean() > 0.5
+
+
+def test_a_detectors_errors_are_told_from_the_face_in_many_views_only():
+    seen = [LandmarkView(torch.zeros(468, 2), SKIN, (800, 900), detected=True) for _ in range(MANY)]
+    placed = LandmarkView(torch.zeros(68, 2), HEAD.landmarks, (800, 900))
+    assert [view.detected for view in believed([*seen, placed])] == [True] * MANY + [False]
+    assert not any(view.detected for view in believed([*seen[1:], placed]))
+
+
+def test_only_a_whole_set_of_a_detector_is_one():
+    """Who places points by hand, or draws pictures, leaves out those that are not in sight."""
+    points = 300 + 200 * torch.rand(478, 2, generator=torch.Generator().manual_seed(3))
+    assert landmark_view(View(None, points, size=(800, 900)), HEAD.mesh).detected
+    assert landmark_view(View(None, points[:468], size=(800, 900)), HEAD.mesh).detected
+    some = points.clone()
+    some[40] = torch.nan
+    assert not landmark_view(View(None, some, size=(800, 900)), HEAD.mesh).detected
+    assert not landmark_view(View(None, points[:68], size=(800, 900)), HEAD.mesh).detected
