@@ -149,7 +149,7 @@ def _read_json(path: Path) -> Marks:
     if not isinstance(content, dict):
         raise ValueError(f"{path.name}: holds a {type(content).__name__}; an object from name to place is needed")
     return {
-        key: points_table([place], f"{path.name}: {key[:40]!r}")[0] if isinstance(place, list) else place
+        key: points_table([place], f"{path.name}: {key[:40]!r}")[0].tolist() if isinstance(place, list) else place
         for key, place in content.items()
     }
 

@@ -113,7 +113,7 @@ def fit_scan(
         steps = steps or REGISTERED_STEPS[len(target) > _MANY]
     else:
         if not warm_start:
-            if "motion" in free:
+            if "motion" in free and _has_motion(fitted):
                 placed = likely_face(model.mesh, placed, landmarks)
                 fitted, stopped = _like(fitted, placed.start, free)
                 first = 0.0 if placed.shapes is None else LIKE
@@ -207,13 +207,22 @@ def _move_roots(
     for root in (model.rig.parents < 0).nonzero()[:, 0].tolist():
         pivot = model.bind_points()[root].detach()
         middle = pivot if middle is None else middle
-        there = pivot + model.translation[root]
+        zero = torch.zeros_like(pivot)
+        own = (
+            (model.translation[root], model.rotation[root], model.log_scale[root]) if _has_motion(model) else [zero] * 3
+        )
+        there = pivot + own[0]
         model.set_motion(
             root,
             translation=rotation @ (middle - scale * (middle - there)) + shift - pivot,
-            rotation=roma.rotmat_to_rotvec(rotation @ roma.rotvec_to_rotmat(model.rotation[root])),
-            scale=scale * model.log_scale[root].exp(),
+            rotation=roma.rotmat_to_rotvec(rotation @ roma.rotvec_to_rotmat(own[1])),
+            scale=scale * own[2].exp(),
         )
+
+
+def _has_motion(model: SkinnedModel) -> bool:
+    """Whether the bones have nine numbers each; those of lesson 5's free matrices have not."""
+    return any(name == "translation" for name, _ in model.named_parameters())
 
 
 def _levels(model: SkinnedModel, target: Tensor, weight: Tensor) -> list[tuple[Points, Pull]]:
