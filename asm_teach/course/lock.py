@@ -19,10 +19,10 @@ PATIENCE = 10.0  # seconds; writing takes milliseconds, so by then the other pro
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Let no other program, and no other thread, into such a block for the same file.
+    """Keep every other process and thread out of such a block for the same file.
 
-    The lock is a file beside it. The system opens the lock when its program ends, so a program that was killed keeps
-    nobody out. Where no lock can be had (the folder is missing or cannot be written, or another program hangs in the
+    The lock is a file beside it. The system frees it when its process ends, so a process that was killed blocks no
+    other. Where no lock can be had (the folder is missing or cannot be written, or another program hangs in the
     block) the block runs without one.
     """
     lock = file.with_name(f".{file.name}.lock")
@@ -31,7 +31,7 @@ def locked(file: Path) -> Iterator[None]:
         yield
     finally:
         if descriptor is not None:
-            if sys.platform != "win32":  # Windows takes no file away that somebody waits for; there it stays
+            if sys.platform != "win32":  # Windows removes no file that another process has open
                 lock.unlink(missing_ok=True)
             os.close(descriptor)
 
@@ -47,7 +47,7 @@ def _wait_for(lock: Path) -> int | None:
             _take(descriptor)
             if os.path.samestat(os.fstat(descriptor), os.stat(lock)):  # and not one that its owner has just removed
                 return descriptor
-        except (BlockingIOError, PermissionError, FileNotFoundError):  # somebody else has it, or has just removed it
+        except (BlockingIOError, PermissionError, FileNotFoundError):  # another process holds it or has removed it
             pass
         except OSError:  # a file system without locks
             os.close(descriptor)

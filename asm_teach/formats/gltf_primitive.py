@@ -48,7 +48,7 @@ class Primitive:
         return self._gltf.count(self._attributes["POSITION"]) if self._draco is None else len(self._draco.points)
 
     def vertex_key(self) -> str | None:
-        """A text that is the same for primitives whose vertices are the same numbers of the file; None: nobody's."""
+        """A text shared by primitives whose vertices are the same numbers of the file, or None if they are its own."""
         if self._draco is not None:
             return None
         uv_name = self._uv_name()

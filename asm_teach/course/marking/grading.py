@@ -49,7 +49,7 @@ def grade(
             say(hand_in.place)
         try:
             marks += _mark(hand_in, limit, inside)
-        except Exception as error:  # what nobody has thought of costs one notebook its marks, not the class
+        except Exception as error:  # an unforeseen error costs one notebook its marks, not the whole class
             marks.append(_unmarked(hand_in, f"cannot be marked: {type(error).__name__}: {_line(error)}"))
         keep(_in_order(marks))
     return _in_order(marks)

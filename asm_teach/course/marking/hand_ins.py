@@ -156,7 +156,7 @@ def code_cells(data: bytes) -> list[Cell]:
     """The code cells of a notebook file.
 
     Raises:
-        ValueError: if it is none, or one that nobody can have written by hand; the words follow the name of the file.
+        ValueError: if it is no notebook, or too odd to be written by hand; the words follow the name of the file.
     """
     try:
         found = json.loads(data.decode("utf-8-sig"))

@@ -54,7 +54,7 @@ class StudentProcess:
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", "")))),
-            "ASM_TEACH_PROGRESS": os.path.join(self._place.name, "progress.json"),  # marking is nobody's own progress
+            "ASM_TEACH_PROGRESS": os.path.join(self._place.name, "progress.json"),  # not anyone's own
             "IPYTHONDIR": self._place.name,
             "MPLBACKEND": "agg",
             "CUDA_VISIBLE_DEVICES": "",  # a driver asks for more addresses than a bounded process may have

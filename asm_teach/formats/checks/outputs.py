@@ -100,7 +100,7 @@ def signed(content: bytes, owner: str) -> bytes:
 
 
 def is_ours(path: Path, owner: str | None = None) -> bool:
-    """Whether the program wrote a file for `owner` (itself) and nobody changed it since, or it is a saved model."""
+    """Whether the program wrote a file for `owner` (itself) and it was not changed since, or it is a saved model."""
     try:
         content = path.read_bytes() if path.is_file() else b""
     except OSError:
