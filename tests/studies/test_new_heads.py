@@ -27,7 +27,7 @@ SOMA = load_head("soma")
 
 @pytest.mark.long
 def test_a_head_is_prepared_fitted_and_measured() -> None:
-    """A face mask cut out of SOMA, on a person of another topology: nearer after some steps, where it reaches."""
+    """A face mask cut out of SOMA, on a person of another topology: near at once, and nearer after some steps."""
     points = SOMA.landmarks.points(SOMA.mesh.vertices, SOMA.mesh.faces)
     near = (SOMA.mesh.vertices[SOMA.mesh.faces].mean(1) - points[30]).norm(dim=1) < 70
     mask = NewHead(
@@ -37,8 +37,9 @@ def test_a_head_is_prepared_fitted_and_measured() -> None:
     face = replace(person, landmarks={}), own.landmarks.points(person.vertices, person.faces)
     torch.set_num_threads(1)
     (short,) = compare_heads([mask], *face, steps=1, device="cpu", progress=False)
-    (row,) = compare_heads([mask], *face, steps=4, device="cpu", progress=False)
-    assert row.mean < 0.85 * short.mean and row.mean < row.p95
+    (row,) = compare_heads([mask], *face, steps=10, device="cpu", progress=False)
+    # A fit begins near; what is left is mostly what lies beyond the mask.
+    assert row.mean < short.mean < 0.7 and row.mean < row.p95
     assert row.file_vertices == len(SOMA.mesh.vertices) > row.vertices > 1500
     assert 0.5 < row.covered < 0.98  # the forehead and the sides of the face lie beyond the mask
     assert row.flipped == row.overlapping == 0 and row.parameters == 84 * 23
