@@ -65,7 +65,7 @@ nitpicky = True
 suppress_warnings = ["ref.python"]  # a field's plain name, such as `rotation`, that several records have
 nitpick_ignore_regex = [
     ("py:.*", r"(?!asm_teach\.).*"),
-    ("py:class", r"asm_teach\..*\.(State|FaceT)"),  # type variables have no page of their own
+    ("py:class", r"asm_teach\..*\.(State|FaceT|T|Fitting|_Element)"),  # type variables and private names have no page
 ]
 
 _MODULES = re.compile(r"<!-- modules: ([\w ]+) -->")
