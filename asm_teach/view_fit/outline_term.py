@@ -21,6 +21,7 @@ from asm_teach.rendering.camera import Camera
 from asm_teach.rendering.raster import rasterise
 from asm_teach.view_fit.bundle import Demand, Face
 from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
+from asm_teach.view_fit.skin_term import cut_out
 
 _NEAR, _FAR = 80.0, 100.0  # mm from the tip of the nose: all and none of the trust; ears, neck and hair lie beyond
 _OPEN = 0.5  # of `exposed`: skin inside lips and nostrils takes no part
@@ -206,11 +207,8 @@ def _outermost(vertices: Tensor, faces: Tensor, camera: Camera, points: Tensor, 
     """(k,) which points of a contour the picture shows with something much farther off beyond them."""
     pixels = camera.project(points)
     low, high = pixels.amin(0) - 2 * _BESIDE * size, pixels.amax(0) + 2 * _BESIDE * size
-    scale = _DETAIL / float((high - low).max())
-    width, height = (max(1, int(x)) for x in ((high - low) * scale).ceil())
-    cut = Camera(
-        camera.focal * scale, (camera.principal - low) * scale, camera.rotation, camera.translation, (width, height)
-    )
+    cut, scale = cut_out(camera, low, high, _DETAIL)
+    width, height = cut.size
     depth = rasterise(vertices, faces, cut).depth
 
     def farther(beside: float) -> Tensor:

@@ -75,6 +75,17 @@ class SkinTerm:
         return demand(w * found.loss, w * found.force, w * found.metric, samples, cameras, scale)
 
 
+def cut_out(camera: Camera, low: Tensor, high: Tensor, detail: int) -> tuple[Camera, float]:
+    """The camera of the box from `low` to `high` (2,) px alone, `detail` pixels along its longer side.
+
+    Returns it and the factor by which it enlarges: pixel p of the camera lies at factor * (p - low).
+    """
+    scale = detail / float((high - low).max().clamp_min(1e-3))
+    width, height = (max(1, int(x)) for x in ((high - low) * scale).ceil())
+    focal, principal = camera.focal * scale, (camera.principal - low) * scale
+    return Camera(focal, principal, camera.rotation, camera.translation, (width, height)), scale
+
+
 def corners(points: Tensor, normals: Tensor, spacing: float) -> Tensor:
     """Middle, corners and middles of the sides of the grids round points (M, 3), (M, 9, 3) mm."""
     side, above = tangents(normals)
@@ -94,12 +105,8 @@ def _seen(
     spacing: float,
 ) -> Tensor:
     """(M,) from 0 to 1: how far a camera can be trusted on the grids round points (M, 3)."""
-    low, high = box
-    scale = _DETAIL / float((high - low).max().clamp_min(1e-3))
-    width, height = (max(1, int(x)) for x in ((high - low) * scale).ceil())
-    cut = Camera(
-        camera.focal * scale, (camera.principal - low) * scale, camera.rotation, camera.translation, (width, height)
-    )
+    cut, _ = cut_out(camera, *box, _DETAIL)
+    width, height = cut.size
     depth = rasterise(vertices, faces, cut).depth
     column, row = cut.project(grid).floor().long().unbind(-1)
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
