@@ -44,6 +44,21 @@ def files_beside(path: Path, endings: Collection[str] = LANDMARK_ENDINGS) -> lis
     return sorted(found, key=lambda file: (order.index(file.suffix.lower()), file.name))
 
 
+def known_ending(path: Path, endings: Collection[str]) -> str:
+    """The ending of a landmark file that is there, in small letters.
+
+    Raises:
+        ValueError: it is not one of `endings`.
+        FileNotFoundError: there is no such file.
+    """
+    ending = path.suffix.lower()
+    if ending not in endings:
+        raise ValueError(f"{path.name}: the ending {path.suffix!r} is not one of {', '.join(endings)}")
+    if not path.is_file():
+        raise FileNotFoundError(f"path: there is no file {str(path)!r}; check the name and the folder")
+    return ending
+
+
 def read_landmarks(
     path: str | PathLike[str],
     group: str | None = None,
@@ -67,11 +82,7 @@ def read_landmarks(
     Raises FileNotFoundError, and ValueError for a file of another kind, of three-dimensional points, or cut off.
     """
     path, picture = Path(path), None if picture is None else Path(picture)
-    ending = path.suffix.lower()
-    if ending not in SIDECARS:
-        raise ValueError(f"{path.name}: the ending {path.suffix!r} is not one of {', '.join(SIDECARS)}")
-    if not path.is_file():
-        raise FileNotFoundError(f"path: there is no file {str(path)!r}; check the name and the folder")
+    ending = known_ending(path, SIDECARS)
     if ending == ".tem":
         points = read_tem(path)
     elif ending == ".ljson":

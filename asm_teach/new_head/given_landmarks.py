@@ -14,7 +14,7 @@ from torch import Tensor
 from asm_teach.base.arrays import load_npy
 from asm_teach.data.landmark_files import HANDFUL, JAW, ibug68_names, points_table, read_ljson, read_pts
 from asm_teach.data.landmark_xml import NamedPoints, read_pp
-from asm_teach.data.sidecars import LANDMARK_ENDINGS, files_beside, points_of_array
+from asm_teach.data.sidecars import LANDMARK_ENDINGS, files_beside, known_ending, points_of_array
 from asm_teach.formats.text_files import parse_json, read_text
 from asm_teach.geometry.alignment import on_one_line
 from asm_teach.geometry.landmarks import LandmarkSet
@@ -118,11 +118,7 @@ def read_marks(path: str | PathLike[str], group: str | None = None) -> Marks:
         ValueError: another ending, a file that is cut off or of another kind.
     """
     path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in MARK_ENDINGS:
-        raise ValueError(f"{path.name}: the ending {path.suffix!r} is not one of {', '.join(MARK_ENDINGS)}")
-    if not path.is_file():
-        raise FileNotFoundError(f"path: there is no file {str(path)!r}; check the name and the folder")
+    ending = known_ending(path, MARK_ENDINGS)
     if ending == ".json":
         return _read_json(path)
     if ending == ".pp":
