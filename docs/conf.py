@@ -69,15 +69,18 @@ nitpick_ignore_regex = [
 ]
 
 _MODULES = re.compile(r"<!-- modules: ([\w ]+) -->")
-_LESSON = re.compile(r"(```.*?```|`[^`]*`)|\b[Ll]essons? (\d+)\b", re.DOTALL)  # what is code stays as it is
+_LESSON = re.compile(r"(```.*?```|`[^`]*`)|\b[Ll]essons? (\d+)\b|\b[Tt]ensor notebook\b", re.DOTALL)  # code stays code
 
 
-def lessons() -> dict[int, tuple[Path, list[str]]]:
-    """Number -> file and text cells of each lesson that stands in the folder."""
+def lessons() -> dict[str, tuple[Path, list[str]]]:
+    """Number, such as "05" or "00b" -> file and text cells of each lesson that stands in the folder."""
     found = {}
-    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb")):
         cells = json.loads(path.read_text("utf-8"))["cells"]
-        found[int(path.name[:2])] = (path, ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"])
+        found[path.name.partition("_")[0]] = (
+            path,
+            ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"],
+        )
     return found
 
 
@@ -94,6 +97,11 @@ def lesson_map() -> str:
         what = " ".join(doing.group(1).split())
         rows.append(f"- **[{title}](../notebooks/{path.name})** ({minutes.group(1)} minutes). {what}")
     return "\n".join(rows)
+
+
+def _number(match: re.Match[str]) -> str:
+    """The number of the lesson that a match of `_LESSON` names; empty where it is code."""
+    return "" if match[1] else f"{int(match[2]):02d}" if match[2] else "00b"
 
 
 def module_names() -> list[str]:
@@ -160,12 +168,12 @@ def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
         text = re.sub(r"`([a-z]\w*(?:\.[A-Za-z]\w*)+)`", lambda m: code_link(m[1]), text)
         text = re.sub(
             r"\b(\d\d), cell (\d+)",
-            lambda m: f"[{m[1]},\xa0cell\xa0{m[2]}](../notebooks/{there[int(m[1])][0].name})",
+            lambda m: f"[{m[1]},\xa0cell\xa0{m[2]}](../notebooks/{there[m[1]][0].name})",
             text,
         )
     if docname in ("docs/glossary", "docs/teaching"):
         text = _LESSON.sub(
-            lambda m: f"[{m[0]}](../notebooks/{there[int(m[2])][0].name})" if m[2] and int(m[2]) in there else m[0],
+            lambda m: f"[{m[0]}](../notebooks/{there[found][0].name})" if (found := _number(m)) in there else m[0],
             text,
         )
     source[0] = text

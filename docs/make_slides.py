@@ -101,14 +101,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("lessons", nargs="*", help="such as 04 05; by default all")
     given = parser.parse_args(arguments)
-    paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    if unknown := set(given.lessons) - {path.name[:2] for path in paths}:
+    paths = {path.name.partition("_")[0]: path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]*_*.ipynb"))}
+    if unknown := set(given.lessons) - set(paths):
         raise SystemExit(f"there is no lesson {' '.join(sorted(unknown))} in {NOTEBOOKS}")
     clear(given.folder)
     copy_scripts(given.folder)
     rows = []
-    for path in paths:
-        if given.lessons and path.name[:2] not in given.lessons:
+    for number, path in paths.items():
+        if given.lessons and number not in given.lessons:
             continue
         notebook = nbformat.read(path, as_version=4)
         if not any(map(mark_of, notebook.cells)):

@@ -149,7 +149,7 @@ class Quiz(ipywidgets.VBox):
 
 
 def quiz(lesson: str) -> Quiz:
-    """The quiz of a lesson, given by its two digits.
+    """The quiz of a lesson, given by its number as its notebook has it: "05", or "00b" for the tensors.
 
     Raises:
         ValueError: if that lesson has no quiz.

@@ -1,4 +1,4 @@
-"""Start here and lesson 4: wrong answers that people give, and the words they get; the model written from memory."""
+"""Start here, tensors and lesson 4: wrong answers and the words they get; the model written from memory."""
 
 from __future__ import annotations
 
@@ -41,6 +41,22 @@ WRONG = [
     ("face_numbers", lambda J, K: 6 * K * J, "motion and place of the bones are missing"),
     ("face_numbers", lambda J, K: J * (9 + 6 * K), "the place of a bone"),
     ("face_numbers", lambda J, K: 1932, "for J = 84 and K = 3"),
+    ("turn_and_shift", lambda points, A, t: points @ A + t, "the transpose is missing"),
+    ("turn_and_shift", lambda points, A, t: (points + t) @ A.T, "turns first"),
+    ("turn_and_shift", lambda points, A, t: points.add_(t), "changes its argument points in place"),
+    ("row_shares", lambda table: table / table.sum(0), "now each column sums to one"),
+    ("row_shares", lambda table: table / table.sum(1), "write sum(...)[:, None]"),
+    ("row_shares", lambda table: table.view(5, 5) / table.sum(1, keepdim=True), "your code stops"),
+    ("row_shares", lambda table: table.div_(table.sum(1, keepdim=True)), "in place"),
+    ("distance_table", lambda points, others: (others[:, None] - points).norm(dim=2), "the wrong way round"),
+    ("distance_table", lambda points, others: (points[:, None] - others).sum(2), "not the distance"),
+    ("distance_table", lambda points, others: (points - others).norm(dim=1), "size of tensor a (5)"),
+    ("one_step", lambda p, g, s, rate: s + rate * 2 * (p + s - g).mean(0), "uphill"),
+    ("one_step", lambda p, g, s, rate: s - 2 * (p + s - g).mean(0), "the rate is missing"),
+    ("one_step", lambda p, g, s, rate: s - rate * (p + s - g).mean(0), "the square is lost"),
+    ("one_step", lambda p, g, s, rate: s - rate * 2 / 3 * (p + s - g).mean(0), "a third of it"),
+    ("one_step", lambda p, g, s, rate: s - 0.3 * 2 * (p + s - g).mean(0), "the rate"),
+    ("one_step", lambda p, g, s, rate: s.sub_(rate * 2 * (p + s - g).mean(0)), "changes its argument shift in place"),
 ]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from asm_teach.course.checks.checking import NOTHING, Verdict, exercises
 from asm_teach.course.marking import students
+from asm_teach.course.marking.grading import grade
 from asm_teach.course.marking.running import BEFORE
 
 MASTERS = students.masters()
@@ -58,6 +59,16 @@ def test_the_solutions_are_right(path: Path) -> None:
     assert {name: verdict.message for name, verdict in found.items() if not verdict.ok} == {}
 
 
+def test_a_lesson_with_a_letter_is_a_lesson_of_its_own(tmp_path: Path) -> None:
+    for number, name in (("00", "00_start_here"), ("0", "00_start_here"), ("00b", "00b_tensors")):
+        written = students.write_copies(tmp_path / number, number)
+        assert [path.stem for path in written] == [name]
+    (tmp_path / "hand in").mkdir()
+    for name in ("00b_tensors", "00 before"):
+        (tmp_path / "hand in" / f"{name}.ipynb").write_text("no notebook")
+    assert {mark.lesson: mark.of for mark in grade(tmp_path / "hand in")} == {"00": 5, "00b": 5}
+
+
 @pytest.mark.parametrize("path", MASTERS, ids=IDS)
 def test_who_types_nothing_has_nothing_yet(path: Path) -> None:
     found = verdicts(students.student_copy(master(path)))
@@ -70,7 +81,7 @@ def test_every_exercise_stands_in_its_notebook_once(path: Path) -> None:
     solutions, checks = (
         [students.exercise_of(c) for c in cells if is_(c)] for is_ in (students.is_solution, students.is_check)
     )
-    assert solutions == checks == [name for name, one in exercises().items() if one.lesson == path.name[:2]]
+    assert solutions == checks == [name for name, one in exercises().items() if one.lesson == students.number_of(path)]
     for cell in cells:
         found = students.nbgrader_of(cell)
         assert {"grade", "solution", "grade_id", "schema_version", "locked", "task"} <= set(found)

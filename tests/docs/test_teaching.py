@@ -11,17 +11,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
-LESSONS = {int(path.name[:2]): path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
+LESSONS = {path.name.partition("_")[0]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))}
 PLANS = ("90 minutes, nothing prepared", "One day", "Four weeks")
 
 
-def words_of(number: int) -> str:
+def words_of(number: str) -> str:
     """The text cells of a lesson."""
     cells = nbformat.read(LESSONS[number], as_version=4).cells
     return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
-def minutes_of(number: int) -> dict[str, int]:
+def minutes_of(number: str) -> dict[str, int]:
     """Minutes of a lesson: of each part by its number or title, of each exercise, and of the whole as its head says."""
     text = words_of(number)
     whole = re.search(r"\*\*Time\.\*\* (?:About )?(\d+) minutes", text)
@@ -55,7 +55,7 @@ def test_a_plan_takes_the_minutes_that_the_lessons_say(plan):
     rows = rows_of(plan)
     assert len(rows) == PAGE.partition(f"### {plan}\n")[2].partition("\n#")[0].count("\n|") - 2 >= 4
     for _, what, minutes in rows:
-        found = minutes_of(int((re.match(r"Lesson (\d+)", what) or ["", "0"])[1]))
+        found = minutes_of((re.match(r"Lesson (\d+)", what) or ["", "0"])[1].zfill(2))
         assert sum(found[name] for name in named(what)) == minutes, f"{plan}: {what}: the lesson says {found}"
     for meeting, own in groupby(rows, lambda row: row[0]):
         total = sum(minutes for *_, minutes in own)
@@ -75,7 +75,7 @@ def test_what_happens_is_what_the_lessons_show():
     assert len(rows) >= 12
     missing = []
     for lesson, ask, happens in rows:
-        cells = nbformat.read(LESSONS[0 if lesson == "start" else int(lesson)], as_version=4).cells
+        cells = nbformat.read(LESSONS["00" if lesson == "start" else lesson.zfill(2)], as_version=4).cells
         shown = [output.get("text", "") for cell in cells for output in cell.get("outputs", [])]
         text = "\n".join([cell.source for cell in cells] + shown).replace(",", "")
         for number, unit in re.findall(r"(\d+(?:\.\d+)?)(?: ?(mm|px|%))?", f"{ask} {happens}".replace(",", "")):

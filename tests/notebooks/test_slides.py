@@ -19,7 +19,7 @@ assert _spec and _spec.loader
 make_slides = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(make_slides)
 
-LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
 KINDS = ("slide", "subslide", "fragment", "skip", "notes", "-")
 MARK = "in JupyterLab: property inspector (right), Common Tools, Slide Type"
 
@@ -107,7 +107,7 @@ def empty(slide: list[nbformat.NotebookNode]) -> bool:
     )
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=[path.name[:2] for path in LESSONS])
+@pytest.mark.parametrize("path", LESSONS, ids=[path.stem for path in LESSONS])
 def test_a_lesson_can_be_shown(path):
     lesson = nbformat.read(path, as_version=4)
     kinds = [make_slides.mark_of(cell) for cell in lesson.cells]

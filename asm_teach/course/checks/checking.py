@@ -134,16 +134,17 @@ def exercise(*hints: str) -> Callable[[Checker], Checker]:
             raise ValueError(f"hints of {name}: three are expected (direction, formula, half of the code)")
         if name in _EXERCISES and _EXERCISES[name].checker.__module__ != checker.__module__:
             raise ValueError(f"exercise {name}: lesson {_EXERCISES[name].lesson} has one of that name; choose another")
-        _EXERCISES[name] = Exercise(name, checker.__module__[-2:], hints, checker)
+        lesson = checker.__module__.rpartition(".lesson")[2]
+        _EXERCISES[name] = Exercise(name, lesson, hints, checker)
         return checker
 
     return register
 
 
 def lessons() -> dict[str, types.ModuleType]:
-    """Import the modules of the lessons; the result maps two digits to a module."""
+    """Import the modules of the lessons; the result maps a number, such as "05" or "00b", to a module."""
     found = [m.name for m in pkgutil.iter_modules([str(PACKAGE / "course" / "lessons")])]
-    return {name[-2:]: import_module(f"asm_teach.course.lessons.{name}") for name in sorted(found)}
+    return {name.removeprefix("lesson"): import_module(f"asm_teach.course.lessons.{name}") for name in sorted(found)}
 
 
 def exercises() -> dict[str, Exercise]:

@@ -118,7 +118,7 @@ def _may_need_lesson(message: str) -> bool:
 
 def _unmarked(hand_in: HandIn, why: str) -> Mark:
     """The single row of a notebook that cannot be marked: no points, out of those of the lesson in its name."""
-    number = re.match(r"\d\d", hand_in.path.name)
+    number = re.match(r"\d\d(?:[a-z](?=_))?", hand_in.path.name)
     lesson = number.group() if number and hand_in.path.suffix else ""
     of = sum(task.points for task in tasks_of_course().values() if task.lesson == lesson)
     name = "" if why.startswith("no notebook") else f"{hand_ins.shown(hand_in.path.name)} "

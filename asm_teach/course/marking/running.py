@@ -48,7 +48,7 @@ def tasks_of_course() -> dict[str, Task]:
         for cell in nbformat.read(path, as_version=4).cells:
             if students.is_check(cell):
                 name, points = students.exercise_of(cell), int(students.nbgrader_of(cell).get("points", 1))
-                found[name] = Task(path.name[:2], name, _answers(cell.source, path, name), points)
+                found[name] = Task(students.number_of(path), name, _answers(cell.source, path, name), points)
     return found
 
 
@@ -65,7 +65,7 @@ def _answers(source: str, path: Path, name: str) -> tuple[str, ...]:
 def _master_cells() -> frozenset[str]:
     """The ids of all cells that come with the course, per lesson number and id."""
     cells = ((path, cell) for path in students.masters() for cell in nbformat.read(path, as_version=4).cells)
-    return frozenset(f"{path.name[:2]} {cell.get('id')}" for path, cell in cells)
+    return frozenset(f"{students.number_of(path)} {cell.get('id')}" for path, cell in cells)
 
 
 def with_checks(cells: Sequence[Cell], tasks: Mapping[str, Task]) -> list[Step]:

@@ -108,6 +108,11 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
     return copy
 
 
+def number_of(path: Path) -> str:
+    """The number of a lesson, as the name of its notebook begins: "05", or "00b" for the tensors."""
+    return path.name.partition("_")[0]
+
+
 def masters() -> list[Path]:
     """The notebooks of the course that have exercises.
 
@@ -133,10 +138,10 @@ def write_copies(folder: Path, lesson: str | None = None) -> list[Path]:
     sources = masters()
     if lesson is not None:
         wanted = lesson.zfill(2)
-        numbers = [path.name[:2] for path in sources]
+        numbers = [number_of(path) for path in sources]
         if wanted not in numbers:
             raise ValueError(f"lesson {lesson!r} has no exercises; lessons with exercises are {', '.join(numbers)}")
-        sources = [path for path in sources if path.name.startswith(wanted)]
+        sources = [path for path in sources if number_of(path) == wanted]
     targets = [folder / path.name for path in sources]
     there = [str(path) for path in targets if path.exists()]
     if there:
