@@ -1,6 +1,6 @@
-"""The course: exercises that say what is wrong, hints, quizzes, progress, student copies and their marks.
+"""The course: exercises that say what is wrong, hints, predictions, quizzes, progress, student copies, marks.
 
-    from asm_teach.course import check, hint, quiz, progress
+    from asm_teach.course import check, hint, predict, happened, quiz, progress
 
 Comes in: a learner's answer, or a folder of notebooks. Goes out: a verdict in words, a record of progress, student
 copies, points. The names are loaded when first used; all of it works without a browser. Every lesson uses it.

@@ -8,5 +8,7 @@ from .marking.marks import write_marks as write_marks
 from .marking.students import student_copy as student_copy
 from .marking.students import write_copies as write_copies
 from .overview import progress as progress
+from .predictions import happened as happened
+from .predictions import predict as predict
 from .quizzes import Question as Question
 from .quizzes import quiz as quiz

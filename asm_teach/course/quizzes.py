@@ -6,19 +6,16 @@ Words say whether the answer is right, in a region that screen readers read. Wit
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets
-import traitlets
 
 from asm_teach.course import record
 from asm_teach.course.checks import checking
+from asm_teach.course.question import QuestionForm, marked_up
 
 
 @dataclass(frozen=True)
@@ -70,26 +67,8 @@ def questions(text: str) -> tuple[Question, ...]:
     return tuple(found)
 
 
-def marked_up(text: str) -> str:
-    """Plain text as HTML, with `backticks` as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
-
-
-class QuestionBox(anywidget.AnyWidget):
-    """One question in the page.
-
-    The page sets `chosen` (an index, -1 at first) and counts `presses` of the button; `said` is what is then read out.
-    """
-
-    _esm = Path(__file__).with_name("question.js").read_text(encoding="utf-8")
-    _css = Path(__file__).with_name("question.css").read_text(encoding="utf-8")
-
-    legend = traitlets.Unicode().tag(sync=True)
-    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    chosen = traitlets.Int(-1).tag(sync=True)
-    presses = traitlets.Int(0).tag(sync=True)
-    said = traitlets.Unicode().tag(sync=True)
-    state = traitlets.Unicode("open").tag(sync=True)  # "open", "right" or "wrong"
+class QuestionBox(QuestionForm):
+    """One question of a quiz in the page."""
 
     def __init__(self, lesson: str, number: int, question: Question) -> None:
         super().__init__(

@@ -1,6 +1,7 @@
 """What a learner has done, in one small JSON file.
 
-    {"exercises": {"nme": {"ok": true, "tries": 2, "hints": 1}}, "quizzes": {"05": {"1": {"ok": true, "tries": 1}}}}
+    {"exercises": {"nme": {"ok": true, "tries": 2, "hints": 1}}, "quizzes": {"05": {"1": {"ok": true, "tries": 1}}},
+     "predictions": {"01": {"hinge": {"said": "it stays", "happened": "it moves by 27.4 mm"}}}}
 
 The file is the one that the environment variable ASM_TEACH_PROGRESS names, else `progress.json` in the user's data
 folder. It is always written whole, and by one program at a time: two notebooks that count at once wait for each other
@@ -100,6 +101,31 @@ def note_quiz(lesson: str, number: int, ok: bool) -> None:
         entry["tries"], entry["ok"] = entry["tries"] + 1, entry["ok"] or ok
 
 
+def prediction(key: str) -> dict[str, str]:
+    """What was predicted under a key such as "01.hinge" and what happened: `said` and `happened`, as far as known."""
+    lesson, _, name = key.partition(".")
+    return read().get("predictions", {}).get(lesson, {}).get(name, {})
+
+
+def note_prediction(key: str, said: str) -> None:
+    """Keep a prediction in place of an older one; what happened is not known yet."""
+    lesson, _, name = key.partition(".")
+    with _changing() as record:
+        record.setdefault("predictions", {}).setdefault(lesson, {})[name] = {"said": said}
+
+
+def note_outcome(key: str, what: str) -> str:
+    """Note what happened beside a prediction, if there is one; give the prediction, or ""."""
+    entry = prediction(key)
+    if not entry:
+        return ""
+    if entry.get("happened") != what:
+        lesson, _, name = key.partition(".")
+        with _changing() as record:
+            record.setdefault("predictions", {}).setdefault(lesson, {})[name] = {**entry, "happened": what}
+    return entry["said"]
+
+
 def _entry(record: Record, name: str) -> dict[str, Any]:
     return record["exercises"].setdefault(name, {"ok": False, "tries": 0, "hints": 0})
 
@@ -109,15 +135,21 @@ def _copy(record: Record) -> Record:
 
 
 def _whole(found: Any) -> bool:
-    """Whether this is a record, with a verdict and whole numbers in each entry."""
+    """Whether this is a record: a verdict and whole numbers in each entry, and words in each prediction."""
     try:
         exercises = list(found["exercises"].values())
         quizzes = [entry for quiz in found["quizzes"].values() for entry in quiz.values()]
         verdicts = [entry["ok"] for entry in exercises + quizzes]
         counts = [entry["tries"] for entry in exercises + quizzes] + [entry["hints"] for entry in exercises]
+        told = [entry for lesson in found.get("predictions", {}).values() for entry in lesson.values()]
+        words = [entry["said"] for entry in told] + [entry.get("happened", "") for entry in told]
     except (AttributeError, KeyError, TypeError):
         return False
-    return all(isinstance(ok, bool) for ok in verdicts) and all(type(n) is int and n >= 0 for n in counts)
+    return (
+        all(isinstance(text, str) for text in words)
+        and all(isinstance(ok, bool) for ok in verdicts)
+        and all(type(n) is int and n >= 0 for n in counts)
+    )
 
 
 def _write(file: Path, record: Record) -> None:

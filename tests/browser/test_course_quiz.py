@@ -72,3 +72,48 @@ def test_a_quiz_by_keyboard(tmp_path: Path) -> None:
         assert form and label and label["width"] <= form["width"] + 1 and label["height"] > 30  # long choices wrap
         page.screenshot(path=str(tmp_path / "quiz.png"))
         assert lab.problems() == []
+
+
+PREDICTION = """
+import os
+os.environ["ASM_TEACH_PROGRESS"] = {file!r}
+from asm_teach.course import happened, predict
+predict("01.hinge")
+"""
+
+
+def test_a_prediction_stands_beside_what_happened(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    cell = PREDICTION.replace("{file!r}", repr(str(tmp_path / "progress.json")))
+    choices = 'predict("01.next", ["near", "far"])'
+    write_notebook(folder / "lesson.ipynb", (cell, choices, 'happened("01.hinge", "it moves by 27.4 mm")'))
+    with LabServer(folder) as server, LabPage(server) as lab:
+        lab.open("lesson.ipynb")
+        lab.run_all()
+        page, form = lab.page, lab.show("form.asm-question", 0)
+        assert page.get_by_role("group", name="Your prediction").count() == 2
+        field = page.get_by_role("textbox", name="Your prediction")
+        field.focus()
+        page.keyboard.type("a x b stays <there>")  # letters that are commands of the notebook elsewhere
+        page.keyboard.press("Enter")
+        page.wait_for_function("(form) => /Kept/.test(form.innerText)", arg=form.element_handle())
+        assert field.input_value() == "a x b stays <there>"
+        second = lab.show("form.asm-question", 1)
+        second.get_by_role("radio").first.focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_function("(form) => /Kept/.test(form.innerText)", arg=second.element_handle())
+        lab.run_all()
+        both = "You predicted: a x b stays <there>\nWhat happened: it moves by 27.4 mm"
+        page.wait_for_function(f"() => document.body.innerText.includes({json.dumps(both)})")
+        assert json.loads((tmp_path / "progress.json").read_text())["predictions"]["01"] == {
+            "hinge": {"said": "a x b stays <there>", "happened": "it moves by 27.4 mm"},
+            "next": {"said": "far"},
+        }
+        lab.run_all()  # the box has it too, the next time
+        page.wait_for_function(
+            f"() => document.querySelector('form.asm-question').innerText.includes({json.dumps(both)})"
+        )
+        page.screenshot(path=str(tmp_path / "prediction.png"))
+        assert lab.problems() == []
