@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from asm_teach.formats.checks.outputs import MARK, signed
@@ -71,6 +71,21 @@ def picture_size(path: str | PathLike[str]) -> tuple[int, int]:
         if not isinstance(picture, JpegImagePlugin.JpegImageFile):
             _check_memory(picture)  # a PNG may have its orientation after its pixels, so they are decoded
         return picture.size[::-1] if _orientation(picture) >= 5 else picture.size
+
+
+def picture_tags(path: str | PathLike[str]) -> tuple[dict[int, Any], tuple[int, int]]:
+    """A picture file's EXIF data about how it was taken, by their numbers, and its (width, height) as it is stored.
+
+    Damaged data are none. Raises as `read_picture`.
+    """
+    with Path(path).open("rb") as file, _opened(file, Path(path).name) as picture:
+        if not isinstance(picture, JpegImagePlugin.JpegImageFile):
+            _check_memory(picture)  # see `picture_size`
+        size = picture.size
+        try:
+            return dict(picture.getexif().get_ifd(ExifTags.IFD.Exif)), size
+        except Exception:  # pillow raises a dozen kinds
+            return {}, size
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from asm_teach.rendering.camera import Camera
 from asm_teach.studies.cases import methods
 from asm_teach.studies.scan_models import POPULATION, free_numbers, sampled_shapes
 from asm_teach.view_fit.bundle import Bundle
-from asm_teach.view_fit.camera_numbers import first_cameras
+from asm_teach.view_fit.camera_numbers import LensPrior, first_cameras
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.view_fit.landmark_term import believed
 from asm_teach.view_fit.movable_face import LinearFace
@@ -101,7 +101,8 @@ def fit_linear(
     face = LinearFace.of(replace(model, deviations=reach * model.deviations))
     with torch.no_grad():
         seen = believed([landmark_view(view, model.mesh) for view in views])
-        bundle = Bundle(face, first_cameras(seen, model.mean, model.mesh.faces, FOCAL_PRIOR), FOCAL_PRIOR)
+        lenses = LensPrior(FOCAL_PRIOR)
+        bundle = Bundle(face, first_cameras(seen, model.mean, model.mesh.faces, lenses), lenses)
         settle(bundle, seen)
         if sum(view.image is not None for view in views) >= ENOUGH:
             agree(bundle, [view.image for view in views], seen, outline_weight=0.0, progress=progress)

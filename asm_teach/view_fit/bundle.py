@@ -15,7 +15,7 @@ from torch import Tensor
 
 from asm_teach.fitting.damped_step import Damping
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers, LensPrior
 
 FaceT = TypeVar("FaceT", bound="Face")
 
@@ -109,15 +109,15 @@ class Term(Protocol):
 class Bundle(Generic[FaceT]):
     """A face and its cameras, and the steps that move both at once.
 
-    focal_prior: (median, deviation of the logarithm) of focal / diagonal. one_lens: the pictures were taken with one
-    focal length, whatever it is: all change theirs by the same factor.
+    lenses: what is believed of focal / diagonal, or median and deviation of its logarithm for all. one_lens: the
+    pictures were taken with one focal length, whatever it is: all change theirs by the same factor.
     """
 
     def __init__(
-        self, face: FaceT, cameras: CameraNumbers, focal_prior: tuple[float, float], one_lens: bool = False
+        self, face: FaceT, cameras: CameraNumbers, lenses: LensPrior | tuple[float, float], one_lens: bool = False
     ) -> None:
         self.face, self.cameras, self.damping = face, cameras.to(face.mesh.vertices), 1e-3
-        self._focal_prior = focal_prior
+        self._lenses = lenses if isinstance(lenses, LensPrior) else LensPrior(lenses)
         free = torch.eye(NUMBERS * len(cameras)).to(face.mesh.vertices)
         if one_lens:
             focals = torch.arange(len(free), device=free.device) % NUMBERS == NUMBERS - 1
@@ -131,20 +131,19 @@ class Bundle(Generic[FaceT]):
 
     def _loss(self, face: FaceT, cameras: CameraNumbers, terms: Sequence[Term]) -> float:
         measured = sum(term.measure(face.samples(term.places), cameras) for term in terms)
-        return measured + face.cost() + float(cameras.lens_deviations(self._focal_prior).square().sum())
+        return measured + face.cost() + float(self._lenses.loss(cameras))
 
     def step(self, terms: Sequence[Term]) -> float:
         """One step on everything, eq. (5.3), taken only if it makes the loss smaller; returns the loss."""
         face, cameras, free, scale = self.face, self.cameras, self._free, self._scale
         demands = [(term.places, term.demand(face.samples(term.places), cameras, scale)) for term in terms]
-        away = cameras.lens_deviations(self._focal_prior)
-        before = sum(asked.loss for _, asked in demands) + face.cost() + float(away.square().sum())
+        before = sum(asked.loss for _, asked in demands) + face.cost() + float(self._lenses.loss(cameras))
         first, second, beside = face.system(demands)
         mine = torch.stack([asked.cameras for _, asked in demands]).sum(0)
         metric = torch.stack([asked.camera_metric for _, asked in demands]).sum(0)
-        pull = scale[-1] / self._focal_prior[1]  # deviations of the prior that 1 of a camera's last number is
-        mine[NUMBERS - 1 :: NUMBERS] += pull * away
-        metric.diagonal()[NUMBERS - 1 :: NUMBERS] += pull**2
+        pull, stiffness = self._lenses.slopes(cameras)
+        mine[NUMBERS - 1 :: NUMBERS] += scale[-1] * pull
+        metric.diagonal()[NUMBERS - 1 :: NUMBERS] += scale[-1] ** 2 * stiffness
         mine, metric, beside = free.T.double() @ mine.double(), free.T @ metric @ free, beside @ free
 
         def attempt(step: Tensor) -> tuple[float, tuple[FaceT, CameraNumbers]]:

@@ -19,6 +19,7 @@ from asm_teach.rendering.camera import Camera
 from asm_teach.view_fit.view import LandmarkView
 
 NUMBERS = 7  # of a camera
+LIES = 3.0  # deviations from what a file tells of a lens, beyond which it is believed less and less
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +74,6 @@ class CameraNumbers:
     def log_lens(self) -> Tensor:
         """(N,) log(focal / image diagonal)."""
         return self.log_focal - self.log_focal.new_tensor([math.hypot(*size) for size in self.sizes]).log()
-
-    def lens_deviations(self, focal_prior: tuple[float, float]) -> Tensor:
-        """(N,) how far each is from its normal prior (median, deviation of the logarithm), in deviations."""
-        return (self.log_lens() - math.log(focal_prior[0])) / focal_prior[1]
 
     def with_one_lens(self) -> CameraNumbers:
         """The same with one focal length for all, whatever the size of the picture: the median one."""
@@ -142,10 +139,46 @@ class CameraNumbers:
         return flat @ self.rotation[n], by_camera
 
 
-def first_cameras(
-    views: Sequence[LandmarkView], vertices: Tensor, faces: Tensor, focal_prior: tuple[float, float]
-) -> CameraNumbers:
+class LensPrior:
+    """What is believed of the lenses of N pictures before they are looked at: of log(focal / image diagonal).
+
+    It is normal about that of all lenses. Where a picture's file tells its focal length, it is near that one besides,
+    robustly: beyond `LIES` deviations of it the file is believed less and less, for pictures are cropped and zoomed.
+
+    any_lens: (median, deviation of the logarithm). told: the same for each picture, or None where nothing is told.
+    """
+
+    def __init__(self, any_lens: tuple[float, float], told: Sequence[tuple[float, float] | None] = ()) -> None:
+        self.any_lens, self.told = any_lens, tuple(told)
+
+    def first_camera(self, view: LandmarkView, points: Tensor, n: int) -> Camera:
+        """The camera that view n is begun with, with the lens that is told of it; points: (L, 3) mm."""
+        told = self.told[n] if self.told else None
+        return view.first_camera(points, self.any_lens, None if told is None else told[0] * math.hypot(*view.size))
+
+    def _own(self, log_lens: Tensor) -> tuple[Tensor, Tensor]:
+        """How far each lens (N,) is from what is told of it, in deviations, and such a deviation; infinite if none."""
+        told = [given or (1.0, math.inf) for given in self.told or [None] * len(log_lens)]
+        median, spread = log_lens.new_tensor(told).unbind(1)
+        return (log_lens - median.log()) / spread, spread
+
+    def loss(self, cameras: CameraNumbers) -> Tensor:
+        """Minus twice the logarithm of the prior, (), but for a constant."""
+        log_lens, (median, spread) = cameras.log_lens(), self.any_lens
+        usual, (own, _) = (log_lens - math.log(median)) / spread, self._own(log_lens)
+        return usual.square().sum() + (LIES**2 * own.square() / (LIES**2 + own.square())).sum()
+
+    def slopes(self, cameras: CameraNumbers) -> tuple[Tensor, Tensor]:
+        """Half the first and half the second derivatives of the loss by log focal, (N,) each, for Gauss-Newton."""
+        log_lens, (median, spread) = cameras.log_lens(), self.any_lens
+        own, own_spread = self._own(log_lens)
+        weight = (LIES**2 / (LIES**2 + own.square())).square()
+        first = (log_lens - math.log(median)) / spread**2 + weight * own / own_spread
+        return first, spread**-2 + weight / own_spread.square()
+
+
+def first_cameras(views: Sequence[LandmarkView], vertices: Tensor, faces: Tensor, lenses: LensPrior) -> CameraNumbers:
     """The cameras that see a face as it is: where a fit begins. vertices: (V, 3) mm. faces: (F, 3)."""
     points = [view.embedding.points(vertices, faces) for view in views]
-    cameras = [view.first_camera(x, focal_prior) for view, x in zip(views, points, strict=True)]
+    cameras = [lenses.first_camera(view, x, n) for n, (view, x) in enumerate(zip(views, points, strict=True))]
     return CameraNumbers.of(cameras, torch.cat(points).mean(0))

@@ -6,6 +6,7 @@ fit survives (one picture only, the same one twice, another person's among them)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.rendering.camera import Camera
+from asm_teach.view_fit.camera_numbers import LIES, LensPrior
 from asm_teach.view_fit.view import LandmarkView, View, landmark_view, view_names
 
 # Where measured: on 12 photographs of four people with MediaPipe's points, on embedded people, and on both spoilt.
@@ -187,6 +189,22 @@ def after(
             f"than {most} in pictures of one person. They may show several people, or one with several expressions; "
             "the result is then a mixture, not a measurement."
         )
+    return notes
+
+
+def told_lenses(views: Sequence[View], cameras: Sequence[Camera], lenses: LensPrior) -> list[str]:
+    """Which focal lengths that the pictures' files tell cannot be right, by the fitted cameras. In sentences."""
+    notes = []
+    for name, camera, told in zip(view_names(views), cameras, lenses.told, strict=False):
+        if told is None:
+            continue
+        found, given = float(camera.focal), told[0] * math.hypot(*camera.size)
+        if abs(math.log(found / given)) > LIES * told[1]:
+            notes.append(
+                f"The focal length that came with {name} (EXIF), {given:.0f} px, disagrees with the pictures by a "
+                f"factor of {max(found / given, given / found):.1f}: by them it is {found:.0f} px. The picture may "
+                "have been cropped or zoomed since; give the original, or leave it out (--ignore-exif)."
+            )
     return notes
 
 

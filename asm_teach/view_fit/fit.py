@@ -20,8 +20,8 @@ from asm_teach.fitting.priors import Asymmetry, Bending, Prior, prior_loss
 from asm_teach.fitting.result import Fit, LiveFace, Record, Watcher, watching
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.view_fit.bundle import Bundle
-from asm_teach.view_fit.camera_numbers import CameraNumbers, first_cameras
-from asm_teach.view_fit.checks import after, before
+from asm_teach.view_fit.camera_numbers import CameraNumbers, LensPrior, first_cameras
+from asm_teach.view_fit.checks import after, before, told_lenses
 from asm_teach.view_fit.landmark_term import LandmarkLoss, believed
 from asm_teach.view_fit.movable_face import SkinnedFace
 from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree, settle
@@ -33,7 +33,7 @@ def fit_views(
     views: Sequence[View],
     *,
     prior: Prior | None = None,
-    focal_prior: tuple[float, float] = FOCAL_PRIOR,
+    focal_prior: tuple[float, float] | None = None,
     noise: float = 1.0,
     outlier: float = 5.0,
     steps: int = 300,
@@ -58,8 +58,9 @@ def fit_views(
     about the views and how far to trust the result.
 
     The first minimises the landmarks' reprojection error, divided by `noise` (mm on the face; beyond `outlier` times
-    that a point counts less and less), with `prior` on the person and, on each focal length, the normal prior
-    `focal_prior` of log(focal / image diagonal): median and standard deviation. `terms` adds further losses to it:
+    that a point counts less and less), with `prior` on the person and a normal prior on log(focal / image diagonal) of
+    each picture (median 1.2, deviation 0.7), besides what is known of its own lens (`View.focal_prior`, from EXIF
+    data). With `focal_prior`, median and deviation, that one alone is believed of all. `terms` adds further losses:
     functions of the model and the cameras as they are then. The bones start at rest, or with `warm_start` where the
     model has them; weights and binding start as the model has them. The given model is not changed; the result stays
     on the device of the fit.
@@ -71,7 +72,8 @@ def fit_views(
     views = [views] if isinstance(views, View) else list(views)
     if not views:
         raise ValueError("views: give at least one photograph with landmarks; found none")
-    for name, value in {"noise": noise, "outlier": outlier, "focal_prior": min(focal_prior)}.items():
+    lenses = LensPrior(focal_prior or FOCAL_PRIOR, () if focal_prior else [view.focal_prior for view in views])
+    for name, value in {"noise": noise, "outlier": outlier, "focal_prior": min(lenses.any_lens)}.items():
         if not value > 0:
             raise ValueError(f"{name}: give numbers above 0, found {value}")
     pictured = [n for n, view in enumerate(views) if view.image is not None]
@@ -87,7 +89,7 @@ def fit_views(
     seen = believed([landmark_view(view, fitted.mesh) for view in views])
     start = snapshot(fitted)
     with torch.no_grad():
-        first = first_cameras(seen, fitted(), fitted.mesh.faces, focal_prior)
+        first = first_cameras(seen, fitted(), fitted.mesh.faces, lenses)
     first = first.with_one_lens() if one_lens else first
     turn, shift, size, focal = (first.rotation.new_zeros(len(views), k, requires_grad=True) for k in (3, 2, 1, 1))
     if one_lens:
@@ -111,7 +113,7 @@ def fit_views(
             landmarks.look(fitted().detach(), now)
         moved, *bent = fitted(rows)[place].split([len(r) for r in asked])
         samples = (landmarks.barycentric[..., None] * moved.view(-1, 3, 3)).sum(1)
-        squares = landmarks.loss(samples, now) + now.lens_deviations(focal_prior).square().sum()
+        squares = landmarks.loss(samples, now) + lenses.loss(now)
         total = squares / 2 + prior_loss(fitted, start, prior)
         if bending is not None:
             total = total + bending.loss(*bent)
@@ -126,7 +128,7 @@ def fit_views(
     if watcher:
         watcher.see(lambda: cameras().cameras())
     if any(view.detected for view in seen) and not terms:
-        bundle = Bundle(SkinnedFace(fitted, prior), first, focal_prior, one_lens)
+        bundle = Bundle(SkinnedFace(fitted, prior), first, lenses, one_lens)
         if watcher:
             watcher.see(lambda: bundle.cameras.cameras())
         history, interrupted = settle(
@@ -142,7 +144,7 @@ def fit_views(
         notes += after(fitted.mesh, fitted(), views, found.cameras(), any(view.detected for view in seen))
     compared = photometric is not False and len(pictured) >= (2 if photometric else 3)
     if (compared or outlines) and not interrupted:
-        bundle = Bundle(SkinnedFace(fitted, prior), found, focal_prior, one_lens)
+        bundle = Bundle(SkinnedFace(fitted, prior), found, lenses, one_lens)
         if watcher:
             watcher.see(lambda: bundle.cameras.cameras())
         more, interrupted = agree(
@@ -153,6 +155,7 @@ def fit_views(
         history += tuple(_later(record, history) for record in more)
         bundle.face.finish()
         found = bundle.cameras.to(fitted.vertices)
+    notes += told_lenses(views, found.cameras(), lenses)
     with torch.no_grad():
         vertices = fitted()
     return Fit(fitted, vertices, found.cameras(), history=history, interrupted=interrupted, notes=tuple(notes))

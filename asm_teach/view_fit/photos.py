@@ -14,10 +14,11 @@ from asm_teach.base.arrays import load_npz, numbers
 from asm_teach.base.checks import check_indices
 from asm_teach.data.landmark_files import KNOWN_COUNTS
 from asm_teach.data.sidecars import SIDECARS, files_beside, read_landmarks
+from asm_teach.formats.exif import exif_lens
 from asm_teach.formats.pictures import picture_size, read_picture
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.view_fit.face_detector import GROUND, Say, find_landmarks
-from asm_teach.view_fit.view import View
+from asm_teach.view_fit.view import TOLD, View
 
 LONGEST = 1600  # pixels: a face that fills half of it has 4 pixels a millimetre, more than any landmark is exact to
 _ALSO_OTHERS = (".xml", ".json")  # endings of files about a picture that need not be landmarks
@@ -48,6 +49,7 @@ def load_views(
     embedding: LandmarkSet | None = None,
     find: bool = False,
     group: str | None = None,
+    exif: bool = True,
     say: Say = print,
 ) -> list[View]:
     """Read photographs with their landmarks, as views for `fit_views`.
@@ -61,6 +63,7 @@ def load_views(
         embedding: where the landmarks of those files lie on the mesh, for a set of one's own.
         find: let MediaPipe find them, whatever files there are.
         group: the group of points to take from `.ljson` files with several.
+        exif: believe the focal length that a camera wrote into its picture (`exif_lens`), within some 7 %.
         say: told, in sentences, what was done on the way: scaled down, several faces, landmarks that were left aside.
 
     Raises:
@@ -75,15 +78,19 @@ def load_views(
     views = []
     for path, given in zip(map(Path, paths), landmarks or [None] * len(paths), strict=True):
         image = read_photo(path, say)
+        told = exif_lens(path, say) if exif else None
+        lens = None if told is None else (told, TOLD)
         expected = KNOWN_COUNTS if embedding is None else (len(embedding),)
         unread: list[str] = []
         points = None if find and given is None else _given(path, given, expected, group, say, unread)
         if points is None:
-            views.append(View(image, _found(image, path.name, say, unread), name=path.name))
+            points = _found(image, path.name, say, unread)
+            views.append(View(image, points, name=path.name, focal_prior=lens))
             continue
         scale = torch.tensor(image.shape[1::-1]) / torch.tensor(picture_size(path))
         try:
-            views.append(View(image, points * scale.to(points), embedding, name=path.name))
+            points = points * scale.to(points)
+            views.append(View(image, points, embedding, name=path.name, focal_prior=lens))
         except ValueError as error:
             raise ValueError(f"{path.name}: {error}") from None
     return views

@@ -15,6 +15,9 @@ from asm_teach.rendering.camera import Camera
 from asm_teach.view_fit.pose import pose_from_landmarks
 
 FOCAL_PRIOR = (1.2, 0.7)  # of log(focal / image diagonal): median and standard deviation; see `pose_from_landmarks`
+# Deviation of the logarithm of a focal length in a file. What "equivalent on film" means differs by 4 % (diagonal or
+# width), it is rounded to whole millimetres (2 %), and a lens focused on a face nearby acts as another one (3 to 9 %).
+TOLD = 0.07
 LOOSE = 0.015  # of the landmarks' extent: how far off a landmark may be before it hardly steers the template's pose
 
 
@@ -25,10 +28,12 @@ class View:
     image: (H, W, 3) in [0, 1], or None when `size` is given. landmarks: (L, 2) pixels, x right and y down from the
     upper left corner; rows of NaN are points that were not found. embedding: where the landmarks lie on the mesh;
     None for one of the mesh's own sets, told by their number. size: (width, height). name: what messages call it.
+    focal_prior: what is known of this picture's own lens, as median and deviation of the logarithm of focal / image
+    diagonal, such as its EXIF data tell (`load_views`); None for nothing.
 
     Raises ValueError for a picture of another shape, a size that is not the picture's, fewer than four landmarks, an
-    embedding of another number of points, and for landmarks that lie outside the picture: they most likely belong to a
-    picture of another size.
+    embedding of another number of points, a focal prior that is not above zero, and for landmarks that lie outside the
+    picture: they most likely belong to a picture of another size.
     """
 
     image: Tensor | None
@@ -36,6 +41,7 @@ class View:
     embedding: LandmarkSet | None = None
     size: tuple[int, int] = (0, 0)
     name: str = ""
+    focal_prior: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.image is None and self.size == (0, 0):
@@ -57,6 +63,8 @@ class View:
             raise ValueError(
                 f"embedding: {len(self.embedding)} points for {len(self.landmarks)} landmarks; give one for each"
             )
+        if self.focal_prior is not None and not (len(self.focal_prior) == 2 and min(self.focal_prior) > 0):
+            raise ValueError(f"focal_prior: give a median and a deviation above 0, found {self.focal_prior}")
         seen = self.landmarks[self.landmarks.isfinite().all(1)]
         if len(seen) < 4:
             raise ValueError(f"landmarks: a pose needs at least four points, found {len(seen)}")
@@ -92,14 +100,17 @@ class LandmarkView:
     size: tuple[int, int]
     detected: bool = False
 
-    def first_camera(self, points: Tensor, focal_prior: tuple[float, float] = FOCAL_PRIOR) -> Camera:
+    def first_camera(
+        self, points: Tensor, focal_prior: tuple[float, float] = FOCAL_PRIOR, focal: float | None = None
+    ) -> Camera:
         """The camera of the template as it is: of another person, so a landmark that is far off hardly steers it.
 
-        points: (L, 3) mm, where the template has the landmarks. Raises ValueError as `pose_from_landmarks` does.
+        points: (L, 3) mm, where the template has the landmarks. focal: pixels, if it is known; the template would
+        change it. Raises ValueError as `pose_from_landmarks` does.
         """
         extent = float(torch.linalg.vector_norm(self.pixels.amax(0) - self.pixels.amin(0)))
         robust = max(LOOSE * extent, 1e-6)
-        return pose_from_landmarks(points, self.pixels, self.size, focal_prior=focal_prior, robust=robust)
+        return pose_from_landmarks(points, self.pixels, self.size, focal, focal_prior=focal_prior, robust=robust)
 
 
 def landmark_view(view: View, mesh: Mesh) -> LandmarkView:

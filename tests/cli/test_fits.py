@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import data_dir
@@ -76,6 +76,20 @@ def test_fit_views_writes_a_mesh_of_the_template(photographs: list[Path], tmp_pa
     assert torch.equal(fitted.faces, template.faces)
     assert (fitted.vertices - template.vertices).norm(dim=1).max() > 0.1
     assert spied[0]["warm_start"] is False
+
+
+def test_fit_views_believes_exif_data_unless_told_not_to(
+    photographs: list[Path], tmp_path: Path, spied: list[dict]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 1  # without it Pillow takes the rest for nothing
+    exif.get_ifd(ExifTags.IFD.Exif).update({0xA405: 43})
+    Image.new("RGB", (400, 500)).save(photographs[0], exif=exif)
+    for option in ("", "--ignore-exif"):
+        result = run(*filter(None, ("fit-views", *photographs, option)), "-o", tmp_path / "fit.ply", "--device", "cpu")
+        assert result.exit_code == 0, result.output
+        assert ("(636 by EXIF)" in result.output) is (not option)
+    assert [[view.focal_prior is None for view in call["views"]] for call in spied] == [[False, True], [True, True]]
 
 
 def test_fit_views_can_be_saved_and_gone_on_with(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.rendering.camera import look_at
 from asm_teach.view_fit.bundle import Bundle, Demand, demand
-from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers, LensPrior
 
 COUNT, VIEWS = 8, 3
 
@@ -247,6 +247,24 @@ def test_the_lens_is_held_by_its_prior_where_nothing_else_does():
         bundle.step([seen])
     expected = torch.tensor([0.8 * math.hypot(*size) for size in sizes]).double()
     torch.testing.assert_close(bundle.cameras.log_focal.exp(), expected, rtol=1e-3, atol=0)
+
+
+def test_a_lens_that_was_told_counts_while_the_pictures_do_not_speak_against_it():
+    """Twice the true one: believed where they weigh next to nothing, given up where they show a known face."""
+    state = cameras()
+    lens = state.log_lens().exp()
+    lenses = LensPrior((1.2, 0.7), [None, (2 * float(lens[1]), 0.07), (float(lens[2]), 0.07)])
+    seen = torch.stack([state.project(MESH.vertices, n) for n in range(VIEWS)], 1)
+    lie = torch.zeros(VIEWS, NUMBERS).double()
+    lie[1, 6] = math.log(2)
+    found = []
+    for cut in (1e-3, 50.0):
+        bundle = Bundle(FreeFace(MESH.vertices, stray=0.05), state.moved(lie), lenses)
+        for _ in range(12):
+            bundle.step(10 * [Seen(seen, cut=cut)])
+        found.append((bundle.cameras.log_lens().exp() / lens).tolist())
+    assert found[0][1:] == pytest.approx([2.0, 1.0], rel=0.02)
+    assert found[1][1:] == pytest.approx([1.0, 1.0], rel=0.05)
 
 
 def test_the_loss_counts_the_lens_as_a_normal_prior_does():

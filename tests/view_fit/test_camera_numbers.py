@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asm_teach.rendering.camera import Camera, look_at
-from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers, LensPrior
 
 PIVOT = torch.tensor([3.0, -5.0, 90.0], dtype=torch.float64)
 
@@ -162,8 +163,30 @@ def test_one_lens_is_the_median_share_of_the_diagonals():
     state = CameraNumbers.of(shots(), PIVOT)
     one = state.with_one_lens()
     torch.testing.assert_close(one.log_lens(), state.log_lens().median().expand(3))
+
+
+def test_what_is_believed_of_lenses_is_counted_in_shares_of_the_diagonal():
+    """Of all lenses by a normal prior; of one whose file tells it besides, in full nearby and not much far off."""
+    state = CameraNumbers.of(shots(), PIVOT)
     away = (state.log_focal - torch.tensor([math.hypot(*s) for s in state.sizes]).log() - math.log(1.1)) / 0.4
-    torch.testing.assert_close(state.lens_deviations((1.1, 0.4)), away, check_dtype=False, rtol=1e-5, atol=1e-5)
+    usual = LensPrior((1.1, 0.4)).loss(state)
+    torch.testing.assert_close(usual, away.square().sum(), check_dtype=False, rtol=1e-5, atol=1e-5)
+    lens = float(state.log_lens()[1].exp())
+    for factor, cost in ((1.0, 0.0), (1.01, 0.04), (1.05, 0.96), (2.0, 8.6)):
+        told = LensPrior((1.1, 0.4), [None, (factor * lens, 0.05), None])
+        assert float(told.loss(state) - usual) == pytest.approx(cost, abs=0.1)
+
+
+@pytest.mark.parametrize("factor", [1.02, 1.3, 2.0])
+def test_the_slopes_of_what_is_believed_of_lenses(factor):
+    state = CameraNumbers.of(shots(), PIVOT)
+    state = state.to(state.log_focal.double())
+    lenses = LensPrior((1.1, 0.4), [None, (factor * float(state.log_lens()[1].exp()), 0.05), None])
+    log_focal = state.log_focal.clone().requires_grad_()
+    lenses.loss(replace(state, log_focal=log_focal)).backward()
+    first, second = lenses.slopes(state)
+    torch.testing.assert_close(first, log_focal.grad / 2)
+    assert (second >= 1 / 0.4**2).all() and torch.equal(second > 1.001 / 0.4**2, torch.tensor([False, True, False]))
 
 
 def test_the_side_that_a_camera_sees_is_told_in_the_heads_axes():

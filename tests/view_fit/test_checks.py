@@ -16,7 +16,8 @@ from asm_teach.data.heads import load_head
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.rendering.camera import Camera, look_at
-from asm_teach.view_fit.checks import after, before, shared_misses
+from asm_teach.view_fit.camera_numbers import LensPrior
+from asm_teach.view_fit.checks import after, before, shared_misses, told_lenses
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.view_fit.view import View
 
@@ -282,6 +283,18 @@ def test_views_that_all_disagree() -> None:
     mean = torch.stack([HEAD.sample(seed).vertices for seed in (4, 5, 6, 7)]).mean(0)
     notes = after(HEAD.mesh, mean, views, CAMERAS)
     assert notes and all("do not agree well" in n or "does not agree" in n for n in notes)
+
+
+def test_a_lens_that_a_file_tells_and_the_fit_does_not_find_is_named() -> None:
+    views = [replace(v, name=f"{n}.jpg") for n, v in enumerate(seen((4, 4, 4)))]
+    lens = 2.5 * 700 / math.hypot(800, 1000)
+    for factor, words in ((1.2, ()), (2.0, (" 3500 px, ", "a factor of 2.0: by them it is 1750 px"))):
+        told = LensPrior((1.2, 0.7), [None, (factor * lens, 0.07), (lens, 0.07)])
+        notes = told_lenses(views, CAMERAS[:3], told)
+        assert len(notes) == len(words[:1])
+        assert all(n.startswith("The focal length that came with 1.jpg (EXIF),") for n in notes)
+        assert all(word in notes[0] for word in words)
+    assert told_lenses(views, CAMERAS[:3], LensPrior((1.2, 0.7))) == []
 
 
 def fitted_notes(views: list[View]) -> list[str]:

@@ -25,7 +25,7 @@ from asm_teach.rendering.renderer import render
 from asm_teach.view_fit import landmark_term, refine
 from asm_teach.view_fit.camera_numbers import CameraNumbers
 from asm_teach.view_fit.fit import fit_views
-from asm_teach.view_fit.view import View, landmark_view
+from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view
 
 HEAD = load_head()
 DENSE = HEAD.dense_landmarks.subset(torch.arange(468))
@@ -269,6 +269,21 @@ def test_a_narrow_prior_sets_the_focal_length(share):
     views = photographs(PERSON)[1:2]
     fit = quick(adaptive(), views, steps=40, focal_prior=(share, 0.01))
     assert float(fit.cameras[0].focal) == pytest.approx(share * math.hypot(800, 1000), rel=0.05)
+
+
+def test_what_a_file_tells_of_its_lens_counts_in_that_picture_unless_a_prior_is_given_for_all():
+    views = photographs(PERSON)[1:3]
+    diagonal = math.hypot(800, 1000)
+    told = [replace(views[0], focal_prior=(2.0, 0.02)), views[1]]
+    plain, fit, all_alike = (
+        quick(adaptive(), some, steps=40, **options)
+        for some, options in ((views, {}), (told, {}), (told, {"focal_prior": FOCAL_PRIOR}))
+    )
+    assert float(fit.cameras[0].focal) == pytest.approx(2.0 * diagonal, rel=0.05)
+    assert float(fit.cameras[1].focal) == pytest.approx(float(plain.cameras[1].focal), rel=0.2)
+    assert float(plain.cameras[0].focal) > 4.0 * diagonal  # strangers, two pictures: the landmarks hardly tell
+    assert torch.equal(all_alike.vertices, plain.vertices)
+    assert not any("EXIF" in note for note in (*fit.notes, *plain.notes, *all_alike.notes))
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import AssetUnavailable, data_dir
@@ -60,6 +60,23 @@ def test_landmarks_of_a_large_picture_are_scaled_with_it(tmp_path: Path) -> None
     assert view.size == (1200, 1600)
     assert np.abs(view.landmarks.numpy() - 4 * POINTS).max() < 1e-3
     assert view.name == "big.jpg"
+
+
+def test_the_lens_comes_from_exif_data_unless_they_are_to_be_ignored(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif).update({0xA405: 52, 0xA002: 400, 0xA003: 300})
+    Image.new("RGB", (400, 300)).save(tmp_path / "a.jpg", exif=exif)
+    Image.new("RGB", (350, 310)).save(tmp_path / "b.jpg", exif=exif)
+    for name in "abc":
+        np.savez(tmp_path / f"{name}.npz", landmarks=POINTS)
+    paths = [tmp_path / "a.jpg", tmp_path / "b.jpg", picture(tmp_path / "c.jpg")]
+    said, options = heard()
+    views = load_views(paths, **options)
+    assert [view.focal_prior for view in views] == [(pytest.approx(52 / 43.27, rel=1e-3), 0.07), None, None]
+    (note,) = said
+    assert note.startswith("b.jpg: it had 400 x 300 pixels by its EXIF data")
+    said.clear()
+    assert all(view.focal_prior is None for view in load_views(paths, exif=False, **options)) and not said
 
 
 def test_alpha_grey_and_damage(tmp_path: Path) -> None:
