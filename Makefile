@@ -1,4 +1,4 @@
-# make lab    set up once, then open JupyterLab on the start notebook
+# make lab    set up once, then open your copies of the notebooks in JupyterLab (ARGS=--masters: those with solutions)
 # make check  format, lint, types and the quick tests: under three minutes, before every commit
 # make test   everything: lint, every test, the notebooks included
 # make format write the code in the form that make check asks for

@@ -15,6 +15,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from asm_teach.base.files import DOCS, NOTEBOOKS
+from asm_teach.course.pages import DOCUMENTS
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -110,8 +113,20 @@ def test_binder_starts_on_the_start_notebook() -> None:
     settings = json.loads((ROOT / "binder" / "jupyter_server_config.json").read_text(encoding="utf-8"))
     url = settings["LabApp"]["default_url"]
     assert url == settings["ServerApp"]["default_url"]
-    assert url == "/lab/tree/notebooks/00_start_here.ipynb"
+    folder = Path(url).parent.name
+    assert url == f"/lab/tree/{folder}/00_start_here.ipynb"
+    assert f"asm-teach course {folder}" in (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
     assert f"urlpath={url.removeprefix('/')}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_wheel_carries_the_course() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"][
+        "wheel"
+    ]
+    assert {f"docs/{name}.md" for name in DOCUMENTS} | {"asm_teach", "data", "notebooks"} == set(wheel["only-include"])
+    assert wheel["sources"] == {"data": "asm_teach/_data"} | {
+        folder.name: f"asm_teach/_course/{folder.name}" for folder in (NOTEBOOKS, DOCS)
+    }
 
 
 def test_the_citation_file_names_every_asset_with_its_attribution() -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import asm_teach
 
 PACKAGE = Path(asm_teach.__file__).resolve().parent  # the folder of the package, whichever room asks
-NOTEBOOKS = PACKAGE.parent / "notebooks"  # of a checkout
+_COURSE = PACKAGE / "_course" if (PACKAGE / "_course").is_dir() else PACKAGE.parent  # of a wheel, of a checkout
+NOTEBOOKS, DOCS = _COURSE / "notebooks", _COURSE / "docs"
 
 _COMPUTER = f"{zlib.crc32(platform.node().encode()):08x}"
 _PART = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)-[0-9a-f]{6}\.part")

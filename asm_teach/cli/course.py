@@ -1,4 +1,4 @@
-"""`asm-teach student` and `asm-teach check`: copies without solutions, and marks for what comes back."""
+"""`asm-teach course`, `student` and `check`: the course in a folder, fresh copies of it, marks for what comes back."""
 
 from __future__ import annotations
 
@@ -15,12 +15,25 @@ if TYPE_CHECKING:
     from asm_teach.course.marking.marks import Mark
 
 
+@click.command("course")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--masters", is_flag=True, help="For teachers: the notebooks with solutions and outputs.")
+def course_command(folder: Path, masters: bool) -> None:
+    """Lay out the course in FOLDER, or bring the course there up to date.
+
+    Without solutions, and nothing that was typed in is lost: a notebook that holds somebody's work stays as it is.
+    """
+    from asm_teach.course.course_folder import lay_out
+
+    click.echo(lay_out(folder, masters))
+
+
 @click.command("student")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--lesson", help="Only this lesson, for example 05; by default all.")
 def student_command(folder: Path, lesson: str | None) -> None:
-    """Write student copies of the notebooks into FOLDER: without solutions, without outputs."""
-    from asm_teach.course.marking.students import write_copies
+    """Write fresh student copies into FOLDER, to hand out: without solutions, without outputs."""
+    from asm_teach.course.course_folder import write_copies
 
     for path in write_copies(folder, lesson):
         click.echo(path)

@@ -14,15 +14,15 @@ from typing import Any
 import click
 
 from asm_teach import __version__
-from asm_teach.base.files import PACKAGE
-from asm_teach.cli.course import check_command, student_command
+from asm_teach.base.files import NOTEBOOKS, PACKAGE
+from asm_teach.cli.course import check_command, course_command, student_command
 from asm_teach.cli.fits import DEVICE, fit_scan_command, fit_views_command, prepare
 from asm_teach.cli.kernel import jupyter_path
 from asm_teach.cli.playground import playground_command
 from asm_teach.cli.processes import run_to_its_end, stopped_tidily
 from asm_teach.cli.views import views_command
 
-START = Path("notebooks/00_start_here.ipynb")
+START = "00_start_here.ipynb"
 
 
 class Refusal(click.ClickException):
@@ -51,15 +51,15 @@ def main() -> None:
     """The adaptive skinning model for 3D faces."""
 
 
-for _command in (fit_scan_command, prepare, fit_views_command, views_command, playground_command, student_command,
-                 check_command):  # fmt: skip
+for _command in (fit_scan_command, prepare, fit_views_command, views_command, playground_command, course_command,
+                 student_command, check_command):  # fmt: skip
     main.add_command(_command)
 
 
-def lab_command(root: Path, browser: bool, superuser: bool) -> list[str]:
-    """The command that starts JupyterLab in the folder `root`, on the start notebook."""
+def lab_command(root: Path, browser: bool, superuser: bool, start: str = START) -> list[str]:
+    """The command that starts JupyterLab in the folder `root`, on the notebook `start`."""
     command = [sys.executable, "-m", "jupyterlab"]
-    command += [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{START.as_posix()}"]
+    command += [f"--ServerApp.root_dir={root.resolve()}", f"--LabApp.default_url=/lab/tree/{start}"]
     if not browser:
         command.append("--no-browser")
     if superuser:
@@ -74,20 +74,35 @@ def has_display() -> bool:
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.option("--browser/--no-browser", default=None, help="Open a browser; default: if it has a display.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="Where your notebooks lie; default: here if they do, else asm-course.",
+)
+@click.option("--masters", is_flag=True, help="For teachers: open the notebooks with solutions and outputs.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def lab(browser: bool | None, options: tuple[str, ...]) -> None:
-    """Open the notebooks in JupyterLab; OPTIONS are handed on to it, for example --port=8890."""
-    root = PACKAGE.parent
-    if not (root / START).is_file():
-        raise ValueError(
-            f"there is no {START} in {root}: the notebooks come with the repository, not with the installed "
-            "package; clone it and type `make lab` there"
-        )
+def lab(browser: bool | None, folder: Path | None, masters: bool, options: tuple[str, ...]) -> None:
+    """Open the course in JupyterLab; OPTIONS are handed on to it, for example --port=8890.
+
+    The first time the notebooks are written into the folder; later they are brought up to date, except for those that
+    hold your work.
+    """
+    from asm_teach.course.course_folder import is_course, lay_out
+
+    if (
+        masters and folder is None and NOTEBOOKS.parent == PACKAGE.parent
+    ):  # in a checkout they are edited where they lie
+        root, start = NOTEBOOKS.parent, f"{NOTEBOOKS.name}/{START}"
+    else:
+        here = Path.cwd()
+        root = folder or (Path("asm-masters") if masters else here if is_course(here) else Path("asm-course"))
+        start = START
+        click.echo(lay_out(root, masters))
     browser = has_display() if browser is None else browser
     if not browser:
         click.echo("Open the address that JupyterLab prints below (http://localhost...) in a browser.")
     superuser = hasattr(os, "geteuid") and os.geteuid() == 0
-    command = [*lab_command(root, browser, superuser), *options]
+    command = [*lab_command(root, browser, superuser, start), *options]
     sys.exit(run_to_its_end(command, os.environ | {"JUPYTER_PATH": jupyter_path()}))
 
 

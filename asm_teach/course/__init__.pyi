@@ -3,10 +3,11 @@ from .checks.checking import Verdict as Verdict
 from .checks.checking import check as check
 from .checks.checking import exercise as exercise
 from .checks.checking import hint as hint
+from .course_folder import lay_out as lay_out
+from .course_folder import write_copies as write_copies
 from .marking.grading import grade as grade
 from .marking.marks import write_marks as write_marks
 from .marking.students import student_copy as student_copy
-from .marking.students import write_copies as write_copies
 from .overview import progress as progress
 from .predictions import happened as happened
 from .predictions import predict as predict

@@ -63,7 +63,7 @@ def test_lab_starts_on_the_start_notebook(tmp_path: Path) -> None:
     command = main.lab_command(tmp_path, browser=True, superuser=False)
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert f"--ServerApp.root_dir={tmp_path}" in command
-    assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in command
+    assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in command
     assert not {"--no-browser", "--allow-root"} & set(command)
     assert {"--no-browser", "--allow-root"} <= set(main.lab_command(tmp_path, browser=False, superuser=True))
 
@@ -74,7 +74,7 @@ def test_jupyterlab_accepts_the_command() -> None:
     command = [*main.lab_command(Path.cwd(), browser=False, superuser=True), "--show-config-json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "/lab/tree/notebooks/00_start_here.ipynb" in done.stdout
+    assert "/lab/tree/00_start_here.ipynb" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,18 @@ def test_a_display_is_looked_for(
     assert main.has_display() is expected
 
 
-def test_lab_without_a_display_prints_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[list[str]] = []
-    monkeypatch.setattr(main, "run_to_its_end", lambda command, env: started.append(list(command)) or 0)
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that `lab` would start, in an empty folder without a display."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(main, "run_to_its_end", lambda command, env: commands.append(list(command)) or 0)
     monkeypatch.setattr(main, "has_display", lambda: False)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    return commands
+
+
+def test_lab_without_a_display_prints_the_address(started: list[list[str]]) -> None:
     result = run("lab", "--port=8890")
     assert result.exit_code == 0, result.output
     assert "Open the address" in result.output
@@ -111,14 +119,39 @@ def test_lab_without_a_display_prints_the_address(monkeypatch: pytest.MonkeyPatc
     assert "--no-browser" not in started[1]
 
 
-def test_lab_hands_on_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lab_opens_copies_beside_which_the_work_stays(
+    started: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = run("lab").output
+    folder = Path.cwd() / "asm-course"
+    assert "asm-course: the course, " in said and (folder / main.START).is_file()
+    assert "# your code here" in (folder / "01_linear_blend_skinning.ipynb").read_text("utf-8")
+    assert "asm-course: the course is there, and up to date" in run("lab").output
+    monkeypatch.chdir(folder)  # inside of it there is no second one
+    assert run("lab").exit_code == 0 and not (folder / "asm-course").exists()
+    assert run("lab", "--folder", "../other").exit_code == 0 and (folder.parent / "other" / main.START).is_file()
+    roots = [option for command in started for option in command if "root_dir" in option]
+    assert roots == [f"--ServerApp.root_dir={path}" for path in [folder] * 3 + [folder.parent / "other"]]
+    (folder.parent / "file").write_text("mine")
+    assert "is a file: give a folder" in one_line(run("lab", "--folder", "../file"))
+    assert len(started) == 4
+
+
+def test_teachers_open_the_masters(started: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("lab", "--masters").exit_code == 0
+    assert list(Path.cwd().iterdir()) == []  # in a checkout they are edited where they lie
+    assert f"--ServerApp.root_dir={main.NOTEBOOKS.parent}" in started[0]
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in started[0]
+    monkeypatch.setattr(main, "PACKAGE", tmp_path / "site-packages" / "asm_teach")  # as if installed from a wheel
+    assert run("lab", "--masters").exit_code == 0
+    assert "# your code here" not in Path("asm-masters/01_linear_blend_skinning.ipynb").read_text("utf-8")
+    assert f"--ServerApp.root_dir={Path.cwd() / 'asm-masters'}" in started[1]
+
+
+def test_lab_hands_on_the_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(main, "lab_command", lambda *_, **__: [sys.executable, "-c", "raise SystemExit(3)"])
     assert run("lab").exit_code == 3
-
-
-def test_lab_without_the_notebooks_says_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "START", Path("notebooks/no_such.ipynb"))
-    assert "clone it and type `make lab` there" in one_line(run("lab"))
 
 
 # ---- data

@@ -187,7 +187,8 @@ def test_the_commands(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     run, out, marks = CliRunner(), tmp_path / "out", tmp_path / "m.csv"
     done = run.invoke(main, ["student", str(out), "--lesson", "5"])
     assert done.exit_code == 0 and done.output.strip() == str(out / "05_tiny.ipynb")
-    assert [path.name for path in out.iterdir()] == ["05_tiny.ipynb"]
+    beside = {"conventions.ipynb", "glossary.ipynb", "method.ipynb", "playground.ipynb"}
+    assert {path.name for path in out.iterdir()} == {"05_tiny.ipynb", *beside}
     again = run.invoke(main, ["student", str(out)])
     assert again.exit_code == 2 and "may hold somebody's work" in again.output
     none = run.invoke(main, ["student", str(tmp_path / "other"), "--lesson", "12"])

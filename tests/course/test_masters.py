@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from asm_teach.course import write_copies
 from asm_teach.course.checks.checking import NOTHING, Verdict, exercises
 from asm_teach.course.marking import students
 from asm_teach.course.marking.grading import grade
@@ -61,7 +62,7 @@ def test_the_solutions_are_right(path: Path) -> None:
 
 def test_a_lesson_with_a_letter_is_a_lesson_of_its_own(tmp_path: Path) -> None:
     for number, name in (("00", "00_start_here"), ("0", "00_start_here"), ("00b", "00b_tensors")):
-        written = students.write_copies(tmp_path / number, number)
+        written = write_copies(tmp_path / number, number)
         assert [path.stem for path in written] == [name]
     (tmp_path / "hand in").mkdir()
     for name in ("00b_tensors", "00 before"):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from asm_teach.course.checks import checking
+from asm_teach.course.course_folder import beside
 from asm_teach.course.marking import hand_ins
 from asm_teach.course.marking.hand_ins import HandIn
 from asm_teach.course.marking.judging import Over, StudentProcess
@@ -38,7 +39,7 @@ def grade(
     Raises:
         ValueError: if there is no such folder or no notebook in it, or the command `inside` starts no Python.
     """
-    found = hand_ins.find(folder)
+    found = hand_ins.find(folder, beside())
     checking.exercises()  # all of the course is loaded before a student's code runs
     tasks_of_course()
     if inside:

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,11 @@ def shown(text: str) -> str:
     )
 
 
-def find(folder: Path) -> list[HandIn]:
+def find(folder: Path, beside: Collection[str] = ()) -> list[HandIn]:
     """Everything that was handed in under a folder: a sub folder a student, or single files, in the order of paths.
+
+    Args:
+        beside: names of notebooks that come with the lessons and have nothing to mark; they are passed over.
 
     Raises:
         ValueError: if there is no such folder, or no notebook in it.
@@ -70,7 +73,7 @@ def find(folder: Path) -> list[HandIn]:
         raise ValueError(f"{folder} is not a folder: give the folder that holds the students' notebooks")
     notebooks, others = [], []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if _passed_over(entry.name):
+        if _passed_over(entry.name) or entry.name in beside:
             continue
         path = Path(entry.path)
         if entry.is_symlink():
@@ -78,11 +81,16 @@ def find(folder: Path) -> list[HandIn]:
                 HandIn(path.stem if _is_notebook(path) else path.name, path, "", f"is a link: {NOT_FOLLOWED}")
             )
         elif entry.is_dir():
-            found = list(_below(path))
+            found = [(one, why_not) for one, why_not in _below(path) if one.name not in beside]
             notebooks += [HandIn(entry.name, one, "", why_not) for one, why_not in found]
             if not found:
                 others.append(
-                    HandIn(entry.name, path, "", f"no notebook (*.ipynb) in this folder; it holds {_held(path)}")
+                    HandIn(
+                        entry.name,
+                        path,
+                        "",
+                        f"no notebook with exercises (*.ipynb) in this folder; it holds {_held(path)}",
+                    )
                 )
         elif _is_notebook(path):
             notebooks.append(HandIn(path.stem, path, ""))

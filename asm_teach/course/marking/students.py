@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbconvert.preprocessors import ClearOutputPreprocessor
 from nbformat import NotebookNode
 
-from asm_teach.base.files import NOTEBOOKS, whole
+from asm_teach.base.files import NOTEBOOKS
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "raise NotImplementedError  # your code here"
@@ -95,7 +94,10 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
     Raises:
         ValueError: if its solutions are not marked properly.
     """
-    copy, _ = ClearOutputPreprocessor().preprocess(nbformat.from_dict(notebook), {})
+    copy = nbformat.from_dict(notebook)
+    for cell in copy.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
     for index, cell in enumerate(copy.cells):
         if cell.cell_type == "code" and BEGIN in cell.source:
             cell.source = clear_solution(cell.source)
@@ -113,42 +115,31 @@ def number_of(path: Path) -> str:
     return path.name.partition("_")[0]
 
 
+def notebooks() -> list[Path]:
+    """All notebooks of the course, as their authors keep them.
+
+    Raises:
+        ValueError: if they are not here.
+    """
+    found = sorted(NOTEBOOKS.glob("*.ipynb"))
+    if not found:
+        raise ValueError(f"the notebooks of the course are not in {NOTEBOOKS}: install asm_teach again")
+    return found
+
+
 def masters() -> list[Path]:
-    """The notebooks of the course that have exercises.
+    """Those of them that have exercises.
 
     Raises:
         ValueError: if the notebooks are not here.
     """
-    marked = re.compile(r'"solution":\s*true')
-    found = [path for path in sorted(NOTEBOOKS.glob("*.ipynb")) if marked.search(path.read_text(encoding="utf-8"))]
-    if not found:
-        raise ValueError(
-            f"there are no notebooks with exercises in {NOTEBOOKS}: they come with the repository, not with the "
-            "installed package"
-        )
-    return found
+    return [path for path in notebooks() if _has_exercises(path)]
 
 
-def write_copies(folder: Path, lesson: str | None = None) -> list[Path]:
-    """Write the student copies of all lessons, or of one, into a folder; give the files written.
+def without_exercises() -> list[Path]:
+    """Those of them that have none, such as the playground."""
+    return [path for path in notebooks() if not _has_exercises(path)]
 
-    Raises:
-        ValueError: if there is no such lesson, or a file of that name is there already: it may hold somebody's work.
-    """
-    sources = masters()
-    if lesson is not None:
-        wanted = lesson.zfill(2)
-        numbers = [number_of(path) for path in sources]
-        if wanted not in numbers:
-            raise ValueError(f"lesson {lesson!r} has no exercises; lessons with exercises are {', '.join(numbers)}")
-        sources = [path for path in sources if number_of(path) == wanted]
-    targets = [folder / path.name for path in sources]
-    there = [str(path) for path in targets if path.exists()]
-    if there:
-        raise ValueError(f"{there[0]} is there already and may hold somebody's work: choose another folder")
-    copies = [student_copy(nbformat.read(path, as_version=4)) for path in sources]
-    folder.mkdir(parents=True, exist_ok=True)
-    for target, copy in zip(targets, copies, strict=True):
-        with whole(target) as part:
-            nbformat.write(copy, part)
-    return targets
+
+def _has_exercises(path: Path) -> bool:
+    return re.search(r'"solution":\s*true', path.read_text(encoding="utf-8")) is not None
