@@ -76,11 +76,12 @@ def _read(file: Path) -> Record:
     return _copy(EMPTY)
 
 
-def note_try(name: str, ok: bool) -> None:
-    """Count a try of an exercise; once it is right it stays right."""
+def note_try(name: str, ok: bool) -> tuple[int, int]:
+    """Count a try of an exercise; once it is right it stays right. Give how many tries and hints there were."""
     with _changing() as record:
         entry = _entry(record, name)
         entry["tries"], entry["ok"] = entry["tries"] + 1, entry["ok"] or ok
+    return entry["tries"], entry["hints"]
 
 
 def note_hint(name: str) -> None:

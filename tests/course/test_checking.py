@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 import subprocess
@@ -15,6 +16,8 @@ import torch
 
 from asm_teach.course import check, hint, lock, progress, quiz, record
 from asm_teach.course.checks.checking import NOTHING, VERDICT, Exercise, Right, Verdict, exercise, exercises, lessons
+from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.draws import varied
 from asm_teach.course.quizzes import Question, QuestionBox, Quiz, marked_up, questions
 
 
@@ -51,6 +54,11 @@ def stops(x):
         (..., False, NOTHING),
         ((None, None), False, NOTHING),
         (lambda x: None, False, NOTHING),
+        (
+            lambda x: print(end=""),
+            False,
+            "your function gives None: did you forget `return`, or is it missing in one branch?",
+        ),
         (lambda x: (None, ...), False, NOTHING),
     ],
 )
@@ -59,10 +67,8 @@ def test_a_verdict_is_ok_or_says_why(answer, ok, message):
     assert (verdict.ok, verdict.message) == (ok, message) and bool(verdict) is ok
 
 
-def test_an_answer_of_another_kind_is_said():
-    assert check.nme(4).message == (
-        "the answer is not of the kind that is asked for, comparing it gave TypeError: 'int' object is not callable"
-    )
+def test_an_answer_that_is_no_function_is_said():
+    assert check.nme(4).message == ("a function is expected, found int: give the function itself, without calling it")
 
 
 def test_the_stub_of_a_student_copy_is_nothing_yet_but_torch_may_raise_the_same():
@@ -83,11 +89,50 @@ def test_an_exception_becomes_a_sentence_with_its_line():
     assert "Traceback" not in message and "\n" not in message and str(Path(__file__).parent) not in message
 
 
-def test_a_line_is_that_of_the_answer_even_where_a_library_raised():
-    def wrong_shapes(x):
-        return torch.ones(2, 3) @ torch.ones(2, 3)
+def wrong_shapes(x):
+    return torch.ones(2, 3) @ torch.ones(2, 3)
 
-    assert "`return torch.ones(2, 3) @ torch.ones(2, 3)`, with RuntimeError: mat1" in TRY(wrong_shapes).message
+
+def no_keepdim(x):
+    table = torch.ones(5, 3)
+    return table / table.sum(1)
+
+
+def a_pair(x):
+    return x - torch.ones(2, 3).max(1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (wrong_shapes, "a matrix product of 2x3 and 2x3: the inner two sizes have to be the same"),
+        (no_keepdim, "sizes 3 and 5 do not fit"),
+        (no_keepdim, "keepdim=True missing? (table is (5, 3))"),
+        (a_pair, "return a pair (values, indices)"),
+        (lambda x: torch.cos(0.5), "torch.cos takes a tensor, and found a plain float"),
+        (lambda x: math.cos(torch.ones(3)), "the functions of math take one number"),
+        (lambda x: (0.5).exp(), "a plain number has no .exp"),
+        (lambda x: 1 if torch.ones(3) > 0 else 2, "`if`, `and` and `or` take one yes or no"),
+        (lambda x: (torch.ones(3) > 0).mean(), "take .float() first"),
+        (lambda x: torch.ones(3)[3], "there is no entry 3 along that axis"),
+        (lambda x: torch.ones(3).sum(1), "there is no axis 1"),
+        (lambda x: torch.ones(3, 3) @ torch.ones(3).double(), "float32 and float64 meet"),
+        (lambda x: torch.ones(2, requires_grad=True).numpy(), "numpy cuts the derivatives"),
+        (lambda x: [i for i, j, k in [torch.ones(2)]], "for the last axis use .unbind(-1)"),
+        (lambda x, y: x, "your function has more arguments than the text gives it"),
+        (lambda: 1, "your function takes 0 arguments, and the text gives it 1"),
+        (lambda x: missing_name, "the name missing_name is not known"),  # noqa: F821
+        (lambda x: 1 / 0, "a division by 0"),
+        (lambda x: {}["a"], "there is no such key, 'a'"),
+        (lambda x: math.log(-1), "a root or logarithm of a negative number"),
+        (lambda x: None + 1, "a None is used as a number"),
+    ],
+)
+def test_what_torch_says_is_translated(answer, words):
+    message = TRY(answer).message
+    assert words in message and "Error" not in message, message
+    if answer in (wrong_shapes, no_keepdim):  # a line is that of the answer even where a library raised
+        assert f"at line {answer.__code__.co_firstlineno + (1 if answer is wrong_shapes else 2)}, `return " in message
 
 
 def test_a_verdict_shows_itself_and_can_be_read_by_a_program():
@@ -95,6 +140,55 @@ def test_a_verdict_shows_itself_and_can_be_read_by_a_program():
     assert repr(wrong) == "not yet: a < b" and repr(Verdict(True, "right")) == "right"
     assert "a &lt; b" in wrong._repr_html_() and 'role="status"' in wrong._repr_html_()
     assert wrong._repr_mimebundle_() == {VERDICT: {"ok": False, "message": "a < b"}}
+    noted = Verdict(False, "a", "x < 3")
+    assert repr(noted) == "not yet: a\nx < 3" and "<small>x &lt; 3</small>" in noted._repr_html_()
+    assert repr(Verdict(False, NOTHING)) == "nothing here yet: write your answer, run your cell, then run this check"
+
+
+def test_a_wrong_answer_shows_what_was_tried():
+    assert TRY(lambda x: x).note == "Tried last: nme(x = 3) gave 3."
+    nothing_given = TRY(lambda x: x.missing).note
+    assert nothing_given == "Tried last: nme(x = 3)."
+    assert (
+        "points = a tensor (5, 3), R = a tensor (3, 3), pivot = [40, -10, 5])"
+        in check.turn_about(lambda points, R, pivot: points).note
+    )
+
+
+def test_after_three_tries_a_hint_is_offered_until_all_are_given():
+    notes = [TRY(lambda x: x).note for _ in range(3)]
+    assert ["Stuck?" in note for note in notes] == [False, False, True]
+    assert 'hint("nme")' in notes[-1]
+    for _ in range(3):
+        hint("nme")
+    assert "Stuck?" not in TRY(lambda x: x).note
+
+
+def test_who_did_not_run_the_cell_again_is_told():
+    def same(x):
+        return x
+
+    assert "run your cell, then the check" not in TRY(same).note
+    assert "run your cell, then the check" in TRY(same).note
+    assert "run your cell, then the check" not in TRY(lambda x: x).note
+
+
+def coincidence(function):
+    """A checker whose table is right for the usual inputs by chance."""
+    x = varied(2.0)
+    return compare(function(x), 5 * x, {"this is four more": x + 4})
+
+
+def test_a_diagnosis_has_to_hold_for_other_inputs_too():
+    one = Exercise("nme", "05", ("one", "two", "three"), coincidence)
+    assert one.judge(lambda x: 5 * x).ok
+    assert one.judge(lambda x: x + 4).message == "this is four more"
+    assert one.judge(lambda x: x**2 + 2).message == "found 6, expected 10"  # 6 as well
+
+
+def test_an_argument_that_is_not_looked_at_is_named():
+    message = check.turn_about(lambda points, R, pivot: (points - 1) @ R.T).message
+    assert message.endswith("; your answer does not depend on pivot")
 
 
 def test_check_lists_its_exercises_and_names_near_ones():

@@ -12,15 +12,12 @@ into words, so a checker deals with its subject alone.
 
 from __future__ import annotations
 
-import functools
 import html
-import linecache
 import pkgutil
-import sysconfig
-import traceback
 import types
+import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -28,17 +25,17 @@ from typing import Any
 from asm_teach.base.files import PACKAGE
 from asm_teach.course import record
 from asm_teach.course.checks.comparing import Mistake
+from asm_teach.course.checks.confirming import listening
+from asm_teach.course.checks.draws import other_inputs
+from asm_teach.course.checks.stopping import NOTHING, in_words
+from asm_teach.course.checks.watching import Call, ignored, is_empty, is_function, told, watched
 
 VERDICT = "application/vnd.asm-teach.verdict+json"  # by this a marking program finds a verdict among a cell's outputs
-NOTHING = "nothing here yet"
+_TODO = "write your answer, run your cell, then run this check"
+_SEEDS = (1, 2, 3)  # of the other inputs that a diagnosis has to hold for as well
+_PATIENCE = 3  # tries before a hint is offered
 Checker = Callable[..., "str | None"]
 Function = Callable[..., Any]  # an answer that a checker calls
-
-
-class StoppedElsewhere(Exception):
-    """What an answer raised in another process, as marking runs them; it carries the sentence that was made there."""
-
-    sentence = ""
 
 
 class Right(str):
@@ -47,21 +44,33 @@ class Right(str):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an answer is right, and a sentence about it; a notebook shows it as one line."""
+    """Whether an answer is right, and a sentence about it. A notebook shows it as one line, with a note below.
+
+    Attributes:
+        note: what may help: the input that was tried last, a hint that is offered.
+    """
 
     ok: bool
     message: str
+    note: str = ""
 
     def __bool__(self) -> bool:
         return self.ok
 
+    @property
+    def _line(self) -> str:
+        if self.message == NOTHING:
+            return f"{NOTHING}: {_TODO}"
+        return self.message if self.ok else f"not yet: {self.message}"
+
     def __repr__(self) -> str:
-        return self.message if self.ok or self.message == NOTHING else f"not yet: {self.message}"
+        return "\n".join(filter(None, (self._line, self.note)))
 
     def _repr_html_(self) -> str:
         colour, mark = ("#2166ac", "✓") if self.ok else ("#b35806", "…" if self.message == NOTHING else "✗")
         style = f"border-left: 4px solid {colour}; padding: 2px 8px; margin: 2px 0"
-        return f'<div role="status" style="{style}">{mark} {html.escape(repr(self))}</div>'
+        note = f"<br><small>{html.escape(self.note)}</small>" if self.note else ""
+        return f'<div role="status" style="{style}">{mark} {html.escape(self._line)}{note}</div>'
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return {VERDICT: {"ok": self.ok, "message": self.message}}
@@ -96,23 +105,96 @@ class Exercise:
     def __call__(self, *answers: Any) -> Verdict:
         """Judge an answer and record the try. Whatever the answer is or does, this raises nothing."""
         verdict = self.judge(*answers)
-        if verdict.message != NOTHING:
-            record.note_try(self.name, verdict.ok)
-        return verdict
+        if verdict.message == NOTHING:
+            return verdict
+        tries, hints = record.note_try(self.name, verdict.ok)
+        if verdict.ok:
+            return verdict
+        notes = [verdict.note]
+        if _same_as_before(self.name, answers):
+            notes.append(
+                "This is the function that was checked last. If you changed it: run your cell, then the check."
+            )
+        if tries >= _PATIENCE and hints < len(self.hints):
+            notes.append(f'Stuck? hint("{self.name}") gives you a hint.')
+        return replace(verdict, note=" ".join(filter(None, notes)))
 
     def judge(self, *answers: Any) -> Verdict:
-        """Judge an answer without recording the try."""
-        if all(_empty(answer) for answer in answers):
+        """Judge an answer without recording the try. A diagnosis is given only if it holds for other inputs as well."""
+        if all(map(is_empty, answers)):
             return Verdict(False, NOTHING)
-        try:
-            said = self.checker(*map(_watched, answers))
-        except Mistake as mistake:
-            return Verdict(False, str(mistake))
-        except Exception as error:  # whatever an answer can do wrong
-            return Verdict(False, in_words(error))
+        if self._wants_function and not any(map(callable, answers)):
+            found = type(answers[0]).__name__
+            return Verdict(
+                False, f"a function is expected, found {found}: give the function itself, without calling it"
+            )
+        calls: list[Call] = []
+        verdict, names = self._ask(answers, calls)
+        function = next(filter(is_function, answers), None)
+        if verdict.ok or verdict.message == NOTHING or function is None:
+            return verdict
+        struck: frozenset[str] = frozenset()
+        while names and not self._holds(names[-1], answers):
+            struck |= {names[-1]}
+            calls = []
+            verdict, names = self._ask(answers, calls, struck)
+        if not names and (unused := ignored(function, calls, self._other_calls(answers))):
+            verdict = Verdict(False, f"{verdict.message}; your answer does not depend on {' and '.join(unused)}")
+        return replace(verdict, note=f"Tried last: {told(self.name, function, calls[-1])}." if calls else "")
+
+    @property
+    def _wants_function(self) -> bool:
+        return next(iter(self.checker.__annotations__.values()), "") in ("Function", "Face")
+
+    def _ask(
+        self,
+        answers: tuple[Any, ...],
+        calls: list[Call],
+        struck: frozenset[str] = frozenset(),
+        only: str | None = None,
+    ) -> tuple[Verdict, list[str]]:
+        """What the checker says, and which of the mistakes that it recognised are in the verdict."""
+        with listening(struck, only) as names:
+            try:
+                said = self.checker(*(watched(answer, calls) for answer in answers))
+            except Mistake as mistake:
+                said = str(mistake)
+            except Exception as error:  # whatever an answer can do wrong
+                said = in_words(error)
         if said is None or isinstance(said, Right):
-            return Verdict(True, f"right: {said}" if said else "right")
-        return Verdict(False, str(said))
+            return Verdict(True, f"right: {said}" if said else "right"), []
+        return Verdict(False, said), [name for name in names if name in said]
+
+    def _holds(self, name: str, answers: tuple[Any, ...]) -> bool:
+        """Whether the same mistake is recognised with other inputs."""
+        for seed in _SEEDS:
+            with other_inputs(seed):
+                if name not in self._ask(answers, [], only=name)[1]:
+                    return False
+        return True
+
+    def _other_calls(self, answers: tuple[Any, ...]) -> list[Call]:
+        """The first call of the answer with each of the other inputs."""
+        found = []
+        for seed in _SEEDS:
+            with other_inputs(seed):
+                calls: list[Call] = []
+                self._ask(answers, calls)
+                found += calls[:1]
+        return found
+
+
+_CHECKED: dict[str, weakref.ref[Any]] = {}  # exercise -> the function that was checked last
+
+
+def _same_as_before(name: str, answers: tuple[Any, ...]) -> bool:
+    """Whether the very function was checked before, so that its cell has not been run since."""
+    function = next(filter(is_function, answers), None)
+    if function is None:
+        return False
+    before = _CHECKED.get(name)
+    _CHECKED[name] = weakref.ref(function)
+    return before is not None and before() is function
 
 
 _EXERCISES: dict[str, Exercise] = {}  # filled as the modules lessonNN are imported
@@ -200,46 +282,3 @@ def hint(name: str, again: bool = False) -> Hint:
     if number > given:
         record.note_hint(name)
     return Hint(name, number, len(one.hints), one.hints[number - 1])
-
-
-def _empty(answer: Any) -> bool:
-    if isinstance(answer, (tuple, list)):
-        return bool(answer) and all(map(_empty, answer))
-    return answer is None or answer is ...
-
-
-def _watched(answer: Any) -> Any:
-    """Wrap an answer that is a function, so that returning nothing counts as unanswered; leave other answers alone."""
-    if not isinstance(answer, (types.FunctionType, types.MethodType)):
-        return answer
-
-    @functools.wraps(answer)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        result = answer(*args, **kwargs)
-        if _empty(result):
-            raise Mistake(NOTHING)
-        return result
-
-    return call
-
-
-@functools.cache
-def _libraries() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    return tuple({str(PACKAGE)} | {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
-
-
-def in_words(error: BaseException) -> str:
-    """Say what went wrong, and in which line of the answer."""
-    if isinstance(error, StoppedElsewhere):
-        return error.sentence
-    if isinstance(error, NotImplementedError) and not error.args:  # the stub; torch raises it too, with words
-        return NOTHING
-    places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    own = [place for place in places if not place[0].startswith(("<frozen", "<__array", *_libraries()))]
-    words = (str(error).strip().splitlines() or ["no message"])[0][:240]
-    said = f"{type(error).__name__}: {words}"
-    if not own:
-        return f"the answer is not of the kind that is asked for, comparing it gave {said}"
-    line = linecache.getline(*own[-1]).strip()
-    return f"your code stops at line {own[-1][1]}" + (f", `{line}`" if line else "") + f", with {said}"

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asm_teach.course.checks.confirming import named, struck
+
 RELATIVE = 1e-4  # float32 with some arithmetic behind it
 
 
@@ -27,7 +29,8 @@ def numbers(value: Any) -> Tensor | None:
         same = len(parts) == len(value) and len({part.shape for part in parts}) == 1
         return torch.stack(parts) if same else None
     try:
-        return torch.as_tensor(value).detach().to("cpu", torch.float64)
+        found = torch.as_tensor(value).detach().to("cpu")
+        return None if found.is_complex() else found.to(torch.float64)
     except (TypeError, ValueError, RuntimeError):
         return None
 
@@ -49,17 +52,25 @@ def pair(answer: Any, words: str) -> tuple[Any, Any]:
 
 def equal(given: Any, right: Any, relative: float = RELATIVE) -> bool:
     """Whether two values have one shape and the same finite numbers."""
+    return _apart(given, right) <= relative
+
+
+def _apart(given: Any, right: Any) -> float:
+    """The largest difference as a part of the largest number; infinite where two values cannot be compared."""
     a, b = numbers(given), numbers(right)
     if a is None or b is None or a.shape != b.shape or not a.isfinite().all() or not b.isfinite().all():
-        return False
+        return float("inf")
     if not a.numel():
-        return True
-    return bool((a - b).abs().max() <= relative * max(float(a.abs().max()), float(b.abs().max())) + 1e-12)
+        return 0.0
+    off = float((a - b).abs().max()) - 1e-12
+    return max(off, 0.0) / max(float(a.abs().max()), float(b.abs().max()), 1e-300)
 
 
 def one_of(given: Any, wrong: Mapping[str, Any], relative: float = RELATIVE) -> str | None:
-    """Look a wrong answer up in a table of expected mistakes, sentence -> value; give the sentence or None."""
-    return next((sentence for sentence, value in wrong.items() if equal(given, value, relative)), None)
+    """Look a wrong answer up in a table of expected mistakes, sentence -> value; give the nearest one's sentence."""
+    apart = {sentence: _apart(given, value) for sentence, value in wrong.items() if not struck(sentence)}
+    nearest = min(apart, key=apart.__getitem__, default=None)
+    return None if nearest is None or apart[nearest] > relative else named(nearest)
 
 
 def mistaken(given: Any, right: Any, wrong: Mapping[str, Any]) -> str | None:
@@ -69,26 +80,14 @@ def mistaken(given: Any, right: Any, wrong: Mapping[str, Any]) -> str | None:
 
 def not_numbers(given: Any) -> str | None:
     """The answer is not made of numbers."""
-    if numbers(given) is None:
-        return f"numbers are asked for (a tensor, an array or a list), found {type(given).__name__}"
-    return None
-
-
-def wrong_shape(given: Any, right: Any) -> str | None:
-    """The shape is wrong; the sentence names the slip of broadcasting or transposing that makes such a shape."""
-    a, b = numbers(given), numbers(right)
-    if a is None or b is None or a.shape == b.shape:
+    if numbers(given) is not None:
         return None
-    found = f"the shape is {tuple(a.shape)}, expected {tuple(b.shape)}"
-    if a.ndim == 2 and b.ndim == 1 and a.shape == (len(b), len(b)):
-        return f"{found}: (n,) and (n, 1) broadcast to (n, n); give both the same shape"
-    if a.numel() == b.numel() and a.shape == b.shape[::-1]:
-        return f"{found}: the axes are the wrong way round"
-    if a.squeeze().shape == b.squeeze().shape:
-        return f"{found}: an axis of length 1 is too many or missing (keepdim, squeeze, [:, None])"
-    if a.ndim == b.ndim - 1 and any(a.shape == b.shape[:axis] + b.shape[axis + 1 :] for axis in range(b.ndim)):
-        return f"{found}: one axis was summed away that should stay"
-    return found
+    if isinstance(given, Tensor) and given.is_complex():
+        return "the numbers are complex, but real ones are expected"
+    if isinstance(given, (tuple, list)) and given and all(isinstance(one, Tensor) for one in given):
+        shapes = ", ".join(str(tuple(one.shape)) for one in given)
+        return f"the parts of your answer have different shapes, {shapes}"
+    return f"the answer should be numbers (a tensor, an array or a list), found {type(given).__name__}"
 
 
 def not_finite(given: Any) -> str | None:
@@ -96,20 +95,28 @@ def not_finite(given: Any) -> str | None:
     a = numbers(given)
     if a is None or a.isfinite().all():
         return None
-    kind = "nan" if a.isnan().any() else "infinite"
-    return f"{int((~a.isfinite()).sum())} of {a.numel()} numbers are {kind}: was something divided by zero?"
+    if a.isnan().any():
+        kind, reason = "nan", "0 / 0, or a root or logarithm of a negative number, gives that"
+    else:
+        kind, reason = "infinite", "a division by 0, the logarithm of 0 or exp of a large number gives that"
+    return f"{int((~a.isfinite()).sum())} of {a.numel()} numbers are {kind}: {reason}"
 
 
 def differs(given: Any, right: Any, relative: float = RELATIVE) -> str | None:
     """The last resort: say where the largest difference is."""
     if equal(given, right, relative):
         return None
-    if sentence := not_numbers(given) or wrong_shape(given, right) or not_finite(given):
+    if sentence := not_numbers(given) or not_finite(given):
         return sentence
     a, b = numbers(given), numbers(right)
     assert a is not None and b is not None
+    if a.shape != b.shape:
+        return f"the shape is {tuple(a.shape)}, expected {tuple(b.shape)}"
     if a.numel() == 1:
         return f"found {float(a):.6g}, expected {float(b):.6g}"
-    at = np.unravel_index(int((a - b).abs().argmax()), tuple(a.shape))
+    off = (a - b).abs()
+    at = np.unravel_index(int(off.argmax()), tuple(a.shape))
     index = ", ".join(map(str, map(int, at)))
-    return f"the largest difference is at [{index}]: found {float(a[at]):.6g}, expected {float(b[at]):.6g}"
+    same = int((off <= relative * float(b.abs().max())).sum())
+    others = f"; {same} of the {a.numel()} numbers are right" if same else ""
+    return f"the largest difference is at [{index}]: found {float(a[at]):.6g}, expected {float(b[at]):.6g}{others}"

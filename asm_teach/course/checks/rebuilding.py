@@ -12,10 +12,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.comparing import equal, not_finite, not_numbers, wrong_shape
+from asm_teach.course.checks.comparing import equal, not_finite, not_numbers
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import seed_of
 from asm_teach.course.checks.rotations import cross_matrix
+from asm_teach.course.checks.shapes import wrong_shape
 from asm_teach.course.checks.slips import changed_inputs
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel

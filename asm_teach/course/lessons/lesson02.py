@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import differs, equal, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.comparing import differs, equal, not_numbers, numbers, one_of
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
+from asm_teach.course.checks.shapes import wrong_shape
 from asm_teach.course.checks.slips import result_of, rows_not_one
 from asm_teach.course.quizzes import questions
 

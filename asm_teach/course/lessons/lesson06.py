@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, not_finite, not_numbers, numbers, one_of, wrong_shape
+from asm_teach.course.checks.comparing import equal, not_finite, not_numbers, numbers, one_of
 from asm_teach.course.checks.draws import draws, varied
+from asm_teach.course.checks.shapes import wrong_shape
 from asm_teach.course.checks.slips import result_of
 from asm_teach.course.quizzes import questions
 from asm_teach.data.heads import load_head

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, numbers, one_of, pair, wrong_shape
+from asm_teach.course.checks.comparing import equal, numbers, one_of, pair
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
+from asm_teach.course.checks.shapes import wrong_shape
 from asm_teach.course.checks.slips import rows_not_one
 from asm_teach.course.quizzes import questions
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, not_numbers, one_number, one_of, pair, wrong_shape
+from asm_teach.course.checks.comparing import equal, not_numbers, one_number, one_of, pair
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, factor, varied
+from asm_teach.course.checks.shapes import wrong_shape
 from asm_teach.course.quizzes import questions
 
 

@@ -13,7 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from torch import Tensor
 from traitlets.config import Config
 
-from asm_teach.course.checks.checking import in_words
+from asm_teach.course.checks.stopping import in_words
 from asm_teach.course.marking.plain_data import Json, NotPlain, from_plain, to_plain
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from asm_teach.course.checks import checking
+from asm_teach.course.checks.stopping import STOPPED
 from asm_teach.course.course_folder import beside
 from asm_teach.course.marking import hand_ins
 from asm_teach.course.marking.hand_ins import HandIn
@@ -114,7 +115,7 @@ def _may_need_lesson(message: str) -> bool:
     """Whether an answer may have failed only because cells of the lesson did not run."""
     if re.search(r"(Syntax|Indentation|Tab)Error: ", message):
         return False
-    return message.startswith(STOPS) or re.search(r"\w+Error\b", message) is not None
+    return message.startswith((STOPS, STOPPED)) or re.search(r"\w+Error\b", message) is not None
 
 
 def _unmarked(hand_in: HandIn, why: str) -> Mark:

@@ -24,9 +24,10 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.files import PACKAGE
-from asm_teach.course.checks.checking import Exercise, StoppedElsewhere
+from asm_teach.course.checks.checking import Exercise
 from asm_teach.course.checks.comparing import Mistake
 from asm_teach.course.checks.draws import other_inputs
+from asm_teach.course.checks.stopping import StoppedElsewhere
 from asm_teach.course.marking.hand_ins import Cell, shown
 from asm_teach.course.marking.limits import bounded_memory
 from asm_teach.course.marking.plain_data import Json, NotPlain, from_plain, renew, to_plain
