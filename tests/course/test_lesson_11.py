@@ -30,13 +30,13 @@ WRONG = {
     ("sizes", "Gaussians of its own"): lambda J, K, V, M: (4 * (11 * J + 6 * K), 4 * (3 * V * (M + 1) + M)),
     ("sizes", "one standard deviation for each mode"): lambda J, K, V, M: (4 * J * (11 + 6 * K), 12 * V * (M + 2)),
     ("sizes", "the mean is missing"): lambda J, K, V, M: (4 * J * (11 + 6 * K), 4 * (3 * V * M + M)),
-    ("sizes", "return both"): lambda J, K, V, M: 4 * J * (11 + 6 * K),
+    ("sizes", "return two numbers"): lambda J, K, V, M: 4 * J * (11 + 6 * K),
     ("jitter", "the speed"): lambda f: (f[1:] - f[:-1]).square().sum(-1).mean().sqrt(),
     ("jitter", "over x, y and z too"): lambda f: (f[2:] - 2 * f[1:-1] + f[:-2]).square().mean().sqrt(),
     ("jitter", "root is missing"): lambda f: (f[2:] - 2 * f[1:-1] + f[:-2]).square().sum(-1).mean(),
     ("jitter", "counts twice"): lambda f: (f[2:] - f[1:-1] + f[:-2]).square().sum(-1).mean().sqrt(),
     ("jitter", "time is the first axis"): lambda f: f.diff(n=2, dim=1).square().sum(-1).mean().sqrt(),
-    ("jitter", "the mean is asked for"): lambda f: f.diff(n=2, dim=0).square().sum().sqrt(),
+    ("jitter", "take their mean"): lambda f: f.diff(n=2, dim=0).square().sum().sqrt(),
     ("at_home", "squares of coefficients"): lambda face, mean, modes: (
         (torch.linalg.pinv(modes.flatten(1).T) @ (face - mean).flatten()).square().sum() / (face - mean).square().sum()
     ),

@@ -28,7 +28,7 @@ WRONG = [
     ("smaller_nose", [80, 80, 80], "not in per cent"),
     ("smaller_nose", [1.2, 1.2, 1.2], "factors above 1 stretch"),
     ("smaller_nose", 0.8, "three numbers"),
-    ("smaller_nose", [1, 1, 0.8], "largest difference is at [0]"),
+    ("smaller_nose", [1, 1, 0.8], "only z gets smaller"),
     ("chin_turn", [30.0, 0.0, 0.0], "degrees"),
     ("chin_turn", [-math.pi / 6, 0.0, 0.0], "the other sign"),
     ("chin_turn", [0.0, math.pi / 6, 0.0], "round y"),

@@ -26,7 +26,7 @@ WRONG = (
     ("distance_of", lambda w, p, lens, n: lens / 36 * n * w / p / 10, "centimetres"),
     ("distance_of", lambda w, p, lens, n: lens / 36 * n, "focal length in pixels"),
     ("distance_of", lambda w, p, lens, n: lens * n * w / p, "36 mm are missing"),
-    ("into_space", lambda s, z: (1 / (s / z).sum(1), s / z / (s / z).sum(1, keepdim=True)), "other way round"),
+    ("into_space", lambda s, z: (1 / (s / z).sum(1), s / z / (s / z).sum(1, keepdim=True)), "in the wrong order"),
     ("repair", lambda t, own, beyond: (t * own + (1 - t) * beyond, beyond), "border of the two pixels"),
     ("dolly_zoom", 1501.5, "1.499"),
     ("immune", lambda s: s / s.mean(), "logarithm first"),

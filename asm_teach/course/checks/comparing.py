@@ -67,8 +67,15 @@ def _apart(given: Any, right: Any) -> float:
 
 
 def one_of(given: Any, wrong: Mapping[str, Any], relative: float = RELATIVE) -> str | None:
-    """Look a wrong answer up in a table of expected mistakes, sentence -> value; give the nearest one's sentence."""
-    apart = {sentence: _apart(given, value) for sentence, value in wrong.items() if not struck(sentence)}
+    """Look a wrong answer up in a table of expected mistakes, sentence -> value; give the nearest one's sentence.
+
+    A value that takes long may be a function without arguments, which is called only where it is needed.
+    """
+    apart = {
+        sentence: _apart(given, value() if callable(value) else value)
+        for sentence, value in wrong.items()
+        if not struck(sentence)
+    }
     nearest = min(apart, key=apart.__getitem__, default=None)
     return None if nearest is None or apart[nearest] > relative else named(nearest)
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.comparing import equal, not_finite, not_numbers
-from asm_teach.course.checks.diagnoses import compare
+from asm_teach.course.checks.comparing import differs, equal, not_finite, not_numbers, one_of
 from asm_teach.course.checks.draws import seed_of
 from asm_teach.course.checks.rotations import cross_matrix
 from asm_teach.course.checks.shapes import wrong_shape
@@ -27,6 +26,13 @@ Theta = Mapping[str, Tensor]
 Face = Callable[[Tensor, Tensor, Tensor, list[int], Theta], Tensor]
 
 SLIPS = {
+    "still": "the template comes back as it was: nothing moves yet",
+    "centre": "the Gaussians sit at ζ + μ: `mixture_mean` is measured from the bone's place",
+    "over_bones": "π is the softmax over the K Gaussians of one bone; yours goes over the bones",
+    "no_half": "the exponent is -(x² + y²) / 2: the half is missing",
+    "one_plus": "the scale of a bone is exp(`log_scale`), not 1 + `log_scale`",
+    "degrees": "`rotation` is in radians already",
+    "backwards": "the translations go backwards: t has the wrong sign",
     "offset": "the Gaussians sit at ζ itself: their offsets μ, `mixture_mean`, are missing",
     "shares": "π is the softmax of the logits over the Gaussians of a bone: exp alone does not make them sum to 1",
     "even": "all Gaussians of a bone count alike: their shares π, the softmax of `mixture_logits`, are missing",
@@ -36,7 +42,7 @@ SLIPS = {
     "upper": "b stands below the diagonal of L, and you have it above",
     "down": "the weights are normalised over the vertices; the shares of one vertex, over the bones, sum to 1",
     "nearest": "the bone sits at the nearest vertex; equation (3) takes the mean of three corners, by β",
-    "log_scale": "the scale of a bone is exp(`log_scale`)",
+    "log_scale": "the scale of a bone is exp(`log_scale`), not `log_scale` itself",
     "scale_last": "scale acts before the turn: T_j = [R diag(s) | t], not diag(s) R",
     "other_way": "the turns go the other way round: R is transposed",
     "euler": "the rotation is one vector, axis times angle: its matrix is exp([r]_x), not three turns in a row",
@@ -50,10 +56,28 @@ def face_by_slip(
     vertices: Tensor, faces: Tensor, uv: Tensor, parents: list[int], theta: Theta, slip: str = ""
 ) -> Tensor:
     """The face (V, 3) of eq. (1) to (3), with one of the `SLIPS` or with none."""
+    theta = {**theta, **_changed(theta, slip)}
+    if slip == "still":
+        return vertices
     w = _weights(uv, theta, slip)
     S = _matrices(_pivots(vertices, faces, uv, theta["bone_uv"], slip), parents, theta, slip)
     v = torch.cat([vertices, torch.ones_like(vertices[:, :1])], 1)
     return torch.einsum("ij,jab,ib->ia", w, S, v)[:, :3]
+
+
+def _changed(theta: Theta, slip: str) -> Theta:
+    """What of theta another reading of it changes."""
+    if slip == "centre":
+        return {"mixture_mean": theta["mixture_mean"] - theta["bone_uv"][:, None]}
+    if slip == "no_half":  # as if all Gaussians were narrower by the root of 2
+        half = math.log(2) / 2
+        a, b, c = theta["mixture_factor"].unbind(-1)
+        return {"mixture_factor": torch.stack([a - half, b / math.sqrt(2), c - half], -1)}
+    if slip == "one_plus":
+        return {"log_scale": theta["log_scale"].log1p()}
+    if slip == "degrees":
+        return {"rotation": theta["rotation"].deg2rad()}
+    return {"translation": -theta["translation"]} if slip == "backwards" else {}
 
 
 def _weights(uv: Tensor, theta: Theta, slip: str) -> Tensor:
@@ -69,7 +93,9 @@ def _weights(uv: Tensor, theta: Theta, slip: str) -> Tensor:
         x = d[..., 0] / e_a
         y = (d[..., 1] - b * x) / e_c
     log_g = -(x**2 + y**2) / 2 - (0 if slip == "height" else a + c)
-    log_pi = {"shares": logits, "even": 0 * logits}.get(slip, logits.log_softmax(-1))
+    log_pi = {"shares": logits, "even": 0 * logits, "over_bones": logits.log_softmax(0)}.get(
+        slip, logits.log_softmax(-1)
+    )
     return (log_g + log_pi).logsumexp(-1).softmax(0 if slip == "down" else 1)
 
 
@@ -136,18 +162,22 @@ def judge(function: Face) -> str | None:
     if sentence := changed_inputs(before, after, names):
         return sentence
     if not equal(found, right, _CLOSE):
-        wrong = (words for slip, words in SLIPS.items() if equal(found, face_by_slip(*inputs, theta, slip), _CLOSE))
-        return (not_numbers(found) or wrong_shape(found, right) or not_finite(found) or next(wrong, None)) or _part(
-            function, model
+        wrong = {words: partial(face_by_slip, *inputs, theta, slip) for slip, words in SLIPS.items()}
+        return (
+            one_of(found, wrong, _CLOSE)
+            or not_numbers(found)
+            or wrong_shape(found, right)
+            or not_finite(found)
+            or _part(function, model)
         )
     other = case(3, seed_of(1))
     if not equal(function(*_given(other), _theta(other)), other(), _CLOSE):
-        return "it is right for two Gaussians a bone, but not for three: sum over all K of them"
+        return "it is right for two Gaussians per bone, but not for three: sum over all K of them"
     narrow = {name: value.float() for name, value in theta.items()}
     narrow["mixture_factor"] = torch.tensor([math.log(0.004), 0.0, math.log(0.004)]).expand(5, 2, 3)
     vertices, faces, uv, parents = inputs
     if not torch.as_tensor(function(vertices.float(), faces, uv.float(), parents, narrow)).isfinite().all():
-        return "it is right, until the Gaussians get narrow: then g is 0 / 0 in float32; stay in the logarithm"
+        return "it is right until the Gaussians get narrow: then g is 0 / 0 in float32; stay in the logarithm"
     return _derivatives(function, model)
 
 
@@ -168,13 +198,13 @@ def _part(function: Face, model: AdaptiveSkinningModel) -> str:
     last = still["translation"].clone()
     last[4, 2] = 1.0  # this bone has no children: vertices rise by their share of it
     risen = (function(*inputs, _theta(model, **{**still, "translation": last})) - model.vertices)[:, 2]
-    if sentence := compare(risen, model.weights()[:, 4]):
+    if sentence := differs(risen, model.weights()[:, 4]):
         return f"the weights, equation (2), are wrong: {sentence}"
     for name, words in (("log_scale", "scales"), ("rotation", "turns"), ("translation", "translations")):
         theta = _theta(model, **{**still, name: _theta(model)[name]})
         if not equal(function(*inputs, theta), face_by_slip(*inputs, theta), _CLOSE):
             return f"the weights are right, but a motion of {words} alone is wrong: look at B_j, T_j and the tree"
-    return "weights, scales, turns and translations are right, each alone: look at the order in T_j"
+    return "weights, scales, turns and translations are each right alone: look at the order in T_j"
 
 
 def _derivatives(function: Face, model: AdaptiveSkinningModel) -> str | None:

@@ -26,15 +26,20 @@ def smaller_nose(answer: Sequence[float]) -> str | None:
     wrong = {
         "that is what is taken away; a scale says what is left": [0.2] * 3,
         "that is larger: factors above 1 stretch": [1.2] * 3,
-        "the share is to be given as a factor, not in per cent": [80.0] * 3,
+        "give the share as a factor, not in per cent": [80.0] * 3,
         "a scale multiplies: minus would turn the nose inside out": [-0.2] * 3,
         "divided by 1.2 it is 17 % smaller; 20 % smaller is a factor of its own": [1 / 1.2] * 3,
         "that leaves everything as it is": [1.0] * 3,
+        "that is 25 % larger: 0.8 itself is the factor, not one over it": [1.25] * 3,
+        "that is what is taken away, in per cent; a scale is a factor and gives what is left": [20.0] * 3,
+        "only x gets smaller; the nose shrinks in all three directions": [0.8, 1.0, 1.0],
+        "only y gets smaller; the nose shrinks in all three directions": [1.0, 0.8, 1.0],
+        "only z gets smaller; the nose shrinks in all three directions": [1.0, 1.0, 0.8],
         "the product of the three is 0.8; here each direction shrinks by 20 %": [0.8 ** (1 / 3)] * 3,
     }
     given = numbers(answer)
     if given is not None and given.ndim == 0:
-        return "three numbers are asked for, one for each of x, y and z"
+        return "give three numbers, one for each of x, y and z"
     return compare(answer, [0.8] * 3, wrong)
 
 
@@ -54,12 +59,21 @@ def chin_turn(answer: Sequence[float]) -> str | None:
         "this turns round y, the axis that points up: the face would look to the side": [0.0, angle, 0.0],
         "this turns round z, the axis that points out of the face: the head would tilt": [0.0, 0.0, angle],
         "30 degrees are pi / 6, a twelfth of the full circle 2 pi": [math.pi / 3, 0.0, 0.0],
+        "30 degrees are pi / 6, a twelfth of 2 pi, not of pi": [math.pi / 12, 0.0, 0.0],
+        "this turns about the diagonal of all three axes; a turn about x has 0 for y and z": [angle] * 3,
+        "0.5 is the sine of 30 degrees, or the angle with one digit; give math.radians(30)": [0.5, 0.0, 0.0],
+        "math.degrees goes from radians to degrees; you need math.radians": [math.degrees(30), 0.0, 0.0],
+        "this turns round y, and the other way": [0.0, -angle, 0.0],
+        "this turns round z, and the other way: the head would tilt": [0.0, 0.0, -angle],
     }
+    given = numbers(answer)
+    if given is not None and given.ndim == 0:
+        return "give three numbers: the parts of the turn about x, y and z"
     return compare(answer, [angle, 0.0, 0.0], wrong)
 
 
 @exercise(
-    "How far has each vertex gone? That is one number a vertex; then count those above the limit.",
+    "How far has each vertex moved? That is one number per vertex. Then count those above the limit.",
     "The distance of a vertex is the length of the difference, sqrt(dx^2 + dy^2 + dz^2); a share is a mean of yes and "
     "no.",
     "`far = torch.linalg.vector_norm(after - before, dim=1)`, and then the mean of `far > limit`, as a float.",
@@ -85,6 +99,15 @@ def moved_share(function: Function) -> str | None:
         "this takes the largest of the three coordinates; a vertex has gone the length of all three": (
             share(step.abs().amax(1) > limit)
         ),
+        "every length is above the limit, so this is 1: is there one length per vertex, along dim=1?": 1.0,
+        "this adds the three differences; the distance is the root of the sum of their squares": (
+            share(step.sum(1) > limit)
+        ),
+        "this adds the sizes of the three differences; the distance is the root of the sum of squares": (
+            share(step.abs().sum(1) > limit)
+        ),
+        "`before` was not subtracted: how far did each vertex move?": share(after.norm(dim=1) > limit),
+        "this is the share of the coordinates; divide by the number of vertices, not by three times that": right / 3,
     }
     found = function(before, after, limit)
     return compare(found, right, wrong) or ignores(function, (before, after, limit), (before, after, 2.5), "limit")
@@ -97,7 +120,7 @@ def moved_share(function: Function) -> str | None:
 )
 def face_numbers(function: Function) -> str | None:
     """How many numbers one adaptive face has."""
-    for J, K in (*varied(((84, 2), (84, 3)), 0.5), (varied(10, 0.5), 1)):
+    for J, K in (*varied(((84, 3), (84, 2)), 0.5), (varied(10, 0.5), 1)):
         wrong = {
             "these are the numbers of the Gaussians; motion and place of the bones are missing": 6 * K * J,
             "these are the numbers of a single bone": 11 + 6 * K,
@@ -106,6 +129,13 @@ def face_numbers(function: Function) -> str | None:
             "a Gaussian has six numbers: its share, two for its centre, three for its shape": J * (11 + 5 * K),
             "motion and place belong to a bone once, not once for each of its Gaussians": J * K * 17,
             "the place of a bone has two numbers: it lies on the flat chart": J * (12 + 6 * K),
+            "the Gaussians belong to each bone: J times 6 K": J * 11 + 6 * K,
+            "these are the numbers of a single bone, and J was added; multiply by J": J + 11 + 6 * K,
+            "the shape of a Gaussian has three numbers, not four": J * (11 + 7 * K),
+            "the centre of a Gaussian, two numbers on the chart, is missing": J * (11 + 4 * K),
+            "a Gaussian has three numbers for its shape, and three more for its share and its centre": J * (11 + 3 * K),
+            "a bone has nine numbers for its motion and two for its place, 11 in all": J * (10 + 6 * K),
+            "the Gaussians are missing": J * 11,
         }
         if said := compare(function(J, K), J * (11 + 6 * K), wrong):
             return f"for J = {J} and K = {K}: {said}"

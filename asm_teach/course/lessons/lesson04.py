@@ -23,20 +23,20 @@ J = 84
 
 
 @exercise(
-    "What does one more Gaussian a bone cost? Count the numbers of one bone first: motion, place, mixture.",
+    "What does one more Gaussian per bone cost? Count the numbers of one bone first: motion, place, mixture.",
     "One face is J (11 + 6K) numbers. Solve 84 (11 + 6K) <= 5000 for K and round down.",
     "11 + 6K <= 5000 / 84 = 59.5, so 6K <= 48.5, and K is the largest whole number for which that holds.",
 )
 def largest_K(answer: int) -> str | None:
     """The largest K for 5,000 numbers and 84 bones."""
-    K = one_number(answer, f"one number is asked for, found {answer!r}")
+    K = one_number(answer, f"the answer should be one number, found {answer!r}")
     if int(K) != K or K < 1:
-        return f"K counts Gaussians: a whole number from 1 on, found {K:g}; round down"
+        return f"K counts Gaussians, so it is a whole number from 1 on, found {K:g}; round down"
     cost = J * (11 + 6 * K)
     if cost > 5000:
         return f"K = {K:g} costs {cost:,.0f} numbers, {cost - 5000:,.0f} too many"
     if 5000 - cost >= 6 * J:
-        return f"K = {K:g} costs {cost:,.0f}; one more Gaussian a bone costs {6 * J}, and {5000 - cost:,.0f} are left"
+        return f"K = {K:g} costs {cost:,.0f}; one more Gaussian per bone costs {6 * J}, and {5000 - cost:,.0f} are left"
     return None
 
 
@@ -52,21 +52,32 @@ def extra_translation(function: Function) -> str | None:
     answer, change = result_of(function, A=A, d=d), d - A @ d  # how the vertex has changed
     if equal(answer, -change):
         return None
+    entrywise = "`*` multiplies number by number; the product of a matrix and a vector is `A @ d`"
+    for table in (A * d - d, (A - torch.eye(3)) * d, (torch.eye(3) - A) * d, d - A * d, A * d):
+        if said := one_of(answer, {entrywise: table}):
+            return said
     parts = {
         "with A = I a pivot does not matter, but your answer is not 0 there: the I of I - A is missing": A @ d,
         "this is right only where A d is 0; with A = I a pivot does not matter: the A of I - A is missing": -d,
         "A is transposed: matrices act on column vectors, A @ d": A.T @ d - d,
+        "A was inverted: the vertex moves by d - A d, with A itself": torch.linalg.inv(A) @ d - d,
+        "I is the identity matrix, torch.eye(3); `A - 1` subtracts 1 from every entry": (A - 1) @ d,
+        "both terms have the same sign: one of them takes the other back": A @ d + d,
     }
-    wrong = {"this doubles the change instead of undoing it: the sign": change} | parts
-    wrong |= {f"{words}, and the sign": -value for words, value in parts.items()}
+    wrong = {"this doubles the change instead of undoing it: the sign is wrong": change} | parts
+    wrong |= {f"{words}; and the sign is wrong": -value for words, value in parts.items()}
     at_rest = torch.as_tensor(function(torch.eye(3), d))
     return (
-        wrong_shape(answer, change)
+        wrong_shape(answer, -change)
         or not_finite(answer)
         or one_of(answer, wrong)
-        or (None if equal(at_rest, torch.zeros(3)) else f"for A = I you give {at_rest.tolist()}; it should be 0")
+        or (
+            None
+            if equal(at_rest, torch.zeros(3))
+            else f"for A = I your function gives {at_rest.tolist()}; it should give 0"
+        )
         or ignores(function, (A, d), (A, 2 * d), "d")
-        or "it is 0 for A = I, as it should be, but wrong for other A: by how much does A move the vertex less than d?"
+        or "it is 0 for A = I, as it should be, but wrong for other A: how far does a shift d move a vertex?"
     )
 
 
@@ -78,31 +89,45 @@ def extra_translation(function: Function) -> str | None:
 )
 def flat_reach(function: Function) -> str | None:
     """A round Gaussian made twice as wide as tall, its volume kept."""
+    half, root = math.log(2) / 2, math.sqrt(2)
     for a0 in varied((-2.5, -3.1, 0.4)):  # the logarithm of a round Gaussian's width
-        answer = numbers(function(a0, 0.0, a0))
+        answer, width = numbers(function(a0, 0.0, a0)), math.exp(a0)
         if answer is None or answer.shape != (3,) or not answer.isfinite().all():
-            return "three finite numbers are asked for: the new a, b and c"
+            return "return three finite numbers: the new a, b and c"
+        logarithms = "a and c are logarithms: to make a width twice as large, add log 2 to its logarithm"
+        wrong = {
+            "nothing has changed yet": [a0, 0.0, a0],
+            "it is twice as tall as it is wide: a belongs to u, and c to v": [a0 - half, 0.0, a0 + half],
+            f"{logarithms}, and do not multiply it by 2": [2 * a0, 0.0, a0],
+            f"{logarithms}; you multiply a and divide c": [2 * a0, 0.0, a0 / 2],
+            f"{logarithms}; you multiply by the root of 2": [a0 * root, 0.0, a0 / root],
+            f"{logarithms}; you add 1": [a0 + 1, 0.0, a0 - 1],
+            f"{logarithms}; you add the root of 2, not its logarithm": [a0 + root, 0.0, a0 - root],
+            "it is four times as wide as tall: log 2 in a and -log 2 in c is twice too much": (
+                [a0 + 2 * half, 0.0, a0 - 2 * half]
+            ),
+            "the shape is right, but det L is twice what it was: take half of log 2 from c": [a0 + 2 * half, 0.0, a0],
+            "a is right, but c stays: then the volume grows, and it is not yet twice as wide": [a0 + half, 0.0, a0],
+            "it is larger, but still round: c has to fall by what a gains": [a0 + half, 0.0, a0 + half],
+            "these are widths; return their logarithms": [width * root, 0.0, width / root],
+            "these are widths; return their logarithms, and keep the product of both": [2 * width, 0.0, width],
+            "the logarithm has base 2 there; take math.log": [a0 + 0.5, 0.0, a0 - 0.5],
+        }
+        if said := one_of(answer, wrong, 1e-6):
+            return said
         a, b, c = answer.tolist()
-        if (a, b, c) == (a0, 0.0, a0):
-            return "it is still as it was"
         ratio, volume = math.exp(min(a - c, 50)), math.exp(min(a + c - 2 * a0, 50))
         if abs(b) > 1e-9:
             return f"b = {b:.3f} tilts the ellipse: keep it 0"
-        if abs(ratio - 0.5) < 1e-6:
-            return "it is twice as tall as it is wide: a belongs to u, c to v"
-        if abs(ratio - math.exp(2)) < 1e-6 or abs(a - 2 * a0) < 1e-9:
-            return "a and c are logarithms: twice as wide is log 2 more, not 2 more and not twice a"
-        if abs(ratio - 4) < 1e-6:
-            return "it is four times as wide as tall: log 2 in a and -log 2 in c is twice too much"
         if abs(ratio - 2) > 1e-6:
-            return f"it is {ratio:.2f} times as wide as tall; 2 is wanted"
+            return f"it is {ratio:.2f} times as wide as tall; it should be 2 times"
         if abs(volume - 1) > 1e-6:
             return f"the shape is right, but det L is {volume:.2f} times what it was"
     return None
 
 
 @exercise(
-    "Three parts, each of which you can try alone: w (V, J), the pivots (J, 3) and S (J, 4, 4). With all bones at "
+    "There are three parts, and you can try each alone: w (V, J), the pivots (J, 3) and S (J, 4, 4). With all bones at "
     "rest the template has to come back; a translation t of a bone without children adds w_j t.",
     "w is the softmax over the bones of logsumexp_k (log pi + log N); the pivot is the beta-weighted mean of the "
     "three corners; S_j = G_j B_j^-1 with G_j = G_p (B_p^-1 B_j) T_j and T_j = [R diag(s) | t].",
@@ -156,7 +181,7 @@ def left_over(factor: float) -> tuple[float, float]:
 def best_width(factor: float) -> str | None:
     """The factor of all widths that leaves least, to within a tenth."""
     if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 0 < factor < 50:
-        return f"one number above 0 (and below 50) is asked for, found {factor!r}"
+        return f"the answer should be one number above 0 and below 50, found {factor!r}"
     (here, entry), (narrower, _), (wider, _) = (left_over(s * factor) for s in (1.0, 0.9, 1.1))
     if min(narrower, wider) < here:
         return f"{here:.3f} mm at {factor}; a {'narrower' if narrower < wider else 'wider'} start leaves less"

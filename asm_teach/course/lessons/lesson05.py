@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, not_finite, one_of, pair
+from asm_teach.course.checks.comparing import equal, not_finite, numbers, one_of, pair
+from asm_teach.course.checks.confirming import named
 from asm_teach.course.checks.damping import SmallFit, halve_or_quadruple, solve_case
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, factor, varied
@@ -17,29 +18,42 @@ from asm_teach.course.quizzes import questions
 
 
 @exercise(
-    "One distance for each vertex first; then the mean; then the length it is divided by.",
-    "`(vertices - goal).norm(dim=1)` is one distance a vertex. Average, divide, times 100.",
-    "`return 100 * (vertices - goal).norm(dim=1).mean() / ...`, with the distance of the two points below.",
+    "Take one distance for each vertex first; then the mean; then divide it by a length.",
+    "`(vertices - goal).norm(dim=1)` is one distance per vertex. Average it, divide, and multiply by 100.",
+    "`return 100 * (vertices - goal).norm(dim=1).mean() / ...`, and the distance of the two points goes there.",
 )
 def nme(function: Function) -> str | None:
     """The normalised mean error in per cent."""
     q, step = torch.randn(2, 50, 3, generator=draws(0))
     p, one, other = q + step, torch.zeros(3), factor() * torch.tensor([90.0, 0.0, 0.0])
     tilted = other[0] / 3 * torch.tensor([1.0, -2.0, 2.0])  # as long
-    distance = (p - q).norm(dim=1)
-    of_two = 100 / other[0]  # in per cent of the distance of the two points
+    distance, apart = (p - q).norm(dim=1), other[0]
+    of_two = 100 / apart  # in per cent of the distance of the two points
     right, rms = of_two * distance.mean(), of_two * distance.square().mean().sqrt()
-    by_coordinate = of_two * (p - q).abs().mean()
     wrong = {
         "that is a share; in per cent it is 100 times as much": right / 100,
         "that is in mm: divide by the distance of the two points": distance.mean(),
-        "that is the root of the mean square; the mean of the distances is asked for": rms,
-        "that is the mean over coordinates: take the length of each vertex's difference first": by_coordinate,
+        "that is in mm, times 100: divide by the distance of the two points": 100 * distance.mean(),
+        "that is the root of the mean square; take the plain mean of the distances": rms,
+        "that is the mean of the squared distances; take the plain mean": of_two * distance.square().mean(),
+        "that is the mean over coordinates: take the length of each vertex's difference first": (
+            of_two * (p - q).abs().mean()
+        ),
         "that is the length of the mean difference: take lengths before the mean": of_two * (p - q).mean(0).norm(),
         "that is the sum over the vertices: take the mean": 50 * right,
-        "that is one length of all differences: take one length a vertex, then the mean": of_two * (p - q).norm(),
+        "that is one length of all differences: take one length per vertex, then the mean": of_two * (p - q).norm(),
+        "the lengths are taken along the vertices: the three coordinates are along dim=1": (
+            of_two * (p - q).norm(dim=0).mean()
+        ),
+        "that is the median; take the mean": of_two * distance.median(),
+        "you divide by the square of the distance of the two points: take its root": right / apart,
+        "you multiply by the distance of the two points: divide by it": 100 * distance.mean() * apart,
+        "upside down: divide the mean error by the distance of the two points": 100 * apart / distance.mean(),
     }
-    if said := compare(function(p, q, one, other), right, wrong):
+    found = function(p, q, one, other)
+    if (given := numbers(found)) is not None and given.shape == (3,):
+        return "you divide by a vector: the distance of the two points is the length of their difference, one number"
+    if said := compare(found, right, wrong):
         return said
     if not equal(function(p, q, one, tilted), right):
         return "it is right while the two points lie along x; their distance is the length of their difference"
@@ -56,7 +70,7 @@ def exponent_slopes(function: Function) -> str | None:
     """The derivatives of a Gaussian's exponent by its centre and by the logarithm of its width."""
     for u, c, a in varied(((0.7, 0.2, -0.4), (0.1, 0.5, 0.3))):
         given = (torch.tensor(value, dtype=torch.float64) for value in (u, c, a))
-        two = pair(function(*given), "two numbers are asked for: the derivative by c and the one by a")
+        two = pair(function(*given), "return two numbers: the derivative by c and the one by a")
         for name, one in zip("ca", two, strict=True):
             if one is None:
                 return f"the derivative by {name} is still missing"
@@ -65,13 +79,29 @@ def exponent_slopes(function: Function) -> str | None:
         right_c, square = (u - c) / s**2, (u - c) ** 2 / s**2
         if equal([by_a, by_c], [right_c, square - 1], 1e-6):
             return "both are right, but in the wrong order: the one by c comes first"
-        height = "by a: the -a in front (the height of the Gaussian) has a derivative too"
-        two_down = "by a: a factor of 2 is missing; s^2 is e^(2a), and its derivative brings a 2 down"
-        wrong_c = {"by c: the sign is wrong": -right_c, "by c: divided by s once; it is s squared": right_c * s}
-        wrong_a = {"by a: the sign is wrong": 1 - square, height: square, two_down: square / 2 - 1}
+        no_power = "s is e^a, not a"
+        wrong_c = {
+            "by c: the sign is wrong": -right_c,
+            "by c: you divide by s once; it is s squared": right_c * s,
+            f"by c: {no_power}": (u - c) / a**2,
+            "by c: the 2 of the square and the 2 below cancel": 2 * right_c,
+            "by c: the half below is still there, but the square brings a 2 down": right_c / 2,
+            "by c: s^2 is e^(2a), so you divide by s^4": right_c / s**2,
+        }
+        wrong_a = {
+            "by a: the sign is wrong": 1 - square,
+            "by a: the -a in front (the height of the Gaussian) has a derivative too": square,
+            "by a: a factor of 2 is missing; s^2 is e^(2a), and its derivative brings a 2 down": square / 2 - 1,
+            "by a: the 2 that comes down and the 2 below cancel": 2 * square - 1,
+            "by a: the fraction's sign; s^2 stands below, so minus times minus is plus": -square - 1,
+            "by a: the derivative by s has a factor ds/da = s left": square / s - 1,
+            "by a: u - c has to be squared": right_c - 1,
+            f"by a: {no_power}": (u - c) ** 2 / a**2 - 1,
+            "by a: s^2 is e^(2a), so you divide by s^4": square / s**2 - 1,
+        }
         for name, found, right, wrong in (("c", by_c, right_c, wrong_c), ("a", by_a, square - 1, wrong_a)):
             if not equal(found, right, 1e-6):
-                return one_of(found, wrong, 1e-6) or f"by {name}: found {found:.4f}, autograd says {right:.4f}"
+                return one_of(found, wrong, 1e-6) or f"by {name}: found {found:.4f}, but autograd gives {right:.4f}"
     return None
 
 
@@ -91,7 +121,7 @@ def tame(function: Function) -> str | None:
     if said := wrong_shape(S, identity) or not_finite(S):
         return said
     if not torch.equal(N, N0):
-        return "your function changes N in place: N + ... makes a new one, N += ... and diagonal().add_ do not"
+        return "your function changes N in place: N + ... makes a new matrix, N += ... and diagonal().add_ do not"
     S = S.double()
     slope = N @ S - right  # half the derivative, and zero for a solution once the term of rho is added
 
@@ -99,13 +129,23 @@ def tame(function: Function) -> str | None:
         return float((slope + term).norm() / right.norm())
 
     if size(rho * (S - identity)) > 1e-6:
+        of_all, each = share * N.mean(), share * N.diagonal()[:, None]
         for term, words in (
             (rho * S, "this prefers S near 0, which pulls the face to a point: rho S_0 is missing on the right side"),
-            (share * (S - identity), "rho should be a multiple of the mean diagonal of N"),
+            (share * (S - identity), "rho is a multiple of the mean diagonal of N: multiply by that"),
             (0 * S, "this is the solution without the new term: rho is not used"),
             (-rho * (S + identity), "the sign of rho on the left side: the new term adds to the diagonal"),
+            (-rho * (S - identity), "the sign of rho: the new term adds on both sides"),
+            (rho * (S + identity), "the sign of rho S_0 on the right side: it is added there"),
+            (-rho * identity, "the new term stands on the right side only: rho I is missing on the left"),
+            (rho * S - share * identity, "on the right side, too, rho is a multiple of the mean diagonal of N"),
+            (share * S - rho * identity, "on the left side, too, rho is a multiple of the mean diagonal of N"),
+            (rho * S.sum(0) - rho * identity, "`N + m` adds to every entry; the new term adds m to the diagonal only"),
+            (of_all * (S - identity), "rho is a multiple of the mean *diagonal*, N.diagonal().mean(), not of N.mean()"),
+            (each * S - rho * identity, "each entry of the diagonal got its own rho on the left; take their mean"),
+            (each * (S - identity), "each entry of the diagonal got its own rho; take their mean"),
         ):
-            if size(term) < 1e-6:
+            if size(term) < 1e-6 and named(words):
                 return words
         return f"the derivative at your S is not zero (relative size {size(rho * (S - identity)):.0e})"
     skin, told = counts == 1, []
@@ -118,17 +158,18 @@ def tame(function: Function) -> str | None:
 
 
 @exercise(
-    "A gain near 1 says that the linear picture was good: dare more. A negative one says that the step was far too "
+    "A gain near 1 means that the linear picture was good: dare more. A negative one means that the step was far too "
     "long.",
-    "Here a failed step costs one of the fifteen. Try a third of the damping for gain > 0.75, the same for gain > "
-    "0.25, four times as much below.",
-    "`if gain > 0.75: return damping / 3`, then the case between, then `return 4 * damping`.",
+    "A failed step costs one of the fifteen. So divide the damping only where the gain is near 1, keep it where the "
+    "gain is fair, and multiply it where the gain is small or negative.",
+    "`if gain > 0.75: return damping / 3`, then keep it down to a gain that you choose, and below that `return ... * "
+    "damping`.",
 )
 def next_damping(rule: Function) -> str | None:
     """A rule for Levenberg-Marquardt's damping; the small problem of section 5 in 15 steps."""
     before = varied(1e-3)
     if not rule(before, varied(-1.0)) > before:
-        return "after a step that made things worse the damping has to grow"
+        return "after a step that made things worse, the damping has to grow"
     fit = SmallFit.of_lesson_5()
     target = 1.05 * halve_or_quadruple(fit, steps=15)
     state, damping, accepted, system = fit.beginning, 1e-3, 0, None
@@ -146,8 +187,8 @@ def next_damping(rule: Function) -> str | None:
     taken = f"{reached:.3f} mm, {accepted} of 15 steps taken"
     if reached < target:
         return Right(taken)
-    why = "too many failed: be bolder upwards" if accepted < 10 else "few failed, but they are short: go lower"
-    return f"{taken}; section 5 has {target / 1.05:.3f} mm after 15, and 5 % above that is the limit ({why})"
+    why = "too many failed: raise the damping faster" if accepted < 10 else "few failed, but they are short: go lower"
+    return f"{taken}; section 5 reaches {target / 1.05:.3f} mm in 15, and at most 5 % more passes ({why})"
 
 
 QUIZ = questions("""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,19 +34,33 @@ FAN = np.array([[4, 0, 1], [4, 1, 2], [4, 2, 3], [4, 3, 0]])
 )
 def tutte_middle(middle: Any) -> str | None:
     """The place of the vertex in the middle of a fan of four."""
+    wrong = {
+        "this is one number, the mean of all eight: take the mean along axis 0, over the four corners": RING.mean(),
+        "this is a mean of u and v for each corner: take the mean along the other axis, over the corners": RING.mean(1),
+        "this is the sum of the four corners: divide it by four": RING.sum(0),
+        "u and v are swapped": RING.mean(0)[::-1].copy(),
+        "this is the middle of the box round the ring; take the mean of the four corners": (
+            (RING.min(0) + RING.max(0)) / 2
+        ),
+        "the vertex is not one of its own neighbours: divide by four, not by five": RING.sum(0) / 5,
+        **{
+            f"corner {left_out} is missing in the mean: all four are neighbours": np.delete(RING, left_out, 0).mean(0)
+            for left_out in range(4)
+        },
+    }
+    if said := one_of(middle, wrong, 1e-6):
+        return said
     given = numbers(middle)
     if given is None or given.shape != (2,) or not given.isfinite().all():
-        return "two finite numbers are asked for, u and v of the vertex"
+        return "give two finite numbers, u and v of the vertex"
+    if equal(given, RING.mean(0), 1e-3):
+        return None
     a, b, c = np.vstack([RING, given])[FAN].transpose(1, 0, 2)
     (x1, y1), (x2, y2) = (b - a).T, (c - a).T
     area = (x1 * y2 - y1 * x2) / 2
     if (area <= 0).any():
         return f"triangle {int(area.argmin())} is flipped, its area is {area.min():.3f}"
-    if equal(given, RING.mean(0), 1e-3):
-        return None
-    boxed = equal(given, (RING.min(0) + RING.max(0)) / 2, 1e-6)
-    found = "this is the middle of the box round the ring; " if boxed else ""
-    return f"{found}nothing folds, but it is not the mean of its neighbours"
+    return "nothing folds, but it is not the mean of its neighbours"
 
 
 @functools.cache
@@ -74,26 +89,29 @@ def wrong_clicks() -> tuple[Mesh, dict[str, list[float]]]:
 def mended_marks(mended: Mapping[int | str, Any]) -> str | None:
     """Seven clicked landmarks with two mistakes, mended."""
     if not isinstance(mended, Mapping):
-        return f"a dictionary is asked for, name -> [x, y, z], found {type(mended).__name__}"
+        return f"give a dictionary, name -> [x, y, z]; found {type(mended).__name__}"
     mesh, marks, truth = _clicked()
     if unknown := [name for name in mended if name not in marks]:
         return f"there is no landmark {unknown[0]!r} among those you were given; keep the names"
     try:
         ready = prepare_head(mesh, {**mended})
     except (ValueError, TypeError) as error:
-        return f"prepare_head says: {error}"
+        names = {number: name for name, number in HANDFUL.items()}
+        said = re.sub(r"point (\d+)", lambda m: f"point {m[1]} ({names.get(int(m[1]), 'unknown')})", str(error))
+        return f"prepare_head says: {said}"
     if len(mended) < len(marks):
-        count = f"{len(mended)} landmarks, but all {len(marks)} can be mended"
-        return f"it works with {count}: what is the unit of the chin?"
+        return (
+            f"it works with {len(mended)} landmarks, but you can mend all {len(marks)}: what is the unit of the chin?"
+        )
     off = float((ready.model().bind_points().detach() - truth).norm(dim=1).mean())
     for name, point in marks.items():
         if not equal(mended[name], point, 1e-3):
-            return f"it works, but {name} is not where it belongs ({off:.1f} mm)"
+            return f"it works, but {name} is not where it belongs: the bones are {off:.1f} mm off"
     return Right(f"the bones are {off:.1f} mm off")
 
 
 @exercise(
-    "Three things: whose partner, its mirror image in the plane, and the mean of both.",
+    "You need three things: whose partner it is, its mirror image in the plane, and the mean of both.",
     r"The mirror image of $x$ is $x - 2\,(n \cdot x - o)\,n$. Mirror `points[partner]`.",
     "`other = points[partner]`, `other = other - 2 * (other @ normal - offset)[:, None] * normal`, and then ...",
 )
@@ -119,6 +137,17 @@ def make_alike(function: Function) -> str | None:
         "the offset is missing: the plane does not go through the origin": (points + flip(other, shift=0.0)) / 2,
         "this is the mirror image of the partner alone: take the mean of both": flip(other),
         "this is the sum, not the mean": points + flip(other),
+        "this is half the difference; the mean is half the sum": (points - flip(other)) / 2,
+        "the sign of the offset: the distance from the plane is n . x - o": (points + flip(other, shift=-o)) / 2,
+        "the sign: the mirror image is x minus 2 (n . x - o) n": (points + flip(other, -2.0)) / 2,
+        "this mirrors x alone; the plane has the normal n": (points + other * torch.tensor([-1.0, 1.0, 1.0])) / 2,
+        "you mirror the point and keep its partner; keep the point and mirror its partner": (other + flip(points)) / 2,
+        "only one of the two is halved: brackets": points + flip(other) / 2,
+        "only the point is halved: brackets": points / 2 + flip(other),
+        "n . x is one number per point, `other @ normal`; `*` gives three": (
+            (points + other - 2 * (other * n - o) * n) / 2
+        ),
+        "the points come back as they were": points,
     }
     if said := not_numbers(answer) or wrong_shape(answer, right) or not_finite(answer) or one_of(answer, wrong):
         return said
@@ -130,10 +159,10 @@ def make_alike(function: Function) -> str | None:
 
 
 @exercise(
-    "Start from a function of d/c that falls from 1; then see to it that weight times distance falls at last, too.",
+    "Start from a function of d/c that falls from 1. Then make sure that weight times distance falls in the end, too.",
     r"$1/(1 + (d/c)^2)^2$, times `cosine > 0.5`. It is the derivative of the loss $\frac{c^2}{2}\,\frac{d^2}{c^2 + "
     "d^2}$ by $d$, divided by $d$.",
-    "`weight = 1 / (1 + (distance / reach) ** 2) ** 2`, and then the normals have their say.",
+    "`weight = 1 / (1 + (distance / reach) ** 2) ** 2`, and then the cosine decides which of them count.",
 )
 def trust(function: Function) -> str | None:
     """How much a closest point counts."""
@@ -144,22 +173,38 @@ def trust(function: Function) -> str | None:
     if sentence := wrong_shape(w, d) or not_finite(w):
         return sentence
     w = torch.as_tensor(w).detach().float()[order.argsort()]
+    ratio = d / c
+    square = 1 / (1 + ratio**2)
+    wrong = {
+        "this is the pull, weight times distance; return the weight": square**2 * d,
+        "square once more: at the reach it should be 1/4": square,
+        "this is exp(-(d/c)^2), which is not 1/4 at the reach; a fraction of d/c is": (-(ratio**2)).exp(),
+        "this is exp(-d/c), which is not 1/4 at the reach; a fraction of d/c is": (-ratio).exp(),
+        "this is a step: full up to the reach, and nothing beyond": (ratio < 1).float(),
+        "this is a step: full up to the reach, and nothing beyond it": (ratio <= 1).float(),
+        "this falls in a straight line to 0 at the reach, where it should be 1/4": (1 - ratio).clamp(min=0),
+        "this becomes negative beyond the reach": 1 - ratio,
+        "a distance is divided by the reach, d/c; here it is the other way round": 1 / (1 + 1 / ratio**2) ** 2,
+    }
+    if said := one_of(w, wrong):
+        return said
+    if not w.any() and torch.as_tensor(function(d, torch.full((5,), 0.2), c)).any():
+        return "the comparison of the cosine is the wrong way round: what faces the same way has a cosine near 1"
     if abs(w[0] - 1) > 1e-6:
-        return f"at distance 0 it should be 1, it is {w[0]:.2f}"
+        return f"at distance 0 it should be 1, but it is {w[0]:.2f}"
     if (w[1:] > w[:-1]).any():
         return "it should fall with the distance"
     far, near = w[4] * d[4], w[2] * d[2]
     if far >= near > 0:
         return f"a point at {d[4]:.0f} mm pulls with {far:.2f}, one at the reach with {near:.2f}: a collar would win"
     if abs(w[2] - 0.25) > 1e-6:
-        again = ": square once more" if abs(w[2] - 0.5) < 1e-6 else ""
-        return f"at the reach it should be 1/4, it is {w[2]:.3f}{again}"
+        return f"at the reach it should be 1/4, but it is {w[2]:.3f}"
     if abs(function(2 * d, torch.ones(5), 2 * c) - w).max() > 1e-5:
         return "twice the distance at twice the reach should count the same: only d / c matters"
     for cosine, sentence in (
-        (0.3, "a surface that faces elsewhere (cosine 0.3) should count nothing"),
-        (0.5, "a cosine of exactly 0.5 should count nothing: > and not >="),
-        (-1.0, "the cosine has a sign: -1 is the other side"),
+        (0.3, "a surface that faces elsewhere (cosine 0.3) should not count at all"),
+        (0.5, "a cosine of exactly 0.5 should not count at all: > and not >="),
+        (-1.0, "the cosine has a sign: -1 is the other side of the surface"),
     ):
         if function(d, torch.full((5,), cosine), c).abs().max() > 0:
             return sentence

@@ -17,22 +17,31 @@ from asm_teach.course.quizzes import questions
 @exercise(
     "Similar triangles: what happens to the picture of a point when it is twice as far away?",
     r"$p = f\,(x_1, x_2) / x_3 + c$.",
-    "`x[:2] / x[2]` is the direction; it is still to be turned into pixels and moved.",
+    "`x[:2] / x[2]` is the direction; turn it into pixels, and then move it.",
 )
 def pixel_of(function: Function) -> str | None:
     """A point in camera axes to its pixel."""
     f, c = varied((800.0, torch.tensor([160.0, 120.0])))
     for x in varied((torch.tensor([30.0, -20.0, 500.0]), torch.tensor([-41.0, 12.0, 260.0]))):
         off = f * x[:2] / x[2]  # from the principal point
+        half = off + c + 0.5
         wrong = {
             "the principal point is missing: this is measured from the optical axis": off,
-            "the principal point was subtracted: it is added": off - c,
+            "the principal point was subtracted: add it": off - c,
+            "a pixel's place is counted from the corner of the picture, as c is: add no half": half,
+            "the depth divides, and the focal length multiplies: here it is the other way round": x[:2] * x[2] / f + c,
+            "you divided by the square of the depth": off / x[2] + c,
+            "x is measured from the optical axis, in mm: do not subtract c, which is in pixels": f * (x[:2] - c) / x[2]
+            + c,
+            "the principal point is in pixels: add it after the division by the depth": f * (x[:2] + c) / x[2],
+            "the depth is the last of the three, x[2]; you divided by the first": f * x[1:] / x[0] + c,
+            "the depth is x[2]; you divided by x[1]": f * x[:2] / x[1] + c,
             "you did not divide by the depth": f * x[:2] + c,
             "you divided by the distance, not by the depth x[2]": f * x[:2] / x.norm() + c,
             "the focal length is missing: this is the direction, not yet in pixels": off / f + c,
             "row and column are swapped": (off + c).flip(0),
             "the signs: a point to the right of the axis is seen to the right of c": c - off,
-            "do not round: a pixel's place is a real number, its centre at a half": (off + c).round(),
+            "do not round: a pixel's place is a real number": (off + c).round(),
             "the focal length multiplies, it does not divide": off / f**2 + c,
             "in OpenCV's axes y points down already: do not turn it over": off * torch.tensor([1.0, -1.0]) + c,
         }
@@ -48,30 +57,40 @@ def pixel_of(function: Function) -> str | None:
 )
 def distance_of(function: Function) -> str | None:
     """How far away a photographer stood, from the size of a face."""
-    f = 50.0 / 36.0 * 1200.0
-    right = f * 150.0 / 400.0
-    wrong = {
-        "that takes the lens's millimetres for pixels: 36 mm of film are all the columns": 50.0 * 150.0 / 400.0,
-        "upside down: a face seen larger is nearer": f * 400.0 / 150.0,
-        "film and columns the wrong way round": 36.0 / 50.0 * 1200.0 * 150.0 / 400.0,
-        "that is in metres; millimetres are asked for": right / 1000,
-        "that is in centimetres; millimetres are asked for": right / 10,
-        "that is the focal length in pixels; now solve pixels = f * wide / distance": f,
-        "the film's 36 mm are missing: in pixels the focal length is lens / 36 * columns": 36 * right,
-    }
-    if said := compare(function(150.0, 400.0, 50.0, 1200.0), right, wrong):
-        return said
-    wide, pixels, lens, columns = varied((140.0, 200.0, 85.0, 3000.0))
-    if not equal(function(wide, pixels, lens, columns), lens / 36 * columns * wide / pixels):
-        return "it is right for the example, but not for another lens and picture"
+    example = (150.0, 400.0, 50.0, 1200.0)
+    for wide, pixels, lens, columns in (varied(example), varied((140.0, 200.0, 85.0, 3000.0))):
+        f = lens / 36 * columns
+        right = f * wide / pixels
+        wrong = {
+            "that takes the lens's millimetres for pixels: 36 mm of film are all the columns": lens * wide / pixels,
+            "upside down: a face that is seen larger is nearer": f * pixels / wide,
+            "film and lens the wrong way round: the focal length is lens / 36 * columns": 36
+            / lens
+            * columns
+            * wide
+            / pixels,
+            "that is in metres; give millimetres": right / 1000,
+            "that is in centimetres; give millimetres": right / 10,
+            "that is the focal length in pixels; now solve pixels = f * wide / distance": f,
+            "the film's 36 mm are missing: in pixels the focal length is lens / 36 * columns": 36 * right,
+            "the columns are missing: in pixels the focal length is lens / 36 * columns": right / columns,
+            "solve for the distance: it is f * wide / pixels, and here f divides": pixels * wide / f,
+            "half the face was taken, but all of its pixels": right / 2,
+            "do not round on the way": round(f) * wide / pixels,
+            "do not round": float(round(right)),
+            "columns and pixels are both missing: how large is the face in the picture?": lens * wide / 36,
+        }
+        if said := compare(function(wide, pixels, lens, columns), right, wrong):
+            what = "" if columns == example[3] else " (it is right for the first example, but not for another lens)"
+            return said + what
     return Right("at 62 cm noses are still a little large")
 
 
 @exercise(
     "One over depth is linear on the screen, and so is b over depth.",
     "`over = screen_weights / corner_depths` is b / depth; b sums to 1, so the sum of `over` is 1 / depth.",
-    "`b = over / over.sum(1, keepdim=True)`. Then either `1 / over.sum(1)` or `(b * corner_depths).sum(1)`: show that "
-    "they are the same.",
+    "`b = over / over.sum(..., keepdim=True)`: along which axis? And since the sum of `over` is one over the depth, "
+    "the depth is ...",
 )
 def into_space(function: Function) -> str | None:
     """The weights of the screen to those of space, and the depth."""
@@ -79,12 +98,12 @@ def into_space(function: Function) -> str | None:
     share = torch.rand(50, 3, generator=generator).double()
     share = share / share.sum(1, keepdim=True)
     z = 300 + 500 * torch.rand(50, 3, generator=generator).double()
-    words = "two tensors are asked for: b (n, 3) and the depth (n,)"
+    words = "return two tensors: b (n, 3) and the depth (n,)"
     b, depth = map(numbers, pair(function(share, z), words))
     if b is None or depth is None:
         return words
     if b.ndim == 1 and depth.ndim == 2:
-        return "the other way round: first the weights b (n, 3), then the depth (n,)"
+        return "these are in the wrong order: first the weights b (n, 3), then the depth (n,)"
     over = share / z
     right, t = over / over.sum(1, keepdim=True), 1 / over.sum(1)
     if said := wrong_shape(b, right) or wrong_shape(depth, t):
@@ -95,18 +114,44 @@ def into_space(function: Function) -> str | None:
         "these are still the weights of the screen": share,
         "b has to sum to 1: divide by its sum": over,
         "that goes from space to the screen: divide by the depth where you multiplied": to_screen,
+        "b is divided by its sum; softmax takes exp first": over.softmax(1),
+        "these are the weights times the depths: divide by the depth, and then by the sum": back,
     }
     if not equal(b, right):
         return one_of(b, wrong) or rows_not_one(b) or compare(b, right)
     blended = "the depth is blended with the weights of the screen; one over depth is what is linear there"
-    return compare(depth, t, {blended: back.sum(1), "this is one over the depth": over.sum(1)})
+    wrong = {
+        blended: back.sum(1),
+        "this is one over the depth": over.sum(1),
+        "this is the mean of the three corners, which have different weights": z.mean(1),
+        "this is one over the mean depth of the corners, which have different weights": 1 / z.mean(1),
+        "this is the depth of the nearest corner; blend all three": z.amin(1),
+    }
+    return compare(depth, t, wrong)
+
+
+def _wrong_pair(both: list[float], t: float, own: float, beyond: float) -> str | None:
+    """The slip that makes these two colours, or None."""
+    x, gap = t - 0.5, own - beyond
+    twice = [own, beyond + 2 * x * gap] if x > 0 else [own + 2 * x * gap, beyond]
+    right = [own, beyond + x * gap] if x > 0 else [own + x * gap, beyond]
+    wrong = {
+        "the two are in the wrong order: first the own pixel, then the one beyond": right[::-1],
+        "both pixels change at once; the outline cuts only one of them at a time": [own + x * gap, beyond + x * gap],
+        "the change is twice too much: over t from 1/2 to 1 half of the pixel is covered": twice,
+        "this is a mix of both colours in both pixels; the outline cuts only one of them at a time": (
+            [t * own + (1 - t) * beyond, (1 - t) * own + t * beyond]
+        ),
+        "each colour is only made darker; what is missing of one is filled by the other": [t * own, (1 - t) * beyond],
+    }
+    return None if equal(both, right) else one_of(both, wrong, 1e-6)
 
 
 @exercise(
-    "Where does the outline run at t = 0, at t = 1/2 and at t = 1? Only one of both pixels is cut by it at a time.",
+    "Where does the outline run at t = 0, at t = 1/2 and at t = 1? It cuts only one of the two pixels at a time.",
     "For t > 1/2 the outline is in the pixel beyond, which gets the share t - 1/2 of the surface's colour; for t < "
     "1/2 it is in the own one.",
-    "`if t > 0.5: return own, beyond + (t - 0.5) * (own - beyond)`, else the own pixel gets `(0.5 - t)` of the other.",
+    "`if t > 0.5: return own, beyond + (t - 0.5) * (...)`, and below 1/2 the own pixel changes, in the same way.",
 )
 def repair(function: Function) -> str | None:
     """The colours of the two pixels at an outline, continuous as it moves on."""
@@ -114,12 +159,14 @@ def repair(function: Function) -> str | None:
     for at in varied((0.1, 0.4, 0.6, 0.9)):
         t, *colours = (torch.tensor(x, dtype=torch.float64) for x in (at, own, beyond))
         given = function(t.requires_grad_(), *colours)
-        new_own, new_beyond = pair(given, "two colours are asked for: the new own and the new beyond")
+        new_own, new_beyond = pair(given, "return two colours: the new own and the new beyond")
+        both = [float(torch.as_tensor(x).detach()) for x in (new_own, new_beyond)]
+        if said := _wrong_pair(both, at, own, beyond):
+            return said
         total = new_own + new_beyond
         if not isinstance(total, Tensor) or not total.requires_grad:
             return f"at t = {at:g} the result does not depend on t: did you round it?"
         slopes.append(float(torch.autograd.grad(total, t)[0]))
-        both = [float(torch.as_tensor(x).detach()) for x in (new_own, new_beyond)]
         if min(both) < beyond - 1e-9 or max(both) > own + 1e-9:
             return f"at t = {at:g}: {both[0]:.2f} and {both[1]:.2f} do not both lie between the two colours"
     gap = own - beyond

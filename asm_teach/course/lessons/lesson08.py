@@ -5,27 +5,35 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, not_finite, not_numbers, one_number, one_of
+from asm_teach.course.checks.comparing import equal, not_finite, not_numbers, numbers, one_number, one_of
+from asm_teach.course.checks.confirming import named
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.quizzes import questions
 
 
 @exercise(
-    "What decides how large the pivot is shown? Two numbers, and only their quotient.",
+    "What decides how large the pivot is shown? It takes two numbers, and only their quotient counts.",
     "$f/z_0$ is the size; it has to be the same.",
     "900 / 600 = 2250 / distance; solve for the distance.",
 )
 def dolly_zoom(distance: float) -> str | None:
     """The distance at which a longer lens shows the same size."""
-    given = one_number(distance, "one number is asked for, in mm")
+    given = one_number(distance, "give one number, in mm")
     wrong = {
         "that is nearer: a longer lens has to stand further away": 600 * 900 / 2250,
         "at the same distance it shows the face 2.5 times as large": 600.0,
-        "that is in metres; the answer is asked for in mm": 1.5,
-        "that is in cm; the answer is asked for in mm": 150.0,
+        "that is in metres; give it in mm": 1.5,
+        "that is in cm; give it in mm": 150.0,
+        "you add the difference of the focal lengths; what has to stay is the quotient f / z": 600 + 2250 - 900.0,
+        "that is how much longer the lens is; the distance is as many times 600 mm": 2.5,
+        "that is how much further away it is, from the first camera's place; give the whole distance": 900.0,
+        "the square: f / z has to stay, not f / z^2": 600 * 2.5**2,
+        "the root: f / z has to stay, not f^2 / z": 600 * 2.5**0.5,
+        "f * z is not what has to stay, but f / z: divide by 900": 600 * 2250.0,
     }
     if said := one_of(given, wrong, 1e-3):
         return said
@@ -36,21 +44,31 @@ def dolly_zoom(distance: float) -> str | None:
 
 @exercise(
     "What does a logarithm make of a gain, and what of an exponent?",
-    "After the logarithm a gain is a constant that is added, and gamma a factor. The order matters: which step takes "
-    "away which of the two?",
+    "After the logarithm a gain is a constant that is added, and gamma is a factor. The order matters: which step "
+    "takes away which of the two?",
     "`y = stored.log()`, then `y = y - y.mean()`, and then the size.",
 )
 def immune(function: Function) -> str | None:
     """A function of a row of stored values that neither gain nor gamma changes."""
     light = torch.rand(25, generator=draws(0)) * 0.8 + 0.1
     base = function(light.clone())
+    difference = (
+        "the mean is taken away before the logarithm, which has no value for negative numbers: first the logarithm"
+    )
+    given = numbers(base)
+    if given is not None and torch.equal(given.isnan(), light < light.mean()) and named(difference):
+        return difference
     if said := not_numbers(base) or not_finite(base):
         return said
     if base.shape != light.shape:
-        return f"it should give a row of {len(light)} numbers, found shape {tuple(base.shape)}"
+        return f"it should give a row of {len(light)} numbers, found the shape {tuple(base.shape)}"
     if base.std() < 1e-6:
         return "all its numbers are the same: nothing of the skin is left"
     if not torch.allclose(function(varied(1.7) * light), base, atol=1e-4):
+        if torch.allclose(function(light ** varied(0.6)), base, atol=1e-4):
+            return (
+                "it is immune to gamma, but changes with the gain: the order; first take the mean away, then the size"
+            )
         return "it changes with the gain: after the logarithm a gain is a constant that is added; take the mean away"
     if not torch.allclose(function(light ** varied(0.6)), base, atol=1e-4):
         if float(torch.corrcoef(torch.stack([base.flatten(), light]))[0, 1]) > 0.999:  # a line through light
@@ -63,7 +81,7 @@ def immune(function: Function) -> str | None:
 
 
 @exercise(
-    "Where is the best common row for a given d? It moves with d: put it in before you differentiate.",
+    "Where is the best common row for a given d? It moves with d: insert it before you differentiate.",
     r"Equation (8.3) with $J_n = g_n$: the second derivative is $\sum b_n \lVert g_n\rVert^2 - \lVert\sum b_n "
     r"g_n\rVert^2 / \sum b_n$.",
     "`c = (b[:, None] * r).sum(0) / b.sum()`, the slope is `(b[:, None] * g * (r - c)).sum()`; divide by the second "
@@ -76,21 +94,42 @@ def step_of(function: Function) -> str | None:
     w = b[:, None]
     c, mean_g = (w * r).sum(0) / b.sum(), (w * g).sum(0) / b.sum()
     slope, own = (w * g * (r - c)).sum(), (w * g * g).sum()
-    right = -slope / (own - b.sum() * mean_g.square().sum())
+    right = _step(r, g, w)
     off = g * (r - r.mean(0))  # from the plain mean
     plain, unweighted = -(w * off).sum() / own, -off.sum() / ((g * g).sum() - 3 * g.mean(0).square().sum())
     wrong = {
         "the sign: a step goes against the slope": -right,
-        "the common row was held: it answers to the step, and the second derivative gets smaller": -slope / own,
+        "the common row was held; it moves with the step, so the second derivative gets smaller": -slope / own,
         "no common row: the rows were drawn to zero": -(w * g * r).sum() / own,
         "the weights b are missing": unweighted,
-        "the common row is the mean with the weights b, not the plain one, and it answers to the step": plain,
+        "the common row is the mean with the weights b, not the plain one, and it moves with the step": plain,
         "that is the slope alone: divide by the second derivative": -slope,
+        "the weights b are squared: they count once": _step(r, g, w**2),
+        "the root of b was taken: the weights count as they are": _step(r, g, w.sqrt()),
+        "the factor g is missing in the slope": -(w * (r - c)).sum() / (own - b.sum() * mean_g.square().sum()),
+        "the common row is wrong: r - c, with c the mean over the pictures (axis 0), not over the row": (
+            -(w * g * (r - r.mean(1, keepdim=True))).sum() / (own - b.sum() * mean_g.square().sum())
+        ),
+        "the square comes too late: sum b g over the pictures, square that, and then sum over the row": (
+            -slope / (own - (w * g).sum().square() / b.sum())
+        ),
+        "the second derivative gets smaller by the common row: minus, not plus": (
+            -slope / (own + b.sum() * mean_g.square().sum())
+        ),
         "the sum of the weighted derivatives is squared and then divided by sum b: that division is missing": (
             -slope / (own - (w * g).sum(0).square().sum())
         ),
     }
-    return compare(function(r, g, b), right, wrong)
+    found = function(r, g, b)
+    if (given := numbers(found)) is not None and given.shape == (len(r),):
+        return f"d is one number for all pictures, but you give {len(r)}: sum over all of them before you divide"
+    return compare(found, right, wrong)
+
+
+def _step(r: Tensor, g: Tensor, w: Tensor) -> Tensor:
+    """The step for weights w (N, 1)."""
+    c, mean_g = (w * r).sum(0) / w.sum(), (w * g).sum(0) / w.sum()
+    return -(w * g * (r - c)).sum() / ((w * g * g).sum() - w.sum() * mean_g.square().sum())
 
 
 @exercise(
@@ -106,15 +145,20 @@ def depth_error(function: Function) -> str | None:
     cases = varied(((0.3, 2.0, 0.5), (0.9, 4.3, 0.2), (2.0, 1.0, 1.0)))
     answers = [float(function(*case)) for case in cases]
     if not all(map(math.isfinite, answers)):
-        return f"finite numbers are asked for, found {answers}"
+        return f"give a finite number for each input, found {answers}"
     t, s, e = torch.tensor(cases, dtype=torch.float64).T
     half = (t / 2).sin()
     tangent = "the tangent would be right if the cameras stood in a plane and a pixel were measured there"
     wrong = {
         "only one picture was moved: both are, in opposite directions": e / (s * half),
         "take the sine of half the angle": e / (2 * s * t.sin()),
+        "take the sine of half the angle; two times that is not the sine of the whole": e / (s * t.sin()),
+        "take the sine of half the angle, not half the sine, and both pictures move": 2 * e / (s * t.sin()),
+        "the shift is in pixels, so divide by the pixels per mm: the size is missing": e / (2 * half),
+        "both pictures move, so the shift is twice as large: 2 belongs below, not above": 2 * e / (s * half),
+        "the precision is divided by all of it: here size and sine multiply": 2 * e * s * half,
         tangent: e / (2 * s * (t / 2).tan()),
-        "pixels have to be divided by the size, not multiplied": e * s / (2 * half),
+        "divide the pixels by the size; you multiply": e * s / (2 * half),
         "that takes the angle for its sine, which is right for small angles only": e / (s * t),
         "the angle is in radians already": e / (2 * s * (t.deg2rad() / 2).sin()),
         "cosine for sine: seen from the front (angle 0) depth does not show at all": e / (2 * s * (t / 2).cos()),
@@ -124,7 +168,7 @@ def depth_error(function: Function) -> str | None:
         return said
     rights = (e / (2 * s * half)).tolist()
     if not equal([found / right for found, right in zip(answers, rights, strict=True)], [1.0] * 3, 1e-2):
-        return f"for {cases[0][0]} radians you give {answers[0]:.4f} mm, the projection says {rights[0]:.4f}"
+        return f"for {cases[0][0]:.3g} radians you give {answers[0]:.4f} mm, but the projection gives {rights[0]:.4f}"
     return Right(f"a tenth of a pixel would be {float(function(math.radians(50), 4.3, 0.1)):.3f} mm on james")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, not_numbers, one_number, one_of, pair
+from asm_teach.course.checks.comparing import equal, mistaken, not_numbers, one_number, one_of, pair
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, factor, varied
 from asm_teach.course.checks.shapes import wrong_shape
@@ -13,7 +13,7 @@ from asm_teach.course.quizzes import questions
 
 
 @exercise(
-    "Two equations, two unknowns. Which one do you not want?",
+    "There are two equations and two unknowns. Which of the two do you not want?",
     "$a^2 = f^2 + c^2/2$ and $b^2 = f^2 + c^2/8$: take $c$ away.",
     "Four times the second less the first: $4 b^2 - a^2 = 3 f^2$.",
 )
@@ -26,15 +26,31 @@ def error_floor(function: Function) -> str | None:
             "that is its square": f**2,
             "that is c, the part that views take away": c,
             "errors do not add, their squares do: square both before you subtract": (4 * b - a) / 3,
+            "errors do not add, their squares do; and c falls with the root of N": 2 * b - a,
+            "a and b are exchanged: 8 pictures have the smaller part of c, so take four times b^2": (
+                abs(4 * a**2 - b**2) / 3
+            )
+            ** 0.5,
+            "a and b are exchanged, and the root is missing: take four times b^2": (4 * a**2 - b**2) / 3,
+            "1/8 is a quarter of 1/2, so c is gone; but of f^2 three quarters are left: divide by them": (
+                abs(b**2 - a**2 / 4) ** 0.5
+            ),
+            "1/8 is a quarter of 1/2, so c is gone; three quarters of f^2 are left: divide by them, take the root": (
+                b**2 - a**2 / 4
+            ),
+            "the difference of both squares still holds c, and f is gone: multiply one of them first": (a**2 - b**2)
+            / 3,
+            "c^2 is divided by N: with more pictures its part gets smaller, not larger": (abs(4 * a**2 - b**2) / 3)
+            ** 0.5,
             "that is the error with 8 pictures; the floor lies below": b,
             "that is three of its squares: divide by 3 before you take the root": 3**0.5 * f,
             "c^2 is divided by N, not by its square": (abs(16 * b**2 - a**2) / 15) ** 0.5,
             "the difference of the squares is a part of c^2: it tells c, not the floor": (a**2 - b**2) ** 0.5,
         }
-        if said := one_of(answer, wrong, 1e-6) or not_numbers(answer):
+        if said := not_numbers(answer) or mistaken(answer, f, wrong):
             return said
         if not equal(answer, f, 1e-6):
-            return f"found {answer}, expected {f:.3f}; write both equations with squares and take c away"
+            return f"found {float(answer):.6g}, expected {f:.3f}; write both equations with squares and take c away"
     return None
 
 
@@ -51,16 +67,26 @@ def crossing(function: Function) -> str | None:
         N = function(f1, c1, f2, c2)
         right = (c2**2 - c1**2) / (f1**2 - f2**2)
         wrong = {
-            "upside down: the slopes' difference over the floors'": 1 / right,
+            "upside down: the difference of the slopes stands above, that of the floors below": 1 / right,
             "the squares are missing": (c2 - c1) / (f1 - f2),
-            "the sign: the second slope less the first, over the first floor less the second": -right,
+            "the sign: it is the second slope minus the first, over the first floor minus the second": -right,
             "that is its root: c^2 is divided by N itself": right**0.5,
+            "that is its square: c^2 is divided by N itself": right**2,
+            "square each number before you subtract, not the differences": (c2 - c1) ** 2 / (f1 - f2) ** 2,
+            "the floors count by their squares, too": (c2**2 - c1**2) / (f1 - f2),
+            "the slopes count by their squares, too": (c2 - c1) / (f1**2 - f2**2),
+            "the two models stand on different sides of the equation: differences, not sums": (
+                (c1**2 + c2**2) / (f1**2 + f2**2)
+            ),
+            "which model is which: the second has the larger slope and the lower floor": (
+                (c2**2 - c1**2) / (f2**2 + f1**2)
+            ),
         }
-        if said := one_of(N, wrong) or not_numbers(N):
+        if said := not_numbers(N) or mistaken(N, right, wrong):
             return said
         N = float(N)
         if right != round(right) and N in (int(right), int(right) + 1):
-            return f"do not round: the real number is asked for, here between {int(right)} and {int(right) + 1}"
+            return f"do not round: give the real number, here between {int(right)} and {int(right) + 1}"
         if not N > 0:
             return f"a number of pictures is above 0, found {N:g}"
         one, two = (f1**2 + c1**2 / N) ** 0.5, (f2**2 + c2**2 / N) ** 0.5
@@ -70,7 +96,7 @@ def crossing(function: Function) -> str | None:
 
 
 @exercise(
-    "Set the derivative by c to zero; both terms pull, each with the inverse of its width squared.",
+    "Set the derivative by c to zero. Both terms pull, each with the inverse of its squared width.",
     r"$(c - d)/s^2 + c/p^2 = 0$, so $c = d\,p^2/(p^2 + s^2)$.",
     "`return d * ... / (p**2 + s**2)`. Too narrow costs much (strangers!), too wide costs little when the noise is "
     "small: compare section 4.",
@@ -81,19 +107,28 @@ def estimate(function: Function) -> str | None:
     c, noise = torch.randn(2, 20000, generator=draws(0))
     c = r * c
     d = c + s * noise
-    answer, right = function(d, s, p), d * p**2 / (p**2 + s**2)
+    width = varied(1.2)  # not 1, whose powers are all alike
+    both = p**2 + width**2
+    answer, right = function(d, width, p), d * p**2 / both
     wrong = {
-        "noise and prior are exchanged: a wide prior should change little": d * s**2 / (p**2 + s**2),
-        "the squares are missing: widths count by their squares": d * p / (p + s),
+        "noise and prior are exchanged: a wide prior should change little": d * width**2 / both,
+        "noise and prior are exchanged, and the squares are missing": d * width / (p + width),
+        "the squares are missing: widths count by their squares": d * p / (p + width),
         "that is the data as they are: the prior is not used": d,
         "it should be divided by p^2 + s^2": d * p**2,
+        "divide by the sum p^2 + s^2, not by s^2 alone": d * p**2 / width**2,
+        "the prior is not used: the data are only divided by their own width": d / width**2,
+        "upside down: a prior draws the estimate towards 0, so it is smaller than d": d * both / p**2,
+        "p^2 + s^2 is not (p + s)^2": d * p**2 / (p + width) ** 2,
+        "both terms pull towards each other, so below stands a sum, not a difference": d * p**2 / (p**2 - width**2),
+        "the sign: the estimate lies between 0 and d": -right,
     }
     if said := wrong_shape(answer, right) or one_of(answer, wrong):
         return said
     if not torch.allclose(function(d, s, 1e6), d, rtol=1e-3):
         return "a prior of endless width should change nothing"
     if not torch.allclose(function(d, s, s), d / 2, rtol=1e-4):
-        return "with prior and noise of one width the estimate is halfway between 0 and d"
+        return "with prior and noise of the same width, the estimate is halfway between 0 and d"
     if said := compare(answer, right):
         return said
     misses = {p: float((function(d, s, p) - c).square().mean().sqrt()) for p in (0.5, 1.0, 3.0, 9.0)}
@@ -102,7 +137,7 @@ def estimate(function: Function) -> str | None:
 
 
 @exercise(
-    "Only settings that both have can be compared, each with its own; the order of a dictionary means nothing.",
+    "Compare only settings that both dictionaries have, each with its own partner. Their order means nothing.",
     "The mean of d, and its deviation with n - 1 (what `std` does by default), divided by the root of n.",
     "`d = torch.tensor([other[k] - mine[k] for k in mine if k in other])`, then `d.mean()`, and the standard error.",
 )
@@ -113,25 +148,41 @@ def fair(function: Function) -> str | None:
     gap = 0.2 + 0.05 * torch.randn(12, generator=generator)
     mine = {("scan", 4, k): float(hard[k]) for k in range(11)}
     other = {("scan", 4, k): float(hard[k] + gap[k]) for k in range(11, 0, -1)}
-    words = "two numbers are asked for: the mean and its standard error"
+    words = "return two numbers: the mean and its standard error"
     answer, spread = (one_number(one, words) for one in pair(function(mine, other), words))
     both = gap[1:11]
     mean, deviation = float(both.mean()), float(both.std())
-    if abs(answer + mean) < 1e-4:
-        return "the sign: other less mine"
-    if abs(answer - mean) > 1e-4:
-        return f"mean {answer:.4f}, expected {mean:.4f}: only settings that both have, each with its own"
     right = deviation / 10**0.5
+    if abs(answer - mean) > 1e-4:
+        all_of_both = float((hard + gap)[1:].mean() - hard[:11].mean())
+        table = {
+            "the sign: other minus mine": -mean,
+            "the two are in the wrong order: first the mean, then its standard error": right,
+            "this holds settings that only one of the two has: take those that both have": all_of_both,
+            "that is the sum of the differences; take their mean": 10 * mean,
+            "that is the median of the differences; take their mean": float(both.median()),
+            "divide by the number of settings that both have, not by that of one": mean * 10 / 11,
+            "divide by the number of differences, 10; n - 1 belongs to the deviation only": mean * 10 / 9,
+        }
+        return (
+            one_of(answer, table, 1e-4)
+            or f"the mean is {answer:.4f}, expected {mean:.4f}: take the settings that both have, in pairs"
+        )
     if abs(spread - right) < 1e-5:
         loose = float((hard.var() + (hard + gap).var()) ** 0.5 / 10**0.5)
         return Right(f"{answer:.2f} +- {spread:.2f}; without pairs it would be +- {loose:.2f}, and nothing decided")
     wrong = {
         "that is the deviation of one difference: the mean of n has it divided by the root of n": deviation,
-        "divided by n; it is the root of n": deviation / 10,
-        "the deviation was taken with n; n - 1 is wanted": right * 0.9**0.5,
+        "you divide by n; divide by the root of n": deviation / 10,
+        "the deviation was taken with n; take it with n - 1": right * 0.9**0.5,
         "that is its square: take the root": right**2,
+        "n - 1 belongs to the deviation only; divide that by the root of n": deviation / 3,
+        "the deviation is multiplied by the root of n; divide by it": deviation * 10**0.5,
+        "that is of two models that have nothing to do with each other: take the deviation of the differences": (
+            float((hard[1:11].var() + (hard + gap)[1:11].var()) ** 0.5) / 10**0.5
+        ),
     }
-    return one_of(spread, wrong) or f"standard error {spread:.4f}, expected {right:.4f}"
+    return one_of(spread, wrong) or f"the standard error is {spread:.4f}, expected {right:.4f}"
 
 
 QUIZ = questions("""

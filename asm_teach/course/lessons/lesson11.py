@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from asm_teach.course.checks.checking import Function, exercise
-from asm_teach.course.checks.comparing import one_of, pair
+from asm_teach.course.checks.comparing import numbers, one_of, pair
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.slips import result_of
@@ -26,20 +26,28 @@ def hand_on(function: Function) -> str | None:
     wrong = {
         "that is the displacement alone: add it to the other person": expressive - calm,
         "the displacement goes backwards: from calm to expressive is expressive - calm": other + calm - expressive,
-        "that is the first person's expression: the other one keeps their own face": expressive,
+        "that is the first person's expression; the other one keeps their own face": expressive,
         "only the other person's difference was taken: add what the expression does": other - calm,
+        "the difference is that of the two faces; take that of the first person, expressive - calm": expressive - other,
+        "the difference is that of the two faces; the expression is expressive - calm, and it is added to other": (
+            calm + expressive - other
+        ),
+        "calm was not subtracted: add the displacement, expressive - calm": other + expressive,
+        "that is the mean of two people; add the displacement, expressive - calm": (other + expressive) / 2,
+        "the expression is a displacement: differences, not ratios": other * expressive / calm,
+        "nothing moves yet: this is the other person's calm face": other,
     }
     return compare(found, other + (expressive - calm), wrong)
 
 
 @exercise(
-    "Count the numbers first; a float32 is four bytes.",
-    "J (11 + 6 K) numbers a face; a linear model stores a mean (3 V), M modes of 3 V, and M deviations.",
+    "Count the numbers first; a float32 takes four bytes.",
+    "A face has J (11 + 6 K) numbers. A linear model stores a mean (3 V), M modes of 3 V, and M deviations.",
     "`return 4 * J * (11 + 6 * K), 4 * (...)`.",
 )
 def sizes(function: Function) -> str | None:
     """J, K, V, M to the bytes of one adaptive face and those of a linear model."""
-    words = "return both, one after the other: bytes of the face, bytes of the linear model"
+    words = "return two numbers: the bytes of the face, and those of the linear model"
     cases = varied(((84, 2, 4165, 199), (42, 3, 1000, 10)), 0.5)  # two, for one alone lets two slips look alike
     given = []
     for case in cases:
@@ -57,6 +65,9 @@ def sizes(function: Function) -> str | None:
             "a bone's place, two numbers, is missing": 4 * J * (9 + 6 * K),
             "each bone has Gaussians of its own, J times 6 K": 4 * (11 * J + 6 * K),
             own_share: 4 * J * (11 + 5 * K),
+            "the bone's own 11 numbers are added to those of its Gaussians: 11 + 6 K": 4 * J * 11 * 6 * K,
+            "the bone's own 11 numbers are there once, not once for each Gaussian": 4 * J * K * 17,
+            "the two are in the wrong order: first the face, then the linear model": 4 * basis,
         },
         "the linear model": {
             "those are numbers; a float32 has four bytes": basis,
@@ -64,6 +75,10 @@ def sizes(function: Function) -> str | None:
             "the standard deviations of the modes are missing": 4 * 3 * V * (M + 1),
             "there is one standard deviation for each mode, M in all": 4 * 3 * V * (M + 2),
             "a vertex has three coordinates": 4 * (V * (M + 1) + M),
+            "the mean and the standard deviations of the modes are missing": 4 * 3 * V * M,
+            "those are bits, not bytes": 32 * basis,
+            "a float32 has four bytes, not eight": 8 * basis,
+            "the standard deviations of the modes are missing, and the three coordinates of a vertex": 4 * V * (M + 1),
         },
     }
     for found, (what, wrong) in zip(zip(*given, strict=True), slips.items(), strict=True):
@@ -71,9 +86,9 @@ def sizes(function: Function) -> str | None:
             return f"{what}: {said}"
     for (face, model), (j, k, v, m) in zip(given, cases, strict=True):
         if face != (right := 4 * j * (11 + 6 * k)):
-            return f"the face: for J = {j} and K = {k} you give {face:,.0f} bytes, there are {right:,}"
+            return f"the face: for J = {j} and K = {k} you give {face:,.0f} bytes, but there are {right:,}"
         if model != (right := 4 * (3 * v * (m + 1) + m)):
-            return f"the linear model: for V = {v} and M = {m} you give {model:,.0f} bytes, there are {right:,}"
+            return f"the linear model: for V = {v} and M = {m} you give {model:,.0f} bytes, but there are {right:,}"
     return None
 
 
@@ -94,17 +109,32 @@ def jitter(function: Function) -> str | None:
     lengths, vertex_to_vertex = second.norm(dim=-1), root_mean_square(frames.diff(n=2, dim=1))
     wrong = {
         "that is the first difference, the speed: a steady movement is no jitter": speed,
-        "that is the mean length; the root of the mean square is asked for": lengths.mean(),
+        "that is the mean length; take the root of the mean square": lengths.mean(),
         "the mean was taken over x, y and z too: sum the squares over the coordinates": second.square().mean().sqrt(),
         "the root is missing": lengths.square().mean(),
+        "this leaves out the middle frame, so a steady movement counts: v[t+1] - 2 v[t] + v[t-1]": (
+            root_mean_square(frames[2:] - frames[:-2])
+        ),
+        "the 2 belongs to the middle frame: v[t+1] - 2 v[t] + v[t-1]": (
+            root_mean_square(frames[2:] + frames[1:-1] - 2 * frames[:-2])
+        ),
+        "the lengths are taken over the vertices: x, y and z are the last axis": second.norm(dim=1).mean(),
+        "the differences are not squared: positive and negative ones cancel": second.mean().abs().sqrt(),
+        "that is the spread of each coordinate over time, and a steady movement counts there": frames.std(0).mean(),
+        "that is the root of the sum of squares over the frames only: take the mean over frames and vertices": (
+            second.square().sum(0).mean().sqrt()
+        ),
         "differences were taken from vertex to vertex: time is the first axis": vertex_to_vertex,
-        "the squares were summed over frames and vertices: the mean is asked for": lengths.square().sum().sqrt(),
+        "the squares were summed over frames and vertices: take their mean": lengths.square().sum().sqrt(),
         "the middle frame counts twice: v[t+1] - 2 v[t] + v[t-1]": root_mean_square(second + frames[1:-1]),
     }
-    if said := compare(function(frames), root_mean_square(second), wrong):
+    found = function(frames)
+    if (given := numbers(found)) is not None and not given.ndim and given.isnan():
+        return "a root of a negative number: square the differences before you take their mean"
+    if said := compare(found, root_mean_square(second), wrong):
         return said
     still = float(function(steady))
-    return None if still < 1e-6 else f"a steady movement should have no jitter, yours is {still:.2f}"
+    return None if still < 1e-6 else f"a steady movement should have no jitter, but yours is {still:.2f}"
 
 
 @exercise(
@@ -129,17 +159,26 @@ def at_home(function: Function) -> str | None:
     twice = "the modes are not at right angles: what two of them share counts twice; make a basis by QR, or solve"
     right, coefficients = share(basis), share(torch.linalg.pinv(flat))
     wrong = {
-        "the mean was not subtracted: it is large, and no news": share(basis, face.flatten()),
+        "the mean was not subtracted: it is large, and says nothing about this face": share(basis, face.flatten()),
         twice: share((flat / flat.norm(dim=0)).T),
         "the modes have neither length 1 nor right angles: make a basis by QR, or solve": share(flat.T),
         "those are squares of coefficients: what counts is the shape that they make": coefficients,
-        "that is the share that is left over: one minus it": 1 - right,
-        "that is a ratio of lengths: the shares of squares add up to one": right.sqrt(),
+        "that is the share that is left over: take one minus it": 1 - right,
+        "that is a squared length in mm^2, not a share: divide by |face - mean|^2": right * d.square().sum(),
+        "the part below is |face - mean|^2: there the mean was not subtracted": (
+            right * d.square().sum() / face.square().sum()
+        ),
+        "square each coefficient before you add them up": (basis @ d).sum() / d.square().sum(),
+        "square each coefficient before you add them up; the square of the sum is another number": (
+            (basis @ d).sum().square() / d.square().sum()
+        ),
+        "that is the share of the mean, not of the face": share(basis, mean.flatten()),
+        "that is a ratio of lengths: take the squares, whose shares add up to one": right.sqrt(),
     }
     if said := compare(function(face, mean, modes), right, wrong):
         return said
     own = float(function(inside, mean, modes))
-    return None if abs(own - 1) < 1e-6 else f"a face made of the modes is at home, a share of 1; yours is {own:.3f}"
+    return None if abs(own - 1) < 1e-6 else f"a face made of the modes has a share of 1; yours is {own:.3f}"
 
 
 QUIZ = questions("""
