@@ -3,10 +3,10 @@
     {"exercises": {"nme": {"ok": true, "tries": 2, "hints": 1}}, "quizzes": {"05": {"1": {"ok": true, "tries": 1}}},
      "predictions": {"01": {"hinge": {"said": "it stays", "happened": "it moves by 27.4 mm"}}}}
 
-The file is the one that the environment variable ASM_TEACH_PROGRESS names, else `progress.json` in the user's data
-folder. It is always written whole, and by one program at a time: two notebooks that count at once wait for each other
-(a lock beside the file), so neither loses a note. A broken file is kept under another name. If the file cannot be
-written, the learner is told once, and the record lasts until the program ends.
+The environment variable ASM_TEACH_PROGRESS names the file; without it, it is `progress.json` in the user's data
+folder. One program at a time writes it, and always whole: two notebooks that count at once wait for each other (a
+lock beside the file), so neither loses a note. A broken file stays under another name. If the program cannot write
+the file, it tells the learner once, and keeps the record until it ends.
 """
 
 from __future__ import annotations
@@ -159,7 +159,9 @@ def _write(file: Path, record: Record) -> None:
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        if file.exists() and not os.access(file, os.W_OK):  # replacing would do it all the same; somebody locked it
+        if file.exists() and not os.access(
+            file, os.W_OK
+        ):  # replacing would write it all the same, although it is locked
             raise PermissionError(f"{file.name} is read-only")
         with whole(file) as part, part.open("w", encoding="utf-8") as stream:
             json.dump(record, stream, indent=1, sort_keys=True)
@@ -170,7 +172,7 @@ def _write(file: Path, record: Record) -> None:
 def _keep_here(file: Path, record: Record, error: OSError) -> None:
     _unsaved[file] = record
     reason = error.strerror or str(error)
-    _say_once(f"Your progress cannot be kept in {file} ({reason}); it lasts until this program ends. "
+    _say_once(f"Your progress cannot be kept in {file} ({reason}); this program remembers it until it ends. "
               "Set ASM_TEACH_PROGRESS to a file that can be written.")  # fmt: skip
 
 
@@ -183,4 +185,4 @@ def _put_aside(file: Path, error: Exception) -> None:
     except OSError as refused:
         _keep_here(file, EMPTY, refused)
         return
-    print(f"The progress file could not be read ({error}); it was put aside as {aside}, and a new one begins.")
+    print(f"The progress file could not be read ({error}); it is kept as {aside}, and a new one begins.")

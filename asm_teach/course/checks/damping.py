@@ -72,7 +72,7 @@ class SmallFit:
         return skinning_matrices(bind_matrices(self.pivots), motion, self.rig)
 
     def weights(self, g: Tensor) -> Tensor:
-        """Equation (2) with one Gaussian a bone, (n, J)."""
+        """Equation (2) with one Gaussian per bone, (n, J)."""
         cu, cv, a, b, c = g.T
         xi = (self.uv[:, :1] - cu) / a.exp()
         eta = (self.uv[:, 1:] - cv - b * xi) / c.exp()

@@ -22,7 +22,6 @@ from asm_teach.course.checks.shapes import wrong_shape
 
 _FACTORS = {
     100.0: "was it multiplied by 100, as for per cent?",
-    0.01: "was it divided by 100?",
     1000.0: "is the unit right?",
     0.001: "is the unit right?",
     180 / math.pi: "this is in degrees, and radians are expected",

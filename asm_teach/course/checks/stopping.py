@@ -19,13 +19,13 @@ from asm_teach.base.files import PACKAGE
 
 NOTHING = "nothing here yet"
 STOPPED = "your code stops"
-_LAST = "the axes are compared from the last one: is a [..., None] or a keepdim=True missing?"
+_LAST = "axes are compared from the last one; is a transpose, a [..., None] or a keepdim=True missing?"
 _PAIR = "max, min, sort and topk with an axis return a pair (values, indices): take .values, or use amax and amin"
 _TABLE: tuple[tuple[str, str], ...] = (  # what the message holds, and what to say; \1 and \2 are its groups
     (r"torch\.return_types|tuple indices must be integers", _PAIR),
-    (r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\)", rf"sizes \1 and \2 do not fit; {_LAST}"),
+    (r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\)", rf"sizes \1 and \2 do not fit: {_LAST}"),
     (r"expanded size of the tensor \((\d+)\) must match the existing size \((\d+)\)",
-     rf"\1 and \2 do not fit; {_LAST}"),
+     rf"\1 and \2 do not fit: {_LAST}"),
     (r"mat1 and mat2 shapes cannot be multiplied \((\w+) and (\w+)\)",
      r"a matrix product of \1 and \2: the inner two sizes have to be the same; is a transpose (.T, .mT) missing?"),
     (r"size mismatch, got input \(\d+\), mat \((\w+)\), vec \((\d+)\)",

@@ -41,7 +41,7 @@ def largest_K(answer: int) -> str | None:
 
 
 @exercise(
-    "Where does a vertex x go before, and where after the pivot has moved? Only what does not contain x differs.",
+    "Where does a vertex x go before the pivot has moved, and where after it? Only the part without x differs.",
     r"$S x = \psi + t + A\,(x - \psi)$. Replace $\psi$ by $\psi + d$ and $t$ by $t + e$; which $e$ leaves $S x$ alone?",
     "The change is $d - A d + e$, and it has to be 0: so `return A @ d - ...`.",
 )
@@ -196,14 +196,14 @@ The mesh gets four times as many vertices. How many numbers does one adaptive fa
     J(11 + 6K). Gaussians and places are described on the chart, not at the vertices; only the template and its chart
     grow.
 [ ] Four times as many
-    That is what a painted weight matrix does, with its V J entries. Here nothing is stored at a vertex.
+    A painted weight matrix does that, with its V J entries. Here no number is stored at a vertex.
 [ ] Twice as many
     No number belongs to a vertex or an edge, so no power of V appears: it stays J(11 + 6K).
 
 Somebody computes equation (2) in float64 instead of log space. Is that enough?
 [ ] Yes: float64 reaches down to 1e-308
     exp(-x) is 0 in float64 from about x = 745 on, and far from narrow Gaussians x is larger than that: 0/0 again.
-[x] No: it only puts the trouble off, from 14 widths away to 39
+[x] No: the trouble only begins later, at 39 widths instead of 14
     exp(-x) is 0 in float64 from about x = 745, which is 39 widths away; in float32 from 103, 14 widths. A softmax of
     log g has no such limit, because it subtracts the largest exponent first.
 [ ] No: float64 rounds more coarsely near 0
@@ -230,27 +230,27 @@ A bone turns about the x axis. Its pivot slides 5 mm along x. How does the face 
 A fit gives 0.3 mm for a static model. The best matrices of the least-squares problem with the same weights leave 0.25
 mm. What would you change first, the optimiser or the model?
 [ ] The optimiser: it has not converged
-    At most 0.05 mm can be won with another optimiser, and some of that needs shears that nine numbers do not give.
+    Another optimiser can gain at most 0.05 mm, and some of that needs shears that nine numbers do not give.
 [x] The model
-    At most 0.05 mm can be won with another optimiser. Only other weights, or more bones, go below 0.25 mm.
+    Another optimiser can gain at most 0.05 mm. Only other weights, or more bones, go below 0.25 mm.
 [ ] Neither: 0.25 mm is the noise
     There is no noise in a registered scan of a mesh. What the best matrices leave is what the weights cannot do.
 
 Two programs fit the same scan equally well, but their ζ of the chin differ by 1 cm. Is one of them wrong?
 [x] Not in that pose
-    μ and the translation can make up for ζ exactly. They will differ when the face is moved on; a second pose of the
-    same person, or a prior, would decide.
+    μ and the translation can make up for ζ exactly. The faces will differ in the next pose. A second pose of the same
+    person, or a prior, would decide.
 [ ] Yes: the binding is unique
     In one pose it is free: μ takes the weights back to where they were, and the translation takes the pivot back.
 [ ] Both are: ζ must lie on the chin's landmark
-    A landmark is where the start puts it. The fit may move it, and one pose does not say where to.
+    The start puts ζ on a landmark. The fit may move it, and one pose does not show where to.
 
 Why can the model not follow a wrinkle 5 mm wide even when its weights adapt?
 [ ] Gaussians cannot be as narrow as that
-    Single ones can: their widths are free. But each wrinkle needs some of its own.
+    A single Gaussian can: its widths are free. But each wrinkle needs some of its own.
 [x] Bones lie 12 mm apart, and one that serves one wrinkle is missing elsewhere
     Across a wrinkle the displacement changes within 5 mm, so the weights have to pass from one bone to another within 5
     mm, there and at every other wrinkle. Single bones can narrow to that, but there are too few of them.
 [ ] The mesh is too coarse
-    The mesh shows such waves well: the lesson put them on it. The bones could not follow.
+    The mesh shows such waves well: the lesson put them on it. It was the bones that could not follow.
 """)

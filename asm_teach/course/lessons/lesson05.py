@@ -194,26 +194,27 @@ def next_damping(rule: Function) -> str | None:
 QUIZ = questions("""
 Why does the first solve beat so many steps of descent, although it does not change the weights at all?
 [ ] It works in float64
-    That makes it safe, not good: descent in float64 creeps just the same.
+    That makes it safe, not good: descent in float64 creeps in the same way.
 [x] For fixed weights the problem is linear, and the solve goes to its minimum at once
     It takes account of all bones that share a vertex. A descent step changes each number by its own slope, as if the
-    others stood still, and has to come back for the same misunderstanding again and again.
+    others stood still, and has to correct the same error again and again.
 [ ] It has more unknowns than descent
-    It has fewer: 1,008 against 1,932. Twelve free numbers a bone help a little, but descent would creep with them, too.
+    It has fewer: 1,008 against 1,932. Twelve free numbers per bone help a little, but descent would creep with them,
+    too.
 
 The solve has 1,008 unknowns here (4J rows for each of three coordinates). How does its cost grow with V and J?
 [x] V (4J)^2 and (4J)^3: linear in V
-    The product costs V (4J)^2, the solve (4J)^3. All three coordinates share one matrix, so it is factored once. With
-    the weights' zeros used, as in `gaussnewton.py` patch by patch, the product costs far less.
+    The product costs V (4J)^2, the solve (4J)^3. All three coordinates share one matrix, so it is factored once.
+    `normal_equations.py` uses the zeros of the weights, patch by patch, and the product costs far less.
 [ ] V^3: all vertices are coupled
-    Vertices are rows and not unknowns: they are summed up in the normal equations.
+    Vertices are rows, not unknowns: the normal equations sum over them.
 [ ] V J: one pass over the weights
     That is one forward pass. The product of all pairs of columns costs far more.
 
 In ∂v/∂q = p_jk (S_j x - v) ∂e_jk/∂q, when is it zero for all q of the Gaussian, although p_jk is not?
 [x] When bone j alone would take the vertex where it already is
-    S_j x = v. At rest that holds for all bones, so no Gaussian has a slope: the engine waits three steps of motion
-    before it lets them move.
+    S_j x = v. At rest that holds for all bones, so no Gaussian has a slope. The fit therefore moves the bones for three
+    steps before it lets the Gaussians move.
 [ ] When the vertex lies at the centre of the Gaussian
     There the exponent's slope by the centre is zero, but not the one by the share.
 [ ] Never
@@ -234,14 +235,14 @@ scans by 20 %. What would you suspect?
     The same scans were used for both, so they cannot favour one by 20 %.
 [x] The optimiser
     In one pose μ and the translation can do all that ζ does: the best fits are equal, if both get there.
-[ ] Nothing: two more numbers a bone must help
+[ ] Nothing: two more numbers per bone must help
     In one pose they add nothing that μ and the translation cannot do: the best fits are equal.
 
 A linear model with 199 modes beats the adaptive one on people sampled from a linear model. What does that prove?
 [ ] That linear models have more capacity
-    On these people. On others, who lie outside the span of its modes, it may lose.
+    It has on these people. On others, who lie outside the span of its modes, it may lose.
 [ ] That 199 numbers suffice for a face
-    For people of that distribution. It says nothing of people who are not.
+    They do for people of that distribution. It says nothing about other people.
 [x] That the test was its home ground
-    They lie next to the span of its modes. A fair test uses faces that no model was built from.
+    These people lie next to the span of its modes. A fair test uses faces that no model was built from.
 """)

@@ -214,19 +214,19 @@ def trust(function: Function) -> str | None:
 QUIZ = questions("""
 Two meshes have the same V, but different faces. Can you use the painted weights of one for the other?
 [ ] Yes, the table has the right shape
-    It has, and no error is raised. That is worse than a refusal.
+    It has, so nothing raises an error. That is worse than a refusal.
 [x] No: row 17 belongs to another place of the face
-    Its rows belong to other places. No error is raised, and that is worse than a refusal.
+    Each row belongs to another place. Nothing raises an error, and that is worse than a refusal.
 [ ] Yes, after sorting
-    By what? Nothing in the table says where a row lies on the face.
+    By what? Nothing in the table tells where a row lies on the face.
 
 All signed areas of a chart are positive. Is it injective?
 [ ] Yes
-    Two triangles far apart may still overlap, as the two ends of a ribbon wound round more than once.
+    Two triangles far apart may still overlap, like the ends of a ribbon that is wound round more than once.
 [x] Not necessarily
-    As the two ends of a ribbon wound round more than once, triangles far apart on the skin may overlap.
+    Triangles far apart on the skin may overlap, like the ends of a ribbon that is wound round more than once.
 [ ] No
-    It may well be: with a rim that does not cross itself, as on Tutte's circle, it is.
+    It may be: if the rim does not cross itself, as on Tutte's circle, it is.
 
 A mesh has a hole for each eye. What does Tutte's embedding do with it?
 [ ] Each hole gets a circle of its own
@@ -238,25 +238,25 @@ A mesh has a hole for each eye. What does Tutte's embedding do with it?
 
 A fit has mean distance 0.1 mm from its surface to the scan. Are you content?
 [ ] Yes: a tenth of a millimetre is excellent
-    So is "each to its closest", which has 0 and is worth nothing.
+    Moving each vertex to its closest point gives 0, and that is worth nothing.
 [x] Not before you know more
-    The other direction, which points counted, and whether triangles have turned over.
+    You need the other direction, which points counted, and whether triangles have turned over.
 [ ] No: it should be 0
-    0 is easy, and proves nothing: put each vertex onto its closest point.
+    0 is easy to reach, and proves nothing: put each vertex onto its closest point.
 
 Why does a fit begin stiff and with a long reach, and end soft with a short one?
 [ ] To save time: stiff steps are cheaper
-    A step costs the same. What changes is what it believes.
+    A step costs the same. What changes is which points it trusts.
 [x] At first the closest points are mostly wrong ones, and a stiff face averages over them
-    They are on other features. As the face comes nearer they become right, and it may bend to follow them.
+    They lie on other features. As the face comes nearer they become right, and the face may bend to follow them.
 [ ] Because soft models are unstable
-    A soft one is stable, too; it settles stably on the wrong features.
+    A soft model is stable, too; it settles on the wrong features.
 
-Your scan is in millimetres and `place_scan` says "inches". What has happened?
+Your scan is in millimetres, and `place_scan` reports "inches". What has happened?
 [ ] The file's header is wrong
     Mesh files mostly name no unit, so there is nothing to read.
-[x] Either the file is scaled, or what was found is not the face
-    The unit is guessed by the size of what was found. Look at it, and give `landmarks` or a `mask`.
+[x] Either the file is scaled, or the search found something other than the face
+    `place_scan` guesses the unit from the size of what it found. Look at it, and give `landmarks` or a `mask`.
 [ ] Nothing: units do not matter
-    The model is in millimetres: at a wrong scale it fits something else than the face.
+    The model is in millimetres: at a wrong scale it fits something other than the face.
 """)

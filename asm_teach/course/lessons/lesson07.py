@@ -15,7 +15,7 @@ from asm_teach.course.quizzes import questions
 
 
 @exercise(
-    "Similar triangles: what happens to the picture of a point when it is twice as far away?",
+    "Think of similar triangles: what happens to the picture of a point when it is twice as far away?",
     r"$p = f\,(x_1, x_2) / x_3 + c$.",
     "`x[:2] / x[2]` is the direction; turn it into pixels, and then move it.",
 )
@@ -186,42 +186,43 @@ def repair(function: Function) -> str | None:
 QUIZ = questions("""
 You crop the left half off a photograph and fit a camera to the rest. What happens to the principal point?
 [ ] It stays in the middle of the picture
-    Whoever puts it into the middle of the crop gets a camera that looks aside, and a face that is turned.
+    If you put it into the middle of the crop, you get a camera that looks sideways, and a face that is turned.
 [x] It is now at the left border
-    The optical axis still meets the same place of the scene. Whoever puts the point into the middle of the crop gets a
-    camera that looks aside, and a face that is turned.
+    The optical axis still meets the same place of the scene. If you put the point into the middle of the crop, you get
+    a camera that looks sideways, and a face that is turned.
 [ ] It is lost
     The axis still meets the same place of the scene, and that is still in the picture, at its left border.
 
 Why is 1/depth compared in the z-buffer, and not depth?
 [x] It is linear on the screen
-    One multiplication and addition a pixel along a row, and its fine steps are near the camera, where they are needed.
-    An empty pixel is 0, infinitely far away. Depth itself would need a division for each fragment.
+    It takes one multiplication and one addition per pixel along a row, and its fine steps are near the camera, where
+    you need them. An empty pixel is 0, infinitely far away. Depth itself would need a division for each fragment.
 [ ] It is always below 1
-    That depends on the unit, and nothing is gained by it.
+    That depends on the unit, and you gain nothing by it.
 [ ] It sorts the triangles by size
-    It knows only depths. Order among triangles is found pixel by pixel.
+    The z-buffer knows only depths. It finds the order of the triangles pixel by pixel.
 
 Which vertices get a gradient from a pixel in the middle of the cheek? And which from one at the outline, once it is
-mended?
+repaired?
 [x] The three corners of its triangle; at the outline also the two ends of the edge that passes there
-    In the middle also the corners' neighbours, through smooth normals, if there is light. At the outline the two ends
-    of the edge need not belong to that triangle, and no pixel may show them.
+    In the middle the corners' neighbours get one too, through smooth normals, if there is light. At the outline the two
+    ends of the edge need not belong to that triangle, and no pixel may show them.
 [ ] The three corners of its triangle in both cases
     At the outline the coverage depends on where the edge runs, and that on its two ends.
 [ ] All vertices of the cheek; at the outline none
-    A pixel sees one triangle only. And at the outline there is none only as long as coverage is yes or no.
+    A pixel sees one triangle only. And at the outline there is no gradient only as long as coverage is yes or no.
 
 The nose hides a part of the cheek. Does its outline get a gradient, although there is skin on both sides?
 [ ] No: it is not a border of the mesh
     It is a fold: both triangles at the edge lie on the same side of it on the screen. That counts as an outline.
 [x] Yes, as large as the two colours differ
     It is no border of the mesh but a fold: both triangles at the edge lie on the same side of it on the screen, and
-    behind it something farther off is seen.
+    behind it you see something farther away.
 [ ] Yes, but only if the colours are the same
     With equal colours nothing changes as the outline moves, and the gradient is 0.
 
-A picture is rendered with four times as many rays a pixel and no repair. Is it differentiable at outlines then?
+You render a picture with four times as many rays per pixel and without the repair. Is it differentiable at outlines
+then?
 [ ] Yes: the stairs are smooth now
     They are lower and there are more of them. A stair of any height has no slope.
 [ ] A little: the slope is a quarter

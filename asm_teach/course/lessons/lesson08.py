@@ -43,7 +43,7 @@ def dolly_zoom(distance: float) -> str | None:
 
 
 @exercise(
-    "What does a logarithm make of a gain, and what of an exponent?",
+    "What does the logarithm turn a gain into, and what an exponent?",
     "After the logarithm a gain is a constant that is added, and gamma is a factor. The order matters: which step "
     "takes away which of the two?",
     "`y = stored.log()`, then `y = y - y.mean()`, and then the size.",
@@ -173,18 +173,18 @@ def depth_error(function: Function) -> str | None:
 
 
 QUIZ = questions("""
-Why is the miss of a landmark divided by the size of a millimetre in the picture, and why is this size not
-differentiated?
+Why do we divide the error of a landmark by the size of a millimetre in the picture, and why do we not differentiate
+this size?
 [x] So that near and far pictures count the same; else a camera could lower its loss by coming closer
     If the size were differentiated, a camera could lower its loss by making a millimetre larger, that is by coming
     closer than it was.
-[ ] To have millimetres in the read-out; and because derivatives are slow
-    It is about balance between pictures. And the derivative would be cheap: it would be harmful.
+[ ] To show the error in millimetres; and because derivatives are slow
+    The division balances the pictures. And the derivative would be cheap, but harmful.
 [ ] So that large faces count more; and because the size is known
-    The division takes the advantage of large pictures away. And the size hangs on the camera, which is unknown.
+    The division takes the advantage of large pictures away. And the size depends on the camera, which is unknown.
 
-You add a hundred pictures with the same 68 landmarks. What becomes of the error on the cheek?
-[ ] It falls by ten
+You add a hundred pictures with the same 68 landmarks. What happens to the error on the cheek?
+[ ] It falls to a tenth
     The noise of the landmarks does. But no landmark lies on the cheek.
 [ ] It falls to the noise of the landmarks
     At the landmarks it does. Between them nothing was measured.
@@ -194,31 +194,31 @@ You add a hundred pictures with the same 68 landmarks. What becomes of the error
 A piece of skin without any mark, all of one colour, is seen by four cameras. What is its row, and what does it
 contribute to the step?
 [ ] Zeros, and nothing
-    The row is brought to length 1 whatever it holds, and what it holds is grain.
+    The row is scaled to length 1 whatever it holds, and here it holds the camera's grain.
 [x] Noise of length 1, and next to nothing
-    The bowl takes the light away, and what is left is the camera's grain, brought to full size. Its worth is next to
-    nothing, so bones and prior decide there. That the worth is held while the face moves is what matters: else a sample
-    that moves onto the blank would cost less.
+    Subtracting the bowl removes the light. The camera's grain is left, scaled to full size. Its worth is next to
+    nothing, so bones and prior decide there. The worth has to stay fixed while the face moves; else a sample that moves
+    onto the blank would cost less.
 [ ] Noise of length 1, and as much as any other
-    Its length is that of others; its worth, found once and held, is next to nothing.
+    Its length is that of the others. Its worth, which is found once and then kept, is next to nothing.
 
-Why is the common row not simply held at its present value during a step?
+Why do we not simply keep the common row at its present value during a step?
 [x] The steps would be too short
-    Every picture would be drawn to where they all are on average now: each believes that the others stand still. With
-    the row eliminated, only differences between pictures cost, and a change that all share is free.
+    The step would draw every picture to the present average, as if the others stood still. With the row eliminated,
+    only differences between pictures cost, and a change that all share is free.
 [ ] The steps would be too long
     Holding it adds to the second derivative, as if what all share cost something: larger curvature, shorter steps.
 [ ] It would have to be stored
-    A row is a few numbers. Storing it would be no trouble.
+    A row is a few numbers. You could store it easily.
 
 A camera sees a point through the nose. Its grey values disagree with the others', and the loss is robust. Why is that
 not enough?
 [ ] A robust loss has no derivative
-    It has one: it still pulls a little, and that is a part of the trouble.
+    It has one: it still pulls a little, and that is part of the problem.
 [x] With two pictures there is no majority, and hidden points come in whole patches
     Even with more pictures a whole side of the cheek may be hidden from several of them. Besides, a robust loss still
-    pulls a little, and skin of the nose may resemble skin of the cheek. What can be known by geometry should not be
-    guessed from colours.
+    pulls a little, and skin of the nose may resemble skin of the cheek. Do not guess from colours what you can know
+    from geometry.
 [ ] It is enough with three pictures
     A whole side of the cheek may be hidden from two of the three, and skin of the nose may resemble skin of the cheek.
 """)

@@ -188,14 +188,15 @@ def fair(function: Function) -> str | None:
 QUIZ = questions("""
 Why do all models get the same cameras to start from, and not each the ones it likes best?
 [ ] Because the true cameras are known
-    To us, not to the models. If one of them were started at the true cameras, one would measure the gift.
+    We know them, but the models do not. If one model started at the true cameras, you would measure that advantage.
 [x] They need the same rule, not the same cameras
-    The start is a pose of each model's own template from the same landmarks by the same function. If one of them were
-    started at the true cameras, one would measure the gift.
+    The start is a pose of each model's own template, found from the same landmarks by the same function. If one model
+    started at the true cameras, you would measure that advantage.
 [ ] To save time
-    Finding a start takes next to no time. It is about what is measured.
+    Finding a start takes next to no time. The question is what you measure.
 
-A model has 1.2 mm from 4 pictures, 1.15 from 8 and 1.14 from 16. What will 32 pictures bring, and what would help?
+A model has an error of 1.2 mm with 4 pictures, 1.15 with 8 and 1.14 with 16. What will 32 pictures bring, and what
+would help?
 [ ] Half the error again; more pictures
     The differences are 0.05 and 0.01 mm: the part that views take away is nearly gone.
 [x] Next to nothing; a model that can do more, or a prior that holds it back less
@@ -205,28 +206,28 @@ A model has 1.2 mm from 4 pictures, 1.15 from 8 and 1.14 from 16. What will 32 p
 
 The embedded people are the home ground of the linear models. Why is the comparison on them still worth printing?
 [x] It shows what a model is worth if its people are the right ones
-    Far fewer numbers, little noise, few pictures. And it keeps the author honest, who would otherwise show where the
-    favourite wins.
+    It needs far fewer numbers and few pictures, and noise hurts it little. And it keeps the author honest, who would
+    otherwise show only where the favourite wins.
 [ ] Because the adaptive model wins there
-    Linear models are at home there. That is said, and printed all the same.
+    Linear models are at home there. The lesson tells you so, and prints the comparison all the same.
 [ ] It is not: it should be left out
-    Leaving out where the favourite does not win is choosing the result.
+    If you leave out the cases that the favourite loses, you choose the result.
 
 Two fits of the same face differ by a scale of 4 %. Which of the two is better?
 [ ] The larger one
     Nothing in the pictures speaks for it: a face twice as large, twice as far away, gives the same pictures.
 [ ] The one nearer to the template
-    That is what the template says, and not the pictures.
+    The template suggests that, and not the pictures.
 [x] The pictures cannot say
-    Without a length in the scene (or a known distance) size is what the template says. That is why the measure takes it
+    Without a length in the scene (or a known distance) the template alone decides the size. So the measure takes it
     out.
 
 One of the seeds has a much larger error for all models. What do you do with it?
 [ ] Leave it out: it is an outlier
-    A seed that is thrown away because it is bad is a result that is chosen.
+    If you throw a seed away because it is bad, you choose the result.
 [x] Keep it, and say why
-    Look at it: a profile with a landmark on the wrong side, two cameras at one place? Compare in pairs. A seed that is
-    thrown away because it is bad is a result that is chosen.
+    Look at it: a profile with a landmark on the wrong side, two cameras at one place? Compare in pairs. If you throw a
+    seed away because it is bad, you choose the result.
 [ ] Run it again with another seed
-    That is throwing it away in another way, and only bad ones would be run again.
+    That throws it away as well, and you would run only the bad ones again.
 """)

@@ -139,7 +139,7 @@ def jitter(function: Function) -> str | None:
 
 @exercise(
     "Which part of the face's difference from the mean can the modes make, whatever the coefficients?",
-    "With an orthonormal basis Q of the modes' span and d = face - mean, it is |Q' d|^2 / |d|^2.",
+    "Take an orthonormal basis Q of what the modes span, and d = face - mean: the share is |Q' d|^2 / |d|^2.",
     "`Q = torch.linalg.qr(modes.flatten(1).T)[0]`, `d = (face - mean).flatten()`, then ...",
 )
 def at_home(function: Function) -> str | None:
@@ -189,13 +189,13 @@ that show?
 [x] that the linear model knows this population and needs fewer numbers for it
     At home it spends a tenth of the numbers for about the same error.
 [ ] that the adaptive model has learned from the 200 people too
-    It has learned from nobody: template and chart are one mesh.
+    It has learned from no person: template and chart are one mesh.
 
 Why do the Gaussians lie on the chart and not in space?
 [ ] because two numbers are fewer than three
-    They are, but that is not what keeps the mouth apart.
+    They are fewer, but that does not keep the lips apart.
 [x] because skin that is near in space can be far away on the skin, such as the two lips
-    In space the rim of the upper lip is held by the lower lip's bones to nearly a half.
+    In space the lower lip's bones hold the rim of the upper lip with a share of nearly a half.
 [ ] because a chart has no seams
     Charts have rims and holes; the slit of the mouth is one, and that is what helps.
 
@@ -204,13 +204,13 @@ the difference is smaller. Why?
 [x] pictures replace what the prior had to say
     Evidence outweighs belief, right or wrong, once there is enough of it.
 [ ] the prior gets weaker because its weight is lowered
-    Its weight stays as it is; the data terms grow with the number of pictures.
+    Its weight stays the same; the data terms grow with the number of pictures.
 [ ] eight pictures have more pixels, so noise is higher
     More pictures average noise out.
 
 Adding one person's change of bone numbers to another person's bones does not give the expression. Why?
 [ ] expressions are no bone motions
-    They are: the fit of the smile itself is good.
+    They are bone motions: the fit of the smile itself is good.
 [ ] the second person has another number of bones
     Both have the same rig.
 [x] each fit shares the work among its bones in its own way, with weights and places of its own
@@ -222,13 +222,13 @@ A fit has a mean error of 0.2 mm, and its shading looks wrong. Which measurement
 [x] the angle between its normals and the true ones
     Shading depends on normals, and those are derivatives of the surface.
 [ ] the number of parameters
-    It says nothing about this fit.
+    It tells you nothing about this fit.
 
 Model A's mean error on five faces is 0.95 mm, B's 1.00 mm, and faces differ by 0.4 mm. Is A better?
 [ ] yes, its error is lower
-    Five faces; another five might say the opposite.
+    There are only five faces; another five might show the opposite.
 [ ] no, 0.05 is less than 0.4
     The spread of the faces does not matter where both models are tried on the same ones.
-[x] that cannot be said yet: look at the differences face by face
+[x] you cannot tell yet: look at the differences face by face
     If A is better by about 0.05 on each of them it is; if by 0.5 on one and worse on four it is not.
 """)

@@ -1,6 +1,6 @@
 """A student's notebook at work, in the process that `student_process` starts: its cells run, its functions are called.
 
-What is said here is not trusted by the judge. So a student who changes this, or any other part of the package, gains
+The judge does not trust what this process says. So a student who changes this, or any other part of the package, gains
 nothing.
 """
 

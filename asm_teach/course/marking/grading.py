@@ -29,7 +29,7 @@ def grade(
     keep: Callable[[Sequence[Mark]], None] = lambda _: None,
     inside: Sequence[str] = (),
 ) -> list[Mark]:
-    """Mark every notebook under a folder, one sub folder a student or single files.
+    """Mark every notebook under a folder, one sub folder per student, or single files.
 
     Args:
         limit: seconds that a cell with an exercise may take.

@@ -61,7 +61,7 @@ def shown(text: str) -> str:
 
 
 def find(folder: Path, beside: Collection[str] = ()) -> list[HandIn]:
-    """Everything that was handed in under a folder: a sub folder a student, or single files, in the order of paths.
+    """Everything that was handed in under a folder: a sub folder per student, or single files, in the order of paths.
 
     Args:
         beside: names of notebooks that come with the lessons and have nothing to mark; they are passed over.

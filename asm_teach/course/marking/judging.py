@@ -98,10 +98,10 @@ class StudentProcess:
         self._left = self._limit = seconds
 
     def ask(self, what: str, *given: Json) -> Json:
-        """Send a message and wait for what is said to it.
+        """Send a message and wait for the reply.
 
         Raises:
-            Over: the process has ended, is too slow, or says something that is no answer. From then on it stays ended.
+            Over: the process has ended, is too slow, or sends something that is no reply. From then on it stays ended.
         """
         if self.over:
             raise Over(self.over)
