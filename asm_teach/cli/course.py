@@ -42,14 +42,14 @@ def student_command(folder: Path, lesson: str | None) -> None:
 @click.command("check")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--out", default="marks.csv", show_default=True, type=click.Path(dir_okay=False, path_type=Path),
-              help="The table to write, .csv or .json; it is written anew after each notebook.")  # fmt: skip
+              help="The table to write, .csv or .json; it is rewritten after each notebook.")  # fmt: skip
 @click.option("--limit", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds for an exercise.")
-@click.option("--inside", default="", help="A command that starts each student's Python, such as one that shuts it in.")
+@click.option("--inside", default="", help="A command that starts each student's Python, such as a sandbox.")
 def check_command(folder: Path, out: Path, limit: float, inside: str) -> None:
-    """Mark the notebooks in FOLDER, one sub folder a student or single files.
+    """Mark the notebooks in FOLDER: one subfolder per student, or single files.
 
-    The notebooks are run on this computer: mark only what you would run yourself, or shut them in, as docs/teaching.md
-    tells. Ctrl+C stops; what is marked so far is kept.
+    The notebooks run on this computer: mark only what you would run yourself, or use a sandbox, as docs/teaching.md
+    shows. Ctrl+C stops, and keeps the marks so far.
     """
     from asm_teach.course.marking.grading import grade
     from asm_teach.course.marking.marks import check_out, total
@@ -65,7 +65,7 @@ def check_command(folder: Path, out: Path, limit: float, inside: str) -> None:
     try:
         grade(folder, limit, say, table.keep, shlex.split(inside))
     except (KeyboardInterrupt, SystemExit) as stop:  # the second for `kill` and a closed terminal
-        click.echo(f"Stopped at {at or 'the beginning'}; what was marked before it is kept.")
+        click.echo(f"Stopped at {at or 'the beginning'}; the marks before it are kept.")
         table.finish()
         sys.exit(stop.code if isinstance(stop, SystemExit) else 130)
     for name in dict.fromkeys(mark.student for mark in table.marks):

@@ -38,7 +38,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command("fit-scan")
 @click.argument("file", type=FILE)
-@click.option("--landmarks", type=FILE, help="Points on it (.ljson, .json, .txt, .pts, .pp, .npy); else a search.")
+@click.option(
+    "--landmarks", type=FILE, help="Points on it (.ljson, .json, .txt, .pts, .pp, .npy); without them it searches."
+)
 @GROUP
 @click.option("--model", "model_file", type=FILE, help="A model to fit, as `asm-teach prepare` writes it.")
 @HEAD
@@ -51,7 +53,7 @@ def fit_scan_command(
 
     Landmarks are iBUG's 68, its 51 without the jaw, or a few by name or number; docs/your_own_data.md has the kinds.
 
-    A mesh with the template's own vertices in its own faces is taken as registered: fitted vertex to vertex.
+    A mesh with the template's own vertices and faces counts as registered and is fitted vertex to vertex.
     """
     from asm_teach.geometry.mesh import read_mesh
     from asm_teach.model.storage import load_model
@@ -73,7 +75,7 @@ def fit_scan_command(
     if fit.history:
         first, last = (fit.history[k].error for k in (0, -1))
         end = "when it was stopped" if fit.interrupted else "fitted"
-        click.echo(f"mean distance of what counts: {first:.3f} mm after the first step, {last:.3f} mm {end}")
+        click.echo(f"mean distance of the points that count: {first:.3f} mm after the first step, {last:.3f} mm {end}")
     _write(fit, output, inputs)
 
 
@@ -82,7 +84,7 @@ def fit_scan_command(
 @click.argument("landmarks", type=FILE)
 @GROUP
 @click.option("--part", help="Use only this part of the mesh.")
-@click.option("--components", default=2, show_default=True, help="Gaussians a bone.")
+@click.option("--components", default=2, show_default=True, help="Gaussians per bone.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("model.npz"), show_default=True, help="The model."
 )
@@ -107,15 +109,13 @@ def prepare(file: Path, landmarks: Path, group: str | None, part: str | None, co
 
 @click.command("fit-views")
 @click.argument("pictures", nargs=-1, required=True, type=FILE, metavar="PHOTO...")
-@click.option(
-    "--find", is_flag=True, help="Let MediaPipe find the landmarks, whatever files stand beside the pictures."
-)
+@click.option("--find", is_flag=True, help="Let MediaPipe find the landmarks, and ignore landmark files.")
 @GROUP
-@click.option("--ignore-exif", is_flag=True, help="Do not believe the focal lengths in the pictures' EXIF data.")
+@click.option("--ignore-exif", is_flag=True, help="Do not use the focal lengths in the pictures' EXIF data.")
 @click.option("--embedding", type=FILE, help="Where a landmark set of your own lies on the mesh (.npz).")
 @click.option("--model", "model_file", type=FILE, help="A model to fit, as `asm-teach prepare` writes it.")
-@click.option("--resume", type=FILE, help="Go on from a model that an earlier fit wrote with --save.")
-@click.option("--steps", type=click.IntRange(min=1), help="Steps of the fit; more are slower and finer.")
+@click.option("--resume", type=FILE, help="Continue from a model that an earlier fit wrote with --save.")
+@click.option("--steps", type=click.IntRange(min=1), help="Steps of the fit; more take longer and fit more closely.")
 @click.option("--save", "save_file", type=click.Path(path_type=Path), help="Write the fitted model too (.npz).")
 @HEAD
 @OUTPUT
@@ -125,13 +125,13 @@ def fit_views_command(
     model_file: Path | None, resume: Path | None, steps: int | None, save_file: Path | None, head: str, output: Path,
     device: str,
 ) -> None:  # fmt: skip
-    """Fit the adaptive model to photographs of one person; no camera need be known.
+    """Fit the adaptive model to photographs of one person; the cameras need not be known.
 
     The landmarks of face.jpg are read from face.npz (an array `landmarks` of (L, 2) pixels, x right and y down from the
     upper left corner), or face.npy, .tem, .ljson, .csv, .pts, .xml (dlib) or .json (MediaPipe): the 68 iBUG points, 51
     without the jaw, or 468 or 478 of a face mesh. Without such a file MediaPipe finds them: pip install
-    'asm_teach[photos]'. A focal length in a picture's EXIF data is believed within some 7 %, while the pictures agree
-    with it. Ctrl-C ends the fit and keeps the best so far.
+    'asm_teach[photos]'. The fit trusts a focal length in a picture's EXIF data within some 7 %, while the pictures agree
+    with it. Ctrl-C stops the fit and keeps the best result so far.
     """
     from asm_teach.data.sidecars import files_beside
     from asm_teach.model.storage import load_model, save
@@ -165,10 +165,10 @@ def fit_views_command(
         if note not in said:
             click.echo(note)
     if fit.interrupted:
-        click.echo("stopped before its end: this is the best so far")
+        click.echo("stopped early: this is the best result so far")
     if save_file is not None:
         save(fit.model, save_file)
-        click.echo(f"wrote {save_file}; --resume {save_file} goes on from there")
+        click.echo(f"wrote {save_file}; --resume {save_file} continues from there")
     _write(fit, output, inputs)
 
 

@@ -65,7 +65,7 @@ def playground_command(model_file: Path | None, output: Path, serve: bool, port:
             raise ValueError("--model: --serve shows the notebook, which has its own model; leave one of the two out")
         command = serve_command(NOTEBOOK, port)
         click.echo(
-            f"Open http://localhost:{port} in a browser; the page is there after some ten seconds. Ctrl+C ends it."
+            f"Open http://localhost:{port} in a browser; the page appears after about ten seconds. Ctrl+C ends it."
         )
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(TEMPLATES), os.environ.get("JUPYTER_PATH")]))
         sys.exit(run_to_its_end(command))

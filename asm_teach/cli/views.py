@@ -19,28 +19,34 @@ class Numbers(click.ParamType):
         try:
             return tuple(int(part) for part in str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r} is no list of whole numbers such as 1,2,4", param, ctx)
+            self.fail(f"{value!r} is not a list of whole numbers such as 1,2,4", param, ctx)
 
 
 @click.command("views")
 @click.option("--views", type=Numbers(), default="1,2,4,8,16", show_default=True, help="How many pictures.")
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Of cameras, and of people.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="How many seeds, of cameras and of people.",
+)
 @click.option("--subject", "subjects", multiple=True, help="lee-perry-smith, james, 'embedded people'; default: all.")
 @click.option("--model", "models", multiple=True, help="One of the models, by the name in the table; default: all.")
-@click.option("--size", type=click.IntRange(min=64), default=512, show_default=True, help="Of the pictures, pixels.")
-@click.option("--noise", type=float, default=1.5, show_default=True, help="Of the landmarks, pixels.")
+@click.option("--size", type=click.IntRange(min=64), default=512, show_default=True, help="Of the pictures, in pixels.")
+@click.option("--noise", type=float, default=1.5, show_default=True, help="Noise of the landmarks, in pixels.")
 @click.option("--points", type=click.Choice(["68", "468"]), default="468", show_default=True, help="Landmarks.")
-@click.option("--recompute", is_flag=True, help="Fit again what the file of --save holds.")
-@click.option("--zoom", is_flag=True, help="Instead: the distances of four photographs from 15 to 60 cm.")
+@click.option("--recompute", is_flag=True, help="Repeat the fits that the --save file already holds.")
+@click.option("--zoom", is_flag=True, help="Instead of the table: fit four photographs taken from 15 to 60 cm.")
 @click.option("--save", type=click.Path(path_type=Path), help="Take results from this JSON file, and add new ones.")
 def views_command(
     views: tuple[int, ...], seeds: int, subjects: tuple[str, ...], models: tuple[str, ...], size: int, noise: float,
     points: str, recompute: bool, zoom: bool, save: Path | None,
 ) -> None:  # fmt: skip
-    """Fit every model to pictures of known faces by unknown cameras, and print how far off each is.
+    """Fit every model to pictures of known faces from unknown cameras, and print the error of each.
 
-    The whole table takes about an hour of one core. With --save a run goes on from what the file holds already, and
-    the file is written after every fit; Ctrl-C prints what there is.
+    The whole table takes about an hour on one core. With --save a run continues from the results in the file,
+    which is written after every fit; Ctrl-C prints the results so far.
     """
     if zoom:
         from asm_teach.data.heads import load_head

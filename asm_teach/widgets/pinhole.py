@@ -92,7 +92,7 @@ class PinholeView(Shown, ipywidgets.VBox):
         return (
             f"Camera {z / 10:.0f} cm from the eyes{turned if self.turn.value else ''}; focal length {f:.0f} pixels "
             f"(a {f / _SIZE[0] * _FILM:.0f} mm lens), the picture is {angle:.0f}° wide. Focal length over distance: "
-            f"{f / z:.2f} pixels a mm; outer corners of the eyes {apart:.0f} pixels apart; the tip of the nose is "
+            f"{f / z:.2f} pixels per mm; outer corners of the eyes {apart:.0f} pixels apart; the tip of the nose is "
             f"drawn {larger:.2f} times as large as the side of the face."
         )
 
@@ -151,7 +151,7 @@ class PinholeView(Shown, ipywidgets.VBox):
     def _plan_svg(self) -> str:
         camera, ends = self._plan()
         width, height = _PLAN
-        # pixels a mm: the farther, the smaller all is drawn, so that the camera is in sight also from the side
+        # pixels per mm: the farther, the smaller all is drawn, so that the camera is in sight also from the side
         scale = min(0.8 * height, width / 2 - 12) / (self.distance.value + 200)
         origin = np.array([width / 2, 0.08 * height - scale * self._outline[:, 1].min()])
         outline, (cx, cy), ends = (origin + scale * x for x in (self._outline, camera, ends))

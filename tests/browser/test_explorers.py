@@ -286,7 +286,7 @@ def test_a_bone_is_placed_by_click_and_keyboard(lab: LabPage) -> None:
     assert lab.evaluate("print(binding.place.face)") != face
     np.testing.assert_allclose(told["zeta"], np.add(clicked, [70 / per_unit, -25 / per_unit]), atol=0.6 / per_unit)
     lab.page.get_by_role("button", name="Next triangle").click()
-    hears(lab, 1, "That move led from triangle")
+    hears(lab, 1, "The move went from triangle")
     assert lab.page.locator(".asm-plot svg path").count() == 3
     keep_picture(lab, 1, "binding_explorer.png")
 

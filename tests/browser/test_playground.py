@@ -117,31 +117,31 @@ def test_reach_says_why_it_moves_nothing_at_rest(page: Page, model: AdaptiveSkin
     page.said("Nothing has moved")
     page.page.locator("#s_nose_reach").focus()
     page.page.keyboard.press("ArrowRight")
-    page.said("How far a bone reaches shows only once it moves")
+    page.said("You see how far a bone reaches only once it moves")
     page.page.locator("#s_nose_depth").focus()
     page.page.keyboard.press("ArrowRight")
     page.said("Nose, how far out +0.5 mm")
     page.page.locator("#s_nose_reach").focus()
     for _ in range(5):
         page.page.keyboard.press("ArrowRight")
-    assert "shows only once" not in page.said("Reach, nose 1.52 ×")
+    assert "only once" not in page.said("Reach, nose 1.52 ×")
     page.fits()
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"format": "asm_teach pose", "bones": {', "This is no whole JSON"),
-        ("[]", "This JSON is no pose"),
+        ('{"format": "asm_teach pose", "bones": {', "This JSON is not complete"),
+        ("[]", "This JSON is not a pose"),
         ('{"format": "asm_teach pose", "bones": {"tail": {}}}', "another rig: there is no bone “tail”"),
         ('{"format": "asm_teach pose", "bones": {"chin": {"translation": [0, NaN, 0]}}}', "holds NaN or Infinity"),
-        ('{"format": "asm_teach pose", "bones": {"chin": {"translation": [0, 1e999, 0]}}}', "no finite number"),
-        ('{"format": "asm_teach pose", "bones": {"chin": {"translation": [0, null, 0]}}}', "no finite number"),
+        ('{"format": "asm_teach pose", "bones": {"chin": {"translation": [0, 1e999, 0]}}}', "not a finite number"),
+        ('{"format": "asm_teach pose", "bones": {"chin": {"translation": [0, null, 0]}}}', "not a finite number"),
         (
             '{"format": "asm_teach pose", "bones": {"chin": {"mixture_logits": [1, 2, 3]}}}',
             "has 3 numbers; here it has 2",
         ),
-        ('{"format": "asm_teach pose 1", "bones": {"chin": {"scale": [1, 0, 1]}}}', "no finite number"),
+        ('{"format": "asm_teach pose 1", "bones": {"chin": {"scale": [1, 0, 1]}}}', "not a finite number"),
         ('{"format": "asm_teach pose", "bones": {"chin": {"constructor": [1]}}}', "which no bone has"),
     ],
 )

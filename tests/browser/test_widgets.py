@@ -210,14 +210,14 @@ def test_the_bone_panel_by_keyboard_click_and_drag(page: LabPage) -> None:
     assert kernel[0] == pytest.approx(value)
     np.testing.assert_allclose(page.drawn_positions(len(kernel[1])), kernel[1], atol=1e-4)
     page.page.locator(f"{PANEL} .asm-bar button", has_text="Names").click()
-    wait_for(page, status, "bone names find room")
+    wait_for(page, status, "bone names fit")
     page.page.wait_for_timeout(400)
     keep(page, PANEL, "bone_panel.png")
 
     # undo, and a pose that is pasted, by keyboard
     page.page.locator(".asm-controls button", has_text="Undo").focus()
     page.page.keyboard.press("Enter")
-    wait_for(page, status, "the last change is taken back")
+    wait_for(page, status, "the last change is undone")
     page.page.wait_for_timeout(600)  # the pose of now is written into the box once the bones rest
     pose = {"format": "asm_teach pose 1", "bones": {"chin": {"rotation": [0.2, 0, 0]}}}
     box = page.page.locator(".asm-controls textarea")
@@ -253,7 +253,7 @@ def test_the_fit_watcher_by_keyboard(page: LabPage) -> None:
     page.page.keyboard.press("Tab")
     assert tab_stops(page, 1) == ["Stop"]
     page.page.keyboard.press("Space")
-    wait_for(page, state, "Stopped: watcher.fit holds the best so far")
+    wait_for(page, state, "Stopped: watcher.fit holds the best result so far")
     assert page.evaluate(
         "print(watcher.fit.interrupted, watcher.fit.history[-1].loss < watcher.fit.history[0].loss)"
     ).split() == ["True", "True"]
@@ -306,7 +306,7 @@ def test_a_fit_to_pictures_shows_its_cameras_in_two_places_at_once(page: LabPage
     page.page.locator(f"{AGAIN} .asm-fit button").first.click()  # resume, from the second place
     wait_for(page, f"{AGAIN} .asm-fit", "The fit is running")
     page.page.locator(f"{AGAIN} .asm-fit button").nth(1).click()
-    wait_for(page, f"{AGAIN} .asm-fit", "Stopped: watcher.fit holds the best so far")
+    wait_for(page, f"{AGAIN} .asm-fit", "Stopped: watcher.fit holds the best result so far")
     is_drawn(page, "seen")
     assert page.problems() == []
 

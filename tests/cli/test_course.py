@@ -122,7 +122,7 @@ def test_ctrl_c_keeps_what_is_marked_and_says_so(
     code, said = check(class_of_two, "--out", tmp_path / "marks.csv")
     assert (
         code == (130 if stop is signal.SIGINT else 143)
-        and "Stopped at ben/05.ipynb; what was marked before it is kept." in said
+        and "Stopped at ben/05.ipynb; the marks before it are kept." in said
     )
     assert "1 rows in" in said and [row["student"] for row in rows(tmp_path / "marks.csv")] == ["ann"]
     assert signal.getsignal(signal.SIGTERM) == before

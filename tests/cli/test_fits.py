@@ -96,7 +96,7 @@ def test_fit_views_can_be_saved_and_gone_on_with(photographs: list[Path], tmp_pa
     saved = tmp_path / "person.npz"
     first = run("fit-views", *photographs, "--save", saved, "-o", tmp_path / "a.obj", "--steps", 15, "--device", "cpu")
     assert first.exit_code == 0, first.output
-    assert f"wrote {saved}; --resume {saved} goes on from there" in first.output
+    assert f"wrote {saved}; --resume {saved} continues from there" in first.output
     assert spied[0]["steps"] == 15
     second = run("fit-views", *photographs, "--resume", saved, "-o", tmp_path / "b.obj", "--device", "cpu")
     assert second.exit_code == 0, second.output
@@ -151,7 +151,7 @@ def test_fit_views_says_what_is_to_be_said_once(
     assert result.exit_code == 0, result.output
     assert result.output.count(one) == 1 and result.output.count("And this.") == 1
     assert result.output.index(one) < result.output.index("focal length") < result.output.index("And this.")
-    assert "stopped before its end: this is the best so far" in result.output
+    assert "stopped early: this is the best result so far" in result.output
 
 
 def test_fit_views_of_swapped_landmarks_names_the_picture(photographs: list[Path]) -> None:

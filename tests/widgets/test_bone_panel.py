@@ -133,7 +133,7 @@ def test_undo_takes_back_whole_strokes(model: StaticSkinningModel) -> None:
     assert panel.translation[0].value == 0 and panel.undo.disabled
     np.testing.assert_allclose(panel.viewer.vertices, model.mesh.vertices, atol=1e-4)
     panel.take_back()
-    assert "nothing to take back" in panel.viewer.text
+    assert "nothing to undo" in panel.viewer.text
 
 
 def test_a_slider_that_is_no_number_is_told_and_changes_nothing(model: StaticSkinningModel) -> None:

@@ -341,7 +341,7 @@ def test_a_drag_across_an_edge_tells_the_jump(model: AdaptiveSkinningModel) -> N
     assert f"changed by {change:.0f} mm per chart unit" in explorer.text
     u, v = after.uv.tolist()
     drag(explorer, bone={"u": u + 1e-4, "v": v})
-    assert explorer.place.face == after.face and "That move led" not in explorer.text
+    assert explorer.place.face == after.face and "The move went" not in explorer.text
 
 
 def test_a_click_places_the_bone_of_the_model(model: AdaptiveSkinningModel) -> None:

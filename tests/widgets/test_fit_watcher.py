@@ -76,7 +76,7 @@ def test_a_fit_is_shown_and_its_result_is_the_fits_own() -> None:
     model, scan = few()
     alone = fit_scan(model, scan, steps=8, device="cpu", progress=False)
     torch.testing.assert_close(watcher.fit.vertices, alone.vertices)
-    assert "fit is done" in watcher._state.value and "iteration 7" in watcher.text
+    assert "fit is finished" in watcher._state.value and "iteration 7" in watcher.text
     # the colours are the distances, and the face is turned back to the template's place, not squeezed
     left = torch.linalg.vector_norm(alone.vertices - scan.vertices, dim=1)
     np.testing.assert_allclose(watcher.viewer._colouring._values["error"]["mesh"], left, atol=1e-3)
@@ -114,7 +114,7 @@ def test_stop_keeps_the_best_so_far(paused: bool) -> None:
     watcher.stop_button.click()
     assert watcher.wait(60) and watcher.state == "stopped"
     assert watcher.fit.interrupted and 3 <= len(watcher.fit.history) < 500
-    assert "best so far" in watcher._state.value
+    assert "best result so far" in watcher._state.value
     assert torch.isfinite(watcher.fit.vertices).all()
 
 
@@ -156,7 +156,7 @@ def test_a_raw_scan_with_a_hole_is_fitted_and_the_hole_is_grey() -> None:
     assert inside.sum() > 3 and torch.isnan(error[inside]).float().mean() > 0.9
     front = torch.unique(model.mesh.faces[model.mesh.parts["face"]])
     assert known[front][~lost[front]].float().mean() > 0.9
-    assert "vertices without a number are grey" in watcher.text and "distance from the scan" in watcher.viewer.text
+    assert "vertices without a value are grey" in watcher.text and "distance from the scan" in watcher.viewer.text
     assert all(note in watcher.text for note in fit.notes)
 
 
@@ -243,7 +243,7 @@ def test_a_failure_half_way_keeps_what_was_seen_and_numbers_that_are_none_are_to
     model, person = few()
     failed = FitWatcher(fitted_by_hand, model, [person.vertices, person.vertices, None], width=160, height=120)
     assert failed.wait(60) and failed.state == "failed" and failed.fit is None
-    assert "The fit could not go on. shapes: there is no shape 3; give one" in failed._state.value
+    assert "The fit failed. shapes: there is no shape 3; give one" in failed._state.value
     assert "iteration 1" in failed.text and failed.go.disabled and failed.stop_button.disabled
     lost = person.vertices.clone()
     lost[7] = torch.nan
@@ -341,7 +341,7 @@ def test_the_notebook_is_never_blocked_and_drawing_happens_on_its_loop() -> None
             waits.append(time.monotonic() - before)
         await asyncio.sleep(0.1)
         assert watcher.state == "done" and drawers == {threading.current_thread()}
-        assert "fit is done" in watcher._state.value
+        assert "fit is finished" in watcher._state.value
         assert np.median(waits) < 0.2  # a cell that a person runs meanwhile is answered
 
     asyncio.run(notebook())
@@ -380,7 +380,7 @@ def test_a_button_that_comes_as_the_fit_ends_changes_nothing() -> None:
     assert watcher.wait(60)
     for press in (watcher.pause, watcher.resume, watcher.stop, watcher.start):
         press()
-        assert watcher.state == "done" and "The fit is done" in watcher._state.value
+        assert watcher.state == "done" and "The fit is finished" in watcher._state.value
 
 
 UNTURNED = torch.tensor(1.0), torch.eye(3), torch.zeros(3)

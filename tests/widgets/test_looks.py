@@ -62,7 +62,7 @@ def test_error_colours_follow_their_scale_and_are_told() -> None:
     np.testing.assert_allclose(tint[0], (0.267, 0.005, 0.329), atol=1e-3)  # viridis begins so
     np.testing.assert_allclose(tint[-1], (0.993, 0.906, 0.144), atol=1e-3)  # and ends so
     assert tint[5, 0] == tint[5, 1] == tint[5, 2]
-    assert "distance, mm (mean 2.01, largest 4.00), 1 vertices without a number are grey" in view.text
+    assert "distance, mm (mean 2.01, largest 4.00), 1 vertices without a value are grey" in view.text
     assert "distance, mm, from 0 to 4" in view._stage.scale.value
 
 
@@ -282,12 +282,12 @@ def test_names_of_bones_on_request() -> None:
     assert view._marks._labels.names == ("bone_7",)
     view._bar.names.value = True
     assert 1 < len(view._marks.shown) < 40 and 7 in view._marks.shown
-    assert f"{len(view._marks.shown)} of 40 bone names find room: come closer for more" in view.text
+    assert f"{len(view._marks.shown)} of 40 bone names fit: zoom in for more" in view.text
     before = len(view._marks.shown)
     view.zoom(3)
     assert len(view._marks.shown) != before
     view.name_bones("none")
-    assert view._marks._labels is None and "find room" not in view.text
+    assert view._marks._labels is None and "bone names fit" not in view.text
     with pytest.raises(ValueError, match="choose one of none, selected, all"):
         view.name_bones("some")
     # a mesh without named bones does not offer them
@@ -315,7 +315,7 @@ def test_all_bones_have_colours_of_their_own_even_while_one_is_selected() -> Non
     tint = surface._tint.array
     np.testing.assert_allclose(tint[3], 0.62, atol=1e-6)  # grey: no number
     assert len(np.unique(np.delete(tint, 3, axis=0), axis=0)) == 2
-    assert "each bone in a colour of its own" in view.text
+    assert "one colour per bone" in view.text
 
 
 def test_values_can_be_kept_for_later() -> None:

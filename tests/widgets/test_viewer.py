@@ -164,7 +164,7 @@ def test_a_huge_mesh_is_sent_only_so_often_and_its_last_shape_arrives() -> None:
     mesh = ball(subdivisions=7)
     assert len(mesh.vertices) > stage.HUGE
     view = Viewer(mesh, width=120, height=90)
-    assert "while it moves it is drawn as facets and at most every 0.3 s" in view.text
+    assert "drawn with flat facets while it moves and at most every 0.3 s" in view.text
     (surface,) = view._surfaces.values()
     sent: list[float] = []
     send = surface.send

@@ -107,7 +107,7 @@ def _bones(text: str) -> dict[str, Any]:
             if isinstance(pose, dict) and "format" in pose
             else "it names none"
         )
-        raise ValueError(f'pose: this JSON is no pose: "format" has to be "{FORMATS[0]}", but {told}')
+        raise ValueError(f'pose: this JSON is not a pose: "format" has to be "{FORMATS[0]}", but {told}')
     if not isinstance(pose.get("bones"), dict):
         raise ValueError(
             f'pose: "bones" has to be an object, name -> motion; found {json.dumps(pose.get("bones"))[:40]}'

@@ -115,9 +115,9 @@ class BindingExplorer(Explorer):
         self.half.load(0.04)
         self.stride.load(0.002)
         buttons = [
-            button("◀ Triangle before", "go along the line into the triangle before", lambda: self.step(-1)),
-            button("Next triangle ▶", "go along the line into the next triangle", lambda: self.step(1)),
-            button("Reset bone", "bring the bone back", self.reset),
+            button("◀ Previous triangle", "move along the line to the previous triangle", lambda: self.step(-1)),
+            button("Next triangle ▶", "move along the line to the next triangle", lambda: self.step(1)),
+            button("Reset bone", "reset the bone to its first place", self.reset),
         ]
         top = ipywidgets.HBox([self.chooser, *buttons]).add_class("asm-row")
         sliders = [dial.widget for dial in (self.u, self.v, self.stride, self.angle, self.half)]

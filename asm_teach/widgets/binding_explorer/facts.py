@@ -162,7 +162,7 @@ def place_words(place: Place, name: str) -> str:
     x, y, z = place.pivot.tolist()
     shares = ", ".join(f"{b:.3f}" for b in place.barycentric.tolist())
     bound = (
-        f"triangle {place.face} with corners {', '.join(map(str, place.corners))}, barycentrics β {shares}; "
+        f"triangle {place.face} with corners {', '.join(map(str, place.corners))}, barycentric coordinates β {shares}; "
         f"pivot ψ(ζ) = ({x:.2f}, {y:.2f}, {z:.2f}) mm."
     )
     if place.inside:
@@ -202,6 +202,6 @@ def crossing_words(before: Place, after: Place) -> str:
     change, moved = float((after.jacobian - before.jacobian).norm()), float((after.pivot - before.pivot).norm())
     share = 100 * change / float(before.jacobian.norm())
     return (
-        f"That move led from triangle {before.face} to {after.face}: ψ went {moved:.2f} mm, and its derivative "
+        f"The move went from triangle {before.face} to {after.face}: ψ went {moved:.2f} mm, and its derivative "
         f"dψ/dζ (3 × 2) changed by {change:.0f} mm per chart unit, {share:.0f} %."
     )

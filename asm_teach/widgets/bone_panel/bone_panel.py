@@ -31,9 +31,7 @@ _STROKE = 1.0  # seconds: moves of one slider that follow each other faster are 
 _MOST = 200  # changes that can be undone
 _WIDTH = {"width": "296px"}
 _LOOKS: dict[str, Any] = {"layout": _WIDTH, "style": {"description_width": "84px"}}
-_POSE = (
-    "JSON of the bones that are not at rest, to copy and paste: mm, rotation vectors in radians, logarithms of scales."
-)
+_POSE = "JSON of all bones that have moved, to copy and paste: mm, rotation vectors in radians, logarithms of scales."
 
 
 class BonePanel(Shown, ipywidgets.HBox):
@@ -69,10 +67,10 @@ class BonePanel(Shown, ipywidgets.HBox):
             slider.observe(lambda change: None if self._loading else self._moved(change["owner"]), "value")
         self.mirror = _checkbox("mirror to the other side", False)
         self.dots = _checkbox("show the bones as dots", True)
-        self.undo = button("Undo", "take back the last change", self.take_back)
+        self.undo = button("Undo", "undo the last change", self.take_back)
         self.undo.disabled = True
-        self.reset_bone = button("Reset bone", "put this bone back to rest", lambda: self.reset(self.bone))
-        self.reset_all = button("Reset all", "put all bones back to rest", self.reset)
+        self.reset_bone = button("Reset bone", "reset this bone to its rest pose", lambda: self.reset(self.bone))
+        self.reset_all = button("Reset all", "reset all bones to the rest pose", self.reset)
         self.pose = ipywidgets.Textarea(
             description="pose",
             tooltip=_POSE,
@@ -80,7 +78,7 @@ class BonePanel(Shown, ipywidgets.HBox):
             layout={"width": "296px", "height": "74px"},
             style={"description_width": "84px"},
         )
-        self.apply = button("Apply pose", "move the bones as the JSON in the box says", self.apply_pose)
+        self.apply = button("Apply pose", "set the bones from the JSON in the box", self.apply_pose)
         hint = ipywidgets.HTML('<div class="asm-hint">or click the face</div>')
         units = ipywidgets.HTML(f'<div class="asm-hint">{_POSE}</div>')
         buttons = ipywidgets.HBox([self.undo, self.reset_bone, self.reset_all])
@@ -123,7 +121,7 @@ class BonePanel(Shown, ipywidgets.HBox):
             set_parameters(self.model, before)
         self._stroke = ()
         self._load()
-        self._show("the last change is taken back" if done else "nothing to take back")
+        self._show("the last change is undone" if done else "nothing to undo")
 
     def apply_pose(self) -> None:
         """Move the bones as the JSON in the box says; what is wrong with it is told in the read-out."""

@@ -151,7 +151,7 @@ def require_adaptive(model: SkinnedModel, who: str) -> AdaptiveSkinningModel:
             "AdaptiveSkinningModel has; make one from a mesh with UV and a rig"
         )
     if bad := not_finite(model):
-        raise ValueError(f"model: {bad}; make the model anew")
+        raise ValueError(f"model: {bad}; create the model again")
     return model
 
 

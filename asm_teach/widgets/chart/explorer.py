@@ -67,7 +67,7 @@ class Explorer(Shown, ipywidgets.VBox):
         """
         self._require_open()
         bad = not_finite(self.model)
-        self._trouble = f"{bad}: this is the last good picture." if bad else ""
+        self._trouble = f"{bad}: the picture shows the last valid state." if bad else ""
         if bad:
             self._status.value = read_out(self._trouble, trouble=True)
         else:

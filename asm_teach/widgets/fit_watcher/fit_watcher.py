@@ -96,8 +96,8 @@ class FitWatcher(Shown, ipywidgets.HBox):
         except RuntimeError:
             self._loop = None  # no notebook around us, and no page that could be blocked
         self.viewer = Viewer(model.mesh, width=width, height=height)
-        self.go = button("Start", "begin the fit", self._go)
-        self.stop_button = button("Stop", "end the fit and keep the best so far", self.stop)
+        self.go = button("Start", "start the fit", self._go)
+        self.stop_button = button("Stop", "stop the fit and keep the best result so far", self.stop)
         self._state, self._curve, self._facts, self._cameras, self._notes = (ipywidgets.HTML() for _ in range(5))
         told = [self._state, self._curve, self._facts, self._cameras, self._notes]
         side = ipywidgets.VBox([ipywidgets.HBox([self.go, self.stop_button]), *told]).add_class("asm-fit")
@@ -185,7 +185,7 @@ class FitWatcher(Shown, ipywidgets.HBox):
 
     def _show(self) -> None:
         state = self._run.state
-        self.go.description, self.go.tooltip = GO.get(state, ("Pause", "hold the fit"))
+        self.go.description, self.go.tooltip = GO.get(state, ("Pause", "pause the fit"))
         self.go.disabled = state not in GO
         self.stop_button.disabled = state not in ("running", "paused")
         told = read_out(state_words(self._run), state == "failed")

@@ -17,18 +17,18 @@ from asm_teach.rendering.camera import Camera
 from asm_teach.widgets.fit_watcher.thread import FitThread
 
 GO = {
-    "ready": ("Start", "begin the fit"),
-    "running": ("Pause", "hold after the step under way"),
-    "paused": ("Resume", "go on with the fit"),
+    "ready": ("Start", "start the fit"),
+    "running": ("Pause", "pause after the current step"),
+    "paused": ("Resume", "resume the fit"),
 }
 """Label and tooltip of the button that does the next thing, in the states that have one."""
 _WORDS = {
-    "ready": "Not begun: press Start.",
+    "ready": "Not started: press Start.",
     "running": "The fit is running.",
-    "paused": "Paused after the step under way. Resume goes on from here.",
-    "stopping": "Stopping after the step under way.",
-    "done": "The fit is done: watcher.fit holds it.",
-    "stopped": "Stopped: watcher.fit holds the best so far.",
+    "paused": "Paused after the current step. Resume continues from here.",
+    "stopping": "Stopping after the current step.",
+    "done": "The fit is finished: watcher.fit holds the result.",
+    "stopped": "Stopped: watcher.fit holds the best result so far.",
 }
 
 
@@ -37,9 +37,9 @@ def state_words(run: FitThread) -> str:
     state = run.state  # first: what a failed fit raised is there before it says that it failed
     if state != "failed":
         begun = bool(run.history) or state != "running"
-        return _WORDS[state] + ("" if begun else " Its first step is still to come.")
+        return _WORDS[state] + ("" if begun else " Waiting for the first step.")
     # a ValueError of this project says in a sentence what is wrong; others need their kind to be understood
-    return f"The fit could not go on. {_told(run.failure)}"
+    return f"The fit failed. {_told(run.failure)}"
 
 
 def numbers(run: FitThread) -> list[tuple[str, str]]:
@@ -49,14 +49,14 @@ def numbers(run: FitThread) -> list[tuple[str, str]]:
     last = run.history[-1]
     rows = [("iteration", f"{last.iteration}"), ("loss", f"{last.loss:.4g}"), ("seconds", f"{last.seconds:.1f}")]
     if math.isfinite(last.error):
-        rows.insert(2, ("mean distance, as the fit counts it", f"{last.error:.2f} mm"))
+        rows.insert(2, ("mean distance, as weighted by the fit", f"{last.error:.2f} mm"))
     return rows
 
 
 def notes(run: FitThread) -> tuple[str, ...]:
     """What the fit says of its data, once it has ended, and whether it could be shown."""
     said = () if run.fit is None else tuple(getattr(run.fit, "notes", ()))
-    return said if run.blind is None else (*said, f"The fit goes on unseen, it cannot be shown: {_told(run.blind)}")
+    return said if run.blind is None else (*said, f"The fit continues, but it cannot be shown: {_told(run.blind)}")
 
 
 def lines(words: Iterable[str]) -> str:

@@ -186,9 +186,8 @@ class Bones {
     try {
       pose = JSON.parse(text);
     } catch (error) {
-      if (/\b(NaN|-?Infinity)\b/.test(text))
-        throw Error("This text holds NaN or Infinity, which are no numbers of a pose.");
-      throw Error(`This is no whole JSON (${error.message}). Copy the pose again, from the first { to the last }.`);
+      if (/\b(NaN|-?Infinity)\b/.test(text)) throw Error("This text holds NaN or Infinity, which a pose cannot hold.");
+      throw Error(`This JSON is not complete (${error.message}). Copy the pose again, from the first { to the last }.`);
     }
     if (
       !/^asm_teach pose( 1)?$/.test(pose?.format) ||
@@ -196,7 +195,7 @@ class Bones {
       !pose.bones ||
       Array.isArray(pose.bones)
     ) {
-      throw Error('This JSON is no pose: one begins with {"format": "asm_teach pose".');
+      throw Error('This JSON is not a pose: one begins with {"format": "asm_teach pose".');
     }
     const other = Object.keys(pose.bones).filter((name) => !this.names.includes(name));
     if (other.length)
@@ -211,7 +210,7 @@ class Bones {
         if (numbers.length !== width)
           throw Error(`“${part}” of bone “${name}” has ${numbers.length} numbers; here it has ${width}.`);
         if (!numbers.every(Number.isFinite))
-          throw Error(`“${part}” of bone “${name}” holds something that is no finite number.`);
+          throw Error(`“${part}” of bone “${name}” holds something that is not a finite number.`);
         theta[part].set(numbers, width * this.names.indexOf(name));
       }
     }

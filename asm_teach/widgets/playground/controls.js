@@ -61,7 +61,7 @@ function buildSliders() {
         home.insertAdjacentHTML(
           "beforeend",
           '<p class="hint">Not a motion: how far bones reach, and where on the face they sit. ' +
-            "It shows once those bones are moved.</p>",
+            "You see it once those bones have moved.</p>",
         );
       }
       $("sliders").append(home);

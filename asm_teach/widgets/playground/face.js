@@ -9,7 +9,7 @@ class Face {
     this.gl = gl;
     if (!gl)
       throw Error(
-        "This browser does not offer WebGL 2, which draws the face. A current Firefox, Chrome, Edge or Safari does.",
+        "This browser has no WebGL 2, which draws the face. A current Firefox, Chrome, Edge or Safari has it.",
       );
     Object.assign(this, { canvas, V: bones.vertices.length / 3, J: bones.names.length, weights: new Weights(bones) });
     const { V, J } = this,

@@ -62,7 +62,7 @@ function buildCamera() {
     { passive: false },
   );
   canvas.addEventListener("webglcontextlost", () =>
-    trouble("The graphics card was lost to another program. Load this page again."),
+    trouble("Another program took over the graphics card. Reload this page."),
   );
   new ResizeObserver(() => {
     if (canvas.clientWidth) draw(sharp.fine);

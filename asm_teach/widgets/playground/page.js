@@ -99,8 +99,8 @@ function buildButtons() {
       copied = document.execCommand("copy");
     }
     $("told").textContent = copied
-      ? "Copied; the text stands above too."
-      : "Your browser does not let a page copy: the text above is marked, copy it with Ctrl+C.";
+      ? "Copied. The text is also shown above."
+      : "Your browser does not let a page copy. The text above is selected: copy it with Ctrl+C.";
   });
   $("paste").addEventListener("click", () => {
     try {
@@ -136,7 +136,7 @@ async function begin() {
   for (const e of data.expressions) e.motion = unpack(e.motion, Float32Array);
   for (const key of ["mean", "directions"]) data.people[key] = unpack(data.people[key], Float32Array);
   $("about").textContent =
-    `${face.V.toLocaleString("en")} vertices, ${face.J} bones, ${bones.K} Gaussians a bone. ` +
+    `${face.V.toLocaleString("en")} vertices, ${face.J} bones, ${bones.K} Gaussians per bone. ` +
     "Everything is computed here, in this page.";
   document.querySelector(".ramp i").style.background = `linear-gradient(to top, ${data.ramp.map(
     (c) => `rgb(${c.map((x) => Math.round(255 * x))})`,
@@ -186,4 +186,4 @@ async function begin() {
   // for tests, and for whoever likes to try things in the browser's console
   window.playground = { bones, face, camera, sharp, goal, show, draw, state: () => state, ready: true };
 }
-begin().catch((error) => trouble(`The page could not begin: ${error.message}`));
+begin().catch((error) => trouble(`The page could not start: ${error.message}`));

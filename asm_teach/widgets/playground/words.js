@@ -38,10 +38,10 @@ function describe(words = "") {
     text +=
       far < 0.05
         ? "Nothing has moved."
-        : `Most moved: ${far.toFixed(1)} mm, near the ${readable(data.bones[nearest(now, at)])}.`;
+        : `Largest movement: ${far.toFixed(1)} mm, near the ${readable(data.bones[nearest(now, at)])}.`;
     if (look === 3) text += ` Colours: weights of the ${readable(data.bones[chosen])}, ${weightWords(now)}.`;
     if (note === "reach" && moved < 0.05)
-      text += " How far a bone reaches shows only once it moves: pull it with another slider.";
+      text += " You see how far a bone reaches only once it moves: move it with another slider.";
     note = "";
     $("said").textContent = text;
     if (drawn !== null && $("json").open && document.activeElement !== $("text")) $("text").value = bones.text(to);

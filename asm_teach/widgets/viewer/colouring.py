@@ -177,7 +177,7 @@ class Colouring:
         if self.mode == "weights":
             return f"weights of bone {self.bone_name}" if self.scalar else "weights of all bones"
         if self.mode == "bones":
-            return "each bone in a colour of its own, mixed by the weights"
+            return "one colour per bone, mixed by the weights"
         if self.mode != "error":
             return {"plain": "plain colours", "texture": "texture", "uv": "UV colours"}[self.mode]
         numbers = np.concatenate([self._numbers(name) for name in self._meshes])
@@ -186,7 +186,7 @@ class Colouring:
         if known.size:
             words += f" (mean {known.mean():.2f}, largest {known.max():.2f})"
         if known.size < numbers.size:
-            words += f", {numbers.size - known.size} vertices without a number are grey"
+            words += f", {numbers.size - known.size} vertices without a value are grey"
         return words
 
     def _numbers(self, name: str) -> NDArray[np.float64]:

@@ -31,13 +31,13 @@ class ControlBar:
         buttons += [
             button("−", "zoom out", lambda: view.zoom(1 / 1.25)),
             button("+", "zoom in", lambda: view.zoom(1.25)),
-            button("Reset", "front view in its first size", lambda: view.view("reset")),
+            button("Reset", "front view at the original size", lambda: view.view("reset")),
         ]
         self._offering = False
-        self.flat = self._switch("Facets", "show each triangle flat", view.facets, flat)
+        self.flat = self._switch("Facets", "shade each triangle flat", view.facets, flat)
         self.wire = self._switch("Edges", "draw the edges of the triangles", view.wireframe, False)
         self.names = self._switch(
-            "Names", "name all bones that find room", lambda on: view.name_bones("all" if on else "selected"), False
+            "Names", "label every bone that fits", lambda on: view.name_bones("all" if on else "selected"), False
         )
         self.names.layout.display = "none"
         self.colours = ipywidgets.Dropdown(

@@ -99,8 +99,8 @@ class Marks:
         """The names in words, where they need any."""
         if self.naming != "all" or self.points is None or not self.names:
             return ""
-        more = ": come closer for more" if len(self.shown) < len(self.names) else ""
-        return f"{len(self.shown)} of {len(self.names)} bone names find room{more}"
+        more = ": zoom in for more" if len(self.shown) < len(self.names) else ""
+        return f"{len(self.shown)} of {len(self.names)} bone names fit{more}"
 
 
 class Dots:

@@ -132,7 +132,7 @@ class Stage:
         if largest <= STREAMED_NORMALS:
             return ""
         often = f" and at most every {BREATH:g} s" if largest > HUGE else ""
-        return f"a large mesh: while it moves it is drawn as facets{often}"
+        return f"large mesh: drawn with flat facets while it moves{often}"
 
     # -- clicks --------------------------------------------------------------------------------------------
 

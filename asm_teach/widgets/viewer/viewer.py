@@ -329,7 +329,7 @@ class Viewer(Shown, ipywidgets.VBox):
         live.leave(self)
         picture = ipywidgets.Image(value=self.still(), format="png", layout={"width": f"{self._stage.width}px"})
         self.warn(
-            f"A page shows {live.MOST_LIVE} live views at most. This is a picture: run its cell again to turn it."
+            f"A page shows {live.MOST_LIVE} live views at most. This one is a picture: run its cell again to turn it."
         )
         self.children = [self._style, picture, self._readout.box]
         live.close_tree(self._parts())

@@ -41,7 +41,7 @@ class Controls(ipywidgets.VBox):
         self._mixture, self._redraw, self._loading = mixture, redraw, True
         self.bone = bone
         self.shows = ipywidgets.Dropdown(options=SHOWS, description="colours")
-        self.count = ipywidgets.BoundedIntText(min=1, max=MOST_COMPONENTS, description="K, Gaussians a bone")
+        self.count = ipywidgets.BoundedIntText(min=1, max=MOST_COMPONENTS, description="K, Gaussians per bone")
         self.count.style.description_width, self.count.layout.width = "140px", "200px"
         self.component = ipywidgets.ToggleButtons(layout={"width": "max-content"})
         self.component.style.button_width = "88px"
@@ -50,8 +50,8 @@ class Controls(ipywidgets.VBox):
             for name, (label, words, low, high, step, log, form) in _DIALS.items()
         }
         buttons = (
-            button("Reset bone", "bring back this bone's Gaussians", mixture.reset),
-            button("Reset all", "bring back all bones' Gaussians, and K", lambda: mixture.reset(all_bones=True)),
+            button("Reset bone", "reset this bone's Gaussians", mixture.reset),
+            button("Reset all", "reset the Gaussians of all bones, and K", lambda: mixture.reset(all_bones=True)),
             button("All widths × ½", "halve the widths of all bones' Gaussians", lambda: mixture.scale_widths(0.5)),
             button("All widths × 2", "double the widths of all bones' Gaussians", lambda: mixture.scale_widths(2.0)),
         )

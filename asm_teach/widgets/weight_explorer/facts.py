@@ -72,7 +72,7 @@ def place_words(facts: PlaceFacts, place: tuple[float, float], names: tuple[str,
     """The same in words."""
     where = f"At u {place[0]:.3f}, v {place[1]:.3f}"
     if not facts.inside:
-        where += " (no triangle there: outside the chart or in a hole, so no vertex is moved by this)"
+        where += " (no triangle there: this place is outside the chart or in a hole and moves no vertex)"
     bones = ", ".join(f"{names[j]} {w:.3f}" for j, w in facts.held)
     naive = "plain float32 exponentials add up to 0, so the weights would be 0 / 0"
     if facts.naive_total > 0:

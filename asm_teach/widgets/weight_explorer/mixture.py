@@ -119,7 +119,7 @@ class BoneMixture:
             ValueError: fewer than 1 or more than `MOST_COMPONENTS`.
         """
         if not 1 <= count <= MOST_COMPONENTS:
-            raise ValueError(f"count is {count}: give 1 to {MOST_COMPONENTS} Gaussians a bone")
+            raise ValueError(f"count is {count}: give 1 to {MOST_COMPONENTS} Gaussians per bone")
         now = parameters(self.model)
         bone_uv, logits, mean, factor = (now[name] for name in _PARAMETERS)
         for k in range(logits.shape[1], count):

@@ -50,7 +50,7 @@ class WeightExplorer(Explorer):
     def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 940) -> None:
         super().__init__(model, bone, width)
         if model.components > MOST_COMPONENTS:
-            raise ValueError(f"model has K = {model.components}: the explorer takes up to {MOST_COMPONENTS} a bone")
+            raise ValueError(f"model has K = {model.components}: the explorer takes up to {MOST_COMPONENTS} per bone")
         self.mixture = BoneMixture(model, self.bone, self._draw)
         self._gaussian_words = ""
         self.chart.moves_on_click, self.chart.hovers = "probe", True
