@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def course_command(folder: Path, masters: bool) -> None:
     """Lay out the course in FOLDER, or bring the course there up to date.
 
-    Without solutions, and nothing that was typed in is lost: a notebook that holds somebody's work stays as it is.
+    Without solutions, and nothing that was typed in is lost: a notebook that holds work stays as it is.
     """
     from asm_teach.course.course_folder import lay_out
 
