@@ -5,8 +5,9 @@
 
 The browser (Chromium, headless) can reach this machine alone. A page fails when it asks for anything else or for
 something that is not there, complains in the console, is wider than the window, shows a broken picture or an equation
-that is not set. All pages are opened as on a phone (390 px) in the dark; a few, one of each kind, as on a desk in the
-light. Slides are opened as on a projector and gone through, and fail where one is empty or does not fit. Links to other
+that is not set, breaks a rule of WCAG 2.2 AA that axe can check, or would be cut off in print. All pages are opened as
+on a phone (390 px), and a few, one of each kind, as on a desk too; their contrast is checked in the light and in the
+dark. Slides are opened as on a projector and gone through, and fail where one is empty or does not fit. Links to other
 sites are listed, not fetched.
 """
 
@@ -27,6 +28,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
+from axe_playwright_python.base import AXE_SCRIPT  # noqa: E402
 from harness import _FLAGS, _LOCAL, NO_BROWSER, chromium  # noqa: E402
 
 PHONE, DESK, PROJECTOR = (390, 844), (1280, 900), (1280, 720)
@@ -34,6 +36,8 @@ LEAST = 0.7  # smaller than this, nobody reads it from the last row
 LIVE = "playground.html"  # a page that Sphinx did not write
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
 OUTSIDE = re.compile(r"^(https?:)?//")
+PAPER = (680, 960)  # what a browser leaves of A4, in px
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 _FAULTS = """() => {
   const found = [];
@@ -54,6 +58,39 @@ _FAULTS = """() => {
     if (!e.querySelector('mjx-container')) found.push('equation that is not set: ' + e.textContent.slice(0, 80));
   }
   return found;
+}"""
+
+# One line per rule of axe that is broken: its name, how often, and the first place. Contrast is slow to measure, so of
+# all text with the same colours and size only the first is looked at.
+_AXE = """async ([tags, contrast]) => {
+  const seen = new Map();
+  if (contrast) {
+    for (const e of document.querySelectorAll('body *')) {
+      if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility()) continue;
+      const style = getComputedStyle(e);
+      let behind = e;
+      while (behind && getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)') behind = behind.parentElement;
+      const ground = behind && getComputedStyle(behind).backgroundColor;
+      const looks = [style.color, style.fontSize, style.fontWeight, style.opacity, ground].join();
+      if (!seen.has(looks)) seen.set(looks, e);
+    }
+  }
+  const rules = {'color-contrast': {enabled: contrast}};
+  const only = contrast ? {runOnly: ['color-contrast']} : {runOnly: tags, rules};
+  const where = contrast ? {include: [...seen.values()]} : document;
+  const found = await axe.run(where, {...only, resultTypes: ['violations']});
+  return found.violations.map(
+    (rule) => `axe: ${rule.id} in ${rule.nodes.length} places, first ${rule.nodes[0].html.slice(0, 160)}`
+  );
+}"""
+
+# what scrolls on a screen has no bar on paper
+_CUT = """() => {
+  const wide = document.scrollingElement.scrollWidth;
+  const cut = [...document.querySelectorAll('article *')].filter(
+    (e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth && getComputedStyle(e).overflowX !== 'visible'
+  ).map((e) => `is cut off in print: ${e.outerHTML.slice(0, 120)}`);
+  return wide > innerWidth + 1 ? [...cut, `is ${wide} px wide in print, on paper of ${innerWidth}`] : cut;
 }"""
 
 # goes through all slides, with all their fragments; the page itself makes smaller what is too high
@@ -154,12 +191,23 @@ def look(browser: Any, base: str, name: str, size: tuple[int, int], dark: bool, 
     elif page.evaluate("() => !!(window.MathJax && MathJax.startup)"):
         page.evaluate("() => MathJax.startup.promise")
     faults += page.evaluate(_FAULTS)
+    if size != PROJECTOR:
+        page.evaluate(AXE_SCRIPT)
+        faults += page.evaluate(_AXE, [WCAG, False])
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            faults += [f"{fault} ({scheme})" for fault in page.evaluate(_AXE, [WCAG, True])]
     if size == PROJECTOR:
         page.wait_for_function("() => window.Reveal && Reveal.isReady()", timeout=60_000)
         faults += page.evaluate(_SLIDES, LEAST)
     if shots:
         shots.mkdir(parents=True, exist_ok=True)
+        page.emulate_media(color_scheme="dark" if dark else "light")
         page.screenshot(path=shots / f"{name.replace('/', '_').removesuffix('.html')}-{size[0]}.png")
+    if size == PHONE and name != LIVE:
+        page.set_viewport_size({"width": PAPER[0], "height": PAPER[1]})
+        page.emulate_media(media="print", color_scheme="light")
+        faults += page.evaluate(_CUT)
     context.close()
     return [f"{name} at {size[0]} px: {fault}" for fault in faults]
 

@@ -41,6 +41,7 @@ html_title = "asm_teach"
 html_math_renderer = "as_written"
 html_static_path = ["_static", str(_MATHJAX_FILE.locate())]
 html_css_files = ["site.css"]
+html_js_files = ["scroll.js"]
 html_favicon = "_static/favicon.ico"
 html_extra_path = ["_static/favicon.ico"]  # also where a browser looks for it unasked
 html_copy_source = False
@@ -225,6 +226,13 @@ def add_math(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
         app.add_js_file(_MATHJAX, priority=500, loading_method="defer")
 
 
+def give_levels(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Sphinx calls the captions of the navigation headings and does not say of which level."""
+    for name in ("furo_navigation_tree", "body"):
+        if context.get(name):
+            context[name] = context[name].replace('role="heading"', 'role="heading" aria-level="2"')
+
+
 def finish(app: Sphinx, error: Exception | None) -> None:
     """The root of the site leads to the start page."""
     if error is None and app.builder.name == "html":
@@ -243,5 +251,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", read_source)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)  # before napoleon
     app.connect("html-page-context", add_math)
+    app.connect("html-page-context", give_levels, priority=900)  # after the theme
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

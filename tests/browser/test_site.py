@@ -17,7 +17,7 @@ from .harness import NO_BROWSER, ROOT, chromium
 
 GOOD = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,">'
-    '<meta name="viewport" content="width=device-width"></head><body>'
+    '<meta name="viewport" content="width=device-width"><title>A page</title></head><body>'
     '<h1 id="top">A page</h1><a href="other.html#there">on</a> <a href="https://example.org">out</a></body></html>'
 )
 
@@ -84,6 +84,21 @@ def test_what_a_browser_sees(tmp_path):
         "script": ("<script>throw new Error('broken script')</script>", "broken script"),
         "missing": ("<script>fetch('nowhere.json')</script>", "404"),
         "unset": ('<span class="math">x^2</span>', "equation that is not set"),
+        "nameless": ('<img src="data:," alt="" hidden><button></button>', "axe: button-name in 1 places"),
+        "pale": ('<p style="color:#aaa;background:#fff">pale</p>', "axe: color-contrast"),
+        "stuck": (
+            '<pre style="overflow:auto;width:200px">' + "wide " * 60 + "</pre>",
+            "axe: scrollable-region-focusable",
+        ),
+        "dark": (
+            "<style>p {background:#fff} @media (prefers-color-scheme: light) {p {color:#000}}"
+            "@media (prefers-color-scheme: dark) {p {color:#bbb}}</style><p>only pale in the dark</p>",
+            "axe: color-contrast",
+        ),
+        "cut": (
+            '<article><pre tabindex="0" style="overflow:auto;width:200px">' + "wide " * 60 + "</pre></article>",
+            "is cut off in print",
+        ),
     }
     site(tmp_path)
     for name, (more, _) in faults.items():
