@@ -130,8 +130,8 @@ def fit_views_command(
     The landmarks of face.jpg are read from face.npz (an array `landmarks` of (L, 2) pixels, x right and y down from the
     upper left corner), or face.npy, .tem, .ljson, .csv, .pts, .xml (dlib) or .json (MediaPipe): the 68 iBUG points, 51
     without the jaw, or 468 or 478 of a face mesh. Without such a file MediaPipe finds them: pip install
-    'asm_teach[photos]'. The fit trusts a focal length in a picture's EXIF data within some 7 %, while the pictures agree
-    with it. Ctrl-C stops the fit and keeps the best result so far.
+    'asm_teach[photos]'. The fit trusts a focal length in the EXIF data of a picture within some 7 %, while the pictures
+    agree with it. Ctrl-C stops the fit and keeps the best result so far.
     """
     from asm_teach.data.sidecars import files_beside
     from asm_teach.model.storage import load_model, save

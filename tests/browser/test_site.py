@@ -73,7 +73,7 @@ def test_a_style_sheet_that_fetches_a_font_is_found(tmp_path):
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(chromium() is None, reason=NO_BROWSER)
 def test_what_a_browser_sees(tmp_path):
     """Each fault on a page of its own, and one page without."""
