@@ -29,15 +29,28 @@ def shadowed() -> set[str]:
     }
 
 
+def only_text() -> bool:
+    """Whether the notebook that this kernel belongs to has nothing to run, as the glossary: it needs no PyTorch."""
+    try:
+        text = Path(os.environ.get("JPY_SESSION_NAME", "")).read_text(encoding="utf-8")
+        return '"cell_type": "code"' not in text
+    except (OSError, ValueError):  # Jupyter does not say which, or it cannot be read
+        return False
+
+
 def load_ahead() -> threading.Thread:
     """Import them in a thread, which ends with the first that cannot be: the cell that needs it says so.
 
     Where a file of the reader has such a name nothing is loaded: it is not run before its reader asks for it.
     """
+    import logging  # not above: it imports modules whose names a file of the reader may have
+
+    # In a new environment Matplotlib says in red, above the first face, that it looks for fonts.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
     def load() -> None:
         try:
-            for name in () if shadowed() else AHEAD:
+            for name in () if shadowed() or only_text() else AHEAD:
                 import_module(name)
         except Exception:  # also OSError, where a library of PyTorch is missing
             pass

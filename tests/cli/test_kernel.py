@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -65,6 +66,33 @@ def test_files_of_the_reader_beside_the_notebook_do_not_stop_it(
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+def test_a_page_of_text_needs_no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "colour_of_nothing.py").write_text(f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(kernel, "AHEAD", ("colour_of_nothing",))
+    for name, kind in (("glossary", "markdown"), ("lesson", "code")):
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps({"cells": [{"cell_type": kind}]}, indent=1))
+        monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / f"{name}.ipynb"))
+        kernel.load_ahead().join(30)
+        assert (tmp_path / "ran").exists() is (kind == "code")
+    for elsewhere in (tmp_path, tmp_path / "none", ""):
+        monkeypatch.setenv("JPY_SESSION_NAME", str(elsewhere))
+        assert not kernel.only_text()
+
+
+def test_matplotlib_says_nothing_in_red_about_its_fonts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(kernel, "AHEAD", ())
+    logger = logging.getLogger("matplotlib.font_manager")
+    monkeypatch.setattr(logger, "level", logging.NOTSET)
+    logger.warning("building the font cache")
+    assert len(caplog.records) == 1
+    kernel.load_ahead().join(30)
+    logger.warning("building the font cache")
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("broken", [None, "raise OSError('libtorch.so: cannot open shared object file')"])
