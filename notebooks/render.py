@@ -38,7 +38,10 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         if cell.cell_type != "code":
             continue
         executed += 1
+        folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
         cell.metadata = {k: v for k, v in cell.metadata.items() if k in ("tags", "nbgrader", "slideshow")}
+        if folded:  # a helper that JupyterLab shows as one line, which a click opens
+            cell.metadata["jupyter"] = {"source_hidden": True}
         cell.execution_count = executed  # as in one run from top to bottom
         outputs = [] if "keep-out" in cell.metadata.get("tags", []) else cell.outputs
         cell.outputs = [output for output in map(_clean_output, outputs) if output is not None]
