@@ -21,18 +21,23 @@ GROUND = 0.5  # grey behind what is transparent, and beyond the picture's edges
 # MediaPipe puts a point depends by a millimetre on how the face is framed; the median of several framings less so.
 FRAMINGS = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2)
 
+NEARLY = 0.8  # of the width and height of the largest face: as large, where several are found
+SOME_BEYOND, MOST_BEYOND = 0.02, 0.2  # share of the points beyond the frame: said, and refused
+SMALL = 100  # pixels across a face: some 0.7 of a mm
+
 Say: TypeAlias = Callable[[str], None]
 
 
 def find_landmarks(image: Tensor, name: str = "picture", say: Say = print) -> Tensor:
     """MediaPipe's 478 face-mesh points of the largest face in a picture (H, W, 3): (478, 2) pixels, float32.
 
-    The last ten are the irises. Each point is the median of what is found in several framings of the face. `say` is
-    told when there are several faces. The network lies in the wheel of mediapipe 0.10.14: nothing is fetched.
+    The last ten are the irises. Each point is the median of what is found in several framings of the face. Of faces
+    about as large the one nearest to the middle is taken. `say` is told when there are several faces, and when the face
+    is small or cut off by the frame. The network lies in the wheel of mediapipe 0.10.14: nothing is fetched.
 
     Raises:
         ModuleNotFoundError: MediaPipe is not installed, or is a release without its face mesh.
-        ValueError: no face was found; the message begins with `name`.
+        ValueError: no face was found, or a large part of it lies beyond the frame; the message begins with `name`.
     """
     if not isinstance(image, Tensor) or image.ndim != 3 or image.shape[2] != 3 or not image.is_floating_point():
         raise ValueError("image: expected a float tensor (H, W, 3) from 0 to 1")
@@ -49,15 +54,48 @@ def find_landmarks(image: Tensor, name: str = "picture", say: Say = print) -> Te
                 f"{name}: no face was found in it; give a picture in which one face is upright, lit, and at least a "
                 "third as high as the picture, or put its landmarks into a file beside it"
             )
+        first = _chosen(found, picture)
         if len(found) > 1:
-            say(f"{name}: {len(found)} faces were found; the largest is used")
-        first = max(found, key=lambda face: np.prod(np.ptp(face, axis=0)))
+            x, y = first.mean(0)
+            say(
+                f"{name}: {len(found)} faces were found; the one of {np.ptp(first[:, 0]):.0f} pixels round "
+                f"({x:.0f}, {y:.0f}) is used, the largest. If it is another one that you mean, crop the picture to it"
+            )
         again = [first]
         for margin in FRAMINGS:
             seen = _framed(mesh, picture, first, margin)
             if seen:
                 again.append(min(seen, key=lambda face: np.abs(face - first).mean()))
-    return torch.from_numpy(np.median(again[1:] or again, axis=0)).float()
+    points = np.median(again[1:] or again, axis=0)
+    _check_whole(points, picture.shape[1::-1], name, say)
+    return torch.from_numpy(points).float()
+
+
+def _chosen(faces: list[np.ndarray], picture: np.ndarray) -> np.ndarray:
+    """The largest face; of those nearly as large the one nearest to the middle of the picture."""
+    sizes = [float(np.sqrt(np.prod(np.ptp(face, axis=0)))) for face in faces]
+    large = [face for face, size in zip(faces, sizes, strict=True) if size > NEARLY * max(sizes)]
+    middle = np.array(picture.shape[1::-1]) / 2
+    return min(large, key=lambda face: float(np.linalg.norm(face.mean(0) - middle)))
+
+
+def _check_whole(points: np.ndarray, size: tuple[int, ...], name: str, say: Say) -> None:
+    """Say where a face (478, 2) is cut off by the frame of a picture (width, height), or small; refuse half a face."""
+    beyond = np.concatenate([points < 0, points > np.array(size)], 1)  # left, top, right, bottom
+    share = float(beyond.any(1).mean())
+    side = ("left", "upper", "right", "lower")[int(beyond.sum(0).argmax())]
+    if share > MOST_BEYOND:
+        raise ValueError(
+            f"{name}: the face is cut off by the picture's {side} edge, with {share:.0%} of its points beyond; give a "
+            "picture that shows all of it"
+        )
+    if share > SOME_BEYOND:
+        say(
+            f"{name}: the face is cut off by the picture's {side} edge: {share:.0%} of its points lie beyond it and "
+            "are guesses. A picture that shows all of it is better"
+        )
+    if (width := float(np.ptp(points[:, 0]))) < SMALL:
+        say(f"{name}: the face is only {width:.0f} pixels wide, which shows little of the skin; give a larger picture")
 
 
 def _solutions(name: str) -> Any:
