@@ -18,6 +18,7 @@ from asm_teach.formats.exif import exif_lens
 from asm_teach.formats.pictures import picture_size, read_picture
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.view_fit.face_detector import GROUND, Say, find_landmarks
+from asm_teach.view_fit.landmark_term import MANY
 from asm_teach.view_fit.view import TOLD, View
 
 LONGEST = 1600  # pixels: a face that fills half of it has 4 pixels a millimetre, more than any landmark is exact to
@@ -75,7 +76,7 @@ def load_views(
         paths = [paths]
     if landmarks is not None and len(landmarks) != len(paths):
         raise ValueError(f"landmarks: {len(landmarks)} for {len(paths)} pictures; give one for each, or None")
-    views = []
+    views, found = [], 0
     for path, given in zip(map(Path, paths), landmarks or [None] * len(paths), strict=True):
         image = read_photo(path, say)
         told = exif_lens(path, say) if exif else None
@@ -86,6 +87,7 @@ def load_views(
         if points is None:
             points = _found(image, path.name, say, unread)
             views.append(View(image, points, name=path.name, focal_prior=lens))
+            found += 1
             continue
         scale = torch.tensor(image.shape[1::-1]) / torch.tensor(picture_size(path))
         try:
@@ -93,6 +95,11 @@ def load_views(
             views.append(View(image, points, embedding, name=path.name, focal_prior=lens))
         except ValueError as error:
             raise ValueError(f"{path.name}: {error}") from None
+    if 1 < len(views) < MANY and found:
+        say(
+            f"MediaPipe makes everybody look a little like an average face; with {len(views)} pictures that cannot be "
+            f"told from the face itself. Add some, to {MANY} or more"
+        )
     return views
 
 

@@ -308,7 +308,9 @@ def test_without_a_file_mediapipe_is_asked(tmp_path: Path, monkeypatch: pytest.M
     said, options = heard()
     views = load_views([a, b, c], **options)
     assert asked == ["a.png", "c.png"]
-    assert said == ["c.npz: 50 landmarks, a set that is not known here (68, 51, 468, 478 are)"]
+    assert said[0] == "c.npz: 50 landmarks, a set that is not known here (68, 51, 468, 478 are)"
+    assert said[1].startswith("MediaPipe makes everybody look a little like an average face; with 3 pictures that")
+    assert len(said) == 2
     assert [len(view.landmarks) for view in views] == [478, 68, 478]
     assert torch.equal(views[0].landmarks, found)
     asked.clear()
