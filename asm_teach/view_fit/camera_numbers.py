@@ -162,6 +162,21 @@ class LensPrior:
         median, spread = log_lens.new_tensor(told).unbind(1)
         return (log_lens - median.log()) / spread, spread
 
+    def contradicted(self, names: Sequence[str], cameras: Sequence[Camera]) -> list[str]:
+        """Which focal lengths that were told cannot be right, by the fitted cameras: in sentences."""
+        notes = []
+        for name, camera, told in zip(names, cameras, self.told, strict=False):
+            if told is None:
+                continue
+            found, given = float(camera.focal), told[0] * math.hypot(*camera.size)
+            if abs(math.log(found / given)) > LIES * told[1]:
+                notes.append(
+                    f"The focal length that came with {name} (EXIF), {given:.0f} px, disagrees with the pictures by a "
+                    f"factor of {max(found / given, given / found):.1f}: by them it is {found:.0f} px. The picture may "
+                    "have been cropped or zoomed since; give the original, or leave it out (--ignore-exif)."
+                )
+        return notes
+
     def loss(self, cameras: CameraNumbers) -> Tensor:
         """Minus twice the logarithm of the prior, (), but for a constant."""
         log_lens, (median, spread) = cameras.log_lens(), self.any_lens

@@ -6,7 +6,6 @@ fit survives (one picture only, the same one twice, another person's among them)
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -14,9 +13,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from asm_teach.data.detector_noise import mediapipe_noise
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.rendering.camera import Camera
-from asm_teach.view_fit.camera_numbers import LIES, LensPrior
+from asm_teach.view_fit.bundle import Bundle, FaceT
+from asm_teach.view_fit.camera_numbers import CameraNumbers
+from asm_teach.view_fit.skin_term import SkinTerm
 from asm_teach.view_fit.view import LandmarkView, View, landmark_view, view_names
 
 # Where measured: on 12 photographs of four people with MediaPipe's points, on embedded people, and on both spoilt.
@@ -33,8 +35,13 @@ NEIGHBOURS, NEAR = 8, 20.0  # landmarks next to one, and how far off they may be
 # 0.45 of more; two people in two pictures: 0.51 and more, but for one pair of 37 at 0.46), and of an odd one (one
 # person: 0.63; a view of another: 0.74, and 1.33 times the others). Landmarks of one framing: to 0.57 of two.
 MOST_PAIR, MOST_ALL, MOST_ODD, ODD = 0.48, 0.55, 0.7, 1.2
-ODD_DETECTED = 2.5  # the same where a detector's errors are expected: eight good photographs of one person reach 2.0
+# The same of what a view's errors share where a detector's are expected, in their deviations (one person: 1.4 times the
+# others, on photographs; a view of another: 1.1 to 2.0, for the detector makes people alike).
+ODD_DETECTED = 1.6
 NOISY = 2.0  # times the others' RMS of all misses
+# Correlation of skin in one picture and the others, in grids of `COARSE` mm that count `ENOUGH` in all, after a fit to
+# pictures. One person: 0.75 to 0.94; another: below 0.2. From further aside (radians) a good one may miss its place.
+COARSE, ENOUGH, UNLIKE, TRUSTED, ASIDE = 3.0, 20.0, 0.4, 0.6, 0.8
 SEEN = 0.25  # cosine: a point that is seen more from the side is a guess of whoever found it
 
 
@@ -158,19 +165,21 @@ def after(
 ) -> list[str]:
     """What is to be said of a fit: which views do not agree with the others. Empty when all is well.
 
-    vertices: (V, 3) mm, of the fitted head. cameras: the fitted ones, one for each view. expected: neighbouring
-    landmarks are missed together anyway, by the known errors of a detector, that grow with the angle.
+    vertices: (V, 3) mm, of the fitted head. cameras: the fitted ones, one for each view. expected: the landmarks are a
+    detector's, whose known errors are shared and grow with the angle: misses are compared with those.
     """
     names = view_names(views)
     if len(views) < 2:
         return []
+    if expected:
+        return _unexpected(mesh, vertices, views, cameras)
     shared = shared_misses(mesh, vertices, views, cameras)
     notes = []
     single = _all_misses(mesh, vertices, views, cameras)
     for n, name in enumerate(names):
         others = torch.arange(len(views)) != n
         usual, usual_single = float(shared[others].quantile(0.5)), float(single[others].quantile(0.5))
-        if len(views) > 2 and shared[n] > max(MOST_ODD, (ODD_DETECTED if expected else ODD) * usual):
+        if len(views) > 2 and shared[n] > max(MOST_ODD, ODD * usual):
             notes.append(
                 f"{name} does not agree with the other pictures: its neighbouring landmarks are missed together by "
                 f"{float(shared[n]):.1f} mm, theirs by {usual:.1f}. It may show another person or expression, or its "
@@ -182,7 +191,7 @@ def after(
                 f"{float(single[n]):.1f} mm (RMS), the others by {usual_single:.1f}. They add little; set them again."
             )
     together, most = float(shared.square().mean().sqrt()), MOST_PAIR if len(views) == 2 else MOST_ALL
-    if together > most and not notes and not expected:
+    if together > most and not notes:
         which = " and ".join(names) if len(names) == 2 else "The pictures"
         notes.append(
             f"{which} do not agree well: neighbouring landmarks are missed together by {together:.2f} mm, and by less "
@@ -192,18 +201,65 @@ def after(
     return notes
 
 
-def told_lenses(views: Sequence[View], cameras: Sequence[Camera], lenses: LensPrior) -> list[str]:
-    """Which focal lengths that the pictures' files tell cannot be right, by the fitted cameras. In sentences."""
+def _unexpected(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> list[str]:
+    """Which views' misses are not those of a detector, of which it is known how they are shared. In sentences."""
+    seen = [landmark_view(view, mesh) for view in views]
+    which = [n for n, view in enumerate(seen) if view.detected]
+    sizes = [_beyond(mesh, vertices, seen[n], cameras[n]) for n in which]
     notes = []
-    for name, camera, told in zip(view_names(views), cameras, lenses.told, strict=False):
-        if told is None:
-            continue
-        found, given = float(camera.focal), told[0] * math.hypot(*camera.size)
-        if abs(math.log(found / given)) > LIES * told[1]:
+    for k, (shared, alone) in enumerate(sizes):
+        others = vertices.new_tensor([size for j, size in enumerate(sizes) if j != k]).quantile(0.5, dim=0)
+        usual, usual_alone = others.tolist()
+        name = view_names(views)[which[k]]
+        if shared > ODD_DETECTED * usual:
             notes.append(
-                f"The focal length that came with {name} (EXIF), {given:.0f} px, disagrees with the pictures by a "
-                f"factor of {max(found / given, given / found):.1f}: by them it is {found:.0f} px. The picture may "
-                "have been cropped or zoomed since; give the original, or leave it out (--ignore-exif)."
+                f"{name} does not agree with the other pictures: its landmarks are off together by {shared:.1f} times "
+                f"what a detector's are, theirs by {usual:.1f}. It may show another person or expression; the result "
+                "is drawn towards it. Fit again without it and compare."
+            )
+        elif alone > NOISY * usual_alone:
+            notes.append(
+                f"The landmarks of {name} are much less exact than the others: each by itself is off by {alone:.1f} "
+                f"times what a detector's is, theirs by {usual_alone:.1f}. They add little; set them again."
+            )
+    return notes
+
+
+def _beyond(mesh: Mesh, vertices: Tensor, view: LandmarkView, camera: Camera) -> tuple[float, float]:
+    """RMS of what a view's misses share, and of what is left of each, in deviations of a detector's known errors."""
+    points = view.embedding.points(vertices, mesh.faces)
+    numbers = CameraNumbers.of([camera], points.mean(0))
+    yaw, pitch, upright = numbers.side(0)
+    bias, modes, rest = (x.to(vertices) for x in mediapipe_noise().at(yaw, pitch))
+    turn = upright.to(vertices)
+    away = (camera.project(points) - view.pixels) / numbers.log_size.exp() + bias @ turn
+    away = (away / rest[:, None]).flatten()
+    modes = (torch.einsum("ij,lik->ljk", turn, modes) / rest[:, None, None]).flatten(0, 1)
+    shared = torch.linalg.solve(torch.eye(modes.shape[1]).to(modes) + modes.T @ modes, modes.T @ away)
+    return float(shared.square().mean().sqrt()), float((away - modes @ shared).square().mean().sqrt())
+
+
+@torch.no_grad()
+def unlike_skin(bundle: Bundle[FaceT], views: Sequence[View]) -> list[str]:
+    """Which pictures, three or more, show other skin than the rest, once the fit has compared them. In sentences.
+
+    Landmarks can hardly tell: a detector makes two people alike.
+    """
+    face, cameras, names = bundle.face, bundle.cameras, view_names(views)
+    skin = SkinTerm([view.image for view in views], face, 1.0)
+    skin.look(face.vertices(), cameras, COARSE)
+    alike, counts = skin.alike(face.samples(skin.places), cameras)
+    total = counts.sum(0)
+    mean = (counts * alike).sum(0) / total.clamp_min(1e-6)
+    compared = [n for n in range(len(views)) if total[n] > ENOUGH and abs(cameras.side(n)[0]) < ASIDE]
+    notes = []
+    for n in compared if len(compared) > 2 else []:
+        usual = float(mean[[m for m in compared if m != n]].quantile(0.5))
+        if mean[n] < UNLIKE and usual > TRUSTED:
+            notes.append(
+                f"The skin in {names[n]} is not what the other pictures show (correlation {float(mean[n]):.2f}, theirs "
+                f"{usual:.2f}): it may show another person, or the face is covered, painted or out of focus. Fit again "
+                "without it and compare."
             )
     return notes
 

@@ -21,11 +21,11 @@ from asm_teach.fitting.result import Fit, LiveFace, Record, Watcher, watching
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.view_fit.bundle import Bundle
 from asm_teach.view_fit.camera_numbers import CameraNumbers, LensPrior, first_cameras
-from asm_teach.view_fit.checks import after, before, told_lenses
+from asm_teach.view_fit.checks import after, before, unlike_skin
 from asm_teach.view_fit.landmark_term import LandmarkLoss, believed
 from asm_teach.view_fit.movable_face import SkinnedFace
 from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree, settle
-from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view
+from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view, view_names
 
 
 def fit_views(
@@ -155,7 +155,8 @@ def fit_views(
         history += tuple(_later(record, history) for record in more)
         bundle.face.finish()
         found = bundle.cameras.to(fitted.vertices)
-    notes += told_lenses(views, found.cameras(), lenses)
+        notes += unlike_skin(bundle, views) if compared and not interrupted else []
+    notes += lenses.contradicted(view_names(views), found.cameras())
     with torch.no_grad():
         vertices = fitted()
     return Fit(fitted, vertices, found.cameras(), history=history, interrupted=interrupted, notes=tuple(notes))

@@ -160,6 +160,20 @@ class Agreement:
         force = weight[..., None] * (slopes.mT @ apart[..., None])[..., 0]
         return Disagreement(loss, force, metric)
 
+    def alike(
+        self, points: Tensor, normals: Tensor, cameras: CameraNumbers, trust: Tensor, worth: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """How each picture's row correlates with the common row of the others, (M, N) from -1 to 1; and what it counts.
+
+        Arguments as for `measure`. Rows have no mean, so a correlation is a cosine.
+        """
+        rows = normalize(self._read(points, normals, cameras, trust > 0, False)[..., 0], dim=2)
+        weight = trust * worth
+        heavy = weight[..., None] * rows
+        others = normalize(heavy.sum(1, keepdim=True) - heavy, dim=2)
+        counts = weight * (weight.sum(1, keepdim=True) - weight).clamp_max(1)
+        return (rows * others).sum(2), counts
+
     def _read(self, points: Tensor, normals: Tensor, cameras: CameraNumbers, seen: Tensor, derivatives: bool) -> Tensor:
         """Grey values and slopes (M, N, K, 3) of the grids, without their bowls; 0 where not `seen` (M, N)."""
         side, above = tangents(normals)

@@ -63,6 +63,10 @@ class SkinTerm:
             return torch.zeros_like(self.trust[:, 0])
         return self.trust.topk(2, dim=1).values[:, 1].clamp_max(1)
 
+    def alike(self, samples: Tensor, cameras: CameraNumbers) -> tuple[Tensor, Tensor]:
+        """How each picture agrees with the others: see `Agreement.alike`."""
+        return self._agreement.alike(samples, self.normals, cameras, self.trust, self.worth)
+
     def measure(self, samples: Tensor, cameras: CameraNumbers) -> float:
         """The loss."""
         found = self._agreement.measure(samples, self.normals, cameras, self.trust, self.worth, derivatives=False)

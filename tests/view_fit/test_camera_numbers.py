@@ -189,6 +189,17 @@ def test_the_slopes_of_what_is_believed_of_lenses(factor):
     assert (second >= 1 / 0.4**2).all() and torch.equal(second > 1.001 / 0.4**2, torch.tensor([False, True, False]))
 
 
+def test_a_lens_that_a_file_tells_and_the_fit_does_not_find_is_named():
+    state = CameraNumbers.of(shots(), PIVOT)
+    names, (first, second, third) = ("0.jpg", "1.jpg", "2.jpg"), state.log_lens().exp().tolist()
+    assert LensPrior((1.2, 0.7)).contradicted(names, state.cameras()) == []
+    assert LensPrior((1.2, 0.7), [(first, 0.07), (1.2 * second, 0.07), None]).contradicted(names, state.cameras()) == []
+    (note,) = LensPrior((1.2, 0.7), [None, (2 * second, 0.07), (third, 0.07)]).contradicted(names, state.cameras())
+    focal = float(state.cameras()[1].focal)
+    assert note.startswith(f"The focal length that came with 1.jpg (EXIF), {2 * focal:.0f} px, disagrees")
+    assert f"by a factor of 2.0: by them it is {focal:.0f} px" in note
+
+
 def test_the_side_that_a_camera_sees_is_told_in_the_heads_axes():
     """Yaw towards the person's left, pitch upwards; turned upright, the head's up points up in the picture."""
     for yaw, pitch, roll in ((0.5, 0.2, 0.0), (-0.8, -0.1, 0.6), (0.1, 0.3, -1.0)):

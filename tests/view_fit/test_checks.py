@@ -12,13 +12,19 @@ from torch import Tensor
 
 from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import data_dir
+from asm_teach.data.detector_noise import mediapipe_noise
 from asm_teach.data.heads import load_head
+from asm_teach.fitting.priors import Prior
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.rendering.camera import Camera, look_at
-from asm_teach.view_fit.camera_numbers import LensPrior
-from asm_teach.view_fit.checks import after, before, shared_misses, told_lenses
+from asm_teach.rendering.renderer import render
+from asm_teach.view_fit import checks
+from asm_teach.view_fit.bundle import Bundle
+from asm_teach.view_fit.camera_numbers import CameraNumbers
+from asm_teach.view_fit.checks import after, before, shared_misses, unlike_skin
 from asm_teach.view_fit.fit import fit_views
+from asm_teach.view_fit.movable_face import SkinnedFace
 from asm_teach.view_fit.view import View
 
 HEAD = load_head()
@@ -285,16 +291,53 @@ def test_views_that_all_disagree() -> None:
     assert notes and all("do not agree well" in n or "does not agree" in n for n in notes)
 
 
-def test_a_lens_that_a_file_tells_and_the_fit_does_not_find_is_named() -> None:
-    views = [replace(v, name=f"{n}.jpg") for n, v in enumerate(seen((4, 4, 4)))]
-    lens = 2.5 * 700 / math.hypot(800, 1000)
-    for factor, words in ((1.2, ()), (2.0, (" 3500 px, ", "a factor of 2.0: by them it is 1750 px"))):
-        told = LensPrior((1.2, 0.7), [None, (factor * lens, 0.07), (lens, 0.07)])
-        notes = told_lenses(views, CAMERAS[:3], told)
-        assert len(notes) == len(words[:1])
-        assert all(n.startswith("The focal length that came with 1.jpg (EXIF),") for n in notes)
-        assert all(word in notes[0] for word in words)
-    assert told_lenses(views, CAMERAS[:3], LensPrior((1.2, 0.7))) == []
+def detected(*seeds: int) -> list[View]:
+    """Views in which a detector has made its errors, as they are known: bias, what they share, and the rest."""
+    generator = torch.Generator().manual_seed(1)
+    views = []
+    for v, c in zip(seen(seeds), CAMERAS, strict=False):
+        numbers = CameraNumbers.of([c], torch.tensor([0.0, 0.0, 60.0]))
+        yaw, pitch, turn = numbers.side(0)
+        bias, modes, rest = mediapipe_noise().at(yaw, pitch)
+        errors = bias + modes @ torch.randn(modes.shape[2], generator=generator)
+        errors = errors + rest[:, None] * torch.randn(468, 2, generator=generator)
+        views.append(replace(v, landmarks=v.landmarks + float(numbers.log_size.exp()) * errors @ turn))
+    return views
+
+
+def test_errors_that_a_detector_is_known_to_make_need_no_words() -> None:
+    assert after(HEAD.mesh, HEAD.sample(4).vertices, detected(4, 4, 4, 4), CAMERAS, expected=True) == []
+
+
+def test_what_a_detector_does_not_make_is_named() -> None:
+    """Another person, further from the mean than detectors go; and points that are bad each by itself."""
+    views = detected(4, 4, 4, 4)
+    far = HEAD.mesh.vertices + 2 * (HEAD.sample(5).vertices - HEAD.mesh.vertices)
+    other = view(SETS["facemesh"].points(far, HEAD.mesh.faces), CAMERAS[2])
+    (note,) = after(HEAD.mesh, HEAD.sample(4).vertices, [*views[:2], other, views[3]], CAMERAS, expected=True)
+    assert note.startswith("view 3 does not agree with the other pictures: its landmarks are off together by")
+    views[1] = replace(views[1], landmarks=views[1].landmarks + 8 * torch.randn(468, 2))
+    (note,) = after(HEAD.mesh, HEAD.sample(4).vertices, views, CAMERAS, expected=True)
+    assert note.startswith("The landmarks of view 2 are much less exact than the others: each by itself")
+
+
+def test_a_picture_that_shows_other_skin_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same form, so that landmarks could not tell."""
+    shots = [replace(c, focal=c.focal * 0.4, principal=c.principal * 0.4, size=(320, 400)) for c in CAMERAS]
+    images = [render(HEAD.mesh, shot, samples=2, background=torch.tensor([0.3, 0.4, 0.5]))[..., :3] for shot in shots]
+    points = SETS["ibug68"].points(HEAD.mesh.vertices, HEAD.mesh.faces)
+    good = [View(i, c.project(points), name=f"{n}.jpg") for n, (i, c) in enumerate(zip(images, shots, strict=True))]
+    with torch.no_grad():
+        bundle = Bundle(SkinnedFace(MODEL, Prior()), CameraNumbers.of(shots, points.mean(0)), (1.2, 0.7))
+    assert unlike_skin(bundle, good) == []
+    assert HEAD.mesh.texture is not None
+    other = replace(HEAD.mesh, texture=torch.rand(200, 200, 3).repeat_interleave(5, 0).repeat_interleave(5, 1))
+    odd = [*good[:2], replace(good[2], image=render(other, shots[2], samples=2)[..., :3]), good[3]]
+    (note,) = unlike_skin(bundle, odd)
+    assert note.startswith("The skin in 2.jpg is not what the other pictures show")
+    assert unlike_skin(bundle, [*good[:2], replace(odd[2], image=None, size=(320, 400)), good[3]]) == []
+    monkeypatch.setattr(checks, "ASIDE", math.radians(20))  # seen from further aside, it is not judged
+    assert unlike_skin(bundle, odd) == []
 
 
 def fitted_notes(views: list[View]) -> list[str]:

@@ -430,6 +430,21 @@ def test_slopes_of_plates_are_those_of_the_loss():
     assert torch.nn.functional.cosine_similarity(torch.tensor(predicted), torch.tensor(measured), dim=0) > 0.97
 
 
+def test_a_picture_of_something_else_is_not_like_the_others():
+    strange = torch.rand(SIZE[1] // 4, SIZE[0] // 4, 1, dtype=torch.float64).repeat_interleave(4, 0)
+    strange = strange.repeat_interleave(4, 1).expand(-1, -1, 3)
+    trust = TRUST.clone()
+    trust[:3, 0] = 0
+    for images, least, most in (
+        (IMAGES, [0.95] * 3, [1.001] * 3),
+        ([*IMAGES[:2], strange], [0.4, 0.4, -0.4], [1, 1, 0.4]),
+    ):
+        alike, counts = agreement_of(images).alike(POINTS, NORMALS, STATE, trust, TRUST)
+        mean = (counts * alike).sum(0) / counts.sum(0)
+        assert (mean > double(*least)).all() and (mean < double(*most)).all()
+        torch.testing.assert_close(counts, trust)  # each is seen by one other at least
+
+
 def test_the_loss_is_the_same_with_and_without_derivatives():
     compared = agreement_of(IMAGES)
     found = compared.measure(POINTS, NORMALS, turned(), TRUST)
