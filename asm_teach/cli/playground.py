@@ -33,9 +33,7 @@ def serve_command(notebook: Path, port: int) -> list[str]:
             "'.[voila]'`, or leave --serve out and open the file that is written instead"
         )
     if not notebook.is_file():
-        raise ValueError(
-            f"--serve: there is no {notebook}: the notebooks come with the repository, not with the installed package"
-        )
+        raise ValueError(f"--serve: there is no {notebook}, which belongs to the package: install asm_teach again")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
