@@ -62,9 +62,15 @@ def questions(text: str) -> tuple[Question, ...]:
         marks, answers = parts[::2], [part.partition("\n") for part in parts[1::2]]
         if marks.count("x") != 1 or not all(why.strip() for _, _, why in answers):
             raise ValueError(f"{asked.strip()!r}: mark one choice as right by [x], and give a reason below each choice")
-        why = tuple(" ".join(why.split()) for _, _, why in answers)
+        why = tuple(_without_verdict(" ".join(why.split())) for _, _, why in answers)
         found.append(Question(" ".join(asked.split()), tuple(c for c, _, _ in answers), marks.index("x"), why))
     return tuple(found)
+
+
+def _without_verdict(why: str) -> str:
+    """A reason without the "Right:" before it: the box says so already."""
+    said = why.removeprefix("Right: ")
+    return why if said == why else said[:1].upper() + said[1:]
 
 
 class QuestionBox(QuestionForm):
