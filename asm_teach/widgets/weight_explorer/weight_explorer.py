@@ -38,7 +38,8 @@ class WeightExplorer(Explorer):
     Args:
         model: an adaptive model; changing K in the widget gives it new mixture parameters.
         bone: index or name of the bone to start with.
-        width: of the whole widget, pixels.
+        width: of the whole widget, pixels; at 840 chart and face stand side by side on a laptop's 1366, with the file
+            list open.
 
     Attributes:
         mixture: what the controls change; call it to change a Gaussian from code.
@@ -47,7 +48,7 @@ class WeightExplorer(Explorer):
         ValueError: a model without Gaussians on a chart, NaN in its parameters, a bone that is not there.
     """
 
-    def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 940) -> None:
+    def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 840) -> None:
         super().__init__(model, bone, width)
         if model.components > MOST_COMPONENTS:
             raise ValueError(f"model has K = {model.components}: the explorer takes up to {MOST_COMPONENTS} per bone")
