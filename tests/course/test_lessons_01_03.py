@@ -103,16 +103,126 @@ def on_edge(points: Tensor, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     return a + t[:, None] * (b - a)
 
 
+def motion(linear: Tensor, shift: Tensor) -> Tensor:
+    """The matrix (4, 4) of a linear part and a translation."""
+    return torch.cat([torch.cat([linear, shift[:, None]], 1), torch.tensor([[0.0, 0.0, 0.0, 1.0]])])
+
+
+def level_by_level(parents: list[int]) -> list[int]:
+    order: list[int] = []
+    while len(order) < len(parents):
+        order += [j for j, parent in enumerate(parents) if j not in order and (parent < 0 or parent in order)]
+    return order
+
+
+def down(B: Tensor, T: Tensor, parents: list[int]) -> Tensor:
+    """Eq. (1.2) as it stands, by recursion: S_j = G_j B_j^-1."""
+
+    def G(j: int) -> Tensor:
+        return B[j] @ T[j] if parents[j] < 0 else G(parents[j]) @ inv(B[parents[j]]) @ B[j] @ T[j]
+
+    return torch.stack([G(j) @ inv(B[j]) for j in range(len(B))])
+
+
+def in_turn(B: Tensor, T: Tensor, parents: list[int]) -> Tensor:
+    """As `down`, but by a loop in the order of the list, with every bone at rest to begin with."""
+    S = [torch.eye(4)] * len(B)
+    for j, parent in enumerate(parents):
+        own = B[j] @ T[j] @ inv(B[j])
+        S[j] = own if parent < 0 else S[parent] @ own
+    return torch.stack(S)
+
+
+def bone_to_world(B: Tensor, T: Tensor, parents: list[int]) -> Tensor:
+    return down(B, T, parents) @ B
+
+
+def alone(B: Tensor, T: Tensor, parents: list[int]) -> Tensor:
+    return B @ T @ inv(B)
+
+
+def child_first(B: Tensor, T: Tensor, parents: list[int]) -> Tensor:
+    def S(j: int) -> Tensor:
+        own = B[j] @ T[j] @ inv(B[j])
+        return own if parents[j] < 0 else own @ S(parents[j])
+
+    return torch.stack([S(j) for j in range(len(B))])
+
+
+def with_one(x: Tensor) -> Tensor:
+    return torch.cat([x, torch.ones(len(x), 1)], 1)
+
+
+def skinned(x: Tensor, w: Tensor, S: Tensor) -> Tensor:
+    """Equation (1), the matrices blended first."""
+    return (torch.einsum("ij,jab->iab", w, S) @ with_one(x)[..., None])[:, :3, 0]
+
+
+def log_mixture(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
+    """log of pi N by the library's normal distribution, (V, J, K)."""
+    a, b, c = factor.unbind(-1)
+    L = torch.stack([a.exp(), torch.zeros_like(a), b, c.exp()], -1).unflatten(-1, (2, 2))
+    normal = torch.distributions.MultivariateNormal(bone_uv[:, None] + mean, scale_tril=L)
+    return logits.log_softmax(-1) + normal.log_prob(uv[:, None, None])
+
+
+def mixture(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
+    return log_mixture(uv, bone_uv, logits, mean, factor).logsumexp(-1).softmax(1)
+
+
+def plain_mixture(*given: Tensor) -> Tensor:
+    g = log_mixture(*given).exp().sum(-1)
+    return g / g.sum(1, keepdim=True)
+
+
+def bound(
+    places: Tensor, uv: Tensor, faces: Tensor, vertices: Tensor, best: Callable[[Tensor], Tensor] = torch.argmax
+) -> Tensor:
+    """Equation (3), place by place; `best` chooses the triangle by its smallest coordinate."""
+    found = []
+    for place in places:
+        beta = torch.stack([by_areas(place, uv[face]) for face in faces])
+        f = best(beta.amin(1))
+        found.append(beta[f] @ vertices[faces[f]])
+    return torch.stack(found)
+
+
+def strictly_bound(places: Tensor, uv: Tensor, faces: Tensor, vertices: Tensor) -> Tensor:
+    """As `bound`, with the place at a vertex left at the origin: no triangle contains it strictly."""
+    found = bound(places, uv, faces, vertices)
+    return torch.where(torch.cdist(places, uv).amin(1)[:, None] < 1e-6, 0.0, found)
+
+
+def to_border(x: Tensor, a: Tensor, b: Tensor, clamp: bool = True) -> Tensor:
+    shares = [share(x, *ends) for ends in zip(a, b, strict=True)]
+    feet = [on_edge(x, p, q, t.clamp(0, 1) if clamp else t) for p, q, t in zip(a, b, shares, strict=True)]
+    feet = torch.stack(feet)
+    return feet[(feet - x).norm(dim=-1).argmin(0), torch.arange(len(x))]
+
+
+def by_product_rule(w: Tensor, dw: Tensor, x: Tensor, dx: Tensor, D: Tensor) -> Tensor:
+    """d(sum w x) = sum dw x + w dx, a bone after the other."""
+    return sum(torch.outer(x[j], dw[j]) + w[j] * dx[j] @ D for j in range(len(w)))  # type: ignore[return-value]
+
+
 RIGHT: dict[str, Answer] = {
     "turn_about": lambda points, R, pivot: pivot + (points - pivot) @ R.T,
     "rodrigues": lambda r: by_fractions(r, each),
+    "nine_numbers": lambda t, r, s: motion(by_fractions(r, each) * s, t),
+    "parents_first": lambda parents: level_by_level(parents),
+    "down_the_tree": lambda B, T, parents: down(B, T, parents),
+    "skin_by_hand": lambda x, w, S: skinned(x, w, S),
     "hold_still": lambda Gp, Bp, B, wanted: inv(Gp @ inv(Bp) @ B) @ wanted,
     "waist": lambda angle, w: torch.hypot(1 - w + w * angle.cos(), w * angle.sin()),
     "share_out": lambda g: g / g.sum(1, keepdim=True),
     "log_sum": lambda z: z.amax(1) + (z - z.amax(1, keepdim=True)).exp().sum(1).log(),
     "factor_of": lambda long, short, angle: factor(long**2, short**2, angle),
+    "weights_by_hand": lambda *given: mixture(*given),
     "border": lambda apart, s0, s1: by_halving(apart, s0, s1),
     "barycentric": lambda points, corners: by_areas(points, corners),
+    "bind_by_hand": lambda places, uv, faces, vertices: bound(places, uv, faces, vertices),
+    "onto_the_chart": lambda x, inside, a, b: torch.where(inside[:, None], x, to_border(x, a, b)),
+    "both_branches": lambda w, dw, x, dx, D: by_product_rule(w, dw, x, dx, D),
     "jacobians": lambda v, u: two_edges(v) @ inv(two_edges(u)),
     "nearest_on_edge": lambda x, a, b: on_edge(x, a, b, share(x, a, b).clamp(0, 1)),
     "reach_of_step": lambda D, h: tuple(h * torch.linalg.svdvals(D)),
@@ -127,7 +237,7 @@ WRONG: list[tuple[str, Answer, str]] = [
     ("turn_about", lambda x, R, p: p + R @ (x - p).T, "your code stops at line"),
     ("turn_about", lambda x, R, p: p[:, None] + R @ (x - p).T, "wrong way round"),
     ("turn_about", lambda x, R, p: x @ R + p, "other way round, and the pivot was not subtracted before"),
-    ("turn_about", lambda x, R, p: (x - p) @ R.T - p, "added, not subtracted"),
+    ("turn_about", lambda x, R, p: (x - p) @ R.T - p, "do not subtract it"),
     ("rodrigues", lambda r: by_fractions(r, each, -1.0), "inverse turn"),
     ("rodrigues", lambda r: rotation_matrix(torch.deg2rad(r)), "degrees"),
     ("rodrigues", lambda r: torch.eye(3) + torch.sinc(each(r) / math.pi) * cross(r), "is missing"),
@@ -136,13 +246,49 @@ WRONG: list[tuple[str, Answer, str]] = [
     ("rodrigues", patched, "derivative there is nan"),
     ("rodrigues", lambda r: by_fractions(r.detach(), each), "gradient is cut"),
     ("rodrigues", lambda r: by_fractions(r, each)[..., 0, :], "first along axis 2 only"),
+    ("nine_numbers", lambda t, r, s: motion(torch.diag(s) @ rotation_matrix(r), t), "the scale has to act first"),
+    ("nine_numbers", lambda t, r, s: motion(rotation_matrix(-r) * s, t), "the other way round"),
+    ("nine_numbers", lambda t, r, s: motion(rotation_matrix(r), t), "the scale is missing"),
+    ("nine_numbers", lambda t, r, s: motion(torch.diag(s), t), "the turn is missing"),
+    ("nine_numbers", lambda t, r, s: motion(rotation_matrix(r) * s, rotation_matrix(r) @ t), "was turned too"),
+    ("nine_numbers", lambda t, r, s: motion(rotation_matrix(r) * s.exp(), t), "leave exp out"),
+    ("nine_numbers", lambda t, r, s: motion(rotation_matrix(torch.deg2rad(r)) * s, t), "degrees"),
+    ("nine_numbers", lambda t, r, s: motion(rotation_matrix(r) * s, t)[:3], "the last row, 0, 0, 0, 1, is missing"),
+    ("nine_numbers", lambda t, r, s: motion(rotation_matrix(r) * s, t).T, "transposed"),
+    ("parents_first", lambda parents: list(range(len(parents))), "this is the order of the list"),
+    ("parents_first", lambda parents: level_by_level(parents)[::-1], "turned round"),
+    ("parents_first", lambda parents: level_by_level(parents)[:-1], "is missing"),
+    ("parents_first", lambda parents: [-1, *level_by_level(parents)], "-1 is not a bone"),
+    ("parents_first", lambda parents: [[j] for j in level_by_level(parents)], "one flat list"),
+    ("parents_first", lambda parents: sorted(range(len(parents)), key=lambda j: parents[j]), "number of the parent"),
+    ("parents_first", lambda parents: [parents.pop() for _ in range(3)], "changes its argument parents"),
+    ("down_the_tree", alone, "as if it were alone"),
+    ("down_the_tree", child_first, "the order of the product"),
+    ("down_the_tree", bone_to_world, "these are the G_j"),
+    ("down_the_tree", in_turn, "parents come first"),
+    ("down_the_tree", lambda B, T, parents: down(B, T, parents).mT, "transposed"),
+    ("down_the_tree", lambda B, T, parents: list(down(B, T, parents)), "make one tensor"),
+    ("down_the_tree", lambda B, T, parents: down(B, T, parents)[level_by_level(parents)], "not in the order"),
+    ("skin_by_hand", lambda x, w, S: torch.einsum("ij,jab,ib->ia", w, S[:, :3, :3], x), "the 1 behind the coordinates"),
+    ("skin_by_hand", lambda x, w, S: skinned(x, w, S.mT), "the matrices act on columns"),
+    ("skin_by_hand", lambda x, w, S: skinned(x, w.T, S), "along the wrong axis"),
+    ("skin_by_hand", lambda x, w, S: skinned(x, torch.ones_like(w), S), "the weights are missing"),
+    ("skin_by_hand", lambda x, w, S: skinned(x, torch.ones_like(w) / len(S), S), "plain mean"),
+    ("skin_by_hand", lambda x, w, S: w[:, -1:] * (with_one(x) @ S[-1].T)[:, :3], "only the last bone counts"),
+    ("skin_by_hand", lambda x, w, S: with_one(skinned(x, w, S)), "return the first three columns"),
+    (
+        "skin_by_hand",
+        lambda x, w, S: w.T[..., None] * (with_one(x) @ S.mT)[..., :3],
+        "the sum over the bones is missing",
+    ),
+    ("skin_by_hand", lambda x, w, S: skinned(x, w, S) if len(S) == 4 else x, "it works for 4 bones"),
     ("hold_still", lambda Gp, Bp, B, wanted: Gp @ inv(Bp) @ B @ wanted, "the inverse is missing"),
     ("hold_still", lambda Gp, Bp, B, wanted: wanted @ inv(Gp @ inv(Bp) @ B), "order of the product"),
     ("hold_still", lambda Gp, Bp, B, wanted: inv(Gp) @ wanted, "B_parent^-1 B is missing"),
     ("hold_still", lambda Gp, Bp, B, wanted: inv(Gp @ inv(Bp) @ B) @ B, "an argument of its own"),
     ("hold_still", lambda Gp, Bp, B, wanted: inv(Gp) @ wanted @ B, "mm from where it should be"),
     ("hold_still", lambda Gp, Bp, B, wanted: inv(Bp) @ B @ inv(Gp) @ wanted, "wrong order"),
-    ("waist", lambda angle, w: (w * angle).cos(), "the angle was shared out"),
+    ("waist", lambda angle, w: (w * angle).cos(), "you blended the angles"),
     ("waist", lambda angle, w: 1 - w * angle.sin(), "there the angle is"),
     ("waist", lambda angle, w: (angle / 2).cos().abs(), "should follow w"),
     ("waist", lambda angle, w: 1 - w + w * angle.cos(), "the sine is missing"),
@@ -162,7 +308,7 @@ WRONG: list[tuple[str, Answer, str]] = [
     ("factor_of", lambda long, short, angle: factor(long, short, angle), "Sigma holds their squares"),
     ("factor_of", lambda long, short, angle: factor(long**2, short**2, -angle), "the wrong way"),
     ("factor_of", lambda long, short, angle: factor(long**2, short**2, math.radians(angle)), "degrees"),
-    ("factor_of", lambda long, short, angle: factor(short**2, long**2, angle), "exchanged"),
+    ("factor_of", lambda long, short, angle: factor(short**2, long**2, angle), "swapped"),
     ("factor_of", lambda long, short, angle: lower(*factor(long**2, short**2, angle)), "this is L itself"),
     (
         "factor_of",
@@ -171,6 +317,21 @@ WRONG: list[tuple[str, Answer, str]] = [
         ),
         "logarithms of the diagonal",
     ),
+    ("weights_by_hand", lambda *given: log_mixture(*given).logsumexp(-1).softmax(0), "over the vertices"),
+    ("weights_by_hand", lambda *given: log_mixture(*given).logsumexp(-1), "softmax over the bones is still missing"),
+    ("weights_by_hand", lambda *given: log_mixture(*given).logsumexp(-1).exp(), "the division by the sum"),
+    ("weights_by_hand", lambda *given: log_mixture(*given).sum(-1).softmax(1), "logsumexp, not sum"),
+    ("weights_by_hand", lambda u, z, p, m, f: mixture(u, 0 * z, p, m + z, f), "along the wrong axis"),
+    ("weights_by_hand", lambda u, z, p, m, f: mixture(u, z, p, -m, f), "the sign"),
+    ("weights_by_hand", lambda u, z, p, m, f: mixture(u, z, p, 0 * m, f), "their offsets"),
+    ("weights_by_hand", lambda u, z, p, m, f: mixture(u, z, 0 * p, m, f), "count alike"),
+    (
+        "weights_by_hand",
+        lambda *given: log_mixture(*given).softmax(1).mean(-1),
+        "each Gaussian was normalised by itself",
+    ),
+    ("weights_by_hand", lambda *given: mixture(*given)[:, :1], "expected (7, 3)"),
+    ("weights_by_hand", plain_mixture, "until the Gaussians get narrow"),
     ("border", lambda apart, s0, s1: apart / 2, "this is the middle"),
     ("border", lambda apart, s0, s1: apart * s0 / (s0 + s1), "fraction in front is missing"),
     ("border", lambda apart, s0, s1: by_halving(apart, s0, s1, 1.0), "two dimensions"),
@@ -179,17 +340,45 @@ WRONG: list[tuple[str, Answer, str]] = [
     ("border", lambda apart, s0, s1: root(apart, s0, s1, -1.0), "other root"),
     ("border", lambda apart, s0, s1: 0.3 * apart, "times as high"),
     ("barycentric", lambda x, c: by_areas(x, c).abs(), "areas need their signs"),
-    ("barycentric", lambda x, c: by_areas(x, c) * area(*c), "not yet divided"),
+    ("barycentric", lambda x, c: by_areas(x, c) * area(*c), "divide the areas"),
     ("barycentric", lambda x, c: by_areas(x, c).roll(1, 1), "the order"),
-    ("barycentric", lambda x, c: by_areas(x, c) * area(*c).sign(), "anticlockwise only"),
+    ("barycentric", lambda x, c: by_areas(x, c) * area(*c).sign(), "only for corners that go round anticlockwise"),
     ("barycentric", lambda x, c: by_areas(x, c)[:, 1:], "expected (5, 3)"),
-    ("jacobians", lambda v, u: two_edges(v) @ two_edges(u), "inverse of U was not taken"),
+    ("bind_by_hand", lambda x, u, f, v: v[torch.cdist(x, u).argmin(1)], "this is the nearest vertex"),
+    ("bind_by_hand", lambda x, u, f, v: x, "the places come back on the chart"),
+    ("bind_by_hand", lambda x, u, f, v: bound(x, u, f, v, torch.argmin), "as LARGE as possible"),
+    ("bind_by_hand", lambda x, u, f, v: list(bound(x, u, f, v)), "make one tensor"),
+    (
+        "bind_by_hand",
+        lambda x, u, f, v: torch.stack([v[f[k]].mean(0) for k in range(len(x))]),
+        "the middle of the triangle",
+    ),
+    ("bind_by_hand", strictly_bound, "a place at a vertex"),
+    ("onto_the_chart", lambda x, inside, a, b: to_border(x, a, b), "a place on the chart stays"),
+    ("onto_the_chart", lambda x, inside, a, b: torch.where(inside[:, None], to_border(x, a, b), x), "wrong way round"),
+    (
+        "onto_the_chart",
+        lambda x, inside, a, b: torch.where(inside[:, None], x, to_border(x, a, b, False)),
+        "beyond the end of an edge",
+    ),
+    (
+        "onto_the_chart",
+        lambda x, inside, a, b: torch.where(inside[:, None], x, a[torch.cdist(x, a).argmin(1)]),
+        "the nearest corner",
+    ),
+    ("onto_the_chart", lambda x, inside, a, b: x, "nothing has moved"),
+    ("both_branches", lambda w, dw, x, dx, D: by_product_rule(0 * w, dw, x, dx, D), "through the weights alone"),
+    ("both_branches", lambda w, dw, x, dx, D: by_product_rule(w, 0 * dw, x, dx, D), "through the pivot alone"),
+    ("both_branches", lambda w, dw, x, dx, D: by_product_rule(w, dw, x, dx.mT, D), "dmoved is transposed"),
+    ("both_branches", lambda w, dw, x, dx, D: by_product_rule(0 * w + 1, dw, x, dx, D), "counts by its weight"),
+    ("both_branches", lambda w, dw, x, dx, D: by_product_rule(w, dw, x, dx, D).T, "transposed"),
+    ("jacobians", lambda v, u: two_edges(v) @ two_edges(u), "the inverse of U is missing"),
     ("jacobians", lambda v, u: two_edges(v) @ inv(two_edges(u)).mT, "U is transposed"),
     ("jacobians", lambda v, u: two_edges(v) @ inv(u[:, 1:].mT), "u_0 was not subtracted"),
     ("jacobians", lambda v, u: -two_edges(v) @ inv(two_edges(u)), "the wrong way round"),
     ("jacobians", lambda v, u: (two_edges(v) @ inv(two_edges(u))).mT, "transposed"),
     ("jacobians", lambda v, u: inv(two_edges(u)) @ two_edges(v), "your code stops at line"),
-    ("nearest_on_edge", lambda x, a, b: on_edge(x, a, b, share(x, a, b)), "was not cut off"),
+    ("nearest_on_edge", lambda x, a, b: on_edge(x, a, b, share(x, a, b)), "was not clamped"),
     ("nearest_on_edge", lambda x, a, b: share(x, a, b).clamp(0, 1), "this is t, the share"),
     ("nearest_on_edge", lambda x, a, b: on_edge(x, a, b, share(x, a, b).clamp(0, 1)) - a, "a was not added again"),
     ("nearest_on_edge", lambda x, a, b: on_edge(x, a, b, share(x, 0 * a, b - a).clamp(0, 1)), "a was not subtracted"),
@@ -198,9 +387,9 @@ WRONG: list[tuple[str, Answer, str]] = [
         lambda x, a, b: on_edge(x, a, b, (share(x, a, b) * (b - a).norm()).clamp(0, 1)),
         "not by the length",
     ),
-    ("nearest_on_edge", lambda x, a, b: torch.clamp(x, a, b), "each coordinate was cut off by itself"),
+    ("nearest_on_edge", lambda x, a, b: torch.clamp(x, a, b), "you clamped each coordinate by itself"),
     ("reach_of_step", lambda D, h: torch.linalg.svdvals(D), "factor h is missing"),
-    ("reach_of_step", lambda D, h: h * torch.linalg.svdvals(D).flip(0), "exchanged"),
+    ("reach_of_step", lambda D, h: h * torch.linalg.svdvals(D).flip(0), "swapped"),
     ("reach_of_step", lambda D, h: h * D.norm(dim=0), "along u and along v only"),
     ("reach_of_step", lambda D, h: h * torch.linalg.eigvalsh(D.T @ D).flip(0), "take the root"),
 ]
@@ -239,4 +428,4 @@ def test_the_quiz_explains_every_choice(number: str) -> None:
     assert len({question.right for question in quiz}) > 1, "the right choice is not always at the same place"
     for question in quiz:
         assert len(question.choices) >= 3 and len(question.why) == len(question.choices)
-        assert all(len(why) > 20 for why in question.why)
+        assert all(len(why) > 20 and not why.startswith("Right") for why in question.why), "the box says so already"

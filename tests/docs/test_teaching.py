@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
 LESSONS = {path.name.partition("_")[0]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))}
-PLANS = ("90 minutes, nothing prepared", "One day", "Four weeks")
+PLANS = ("90 minutes, nothing prepared", "One day", "A term")
 
 
 def words_of(number: str) -> str:
@@ -27,7 +27,7 @@ def minutes_of(number: str) -> dict[str, int]:
     whole = re.search(r"\*\*Time\.\*\* (?:About )?(\d+) minutes", text)
     assert whole, f"the head of lesson {number} has no **Time.** N minutes"
     parts = re.findall(r"^## (?:(\d+)\. )?(.+?) \((\d+) minutes?\)$", text, re.MULTILINE)
-    exercises = re.findall(r"\*\*(\d)\. [^*(]+ \((\d+) minutes?\)", text.partition("## Try it")[2])
+    exercises = re.findall(r"\*\*(\d)\. [^*(]+ \((\d+) minutes?\)", text)
     found = {f"section {number}" if number else f"part {title}": int(minutes) for number, title, minutes in parts}
     return {"whole": int(whole[1]), **found, **{f"exercise {number}": int(minutes) for number, minutes in exercises}}
 

@@ -59,7 +59,7 @@ def face_by_slip(
     theta = {**theta, **_changed(theta, slip)}
     if slip == "still":
         return vertices
-    w = _weights(uv, theta, slip)
+    w = weights_by_slip(uv, theta, slip)
     S = _matrices(_pivots(vertices, faces, uv, theta["bone_uv"], slip), parents, theta, slip)
     v = torch.cat([vertices, torch.ones_like(vertices[:, :1])], 1)
     return torch.einsum("ij,jab,ib->ia", w, S, v)[:, :3]
@@ -80,7 +80,8 @@ def _changed(theta: Theta, slip: str) -> Theta:
     return {"translation": -theta["translation"]} if slip == "backwards" else {}
 
 
-def _weights(uv: Tensor, theta: Theta, slip: str) -> Tensor:
+def weights_by_slip(uv: Tensor, theta: Theta, slip: str = "") -> Tensor:
+    """The weights (V, J) of eq. (2), with one of the `SLIPS` or with none."""
     a, b, c = theta["mixture_factor"].unbind(-1)
     mean, logits = theta["mixture_mean"], theta["mixture_logits"]
     d = uv[:, None, None] - (theta["bone_uv"][:, None] + (0 * mean if slip == "offset" else mean))

@@ -23,6 +23,14 @@ def one_turn(r):
     return torch.eye(3) + theta.sin() / theta * K + (1 - theta.cos()) / theta**2 * K @ K
 
 
+def by_series(r):
+    return torch.linalg.matrix_exp(cross(r))
+
+
+def bone(linear, shift):
+    return torch.cat([torch.cat([linear, shift[:, None]], 1), torch.tensor([[0.0, 0.0, 0.0, 1.0]])])
+
+
 def turn(angle):
     return torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
 
@@ -385,4 +393,24 @@ WRONG = [
         "it is 1e+04 times the right answer: a factor is missing",
     ),
     ("reach_of_step", lambda D, h: torch.linalg.eigvals(D) * h, "a square matrix is needed there, yours is 3 by 2"),
+    ("nine_numbers", lambda t, r, s: bone(torch.diag(s) @ by_series(r), t), "the scale has to act first"),
+    ("nine_numbers", lambda t, r, s: bone(by_series(r), t), "the scale is missing"),
+    ("parents_first", lambda parents: list(range(len(parents))), "this is the order of the list"),
+    ("parents_first", lambda parents: sorted(range(len(parents)), key=lambda j: parents[j]), "number of the parent"),
+    ("down_the_tree", lambda B, T, parents: B @ T @ inv(B), "as if it were alone"),
+    ("down_the_tree", lambda B, T, parents: (B @ T @ inv(B)).mT, ""),
+    ("skin_by_hand", lambda x, w, S: torch.einsum("ij,jab,ib->ia", w, S[:, :3, :3], x), "the 1 behind the coordinates"),
+    ("skin_by_hand", lambda x, w, S: (x @ S[:, :3, :3].mT + S[:, None, :3, 3]).mean(0), "plain mean"),
+    ("weights_by_hand", lambda uv, bone_uv, logits, mean, factor: logits.softmax(-1), ""),
+    ("weights_by_hand", lambda uv, bone_uv, *_: (-torch.cdist(uv, bone_uv)).softmax(1), ""),
+    ("bind_by_hand", lambda x, uv, faces, v: v[torch.cdist(x, uv).argmin(1)], "this is the nearest vertex"),
+    ("bind_by_hand", lambda x, uv, faces, v: x, "the places come back on the chart"),
+    ("onto_the_chart", lambda x, inside, a, b: x, "nothing has moved"),
+    (
+        "onto_the_chart",
+        lambda x, inside, a, b: torch.where(inside[:, None], x, a[torch.cdist(x, a).argmin(1)]),
+        "the nearest corner of the border",
+    ),
+    ("both_branches", lambda w, dw, x, dx, D: x.T @ dw, "through the weights alone"),
+    ("both_branches", lambda w, dw, x, dx, D: torch.einsum("j,jab->ab", w, dx) @ D, "through the pivot alone"),
 ]
