@@ -23,6 +23,8 @@ from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.geometry.metrics import ScanDistances, face_region, scan_distances
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.rendering.camera import Camera, look_at
+from asm_teach.rendering.renderer import render
+from asm_teach.rendering.shading import lamp
 from asm_teach.view_fit.view import View
 
 SIDE = math.pi / 3  # the outermost cameras stand this far to the side
@@ -49,8 +51,11 @@ class Case:
     licence: str
 
 
-def embedded_case(head: Head, seed: int = 0, views: int = 5, noise: float = 1.0) -> Case:
-    """A sampled person, seen by cameras of various poses and lenses, landmarks `noise` px off."""
+def embedded_case(head: Head, seed: int = 0, views: int = 5, noise: float = 1.0, pictures: bool = False) -> Case:
+    """A sampled person, seen by cameras of various poses and lenses, landmarks `noise` px off.
+
+    With `pictures` the views are rendered, to be looked at; otherwise they hold landmarks only.
+    """
     truth = head.sample(seed)
     generator = np.random.default_rng([seed, views])
     on_face = torch.arange(468)
@@ -59,7 +64,11 @@ def embedded_case(head: Head, seed: int = 0, views: int = 5, noise: float = 1.0)
     normals = face_normals(truth.vertices, truth.faces[embedding.faces])
     target = truth.vertices[truth.part_vertices("face")].mean(0)
     cameras = list(spread_cameras(generator, views, target, 768, side=0.8, sway=(0.07, 0.14)))
-    taken = [View(None, noisy_landmarks(generator, c, points, normals, noise), size=c.size) for c in cameras]
+    seen = [_picture(truth, camera) if pictures else None for camera in cameras]
+    taken = [
+        View(picture, noisy_landmarks(generator, c, points, normals, noise), size=c.size)
+        for picture, c in zip(seen, cameras, strict=True)
+    ]
     return Case(
         name=f"embedded person {seed}",
         about=f"{views} pictures, landmarks with {noise:g} px of noise",
@@ -70,6 +79,13 @@ def embedded_case(head: Head, seed: int = 0, views: int = 5, noise: float = 1.0)
         focal=tuple(float(camera.focal) for camera in cameras),
         licence=head.licence,
     )
+
+
+def _picture(person: Mesh, camera: Camera) -> Tensor:
+    """A person with the head's own skin under a lamp, (H, W, 3) in [0, 1], on a light ground."""
+    light = lamp(torch.tensor([0.4, 0.5, 0.8]), strength=0.6, ambient=0.5)
+    ground = person.vertices.new_full((3,), 0.9)
+    return render(person, camera, light=light, background=ground)[..., :3].clamp(0, 1)
 
 
 def spread_cameras(

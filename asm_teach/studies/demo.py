@@ -49,7 +49,7 @@ def main_case(head: Head, say: Callable[[str], None] = print) -> Case:
     try:
         case = james_case()
     except AssetUnavailable as missing:
-        case = embedded_case(head)
+        case = embedded_case(head, pictures=True)
         say(f"The photographs of james are not here: {missing}")
     say(f"{case.name}: {case.about}. Licence: {case.licence}")
     return case

@@ -32,6 +32,16 @@ def test_a_seed_is_a_case():
     assert "1" in CASE.name and "1 px" in CASE.about and CASE.licence == HEAD.licence
 
 
+def test_pictures_show_the_face_where_its_landmarks_are_and_change_none_of_them():
+    (seen,), (bare,) = (embedded_case(HEAD, 1, views=1, pictures=pictures).views for pictures in (True, False))
+    assert bare.image is None and seen.image is not None and seen.image.shape == (768, 768, 3)
+    torch.testing.assert_close(seen.landmarks, bare.landmarks, rtol=0, atol=0, equal_nan=True)
+    ground = seen.image[0, 0]
+    column, row = seen.landmarks[seen.landmarks.isfinite().all(1)].round().long().clamp(0, 767).T
+    on_face = (seen.image[row, column] - ground).abs().amax(1) > 0.1
+    assert on_face.float().mean() > 0.9 and seen.image.min() >= 0 and seen.image.max() <= 1
+
+
 def true_pixels(view: int, case: Case) -> tuple[Tensor, Tensor]:
     """Landmarks (n, 2) of a view that are seen, and where the best camera for the true points puts them."""
     seen = case.views[view].landmarks.isfinite().all(1)

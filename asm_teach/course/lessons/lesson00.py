@@ -17,18 +17,18 @@ from asm_teach.course.quizzes import questions
 
 
 @exercise(
-    "A scale is a factor in each of the three directions. What factor leaves a thing as it is?",
-    "20 % smaller means that 80 % are left.",
-    "`smaller_nose = [..., ..., 0.8]`",
+    "A scale is a factor in each of the three directions. Which factor changes nothing?",
+    "A scale tells you what is left of the size: 20 % smaller leaves 80 %.",
+    "It is a list of three factors, for x, y and z: `smaller_nose = [..., ..., ...]`. Are they above 1 or below?",
 )
 def smaller_nose(answer: Sequence[float]) -> str | None:
     """The three scales of a bone that makes its part of the face a fifth smaller."""
     wrong = {
-        "that is what is taken away; a scale says what is left": [0.2] * 3,
+        "that is the part that goes away; a scale tells what is left": [0.2] * 3,
         "that is larger: factors above 1 stretch": [1.2] * 3,
         "give the share as a factor, not in per cent": [80.0] * 3,
         "a scale multiplies: minus would turn the nose inside out": [-0.2] * 3,
-        "divided by 1.2 it is 17 % smaller; 20 % smaller is a factor of its own": [1 / 1.2] * 3,
+        "dividing by 1.2 makes it 17 % smaller; 20 % smaller is a different factor": [1 / 1.2] * 3,
         "that leaves everything as it is": [1.0] * 3,
         "that is 25 % larger: 0.8 itself is the factor, not one over it": [1.25] * 3,
         "that is what is taken away, in per cent; a scale is a factor and gives what is left": [20.0] * 3,
@@ -44,39 +44,11 @@ def smaller_nose(answer: Sequence[float]) -> str | None:
 
 
 @exercise(
-    "The panel speaks degrees, `set_motion` radians. And a turn has three numbers: round x, y and z.",
-    "180 degrees are pi radians. By the right-hand rule a turn round +x (the person's left) takes +y (up) to +z "
-    "(forward). Where does the chin, which lies below, go?",
-    "`chin_turn = [math.radians(...), 0.0, 0.0]`, and the sign is that which takes -y to -z.",
-)
-def chin_turn(answer: Sequence[float]) -> str | None:
-    """The rotation vector of 30 degrees round x that takes what lies below the pivot backwards."""
-    angle, forward = math.radians(30), [-30.0, 0.0, 0.0]
-    wrong = {
-        "these are degrees: `set_motion` wants radians, math.radians(30)": [30.0, 0.0, 0.0],
-        "these are degrees (radians are wanted), and the turn goes the other way: it takes the chin forward": forward,
-        "the size is right, but this takes the chin forward: try the other sign": [-angle, 0.0, 0.0],
-        "this turns round y, the axis that points up: the face would look to the side": [0.0, angle, 0.0],
-        "this turns round z, the axis that points out of the face: the head would tilt": [0.0, 0.0, angle],
-        "30 degrees are pi / 6, a twelfth of the full circle 2 pi": [math.pi / 3, 0.0, 0.0],
-        "30 degrees are pi / 6, a twelfth of 2 pi, not of pi": [math.pi / 12, 0.0, 0.0],
-        "this turns about the diagonal of all three axes; a turn about x has 0 for y and z": [angle] * 3,
-        "0.5 is the sine of 30 degrees, or the angle with one digit; give math.radians(30)": [0.5, 0.0, 0.0],
-        "math.degrees goes from radians to degrees; you need math.radians": [math.degrees(30), 0.0, 0.0],
-        "this turns round y, and the other way": [0.0, -angle, 0.0],
-        "this turns round z, and the other way: the head would tilt": [0.0, 0.0, -angle],
-    }
-    given = numbers(answer)
-    if given is not None and given.ndim == 0:
-        return "give three numbers: the parts of the turn about x, y and z"
-    return compare(answer, [angle, 0.0, 0.0], wrong)
-
-
-@exercise(
     "How far has each vertex moved? That is one number per vertex. Then count those above the limit.",
-    "The distance of a vertex is the length of the difference, sqrt(dx^2 + dy^2 + dz^2); a share is a mean of yes and "
-    "no.",
-    "`far = torch.linalg.vector_norm(after - before, dim=1)`, and then the mean of `far > limit`, as a float.",
+    "The distance of a vertex is the length of the difference, sqrt(dx^2 + dy^2 + dz^2). A share is a mean of ones and "
+    "zeros.",
+    "`torch.linalg.vector_norm(after - before, dim=1)` holds the distances. Comparing them with the limit gives True "
+    "and False; how do you take their mean?",
 )
 def moved_share(function: Function) -> str | None:
     """The share of the vertices that move by more than a limit."""
@@ -90,13 +62,15 @@ def moved_share(function: Function) -> str | None:
 
     right = share(far > limit)
     wrong = {
-        "this counts them; a share is that divided by the number of vertices": (far > limit).sum(),
+        "this counts them; divide by the number of vertices to get a share": (far > limit).sum(),
         "that is per cent; a share lies between 0 and 1": 100 * right,
-        "this is the share of those that move less": 1 - right,
+        "this is the share of the vertices that move less": 1 - right,
         "this is the mean distance; how many lie above the limit?": far.mean(),
-        "this counts single coordinates; a vertex has gone the length of its three": share(step.abs() > limit),
-        "a sum of squares was compared: take its root first": share(far**2 > limit),
-        "this takes the largest of the three coordinates; a vertex has gone the length of all three": (
+        "this counts single coordinates; the distance of a vertex is the length of all three": share(
+            step.abs() > limit
+        ),
+        "you compared a sum of squares: take its root first": share(far**2 > limit),
+        "this takes the largest of the three coordinates; the distance is the length of all three": (
             share(step.abs().amax(1) > limit)
         ),
         "every length is above the limit, so this is 1: is there one length per vertex, along dim=1?": 1.0,
@@ -114,9 +88,9 @@ def moved_share(function: Function) -> str | None:
 
 
 @exercise(
-    "What does a single bone have? Count its motion, its place, its Gaussians; then there are J bones.",
-    "9 for the motion, 2 for the place, and for each of K Gaussians 1 share, 2 for its centre, 3 for its shape.",
-    "`return J * (9 + 2 + ... * K)`",
+    "What does a single bone have? Count its motion, its place and its Gaussians; then there are J bones.",
+    "9 numbers for the motion, 2 for the place, and for each Gaussian 1 share, 2 for its centre, 3 for its shape.",
+    "Which of these numbers come once per bone, and which K times? Add them up for one bone before you multiply by J.",
 )
 def face_numbers(function: Function) -> str | None:
     """How many numbers one adaptive face has."""
@@ -124,10 +98,10 @@ def face_numbers(function: Function) -> str | None:
         wrong = {
             "these are the numbers of the Gaussians; motion and place of the bones are missing": 6 * K * J,
             "these are the numbers of a single bone": 11 + 6 * K,
-            "the place of a bone, two numbers on the chart, is missing": J * (9 + 6 * K),
-            "the motion of a bone, nine numbers, is missing": J * (2 + 6 * K),
+            "the place of each bone, two numbers on the chart, is missing": J * (9 + 6 * K),
+            "the motion of each bone, nine numbers, is missing": J * (2 + 6 * K),
             "a Gaussian has six numbers: its share, two for its centre, three for its shape": J * (11 + 5 * K),
-            "motion and place belong to a bone once, not once for each of its Gaussians": J * K * 17,
+            "motion and place come once per bone, not once for each of its Gaussians": J * K * 17,
             "the place of a bone has two numbers: it lies on the flat chart": J * (12 + 6 * K),
             "the Gaussians belong to each bone: J times 6 K": J * 11 + 6 * K,
             "these are the numbers of a single bone, and J was added; multiply by J": J + 11 + 6 * K,
@@ -142,46 +116,75 @@ def face_numbers(function: Function) -> str | None:
     return None
 
 
+@exercise(
+    "The panel uses degrees, `set_motion` radians. And a turn has three numbers: about x, y and z.",
+    "180 degrees are pi radians. By the right-hand rule, a turn about +x (the person's left) takes +y (up) to +z "
+    "(forward). Where does it take the chin, which lies below?",
+    "Only the first of the three numbers is not 0, and `math.radians` converts it. Which sign takes -y to -z?",
+)
+def chin_turn(answer: Sequence[float]) -> str | None:
+    """The rotation vector of 30 degrees about x that takes what lies below the pivot backwards."""
+    angle, forward = math.radians(30), [-30.0, 0.0, 0.0]
+    wrong = {
+        "these are degrees: `set_motion` wants radians, math.radians(30)": [30.0, 0.0, 0.0],
+        "these are degrees, not radians, and the turn goes the other way: it takes the chin forward": forward,
+        "the size is right, but this takes the chin forward: try the other sign": [-angle, 0.0, 0.0],
+        "this turns about y, the axis that points up: the face would look to the side": [0.0, angle, 0.0],
+        "this turns about z, the axis that points out of the face: the head would tilt": [0.0, 0.0, angle],
+        "30 degrees are pi / 6, a twelfth of the full circle 2 pi": [math.pi / 3, 0.0, 0.0],
+        "30 degrees are pi / 6, a twelfth of 2 pi, not of pi": [math.pi / 12, 0.0, 0.0],
+        "this turns about the diagonal of all three axes; a turn about x has 0 for y and z": [angle] * 3,
+        "0.5 is the sine of 30 degrees, or the angle with one digit; give math.radians(30)": [0.5, 0.0, 0.0],
+        "math.degrees goes from radians to degrees; you need math.radians": [math.degrees(30), 0.0, 0.0],
+        "this turns round y, and the other way": [0.0, -angle, 0.0],
+        "this turns round z, and the other way: the head would tilt": [0.0, 0.0, -angle],
+    }
+    given = numbers(answer)
+    if given is not None and given.ndim == 0:
+        return "give three numbers: the parts of the turn about x, y and z"
+    return compare(answer, [angle, 0.0, 0.0], wrong)
+
+
 QUIZ = questions("""
-What holds a vertex between two bones?
+Which bone moves a vertex that lies between two bones?
 [ ] The nearer of the two
-    Then the skin would tear where one bone's part ends and the next begins.
+    If so, the skin would tear where one bone's part ends and the next begins.
 [x] Both, in shares that sum to one
-    Equation (1): a vertex goes to the mean of where its bones take it, in the shares w. That is why the tip of the nose
-    went only a part of the bone's 10 mm.
+    Equation (1): a vertex goes to the mean of where its bones take it, with the shares w. That is why the tip of the
+    nose moved only part of the bone's 10 mm.
 [ ] Neither: it follows its neighbours
-    No vertex looks at another one: equation (1) holds for each by itself.
+    No vertex depends on another one: equation (1) holds for each vertex on its own.
 
-All bones are at rest. Somebody changes the shares w of all vertices. What does the face do?
+All bones are at rest. You change the shares w of all vertices. What does the face do?
 [x] Nothing
-    At rest every bone leaves every vertex where it is, and a mean of equal things is the same thing, in whatever
-    shares. Lesson 4 returns to that.
+    At rest every bone leaves every vertex where it is, and the mean of equal places is that same place, whatever the
+    shares are. Lesson 4 returns to this.
 [ ] It gets smoother
-    Shares say how motion spreads, and there is no motion.
+    Shares determine how motion spreads, and there is no motion.
 [ ] Each part goes to its nearest bone
-    Bones pull at nothing by themselves: they carry along what they hold, and they are at rest.
+    Bones do not attract anything: they carry what they hold, and they are at rest.
 
-What may the adaptive model change from face to face that a static one may not?
+What can the adaptive model change from face to face that a static one cannot?
 [ ] How far its bones move
-    The static one may do that too: it is the motion T.
+    The static one can do that too: it is the motion T.
 [ ] How many bones it has
-    Both keep their bones: adding one is a change of the rig, by hand.
+    Both keep their bones: to add one, you change the rig by hand.
 [x] How far each bone reaches, and where on the face it sits
-    The Gaussians and the places on the chart are found for each face, together with the motion.
+    The fit finds the Gaussians and the places on the chart for each face, together with the motion.
 
-The mesh gets four times as many vertices. What does that do to the numbers of one face?
-[ ] There are four times as many
-    That would be so for a painted table, which has a row for each vertex.
-[x] There are as many as before
+The mesh gets four times as many vertices. How many numbers does one face then have?
+[ ] Four times as many
+    A painted table would have: it has a row for each vertex.
+[x] As many as before
     The Gaussians lie on the chart, not at the vertices: it stays J (11 + 6K).
-[ ] There are sixteen times as many
-    Nothing in J (11 + 6K) asks for the mesh.
+[ ] Sixteen times as many
+    J (11 + 6K) does not depend on the mesh at all.
 
 The fitted focal lengths are far from the true ones, and the face is close to the true face. How can that be?
 [ ] The error is measured wrongly
-    It is the distance from the points of a scan that the fit never saw.
-[ ] The lenses are unusual ones
-    Then the face would be wrong too, if it depended on them as strongly.
-[x] Focal length and distance nearly make up for each other in a picture
-    Further away with a longer lens looks nearly the same. Lesson 7 measures how nearly.
+    The error is the distance from the points of a scan that the fit never saw.
+[ ] The lenses are unusual
+    If the face depended on them as strongly, it would be wrong too.
+[x] Focal length and distance nearly compensate each other in a picture
+    A longer lens from further away shows nearly the same picture. Lesson 7 measures how nearly.
 """)

@@ -164,7 +164,7 @@ WRONG = [
     ),
     ("face_numbers", lambda J, K: J * (11 + 5 * K), "a Gaussian has six numbers: its share, two for its centre,"),
     ("face_numbers", lambda J, K: J * 11 + 6 * K, "the Gaussians belong to each bone: J times 6 K"),
-    ("face_numbers", lambda J, K: J * (11 + 6) * K, "motion and place belong to a bone once, not once for each"),
+    ("face_numbers", lambda J, K: J * (11 + 6) * K, "motion and place come once per bone, not once for each"),
     ("face_numbers", lambda J, K: J * (11 + 7 * K), "the shape of a Gaussian has three numbers, not four"),
     ("face_numbers", lambda J, K: J * (10 + 6 * K), "a bone has nine numbers for its motion and two for its"),
     ("face_numbers", lambda J, K: J + 11 + 6 * K, "these are the numbers of a single bone, and J was added;"),
