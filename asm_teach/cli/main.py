@@ -20,7 +20,7 @@ from asm_teach.cli.fits import DEVICE, fit_scan_command, fit_views_command, prep
 from asm_teach.cli.kernel import jupyter_path
 from asm_teach.cli.playground import playground_command
 from asm_teach.cli.processes import run_to_its_end, stopped_tidily
-from asm_teach.cli.views import views_command
+from asm_teach.cli.views import photographs_command, views_command
 
 START = "00_start_here.ipynb"
 
@@ -51,8 +51,8 @@ def main() -> None:
     """The adaptive skinning model for 3D faces."""
 
 
-for _command in (fit_scan_command, prepare, fit_views_command, views_command, playground_command, course_command,
-                 student_command, check_command):  # fmt: skip
+for _command in (fit_scan_command, prepare, fit_views_command, views_command, photographs_command,
+                 playground_command, course_command, student_command, check_command):  # fmt: skip
     main.add_command(_command)
 
 

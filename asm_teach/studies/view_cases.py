@@ -7,7 +7,7 @@ and 9.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -98,10 +98,44 @@ def scan_case(
     points: int = 68,
     progress: bool = True,
 ) -> Case:
-    """Pictures of a real head, scanned with its colours; brought to `EYES` mm between the eyes where it has no unit.
+    """Pictures of a real head, scanned with its colours: `scanned_sitter`.
 
-    points: 68 or 468, the landmarks that the pictures come with. Raises ValueError for a scan whose landmarks are not
-    known and as `rendered_case`; AssetUnavailable for a scan that is neither here nor can be fetched.
+    points: 68 or 468, the landmarks that the pictures come with. Raises as `scanned_sitter` and `rendered_case` do.
+    """
+    return _pictures_of(scanned_sitter(name, progress), views, seed, size, noise, points)
+
+
+def embedded_pictures(
+    head: Head, seed: int = 0, views: int = 8, size: int = 512, noise: float = 1.5, points: int = 68
+) -> Case:
+    """Pictures of a person sampled from a head with the head's own skin: `embedded_sitter`.
+
+    Raises ValueError for a head without texture and as `rendered_case`.
+    """
+    return _pictures_of(embedded_sitter(head, seed), views, seed, size, noise, points)
+
+
+@dataclass(frozen=True, eq=False)
+class Sitter:
+    """A person who is to be photographed.
+
+    mesh: mm, with texture and uv. points: (468 or 478, 3) mm, where MediaPipe's points lie. landmarks: (68, 3), from
+    which a measurement is aligned. region: the vertices (n,) that are measured.
+    """
+
+    name: str
+    mesh: Mesh
+    points: Tensor
+    landmarks: Tensor
+    region: Tensor
+    licence: str
+
+
+def scanned_sitter(name: str = "lee-perry-smith", progress: bool = True) -> Sitter:
+    """A real head, scanned with its colours; brought to `EYES` mm between the eyes where it has no unit.
+
+    Raises ValueError for a scan whose landmarks are not known; AssetUnavailable for a scan that is neither here nor
+    can be fetched.
     """
     file = data_dir() / f"{name}468.npz"
     if not file.is_file():
@@ -115,28 +149,26 @@ def scan_case(
         grow = EYES / float(torch.linalg.vector_norm(middles))
         scan = replace(scan, mesh=scan.mesh.with_vertices(grow * scan.mesh.vertices))
         dense, ibug = grow * dense, grow * ibug
-    return rendered_case(
-        scan.mesh, ibug if points == 68 else dense[:points], ibug, area,
-        views=views, seed=seed, size=size, noise=noise, name=name, licence=scan.licence,
-    )  # fmt: skip
+    return Sitter(name, scan.mesh, dense, ibug, area, scan.licence)
 
 
-def embedded_pictures(
-    head: Head, seed: int = 0, views: int = 8, size: int = 512, noise: float = 1.5, points: int = 68
-) -> Case:
-    """Pictures of a person sampled from a head (`Head.sample(seed)`) with the head's own skin.
+def embedded_sitter(head: Head, seed: int = 0) -> Sitter:
+    """A person sampled from a head (`Head.sample(seed)`), with the head's own skin.
 
     Measured is the same area as on a scan (`scanned_face`); the head's part `face` reaches under the chin, where no
     picture looks.
-
-    Raises ValueError for a head without texture and as `rendered_case`.
     """
     person = head.sample(seed)
     ibug = head.landmarks.points(person.vertices, person.faces)
     dense = head.dense_landmarks.points(person.vertices, person.faces)
+    area = scanned_face(head, "", person, ibug).area
+    return Sitter(f"embedded person {seed}", person, dense, ibug, area, head.licence)
+
+
+def _pictures_of(sitter: Sitter, views: int, seed: int, size: int, noise: float, points: int) -> Case:
     return rendered_case(
-        person, ibug if points == 68 else dense[:points], ibug, scanned_face(head, "", person, ibug).area,
-        views=views, seed=seed, size=size, noise=noise, name=f"embedded person {seed}", licence=head.licence,
+        sitter.mesh, sitter.landmarks if points == 68 else sitter.points[:points], sitter.landmarks, sitter.region,
+        views=views, seed=seed, size=size, noise=noise, name=sitter.name, licence=sitter.licence,
     )  # fmt: skip
 
 

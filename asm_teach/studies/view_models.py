@@ -25,7 +25,7 @@ from asm_teach.view_fit.camera_numbers import LensPrior, first_cameras
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.view_fit.landmark_term import believed
 from asm_teach.view_fit.movable_face import LinearFace
-from asm_teach.view_fit.refine import agree, settle
+from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree, settle
 from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view
 
 ENOUGH = 3  # pictures that are compared with each other, as in `fit_views`
@@ -59,17 +59,19 @@ class ViewContender:
     fit: Callable[[Sequence[View], bool], PictureFit]
 
 
-def view_contenders(head: Head, names: Sequence[str] | None = None) -> list[ViewContender]:
+def view_contenders(head: Head, names: Sequence[str] | None = None, outlines: bool = False) -> list[ViewContender]:
     """The models of lesson 9 on a head; with `names` those alone, in that order.
+
+    `outlines` lets every fit look for the outlines of the face too, in views that have a picture.
 
     Raises ValueError for a name that is not there.
     """
     template = PictureFit(head.mesh.vertices, (), 0.0)
     found = {
         "mean template": ViewContender("mean template", 0, lambda views, stranger: template),
-        "linear, 80 modes": _linear("linear, 80 modes", GIVEN_MODES, lambda: given_modes(head)),
-        "linear, 199 modes": _linear("linear, 199 modes", FEW_PEOPLE - 1, lambda: learned_modes(head)),
-    } | {name: _skinned(name, model) for name, model in methods(head).items() if model}
+        "linear, 80 modes": _linear("linear, 80 modes", GIVEN_MODES, outlines, lambda: given_modes(head)),
+        "linear, 199 modes": _linear("linear, 199 modes", FEW_PEOPLE - 1, outlines, lambda: learned_modes(head)),
+    } | {name: _skinned(name, model, outlines) for name, model in methods(head).items() if model}
     for name in names or ():
         if name not in found:
             raise ValueError(f"models: there is no {name!r}; choose from {', '.join(found)}")
@@ -87,12 +89,16 @@ def learned_modes(head: Head) -> LinearMorphableModel:
 
 
 def fit_linear(
-    model: LinearMorphableModel, views: Sequence[View], reach: float = 1.0, progress: bool = True
+    model: LinearMorphableModel,
+    views: Sequence[View],
+    reach: float = 1.0,
+    progress: bool = True,
+    outlines: bool = False,
 ) -> tuple[Tensor, tuple[Camera, ...]]:
     """Fit a linear model to pictures by the stages of `fit_views`; its vertices (V, 3) mm and the cameras.
 
     Its prior is that of its people: coefficients are normal with their deviations, times `reach`. As in
-    `fit_views`, three pictures or more are compared; with fewer, landmarks are all.
+    `fit_views`, three pictures or more are compared; with fewer, landmarks are all, and with `outlines` those.
 
     Raises ValueError for a reach that is not above zero.
     """
@@ -104,27 +110,39 @@ def fit_linear(
         lenses = LensPrior(FOCAL_PRIOR)
         bundle = Bundle(face, first_cameras(seen, model.mean, model.mesh.faces, lenses), lenses)
         settle(bundle, seen)
-        if sum(view.image is not None for view in views) >= ENOUGH:
-            agree(bundle, [view.image for view in views], seen, outline_weight=0.0, progress=progress)
+        images = [view.image for view in views]
+        compared = len(_pictured(views)) >= ENOUGH
+        if compared or (outlines and _pictured(views)):
+            agree(
+                bundle, images, seen, weight=WEIGHT if compared else 0.0,
+                outline_weight=OUTLINE_WEIGHT if outlines else 0.0, progress=progress,
+            )  # fmt: skip
         return bundle.face.vertices(), bundle.cameras.cameras()
 
 
-def _linear(name: str, modes: int, learn: Callable[[], LinearMorphableModel]) -> ViewContender:
+def _pictured(views: Sequence[View]) -> list[View]:
+    return [view for view in views if view.image is not None]
+
+
+def _linear(name: str, modes: int, outlines: bool, learn: Callable[[], LinearMorphableModel]) -> ViewContender:
     learned = cache(learn)  # takes a while, and is not needed where the result is known already
 
     def fit(views: Sequence[View], stranger: bool) -> PictureFit:
         model, reach = learned(), REACH[name][0 if stranger else 1]
         start = time.process_time()
-        vertices, cameras = fit_linear(model, views, reach, progress=False)
+        vertices, cameras = fit_linear(model, views, reach, progress=False, outlines=outlines)
         return PictureFit(vertices, cameras, time.process_time() - start)
 
     return ViewContender(name, modes, fit)
 
 
-def _skinned(name: str, model: SkinnedModel) -> ViewContender:
+def _skinned(name: str, model: SkinnedModel, outlines: bool) -> ViewContender:
     def fit(views: Sequence[View], stranger: bool) -> PictureFit:
         start = time.process_time()
-        found = fit_views(model, views, focal_prior=FOCAL_PRIOR, progress=False, device="cpu")
+        found = fit_views(
+            model, views, focal_prior=FOCAL_PRIOR, outlines=outlines and bool(_pictured(views)), progress=False,
+            device="cpu",
+        )  # fmt: skip
         return PictureFit(found.vertices, found.cameras, time.process_time() - start)
 
     return ViewContender(name, free_numbers(model), fit)

@@ -51,6 +51,24 @@ def test_pictures_add_to_what_landmarks_tell(linear, case):
     assert not torch.equal(by_landmarks, by_pictures)
 
 
+def test_outlines_of_a_single_picture_move_the_face(linear, case):
+    one, blind = case.views[:1], [replace(case.views[0], image=None)]
+    plain, _ = fit_linear(linear, one, progress=False)
+    outlined, _ = fit_linear(linear, one, progress=False, outlines=True)
+    assert not torch.equal(plain, outlined)
+    without, _ = fit_linear(linear, blind, progress=False, outlines=True)  # there is nothing to look for them in
+    assert torch.equal(plain, without)
+
+
+@pytest.mark.long
+def test_every_model_that_bones_move_takes_outlines_too(case):
+    one, blind = case.views[:1], [replace(case.views[0], image=None)]
+    plain, outlined = (view_contenders(HEAD, ["static, painted"], outlines)[0] for outlines in (False, True))
+    by_landmarks = plain.fit(one, True).vertices
+    assert not torch.equal(outlined.fit(one, True).vertices, by_landmarks)
+    assert torch.equal(outlined.fit(blind, True).vertices, by_landmarks)
+
+
 def test_a_short_reach_keeps_near_the_mean(linear, case):
     near, _ = fit_linear(linear, case.views[:1], reach=0.01, progress=False)
     far, _ = fit_linear(linear, case.views[:1], reach=1.0, progress=False)
