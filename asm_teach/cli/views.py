@@ -46,7 +46,7 @@ class Numbers(click.ParamType):
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Instead: fit to the photographs of this folder, as `asm-teach photographs` writes it; may be repeated.",
+    help="Instead of the table: fit to the photographs that `asm-teach photographs` put into this folder. Repeatable.",
 )
 @click.option("--save", type=click.Path(path_type=Path), help="Take results from this JSON file, and add new ones.")
 def views_command(
