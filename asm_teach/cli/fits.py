@@ -156,7 +156,7 @@ def fit_views_command(
     for note in said:
         click.echo(note)
     given: dict[str, Any] = {} if steps is None else {"steps": steps}
-    fit = fit_views(model, views, outlines=True, warm_start=resume is not None, device=device, **given)
+    fit = fit_views(model, views, warm_start=resume is not None, device=device, **given)
     for view, camera in zip(views, fit.cameras, strict=True):
         distance = camera.translation.norm().item()
         told = "" if view.focal_prior is None else f" ({view.focal_prior[0] * hypot(*view.size):.0f} by EXIF)"

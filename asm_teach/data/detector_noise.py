@@ -16,6 +16,7 @@ from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import data_dir
 
 POINTS = 468
+MOST = 1.25  # radians, the largest yaw of a picture that the bias was found from
 POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (4, 0))  # of yaw and pitch
 
 
@@ -48,7 +49,7 @@ class DetectorNoise:
         """
         side = min(abs(yaw), float(self.yaws[-1]))
         tilt = min(max(pitch, -0.6), 0.6)
-        powers = torch.tensor([side**a * tilt**b for a, b in POWERS]).to(self.bias)
+        powers = torch.tensor([min(abs(yaw), MOST) ** a * tilt**b for a, b in POWERS]).to(self.bias)
         after = int(torch.searchsorted(self.yaws, torch.tensor(side).to(self.yaws)).clamp(1, len(self.yaws) - 1))
         low, high = self.yaws[after - 1 : after + 1].tolist()
         share = min(max((side - low) / (high - low), 0.0), 1.0)

@@ -59,10 +59,13 @@ class ViewContender:
     fit: Callable[[Sequence[View], bool], PictureFit]
 
 
-def view_contenders(head: Head, names: Sequence[str] | None = None, outlines: bool = False) -> list[ViewContender]:
+def view_contenders(
+    head: Head, names: Sequence[str] | None = None, outlines: bool | None = None
+) -> list[ViewContender]:
     """The models of lesson 9 on a head; with `names` those alone, in that order.
 
-    `outlines` lets every fit look for the outlines of the face too, in views that have a picture.
+    `outlines` lets every fit look for the outlines of the face, in views that have a picture; None does so where three
+    pictures or more are compared, as in `fit_views`.
 
     Raises ValueError for a name that is not there.
     """
@@ -93,12 +96,12 @@ def fit_linear(
     views: Sequence[View],
     reach: float = 1.0,
     progress: bool = True,
-    outlines: bool = False,
+    outlines: bool | None = None,
 ) -> tuple[Tensor, tuple[Camera, ...]]:
     """Fit a linear model to pictures by the stages of `fit_views`; its vertices (V, 3) mm and the cameras.
 
     Its prior is that of its people: coefficients are normal with their deviations, times `reach`. As in
-    `fit_views`, three pictures or more are compared; with fewer, landmarks are all, and with `outlines` those.
+    `fit_views`, three pictures or more are compared, and their outlines; with fewer, landmarks are all, and with `outlines` those.
 
     Raises ValueError for a reach that is not above zero.
     """
@@ -112,6 +115,7 @@ def fit_linear(
         settle(bundle, seen)
         images = [view.image for view in views]
         compared = len(_pictured(views)) >= ENOUGH
+        outlines = compared if outlines is None else outlines
         if compared or (outlines and _pictured(views)):
             agree(
                 bundle, images, seen, weight=WEIGHT if compared else 0.0,
@@ -124,7 +128,7 @@ def _pictured(views: Sequence[View]) -> list[View]:
     return [view for view in views if view.image is not None]
 
 
-def _linear(name: str, modes: int, outlines: bool, learn: Callable[[], LinearMorphableModel]) -> ViewContender:
+def _linear(name: str, modes: int, outlines: bool | None, learn: Callable[[], LinearMorphableModel]) -> ViewContender:
     learned = cache(learn)  # takes a while, and is not needed where the result is known already
 
     def fit(views: Sequence[View], stranger: bool) -> PictureFit:
@@ -136,11 +140,11 @@ def _linear(name: str, modes: int, outlines: bool, learn: Callable[[], LinearMor
     return ViewContender(name, modes, fit)
 
 
-def _skinned(name: str, model: SkinnedModel, outlines: bool) -> ViewContender:
+def _skinned(name: str, model: SkinnedModel, outlines: bool | None) -> ViewContender:
     def fit(views: Sequence[View], stranger: bool) -> PictureFit:
         start = time.process_time()
         found = fit_views(
-            model, views, focal_prior=FOCAL_PRIOR, outlines=outlines and bool(_pictured(views)), progress=False,
+            model, views, focal_prior=FOCAL_PRIOR, outlines=outlines if _pictured(views) else None, progress=False,
             device="cpu",
         )  # fmt: skip
         return PictureFit(found.vertices, found.cameras, time.process_time() - start)

@@ -125,6 +125,11 @@ class Bundle(Generic[FaceT]):
         self._free = free  # (7 N, n): the numbers of the cameras by those that may be chosen
         self._scale = free.new_tensor([0.1] * 3 + [0.02] * 2 + [0.05, 0.5])
 
+    @property
+    def lenses_are_told(self) -> bool:
+        """Whether a focal length is known of any picture."""
+        return any(self._lenses.told)
+
     def loss(self, terms: Sequence[Term]) -> float:
         """What all terms and the priors cost now."""
         return self._loss(self.face, self.cameras, terms)
@@ -146,10 +151,10 @@ class Bundle(Generic[FaceT]):
         metric.diagonal()[NUMBERS - 1 :: NUMBERS] += scale[-1] ** 2 * stiffness
         mine, metric, beside = free.T.double() @ mine.double(), free.T @ metric @ free, beside @ free
 
-        def attempt(step: Tensor) -> tuple[float, tuple[FaceT, CameraNumbers]]:
+        def attempt(step: Tensor) -> tuple[float, tuple[FaceT, CameraNumbers, Tensor]]:
             turn = (free @ step[len(first) :].to(free)).view(-1, NUMBERS) * scale
             trial = face.moved(step[: len(first)]), cameras.moved(turn)
-            return self._loss(*trial, terms), trial
+            return self._loss(*trial, terms), (*trial, step)
 
         whole = torch.cat([torch.cat([second, beside], 1), torch.cat([beside.mT, metric], 1)])
         damping = Damping(self.damping, lower=0.3)
@@ -157,5 +162,11 @@ class Bundle(Generic[FaceT]):
         self.damping = damping.value
         if found is None:
             return before
-        after, (self.face, self.cameras) = found
+        after, (self.face, self.cameras, step) = found
+        # Robust losses are flatter than the slopes at a point say: where the step helped, twice the step may help more.
+        for further in (2, 4):
+            loss, (further_face, further_cameras, _) = attempt(further * step)
+            if loss >= after:
+                break
+            after, self.face, self.cameras = loss, further_face, further_cameras
         return after

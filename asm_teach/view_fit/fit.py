@@ -38,7 +38,7 @@ def fit_views(
     outlier: float = 5.0,
     steps: int = 300,
     photometric: bool | None = None,
-    outlines: bool = False,
+    outlines: bool | None = None,
     one_lens: bool = False,
     terms: Sequence[Callable[[SkinnedModel, CameraNumbers], Tensor]] = (),
     warm_start: bool = False,
@@ -52,8 +52,9 @@ def fit_views(
     steps that know how its points err together (`believed`). Then, where there are three pictures or more
     (`photometric` None) or two (True), on the agreement of the pictures about the skin that they share, by second-order
     steps on everything (`agree`). `photometric=False` leaves that out; two pictures taken far apart rather lose by it
-    (lesson 8 measures that). With `outlines` such steps also bring the outline of the face to that in each picture, be
-    it a single one: forehead, nose and cheeks of real photographs gain most by it, and it takes some seconds more.
+    (lesson 8 measures that). Where pictures are compared (`outlines` None), the same steps bring the outline of the
+    face to that in each picture. True does so in any case, be it for a single picture; real photographs gain by it
+    more often than not. False leaves it out.
     `one_lens` says that all were taken with one focal length, in pictures of whatever size. `Fit.notes` say what is odd
     about the views and how far to trust the result.
 
@@ -143,6 +144,7 @@ def fit_views(
         found = cameras()
         notes += after(fitted.mesh, fitted(), views, found.cameras(), any(view.detected for view in seen))
     compared = photometric is not False and len(pictured) >= (2 if photometric else 3)
+    outlines = compared if outlines is None else outlines
     if (compared or outlines) and not interrupted:
         bundle = Bundle(SkinnedFace(fitted, prior), found, lenses, one_lens)
         if watcher:

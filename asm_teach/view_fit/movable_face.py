@@ -50,6 +50,8 @@ class SkinnedFace:
             bend = Bend.of(self.mesh, (1000 / len(rest)) ** 0.5 / prior.bending)
             self._bends = Pull(_chart(model), every, rest, torch.zeros_like(rest[:, 0]), bend, rest)
         self._mirror = None if prior.asymmetry is None else _mirror(self._joint, prior.asymmetry)
+        roots = (model.rig.parents < 0).nonzero()[:, 0]
+        self._held = self._joint.motion_columns[roots if len(roots) == 1 else roots[:0]].flatten()
 
     @property
     def _adapting(self) -> bool:
@@ -104,6 +106,10 @@ class SkinnedFace:
             mirror = self._mirror[:, : len(first)]
             first = first + (mirror.T @ (mirror @ away.float())).double()
             second += mirror.T @ mirror
+        # Moving the whole head and moving all cameras against it look the same: the root stays, the cameras move.
+        held = self._held
+        first[held], beside[held], second[held], second[:, held] = 0, 0, 0, 0
+        second[held, held] = 1
         return first, second, beside
 
     def moved(self, step: Tensor) -> SkinnedFace:

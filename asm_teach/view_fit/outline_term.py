@@ -34,6 +34,7 @@ _DEEP = 8.0  # mm of skin inside the searched range that tell its colour
 _LIGHT, _COLOUR = 0.6, 0.12  # of logarithms: how far skin may differ in light and colour from that further inside
 _CONTRAST = 0.25  # of a logarithm of colour: the step at which an edge counts half
 _TOGETHER = 10.0  # mm: neighbours on a contour within this vote for each other
+_CUT = 0.25  # of the reach: an outline farther off than this counts less and less
 _TICKS = 24  # places in which an outline is looked for, to each side
 
 
@@ -73,7 +74,7 @@ class OutlineTerm:
     ) -> None:
         mesh = face.mesh
         self.images = [None if image is None else image.to(mesh.vertices) for image in images]
-        self.face, self.faces, self.weight, self.noise, self.cut = face, mesh.faces, weight, noise, outlier**2
+        self.face, self.faces, self.weight, self.noise, self.outlier = face, mesh.faces, weight, noise, outlier
         every = torch.arange(len(mesh.vertices), device=self.faces.device)
         rows = mesh.part_vertices("face") if "face" in mesh.parts else every
         tip = mesh.vertices[rows[mesh.vertices[rows, 2].argmax()]]
@@ -89,6 +90,7 @@ class OutlineTerm:
 
         Returns whether there are any. If not, the term cannot be used.
         """
+        self.cut = max(self.outlier, _CUT * reach / self.noise) ** 2
         normals = vertex_normals(vertices, self.faces)
         contours, self.outlines, count = [], [], 0
         for n, camera in enumerate(cameras.cameras()):
@@ -176,9 +178,9 @@ def find_outline(image: Tensor, pixels: Tensor, across: Tensor, size: float, rea
     half, window, deep = (max(2, round(length / step)) for length in (reach, 0.2 * reach, _DEEP))
     ticks = torch.arange(-half - window - deep, half + window + 1, device=pixels.device).to(pixels)
     where = pixels[:, None] + (ticks * step * size)[:, None] * across[:, None]
-    extent = pixels.new_tensor([image.shape[1], image.shape[0]])
-    blurred = _blurred(image, 0.6 * step * size)
-    tone = grid_sample(blurred, (2 * where / extent - 1)[None], align_corners=False, padding_mode="border")
+    blurred, corner = _blurred(image, where, 0.6 * step * size)
+    extent = pixels.new_tensor([blurred.shape[3], blurred.shape[2]])
+    tone = grid_sample(blurred, (2 * (where - corner) / extent - 1)[None], align_corners=False, padding_mode="border")
     total = pad((tone[0].permute(1, 2, 0) + _DARK).log().cumsum(1), (0, 0, 1, 0))  # (k, T + 1, 3)
     middle = torch.arange(2 * half + 1, device=pixels.device)
     at = middle + window + deep
@@ -220,10 +222,15 @@ def _outermost(vertices: Tensor, faces: Tensor, camera: Camera, points: Tensor, 
     return (inside < _DROP) & (inside > -_RISE) & (farther(_BESIDE) > _DROP) & shown
 
 
-def _blurred(image: Tensor, blur: float) -> Tensor:
-    """A picture (H, W, 3) as (1, 3, H, W), blurred by `blur` pixels."""
+def _blurred(image: Tensor, where: Tensor, blur: float) -> tuple[Tensor, Tensor]:
+    """The part of a picture (H, W, 3) round points (..., 2), blurred by `blur` pixels: (1, 3, h, w), and its corner."""
     reach = max(1, int(3 * blur))
+    last = torch.tensor([image.shape[1], image.shape[0]]) - 1
+    left, top = (where.flatten(0, -2).amin(0).floor().long().cpu() - reach).clamp_min(0).minimum(last).tolist()
+    right, bottom = (where.flatten(0, -2).amax(0).ceil().long().cpu() + reach).clamp_min(0).minimum(last).tolist()
     kernel = torch.exp(-(torch.arange(-reach, reach + 1).to(image) ** 2) / (2 * max(blur, 0.1) ** 2))
     kernel = kernel / kernel.sum()
-    layers = pad(image.permute(2, 0, 1)[:, None], (reach, reach, reach, reach), mode="replicate")
-    return conv2d(conv2d(layers, kernel[None, None, None, :]), kernel[None, None, :, None])[:, 0][None]
+    cut = image[top : bottom + 1, left : right + 1]
+    layers = pad(cut.permute(2, 0, 1)[:, None], (reach, reach, reach, reach), mode="replicate")
+    blurred = conv2d(conv2d(layers, kernel[None, None, None, :]), kernel[None, None, :, None])[:, 0][None]
+    return blurred, where.new_tensor([left, top])

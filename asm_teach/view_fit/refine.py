@@ -24,17 +24,23 @@ class Look:
         reach: mm beside a contour in which its outline is looked for.
         spacing: mm between the points of a grid of skin; None before skin has its say.
         steps: taken on what was found.
+        adapts: whether weights may change. Bones come first: where they are still far off, steps on both get nowhere.
     """
 
     reach: float
     spacing: float | None
     steps: int
+    adapts: bool = False
 
 
-COURSE = (Look(12, None, 2), Look(8, None, 2), Look(5, None, 2), Look(6, 2.0, 6), Look(4, 1.2, 6), Look(3, 0.8, 6))
-WEIGHT = 10.0  # of one grid against one landmark that is off by its noise
+COURSE = (
+    Look(12, None, 3), Look(8, None, 3), Look(5, None, 3),
+    Look(6, 2.0, 12), Look(4, 1.2, 6), Look(3, 0.8, 6, adapts=True),
+)  # fmt: skip
+WEIGHT = 20.0  # of one grid against one landmark that is off by its noise
 OUTLINE_WEIGHT = 10.0  # of a centimetre of outline against the same
 _SPOKEN = 120  # landmarks that count in full where two pictures show the skin round them; those of a denser set share
+_DOUBT = 5.0  # times the noise of a detector's points: known from drawn people, and pictures of real ones know better
 _NEAR = 8.0  # mm
 _FINEST = 1.1  # pixels between the points of a grid, at least
 
@@ -54,9 +60,10 @@ def agree(
     """Move face and cameras of a bundle until the pictures agree with it: on its outlines, and on the skin they share.
 
     First the outlines of the face are brought to those in the pictures, then grids of skin too, from coarse to fine, as
-    fine as the pixels allow. Before each size it is found out anew what each picture sees. A view without a picture
-    (None) is held by its landmarks alone. A `weight` or `outline_weight` of 0 leaves skin or outlines out. Returns the
-    history and whether it was interrupted: what the bundle has reached by then stands.
+    fine as the pixels allow. Bones move first, weights at the end. Before each size it is found out anew what each
+    picture sees. A view without a picture (None) is held by its landmarks alone. A `weight` or `outline_weight` of 0
+    leaves skin or outlines out. Returns the history and whether it was interrupted: what the bundle has reached by then
+    stands.
 
     Raises ValueError for fewer than two pictures whose skin is to be compared, and for none at all.
     """
@@ -64,6 +71,7 @@ def agree(
     if len(pictured) < (2 if weight else 1):
         raise ValueError(f"images: pictures are compared with each other; found {len(pictured)}, give two or more")
     with torch.no_grad():
+        doubt = _DOUBT if any(view.detected for view in views) else 1.0
         landmarks = LandmarkTerm(bundle.face, views, noise, outlier)
         photos = SkinTerm(images, bundle.face, weight) if weight else None
         outlines = OutlineTerm(images, bundle.face, outline_weight) if outline_weight else None
@@ -71,6 +79,8 @@ def agree(
         less = min(1.0, _SPOKEN / max(len(v.pixels) for v in views))
         course = _course(bundle, pictured, photos is not None, outlines is not None)
         terms: list[Term] = []
+        if doubt > 1 and not bundle.lenses_are_told:  # such points hardly tell a focal length: begin with the median
+            bundle.cameras = bundle.cameras.with_one_lens()
 
         def step(iteration: int) -> tuple[float, float]:
             look = course[iteration]
@@ -84,12 +94,12 @@ def agree(
                     distance, nearest = near.topk(min(3, near.shape[1]), largest=False)
                     covered = (2 * photos.covered()[nearest].mean(1) * (distance[:, 0] < _NEAR)).clamp_max(1)
                     terms.append(photos)
+                landmarks.noise = noise if look.spacing is None else doubt * noise
                 landmarks.look(vertices, bundle.cameras, covered, less)
                 if outlines is not None and outlines.look(vertices, bundle.cameras, look.reach):
                     terms.append(outlines)
-                bundle.damping = 1e-3
-            # Outlines alone are too few to tell the Gaussians anything.
-            bundle.face.adapts = photos is not None
+                bundle.damping = 1e-3 if look.adapts else 1e-5
+            bundle.face.adapts = look.adapts
             return bundle.step(terms), miss(bundle, landmarks)
 
         return iterate(step, len(course), "pictures", watch, progress)
@@ -105,7 +115,7 @@ def _course(bundle: Bundle, pictured: Sequence[int], skin: bool, outlines: bool)
             course += [look] * look.steps if outlines else []
         elif skin:
             look = replace(look, spacing=max(look.spacing, finest))
-            same = bool(course) and course[-1].spacing == look.spacing
+            same = bool(course) and (course[-1].spacing, course[-1].adapts) == (look.spacing, look.adapts)
             course += [course[-1] if same else look] * look.steps
     return course
 
@@ -131,7 +141,7 @@ def settle(
         def step(iteration: int) -> tuple[float, float]:
             if iteration % 4 == 0:
                 landmarks.look(bundle.face.vertices(), bundle.cameras)
-            bundle.face.adapts = iteration >= 3
+            bundle.face.adapts = False
             return bundle.step([landmarks]), miss(bundle, landmarks)
 
         return iterate(step, steps, "landmarks", watch, progress)

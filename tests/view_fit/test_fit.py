@@ -423,12 +423,12 @@ def test_pictures_have_their_say_after_the_landmarks(brief):
         assert isinstance(model, AdaptiveSkinningModel)
 
     without, fit = (quick(adaptive(), pictures(), steps=20, photometric=p, watch=watch) for p in (False, None))
-    assert len(without.history) == 20 and len(fit.history) == 22 and seen == [*without.history, *fit.history]
-    assert [record.iteration for record in fit.history] == list(range(22))
+    assert len(without.history) == 20 and len(fit.history) == 23 and seen == [*without.history, *fit.history]
+    assert [record.iteration for record in fit.history] == list(range(23))
     seconds = [record.seconds for record in fit.history]
     assert seconds == sorted(seconds)
-    assert math.isnan(fit.history[19].error) and 0 < fit.history[21].error < 5
-    assert fit.history[21].loss <= fit.history[20].loss
+    assert math.isnan(fit.history[19].error) and 0 < fit.history[22].error < 5
+    assert fit.history[22].loss <= fit.history[21].loss
     assert not torch.equal(fit.vertices, without.vertices)
     assert torch.equal(fit.vertices, fit.model().detach()) and not fit.vertices.requires_grad
     assert all(not torch.equal(a.focal, b.focal) for a, b in zip(fit.cameras, without.cameras, strict=True))
@@ -440,7 +440,7 @@ def test_two_pictures_speak_only_when_they_are_asked(brief):
     views = [*pictures()[:2], View(None, pictures()[2].landmarks, size=(160, 200))]
     assert len(quick(adaptive(), views, steps=3).history) == 3
     fit = quick(adaptive(), views, steps=3, photometric=True)
-    assert len(fit.history) == 5 and len(fit.cameras) == 3
+    assert len(fit.history) == 6 and len(fit.cameras) == 3
     assert all(camera.focal.isfinite() for camera in fit.cameras)
 
 
@@ -469,7 +469,7 @@ def test_one_picture_cannot_agree_with_itself(given):
 def test_pictures_of_any_model_and_precision(brief):
     model = static().double()
     fit = quick(model, pictures(), steps=3)
-    assert fit.vertices.dtype == torch.float64 and len(fit.history) == 5
+    assert fit.vertices.dtype == torch.float64 and len(fit.history) == 6
     assert all(c.focal.dtype == c.rotation.dtype == torch.float64 for c in fit.cameras)
     assert torch.equal(fit.model.weights(), model.weights())
 
