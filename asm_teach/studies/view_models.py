@@ -101,7 +101,8 @@ def fit_linear(
     """Fit a linear model to pictures by the stages of `fit_views`; its vertices (V, 3) mm and the cameras.
 
     Its prior is that of its people: coefficients are normal with their deviations, times `reach`. As in
-    `fit_views`, three pictures or more are compared, and their outlines; with fewer, landmarks are all, and with `outlines` those.
+    `fit_views`, three pictures or more are compared, and their outlines; with fewer, landmarks are all, and with
+    `outlines` those.
 
     Raises ValueError for a reach that is not above zero.
     """

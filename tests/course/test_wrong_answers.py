@@ -65,13 +65,13 @@ def told_well(name: str, answer: Any, words: str) -> None:
         assert found == ("named" if words else "only wrong"), message
 
 
-@pytest.mark.parametrize(("name", "answer", "words"), cases(slow=False))
+@pytest.mark.parametrize(("name", "answer", "words"), list(cases(slow=False)))
 def test_a_wrong_answer_is_told_its_fault_and_no_other(name: str, answer: Any, words: str) -> None:
     told_well(name, answer, words)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("name", "answer", "words"), cases(slow=True))
+@pytest.mark.parametrize(("name", "answer", "words"), list(cases(slow=True)))
 def test_a_wrong_answer_to_a_slow_exercise_is_told_its_fault(name: str, answer: Any, words: str) -> None:
     told_well(name, answer, words)
 
