@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from asm_teach.scan_fit.linear_fit import fit_morphable
 from asm_teach.studies.view_cases import embedded_pictures
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.widgets import FitWatcher
-from asm_teach.widgets.fit_watcher.told import camera_plan, camera_words, loss_curve, seats, state_words
+from asm_teach.widgets.fit_watcher.told import camera_plan, camera_words, loss_curve, numbers, seats, state_words
 from tests.widgets.parts import close_widgets  # noqa: F401
 
 FEW = [0, *range(2, 84, 6)]  # some of the bones, all on the root: a fit takes a second
@@ -237,6 +238,12 @@ def fitted_by_hand(
             raise ValueError("shapes: there is no shape 3; give one")
         watch(Record(iteration, 1.0 / (iteration + 1), float(iteration)), lambda shape=shape: shape)
     return Fit(model, shapes[-1], history=(Record(0, 1.0, 0.0),))
+
+
+@pytest.mark.parametrize(("error", "words"), [(0.00123456, "0.00123 mm"), (1.23456, "1.23 mm"), (12.3456, "12.3 mm")])
+def test_a_small_distance_is_not_told_as_zero(error: float, words: str) -> None:
+    run = SimpleNamespace(history=[Record(3, 0.5, 1.0, error)])
+    assert ("mean distance, as weighted by the fit", words) in numbers(run)
 
 
 def test_a_failure_half_way_keeps_what_was_seen_and_numbers_that_are_none_are_told() -> None:

@@ -49,7 +49,7 @@ def numbers(run: FitThread) -> list[tuple[str, str]]:
     last = run.history[-1]
     rows = [("iteration", f"{last.iteration}"), ("loss", f"{last.loss:.4g}"), ("seconds", f"{last.seconds:.1f}")]
     if math.isfinite(last.error):
-        rows.insert(2, ("mean distance, as weighted by the fit", f"{last.error:.2f} mm"))
+        rows.insert(2, ("mean distance, as weighted by the fit", f"{last.error:.3g} mm"))
     return rows
 
 
