@@ -190,6 +190,6 @@ def test_the_command_prints_a_table_and_writes_it(tmp_path):
 
 
 def test_the_command_says_what_is_wrong():
-    for options, word in ((["--views", "two"], "no list of whole numbers"), (["--subject", "x"], "subjects")):
+    for options, word in ((["--views", "two"], "not a list of whole numbers"), (["--subject", "x"], "subjects")):
         done = CliRunner().invoke(main, ["views", *options])
         assert done.exit_code == 2 and word in done.output

@@ -38,7 +38,7 @@ function describe(words = "") {
     text +=
       far < 0.05
         ? "Nothing has moved."
-        : `Largest movement: ${far.toFixed(1)} mm, near the ${readable(data.bones[nearest(now, at)])}.`;
+        : `Moved up to ${far.toFixed(1)} mm, near the ${readable(data.bones[nearest(now, at)])}.`;
     if (look === 3) text += ` Colours: weights of the ${readable(data.bones[chosen])}, ${weightWords(now)}.`;
     if (note === "reach" && moved < 0.05)
       text += " You see how far a bone reaches only once it moves: move it with another slider.";
