@@ -23,6 +23,6 @@ def test_a_broken_record_is_put_aside(tmp_path, monkeypatch, capsys, content):
     monkeypatch.setenv("ASM_TEACH_PROGRESS", str(file))
     file.write_bytes(content)
     record.note_try("nme", True)
-    assert "was put aside" in capsys.readouterr().out
+    assert "is kept as" in capsys.readouterr().out
     assert (tmp_path / "progress.broken-1.json").read_bytes() == content
     assert json.loads(file.read_text())["exercises"] == {"nme": {"ok": True, "tries": 1, "hints": 0}}
