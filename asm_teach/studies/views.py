@@ -7,25 +7,23 @@ does not hold. Each row of the file says which versions of the programs computed
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 from asm_teach import __version__
-from asm_teach.base.files import whole
 from asm_teach.data.assets import AssetUnavailable
 from asm_teach.data.heads import Head, load_head
 from asm_teach.formats.checks.outputs import check_output
 from asm_teach.formats.text_files import parse_json, read_text
 from asm_teach.geometry.metrics import summarise
 from asm_teach.studies.cases import Case, james_case, measure
+from asm_teach.studies.record_files import checked, write_records
 from asm_teach.studies.view_cases import EYES, embedded_pictures, scan_case
 from asm_teach.studies.view_models import ViewContender, view_contenders
 
@@ -165,32 +163,16 @@ def view_evidence(
 
 def write_results(results: Iterable[ViewResult], path: Path) -> None:
     """Write results with all their settings to a JSON file, whole or not at all."""
-    lines = ",\n".join(json.dumps(asdict(result)) for result in results)
-    with whole(path) as part:
-        part.write_text(f'{{"results": [\n{lines}\n]}}\n', encoding="utf-8")
+    write_records(results, path, "results")
 
 
 def read_results(path: Path) -> list[ViewResult]:
     """Read what `write_results` wrote. Raises ValueError for a file that is something else."""
     try:
         entries = parse_json(read_text(path), path.name, nan=True)["results"]
-        return [
-            _checked(ViewResult(**{**entry, "setting": _checked(Setting(**entry["setting"]))})) for entry in entries
-        ]
+        return [checked(ViewResult(**{**entry, "setting": checked(Setting(**entry["setting"]))})) for entry in entries]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"path: {path} holds no results of `asm-teach views` ({error})") from None
-
-
-_Record = TypeVar("_Record", Setting, ViewResult)
-
-
-def _checked(record: _Record) -> _Record:
-    """The record itself. Raises ValueError where a field is of another type than it should be."""
-    for field in fields(record):
-        value: Any = getattr(record, field.name)
-        if type(value).__name__ not in (field.type, "int" if field.type == "float" else field.type):
-            raise ValueError(f"{field.name} is {str(value)[:40]!r}, which is no {field.type}")
-    return record
 
 
 # --- the table

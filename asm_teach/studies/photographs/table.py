@@ -6,10 +6,9 @@ measured at the same points of the true surface. The file is written after every
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ import numpy as np
 import torch
 
 from asm_teach import __version__
-from asm_teach.base.files import whole
 from asm_teach.data.heads import Head
 from asm_teach.formats.checks.outputs import check_output
 from asm_teach.formats.text_files import parse_json, read_text
 from asm_teach.geometry.metrics import summarise
 from asm_teach.studies.cases import Case, measure
 from asm_teach.studies.photographs.folder import photographed_case
+from asm_teach.studies.record_files import checked, write_records
 from asm_teach.studies.view_models import ViewContender, view_contenders
 
 MODELS = ("mean template", "linear, 199 modes", "static, painted", "static, 84 bones", "adaptive")
@@ -150,21 +149,14 @@ def photograph_fits(
 
 def write_fits(fits: Iterable[PhotographFit], path: Path) -> None:
     """Write results to a JSON file, whole or not at all."""
-    lines = ",\n".join(json.dumps(asdict(fit)) for fit in fits)
-    with whole(path) as part:
-        part.write_text(f'{{"photographs": [\n{lines}\n]}}\n', encoding="utf-8")
+    write_records(fits, path, "photographs")
 
 
 def read_fits(path: Path) -> list[PhotographFit]:
     """Read what `write_fits` wrote. Raises ValueError for a file that is something else."""
     try:
-        fits = [PhotographFit(**entry) for entry in parse_json(read_text(path), path.name)["photographs"]]
-        for fit in fits:
-            for field in fields(fit):
-                value = getattr(fit, field.name)
-                if type(value).__name__ not in (field.type, "int" if field.type == "float" else field.type):
-                    raise ValueError(f"{field.name} is {str(value)[:40]!r}, which is no {field.type}")
-        return fits
+        entries = parse_json(read_text(path), path.name)["photographs"]
+        return [checked(PhotographFit(**entry)) for entry in entries]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"path: {path} holds no results of `asm-teach views --photographs` ({error})") from None
 
