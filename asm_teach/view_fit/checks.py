@@ -18,6 +18,7 @@ from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.rendering.camera import Camera
 from asm_teach.view_fit.bundle import Bundle, FaceT
 from asm_teach.view_fit.camera_numbers import CameraNumbers
+from asm_teach.view_fit.landmark_term import known_errors
 from asm_teach.view_fit.skin_term import SkinTerm
 from asm_teach.view_fit.view import LandmarkView, View, landmark_view, view_names
 
@@ -229,12 +230,10 @@ def _beyond(mesh: Mesh, vertices: Tensor, view: LandmarkView, camera: Camera) ->
     """RMS of what a view's misses share, and of what is left of each, in deviations of a detector's known errors."""
     points = view.embedding.points(vertices, mesh.faces)
     numbers = CameraNumbers.of([camera], points.mean(0))
-    yaw, pitch, upright = numbers.side(0)
-    bias, modes, rest = (x.to(vertices) for x in mediapipe_noise().at(yaw, pitch))
-    turn = upright.to(vertices)
-    away = (camera.project(points) - view.pixels) / numbers.log_size.exp() + bias @ turn
+    bias, modes, rest = known_errors(mediapipe_noise(), numbers, 0, vertices)
+    away = (camera.project(points) - view.pixels) / numbers.log_size.exp() + bias
     away = (away / rest[:, None]).flatten()
-    modes = (torch.einsum("ij,lik->ljk", turn, modes) / rest[:, None, None]).flatten(0, 1)
+    modes = (modes / rest[:, None, None]).flatten(0, 1)
     shared = torch.linalg.solve(torch.eye(modes.shape[1]).to(modes) + modes.T @ modes, modes.T @ away)
     return float(shared.square().mean().sqrt()), float((away - modes @ shared).square().mean().sqrt())
 

@@ -29,6 +29,17 @@ def believed(views: Sequence[LandmarkView]) -> list[LandmarkView]:
     return [replace(view, detected=False) for view in views]
 
 
+def known_errors(model: DetectorNoise, cameras: CameraNumbers, n: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What is known of a detector's errors in picture n, mm: bias (L, 2), shared modes (L, 2, K) and the rest (L,).
+
+    In the axes of the picture, which may be rolled, and in the precision and on the device of a tensor.
+    """
+    yaw, pitch, upright = cameras.side(n)
+    bias, modes, rest = (x.to(like) for x in model.at(yaw, pitch))
+    turn = upright.to(like)
+    return bias @ turn, torch.einsum("ij,lik->ljk", turn, modes), rest
+
+
 class LandmarkLoss:
     """Reprojection of the landmarks, eq. (8.1), in units of `noise` (mm on the face), robust beyond `outlier` of these.
 
@@ -93,14 +104,11 @@ class LandmarkLoss:
 
     def _expect(self, vertices: Tensor, cameras: CameraNumbers, n: int) -> None:
         """Take from the noise model what it says of a view from this side: bias, weights, and what errs together."""
-        yaw, pitch, upright = cameras.side(n)
-        bias, modes, rest = (x.to(vertices) for x in self.model.at(yaw, pitch))
-        turn = upright.to(vertices)
-        self.pixels[n] = self.found[n] - cameras.log_size[n].exp() * bias @ turn  # mm, whatever the noise
-        modes = torch.einsum("ij,lik->ljk", turn, modes).flatten(0, 1)
+        bias, modes, rest = known_errors(self.model, cameras, n, vertices)
+        self.pixels[n] = self.found[n] - cameras.log_size[n].exp() * bias  # mm, whatever the noise
         samples = (self.barycentric[..., None] * vertices[self.corners]).sum(1)
         away = self.residuals(samples, cameras, n)
-        self.modes[n] = modes
+        self.modes[n] = modes.flatten(0, 1)
         self._weigh(n, rest.square().reciprocal())
         for _ in range(2):  # a point that is off beyond what all share counts less, as anywhere
             root, shared = self.weights[n].sqrt()[:, None], self.shared[n]
