@@ -71,7 +71,8 @@ def agree(
     if len(pictured) < (2 if weight else 1):
         raise ValueError(f"images: pictures are compared with each other; found {len(pictured)}, give two or more")
     with torch.no_grad():
-        doubt = _DOUBT if any(view.detected for view in views) else 1.0
+        detected = any(view.detected for view in views)
+        doubt = _DOUBT if detected else 1.0
         landmarks = LandmarkTerm(bundle.face, views, noise, outlier)
         photos = SkinTerm(images, bundle.face, weight) if weight else None
         outlines = OutlineTerm(images, bundle.face, outline_weight) if outline_weight else None
@@ -79,7 +80,7 @@ def agree(
         less = min(1.0, _SPOKEN / max(len(v.pixels) for v in views))
         course = _course(bundle, pictured, photos is not None, outlines is not None)
         terms: list[Term] = []
-        if doubt > 1 and not bundle.lenses_are_told:  # such points hardly tell a focal length: begin with the median
+        if detected and not bundle.lenses_are_told:  # such points hardly tell a focal length: begin with the median
             bundle.cameras = bundle.cameras.with_one_lens()
 
         def step(iteration: int) -> tuple[float, float]:
@@ -136,12 +137,12 @@ def settle(
     ahead. Returns the history and whether it was interrupted.
     """
     with torch.no_grad():
+        bundle.face.adapts = False
         landmarks = LandmarkTerm(bundle.face, views, noise, outlier)
 
         def step(iteration: int) -> tuple[float, float]:
             if iteration % 4 == 0:
                 landmarks.look(bundle.face.vertices(), bundle.cameras)
-            bundle.face.adapts = False
             return bundle.step([landmarks]), miss(bundle, landmarks)
 
         return iterate(step, steps, "landmarks", watch, progress)

@@ -115,8 +115,7 @@ def ignored(answer: Callable[..., Any], calls: Sequence[Call], others: Sequence[
     if all(equal(other.result, first.result) for other in others):  # as where a comparison lets nothing through
         return []
     names = _names(answer, len(first.given))
-    found = [name for place, name in enumerate(names) if _stays(answer, first, place, others)]
-    return found
+    return [name for place, name in enumerate(names) if _stays(answer, first, place, others)]
 
 
 def _stays(answer: Callable[..., Any], first: Call, place: int, others: Sequence[Call]) -> bool:
