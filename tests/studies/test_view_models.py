@@ -89,12 +89,11 @@ def test_the_contenders_and_their_numbers():
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["static, painted", "mean template"])
 def test_skinned_models_go_through_the_same_stages(case, name):
-    (model,) = view_contenders(HEAD, [name])
+    (model,) = view_contenders(HEAD, [name], outlines=False)  # 128 pixels show none well
     fit = model.fit(case.views, False)
     assert fit.vertices.shape == HEAD.mesh.vertices.shape and fit.vertices.isfinite().all()
     if name == "mean template":
         assert fit.seconds == 0 and torch.equal(fit.vertices, HEAD.mesh.vertices)
     else:
         assert fit.seconds > 0 and len(fit.cameras) == 3
-        # Painted bones and three small pictures tell little of a stranger: it must spoil nothing.
-        assert rmse(case, fit.vertices) < 1.05 * rmse(case, HEAD.mesh.vertices)
+        assert rmse(case, fit.vertices) < rmse(case, HEAD.mesh.vertices)
