@@ -100,6 +100,40 @@ def weights_by_slip(uv: Tensor, theta: Theta, slip: str = "") -> Tensor:
     return (log_g + log_pi).logsumexp(-1).softmax(0 if slip == "down" else 1)
 
 
+def wrong_weights(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor) -> dict[str, Tensor]:
+    """What slips in equation (2) give, as lesson 2 asks for it: sentence -> weights (V, J)."""
+    names = {"bone_uv": bone_uv, "mixture_logits": logits, "mixture_mean": mean, "mixture_factor": factor}
+    slips = ("offset", "shares", "even", "height", "widths", "tilt", "upper", "down")
+    a, b, c = factor.unbind(-1)
+
+    def terms(centre: Tensor) -> Tensor:
+        d = uv[:, None, None] - centre
+        x = d[..., 0] / a.exp()
+        return (
+            logits.log_softmax(-1) - (x**2 + ((d[..., 1] - b * x) / c.exp()) ** 2) / 2 - a - c - math.log(2 * math.pi)
+        )
+
+    z = terms(bone_uv[:, None] + mean)
+    log_g, density, crossed = z.logsumexp(-1), z.exp(), terms(bone_uv + mean).logsumexp(-1).softmax(1)
+    return {SLIPS[slip]: weights_by_slip(uv, names, slip) for slip in slips} | {
+        "this is log g: the softmax over the bones is still missing": log_g,
+        "this is g: the division by the sum over the bones is still missing": log_g.exp(),
+        "the Gaussians of a bone add up, their logarithms do not: logsumexp, not sum": z.sum(-1).softmax(1),
+        "this takes the mean of the logarithms over k: logsumexp adds up what they stand for": z.mean(-1).softmax(1),
+        "logarithms are divided by their sum: that is not the softmax, which takes exp first": (
+            log_g / log_g.sum(1, keepdim=True)
+        ),
+        "`bone_uv` (J, 2) met `mean` (J, K, 2) along the wrong axis: give it one more, `bone_uv[:, None]`": crossed,
+        "the sign: the centre of a Gaussian is zeta + mu": terms(bone_uv[:, None] - mean).logsumexp(-1).softmax(1),
+        "this is the softmax of the distances alone: the Gaussians do not count yet": (
+            (-torch.cdist(uv, bone_uv)).softmax(1)
+        ),
+        "each Gaussian was normalised by itself; the shares of the bones sum to 1 over the bones": (
+            density / density.sum(1, keepdim=True)
+        ).mean(-1),
+    }
+
+
 def _pivots(vertices: Tensor, faces: Tensor, uv: Tensor, bone_uv: Tensor, slip: str) -> Tensor:
     if slip == "nearest":
         return vertices[torch.cdist(bone_uv, uv).argmin(1)]

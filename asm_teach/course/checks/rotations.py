@@ -26,6 +26,7 @@ def wrong_rotations(r: Tensor) -> dict[str, Tensor]:
             rotation_matrix(-r)
         ),
         "the last term, with [r]x^2, is missing": one + sine * axis,
+        "I + [r]x is right only for tiny angles: [r]x gets the factor sin(t) / t, and [r]x^2 is missing": one + K,
         "I is missing": sine * axis + rest * axis @ axis,
         "sin and 1 - cos belong to the axis of length 1: divide [r]x by the angle, and [r]x^2 by its square": (
             one + sine * K + rest * K @ K

@@ -148,7 +148,7 @@ def shuffled_rows(given: Any, right: Tensor) -> bool:
 
 
 def wrong_skins(vertices: Tensor, weights: Tensor, S: Tensor) -> dict[str, Tensor]:
-    """What slips in equation (1) give, most of them (V, 3); weights (V, J) with V = J, lest a wrong axis be refused."""
+    """What slips in equation (1) give, most of them (V, 3); with V = J a wrong axis gives numbers, too."""
     v = torch.cat([vertices, torch.ones_like(vertices[:, :1])], 1)
     each, unmoved = torch.einsum("jab,ib->jia", S, v), torch.einsum("jab,ib->jia", S[:, :3, :3], vertices)
     shift, share = S[:, None, :3, 3], weights.T[..., None]
@@ -193,9 +193,42 @@ def wrong_still(G_parent: Tensor, B_parent: Tensor, B: Tensor, wanted: Tensor) -
             back @ inv(G_parent) @ wanted
         ),
         "the inverse of a product reverses the order, (M N)^-1 = N^-1 M^-1": inv(G_parent) @ inv(back) @ wanted,
+        "each factor is inverted, but they stand in their old order: (L M N)^-1 = N^-1 M^-1 L^-1": (
+            inv(G_parent) @ B_parent @ inv(B) @ wanted
+        ),
         "a transpose is the inverse of a rotation only, not of a matrix that also shifts": carried.T @ wanted,
+        "B_parent was transposed: that is the inverse of a rotation only, not of a matrix that also shifts": (
+            inv(G_parent @ B_parent.T @ B) @ wanted
+        ),
+        "a motion is undone by its inverse, not by a difference": wanted - carried,
         "this is the identity: then the child goes along with its parent": torch.eye(4),
         "right only for a child that should stay as it was at rest: G_wanted is an argument of its own": (
             inv(carried) @ B
         ),
+    }
+
+
+def waist_factor(angle: Tensor, w: Tensor, twice: int = 2) -> Tensor:
+    """How many times its radius a tube keeps where a bone that turns by `angle` has the share w, all (N,)."""
+    return (1 - twice * w * (1 - w) * (1 - angle.cos())).clamp(min=0).sqrt()
+
+
+def wrong_waists(angle: Tensor, w: Tensor) -> dict[str, Tensor]:
+    """What slips in that factor give."""
+    across = 1 - w + w * angle.cos()
+    return {
+        "this is the factor in the middle, w = 1/2; it should follow w": (angle / 2).cos().abs(),
+        "this is the factor in the middle, w = 1/2, and it may be negative": (angle / 2).cos(),
+        "the sine is missing: the blended point has moved sideways as well": across,
+        "the sine is missing: the blended point has moved sideways too (abs does not help)": across.abs(),
+        "this is a bone that turns by w times the angle, so the radius stays; here you blend two points": w * 0 + 1,
+        "you blended the angles; blend the two points, (1 - w) (1, 0) + w (cos a, sin a)": (w * angle).cos(),
+        "you blended the angles; blend the two points: start from the lesson's ½ and put w there": (
+            (w * angle / 2).cos().abs()
+        ),
+        "you blended the angles, and took the absolute value; blend the two points": (w * angle).cos().abs(),
+        "the length is the root of the sum of the squares; you added the two coordinates": (
+            (across + w * angle.sin()).abs().sqrt()
+        ),
+        "a factor of 2 is missing: the mixed term of the square counts twice": waist_factor(angle, w, 1),
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from asm_teach.course.checks.comparing import Mistake, equal, mistaken, numbers
 
@@ -82,6 +83,21 @@ def result_of(function: Callable[..., Any], **inputs: Tensor) -> Any:
     if sentence := changed_inputs(before, list(inputs.values()), list(inputs)):
         raise Mistake(sentence)
     return found
+
+
+class CallsOf(TorchFunctionMode):
+    """In this block it notes whether one of these functions of torch was called: true if the answer used it."""
+
+    def __init__(self, *functions: Callable[..., Any]) -> None:
+        super().__init__()
+        self.functions, self.called = functions, False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.called |= any(func is one for one in self.functions)
+        return func(*args, **(kwargs or {}))
+
+    def __bool__(self) -> bool:
+        return self.called
 
 
 def ignores(function: Callable[..., Any], one: tuple[Any, ...], other: tuple[Any, ...], name: str) -> str | None:

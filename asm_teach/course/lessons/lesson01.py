@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import differs, equal, not_numbers, numbers, one_of
+from asm_teach.course.checks.comparing import differs, equal, not_finite, not_numbers, numbers, one_of
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.rotations import not_a_rotation, wrong_rotations
@@ -20,10 +20,12 @@ from asm_teach.course.checks.skinning import (
     matrices_down,
     random_tree,
     shuffled_rows,
+    waist_factor,
     wrong_motions,
     wrong_order_of_bones,
     wrong_skins,
     wrong_still,
+    wrong_waists,
 )
 from asm_teach.course.checks.slips import degrees_for_radians, gradient_cut, pivot_ignored, result_of
 from asm_teach.course.quizzes import questions
@@ -161,7 +163,9 @@ def down_the_tree(function: Function) -> str | None:
     if shuffled_rows(found, right):
         return "the matrices are right, but not in the order of the list: the one of bone j belongs at place j"
     wrong = {words: matrices_down(B, T, parents, slip) for slip, words in TREE_SLIPS.items()}
-    return compare(found, right, {**wrong, "the matrices are transposed: rows and columns are exchanged": right.mT})
+    wrong["the matrices are transposed: rows and columns are exchanged"] = right.mT
+    wrong["each bone moves as if it were alone, and the matrices are transposed"] = (B @ T @ inv(B)).mT
+    return compare(found, right, wrong)
 
 
 @exercise(
@@ -197,26 +201,17 @@ def waist(function: Function) -> str | None:
     angle = varied(torch.tensor([0.0, 0.7, 1.6, 2.9, math.pi, 4.0]))
     w = varied(torch.tensor([0.5, 0.3, 0.8, 0.5, 0.25, 0.6]))
 
-    def factor(angle: Tensor, twice: int = 2) -> Tensor:
-        return (1 - twice * w * (1 - w) * (1 - angle.cos())).clamp(min=0).sqrt()
+    def factor(angle: Tensor) -> Tensor:
+        return waist_factor(angle, w)
 
     found, right = function(angle, w), factor(angle)
     if equal(found, right):
         return Right("its square is 1 - 2 w (1 - w) (1 - cos a)")
-    across = 1 - w + w * angle.cos()
-    wrong = {
-        "this is the factor in the middle, w = 1/2; it should follow w": (angle / 2).cos().abs(),
-        "this is the factor in the middle, w = 1/2, and it may be negative": (angle / 2).cos(),
-        "the sine is missing: the blended point has moved sideways as well": across,
-        "the sine is missing: the blended point has moved sideways too (abs does not help)": across.abs(),
-        "this is a bone that turns by w times the angle, so the radius stays; here you blend two points": w * 0 + 1,
-        "you blended the angles; blend the two points, (1 - w) (1, 0) + w (cos a, sin a)": (w * angle).cos(),
-        "you blended the angles; blend the two points: start from the lesson's ½ and put w there": (
-            (w * angle / 2).cos().abs()
-        ),
-        "a factor of 2 is missing: the mixed term of the square counts twice": factor(angle, 1),
-    }
-    if said := degrees_for_radians(found, factor, angle) or one_of(found, wrong) or wrong_shape(found, right):
+    if (
+        said := degrees_for_radians(found, factor, angle)
+        or one_of(found, wrong_waists(angle, w))
+        or wrong_shape(found, right)
+    ):
         return said
     given = numbers(found)
     at = int((given - right).abs().nan_to_num(math.inf).argmax()) if given is not None else 0
@@ -240,6 +235,10 @@ def hold_still(function: Function) -> str | None:
         return None
     if said := not_numbers(found) or wrong_shape(found, right) or one_of(found, wrong, 1e-3):
         return said
+    if not_finite(found):  # the inputs have inverses, so only one over an entry that is 0 gives that
+        return (
+            "`M ** -1` is one over each entry, and some of them are 0; the inverse of a matrix is torch.linalg.inv(M)"
+        )
     gap = float((carried @ found - wanted)[:3, 3].norm())
     return (
         f"with your T the child's joint ends up {gap:.1f} mm from where it should be: compute G_parent B_parent^-1 B T "

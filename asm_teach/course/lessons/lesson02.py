@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import differs, equal, not_numbers, numbers, one_of
+from asm_teach.course.checks.comparing import differs, equal, not_finite, not_numbers, numbers, one_of
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
-from asm_teach.course.checks.rebuilding import SLIPS, weights_by_slip
+from asm_teach.course.checks.rebuilding import weights_by_slip, wrong_weights
 from asm_teach.course.checks.shapes import wrong_shape
-from asm_teach.course.checks.slips import result_of, rows_not_one
+from asm_teach.course.checks.slips import CallsOf, result_of, rows_not_one
 from asm_teach.course.quizzes import questions
 
 
@@ -36,10 +36,18 @@ def share_out(function: Function) -> str | None:
         "this divides by the sum of the whole table: each row has to sum to 1 by itself": g / g.sum(),
         "softmax takes exp first; divide g itself by its sum": g.softmax(1),
         "this divides by the largest of each row, not by the sum": g / g.amax(1, keepdim=True),
+        "this divides by the mean of each row, not by the sum": g / g.mean(1, keepdim=True),
+        "this is the logarithm of a softmax; divide g itself by its sum": g.log_softmax(1),
         "this gives each row the length 1 (a norm); its plain sum should be 1": g / g.norm(dim=1, keepdim=True),
         "g comes back unchanged: divide it": g,
     }
-    return one_of(found, wrong) or wrong_shape(found, right) or rows_not_one(found) or differs(found, right)
+    if said := one_of(found, wrong) or wrong_shape(found, right):
+        return said
+    if (given := numbers(found)) is not None:
+        extra = float((g / given - g.sum(1, keepdim=True)).mean())
+        if equal(given, g / (g.sum(1, keepdim=True) + extra)):
+            return f"{extra:.3g} was added to the sum, so each row sums to less than 1: divide by the sum alone"
+    return rows_not_one(found) or differs(found, right)
 
 
 @exercise(
@@ -51,7 +59,9 @@ def share_out(function: Function) -> str | None:
 def log_sum(function: Function) -> str | None:
     """z (N, K) to log sum exp over K, (N,)."""
     z = varied(torch.tensor([[0.3, -1.2, 0.8], [2.0, 1.5, -0.5], [-3.0, -2.0, -2.5]]))
-    found, right, largest = result_of(function, z=z), z.logsumexp(1), z.amax(1)
+    with CallsOf(torch.logsumexp, Tensor.logsumexp, torch.special.logsumexp) as ready_made:
+        found = result_of(function, z=z)
+    right, largest = z.logsumexp(1), z.amax(1)
     crossed = largest + (z - largest).exp().sum(1).log()
     wrong = {
         "the largest was subtracted and not added again after the logarithm": right - largest,
@@ -62,9 +72,15 @@ def log_sum(function: Function) -> str | None:
         "this is the sum of the logarithms of exp, so just the sum of z": z.sum(1),
         "the largest of each row was subtracted along the columns: give it a second axis, `c[:, None]`": crossed,
         "the largest was subtracted twice: add c to the logarithm": right - 2 * largest,
+        "this sums over the whole table: each row has a sum of its own, `.sum(1)`": z.flatten().logsumexp(0),
+        "the logarithm comes after the sum; before it, it only undoes exp": (largest + (z - largest[:, None]).sum(1)),
     }
+    if not_finite(found):  # these z are small, so only the logarithm of a negative number gives that
+        return "z may be negative, and has no logarithm then: exp comes first, then the sum, then the logarithm"
     if said := compare(found, right, wrong):
         return said
+    if ready_made:
+        return "the numbers are right, but logsumexp is what you build here: use amax, exp, sum and log alone"
     high = function(torch.tensor([[2000.0, 1999.0, 0.0]]))
     low = function(torch.tensor([[-2000.0, -1999.0, -2001.0]]))
     if not equal(high, [2000.3133], 1e-6) or not equal(low, [-1998.5924], 1e-6):
@@ -116,6 +132,13 @@ def _wrong_factor(found: Any, long: float, short: float, angle: float) -> str | 
     wrong = {
         "a and c are the logarithms of the diagonal of L": [math.exp(a), b, math.exp(c)],
         "b is the entry of L itself, not its logarithm": [a, math.log(abs(b)) if b else 0.0, c],
+        "b is not the angle: it is L[1, 0], and all three numbers change when the ellipse turns": (
+            [math.log(long), angle, math.log(short)]
+        ),
+        "R diag(long, short) is a root of Sigma, but has no 0 above its diagonal: take the Cholesky factor of Sigma": (
+            [math.log(long * math.cos(angle)), long * math.sin(angle), math.log(short * math.cos(angle))]
+        ),
+        "the order is a, b, c, where b, L[1, 0], stands in the middle": [a, c, b],
         "these are entries of Sigma: take its Cholesky factor, and the logarithms of its diagonal": entries,
         "long and short are widths; Sigma holds their squares": _factor(math.sqrt(long), math.sqrt(short), angle),
         "it is turned the wrong way: from u towards v is anticlockwise, R = [[cos, -sin], [sin, cos]]": turned_back,
@@ -147,43 +170,13 @@ def weights_by_hand(function: Function) -> str | None:
         names = {"bone_uv": bone_uv, "mixture_logits": logits, "mixture_mean": mean, "mixture_factor": factor}
         right, found = weights_by_slip(uv, names), result_of(function, **given)
         if not equal(found, right):
-            if (J, K) == (3, 3) and (said := one_of(found, _wrong_weights(uv, bone_uv, logits, mean, factor))):
+            if (J, K) == (3, 3) and (said := one_of(found, wrong_weights(uv, bone_uv, logits, mean, factor))):
                 return said
             return not_numbers(found) or wrong_shape(found, right) or rows_not_one(found) or differs(found, right)
     given["factor"] = torch.tensor([-6.0, 0.0, -6.0]).expand(J, K, 3)
     if not torch.as_tensor(function(*given.values())).isfinite().all():
         return "it is right, until the Gaussians get narrow: then g is 0 / 0; stay with logarithms up to the softmax"
     return None
-
-
-def _wrong_weights(uv: Tensor, bone_uv: Tensor, logits: Tensor, mean: Tensor, factor: Tensor) -> dict[str, Tensor]:
-    names = {"bone_uv": bone_uv, "mixture_logits": logits, "mixture_mean": mean, "mixture_factor": factor}
-    slips = ("offset", "shares", "even", "height", "widths", "tilt", "upper", "down")
-    a, b, c = factor.unbind(-1)
-
-    def terms(centre: Tensor) -> Tensor:
-        d = uv[:, None, None] - centre
-        x = d[..., 0] / a.exp()
-        return (
-            logits.log_softmax(-1) - (x**2 + ((d[..., 1] - b * x) / c.exp()) ** 2) / 2 - a - c - math.log(2 * math.pi)
-        )
-
-    z = terms(bone_uv[:, None] + mean)
-    log_g, density, crossed = z.logsumexp(-1), z.exp(), terms(bone_uv + mean).logsumexp(-1).softmax(1)
-    return {SLIPS[slip]: weights_by_slip(uv, names, slip) for slip in slips} | {
-        "this is log g: the softmax over the bones is still missing": log_g,
-        "this is g: the division by the sum over the bones is still missing": log_g.exp(),
-        "the Gaussians of a bone add up, their logarithms do not: logsumexp, not sum": z.sum(-1).softmax(1),
-        "this takes the mean of the logarithms over k: logsumexp adds up what they stand for": z.mean(-1).softmax(1),
-        "logarithms are divided by their sum: that is not the softmax, which takes exp first": (
-            log_g / log_g.sum(1, keepdim=True)
-        ),
-        "`bone_uv` (J, 2) met `mean` (J, K, 2) along the wrong axis: give it one more, `bone_uv[:, None]`": crossed,
-        "the sign: the centre of a Gaussian is zeta + mu": terms(bone_uv[:, None] - mean).logsumexp(-1).softmax(1),
-        "each Gaussian was normalised by itself; the shares of the bones sum to 1 over the bones": (
-            density / density.sum(1, keepdim=True)
-        ).mean(-1),
-    }
 
 
 def _height(x: float, width: float) -> float:
@@ -235,6 +228,13 @@ def _wrong_border(x: float, apart: float, s0: float, s1: float) -> str | None:
         "the fraction in front is missing: the wider hill is lower, by the square of the widths": same_height,
         "the chart has two dimensions: the fraction is 1 / (2 pi s^2), so log s counts twice": one_log,
         "the 2 log s stands on the wrong side: the wider hill is lower, not higher": lower,
+        "this divides the distance in the ratio of the widths: set the two logarithms equal": apart * s1 / (s0 + s1),
+        "this divides the distance in the ratio of the squared widths: set the two logarithms equal": (
+            apart * s0**2 / (s0**2 + s1**2)
+        ),
+        "this divides the distance in the ratio of the squared widths, and the wrong way round": (
+            apart * s1**2 / (s0**2 + s1**2)
+        ),
     }
     said = one_of(x, wrong)
     if said is None and not 0 <= x <= apart and abs(_height(x, s0) - _height(apart - x, s1)) < 1e-3:

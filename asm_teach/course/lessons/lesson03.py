@@ -7,7 +7,7 @@ from torch import Tensor
 
 from asm_teach.course.checks.binding import branches, coordinates, edges_of, seats, wrong_pivots
 from asm_teach.course.checks.checking import Function, Right, exercise
-from asm_teach.course.checks.comparing import equal, one_of
+from asm_teach.course.checks.comparing import equal, numbers, one_of
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.shapes import wrong_shape
@@ -48,7 +48,13 @@ def barycentric(function: Function) -> str | None:
         "the order: beta_0 belongs to the first corner, the area over the edge opposite to it": right.roll(1, 1),
         "the order of the coordinates is reversed: beta_0 belongs to the first corner": right.flip(1),
     }
-    return one_of(found, wrong) or wrong_shape(found, right) or rows_not_one(found) or compare(found, right)
+    if said := one_of(found, wrong) or wrong_shape(found, right):
+        return said
+    near = 1 / torch.cdist(points, corners)  # infinite at a corner, where the last point lies
+    by_distance = near / near.sum(1, keepdim=True)
+    if (given := numbers(found)) is not None and equal(given[:-1], by_distance[:-1]):
+        return "these are shares by one over the distance; each share is an area divided by that of the whole triangle"
+    return rows_not_one(found) or compare(found, right)
 
 
 @exercise(
@@ -99,6 +105,8 @@ def jacobians(function: Function) -> str | None:
         "the inverse of U is missing": E @ U,
         "U is transposed: its columns are the edges": E @ inv(U.mT),
         "a transpose is not the inverse": E @ U.mT,
+        "`U ** -1` is one over each entry; the inverse of a matrix is torch.linalg.inv(U)": E @ (1 / U),
+        "`v` was transposed before: corner c is `corners[:, c]`": edges_of(corners.mT) @ inv(U),
         "only the edges in space: how far u and v go along them is missing, U^-1": E,
         "u_0 was not subtracted: the columns of U are edges, u_1 - u_0 and u_2 - u_0": not_edges,
         "v_0 was not subtracted: the columns of E are edges, v_1 - v_0 and v_2 - v_0": no_edges,
@@ -130,7 +138,10 @@ def nearest_on_edge(function: Function) -> str | None:
     inside_box = torch.maximum(torch.minimum(points, torch.maximum(a, b)), torch.minimum(a, b))
     wrong = {
         "t was not clamped: beyond the ends the nearest point is the end itself, clamp(0, 1)": at(share),
+        "only the end a holds t: past b the nearest point is b itself, clamp(0, 1)": at(share.clamp(min=0)),
+        "only the end b holds t: before a the nearest point is a itself, clamp(0, 1)": at(share.clamp(max=1)),
         "this is t, the share; the point is a + t (b - a)": t,
+        "this begins at b: t counts from a, so the point is a + t (b - a)": at(1 + t),
         "divide by the length squared, (b - a) . (b - a), not by the length": at((share * squared.sqrt()).clamp(0, 1)),
         "divide by the length squared, (b - a) . (b - a)": at((share * squared).clamp(0, 1)),
         "a was not added again: a + t (b - a)": t[:, None] * along,
@@ -195,6 +206,17 @@ def reach_of_step(function: Function) -> str | None:
         wrong = {
             "the factor h is missing: these are mm for a step of length 1": values,
             "most and least are swapped: the most comes first": h * values.flip(0),
+            "h counts once: singular values are lengths already, not squares": h * h * values,
+            "multiply by h: a step h times as long reaches h times as far": values / h,
+            "this is the root of the sum of all squares; the most and the least are singular values": (
+                h * D.norm().expand(2)
+            ),
+            "these are the largest and the smallest entry of D; a step mixes the entries": (
+                h * torch.stack([D.max(), D.min()])
+            ),
+            "these are lengths of rows of D, which belong to x, y and z; a step mixes its columns": (
+                h * D.norm(dim=1).sort(descending=True).values[[0, 2]]
+            ),
             slanting: h * columns,
             f"{slanting}, the most first": h * columns.sort(descending=True).values,
             "these are squares, the eigenvalues of D^T D: take the root": h * squares.flip(0),
