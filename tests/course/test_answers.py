@@ -1,4 +1,7 @@
-"""Lessons 4 to 9: wrong answers that people give, and the words they get."""
+"""Lessons 4 to 9: each slip that a checker lists gets its words.
+
+More wrong answers, as learners write them, are in `wrong_answers`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ import torch
 
 from asm_teach.course import check
 from asm_teach.course.lessons.lesson04 import left_over
-from asm_teach.course.lessons.lesson06 import RING, wrong_clicks
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +77,11 @@ def step(r, g, b):
     return -(b * g * (r - c)).sum() / ((b * g * g).sum() - b.sum() * mean_g.square().sum())
 
 
+def weighted_step(r, g, b):
+    b = b[:, None]
+    return -(b * g * (r - r.mean(0))).sum() / (b * g * g).sum()
+
+
 def pairs(mine, other):
     return torch.tensor([other[key] - mine[key] for key in mine if key in other])
 
@@ -87,7 +94,6 @@ CASES = [
     ("extra_translation", lambda A, d: d - A @ d, "the sign"),
     ("extra_translation", lambda A, d: A @ d, "the I of I - A is missing"),
     ("extra_translation", lambda A, d: -d, "the A of I - A is missing"),
-    ("extra_translation", lambda A, d: A.T @ d - d, "A is transposed"),
     ("extra_translation", lambda A, d: d[:, None] - A, "(3, 3), expected (3,)"),
     ("extra_translation", in_place, "changes its argument A in place"),
     ("extra_translation", lambda A, d: 2 * (A @ d - d), "but wrong for other A"),
@@ -104,8 +110,6 @@ CASES = [
     ("nme", lambda v, g, a, b: (v - g).norm(dim=1).mean(), "that is in mm"),
     ("nme", lambda v, g, a, b: 100 * (v - g).square().sum(1).mean().sqrt() / (a - b).norm(), "root of the mean square"),
     ("nme", lambda v, g, a, b: 100 * (v - g).abs().mean() / (a - b).norm(), "mean over coordinates"),
-    ("nme", lambda v, g, a, b: 100 * (v - g).norm(dim=1).mean() / (b - a)[0], "along x"),
-    ("nme", lambda v, g, a, b: nme(v, g, a, b) * torch.ones(50), "(50,), expected ()"),
     ("exponent_slopes", lambda u, c, a: (-slope_c(u, c, a), slope_a(u, c, a)), "by c: the sign"),
     ("exponent_slopes", lambda u, c, a: (slope_c(u, c, a), slope_a(u, c, a) + 1), "height of the Gaussian"),
     ("exponent_slopes", lambda u, c, a: (slope_c(u, c, a), (slope_a(u, c, a) + 1) / 2 - 1), "a factor of 2"),
@@ -115,14 +119,11 @@ CASES = [
     ("tame", lambda N, b, rho, i: torch.linalg.solve(N + rho * torch.eye(len(N)), b + rho * i), "multiple of the mean"),
     ("tame", lambda N, b, rho, i: b[:3], "expected (336, 3)"),
     ("tame", spoiled, "changes N in place"),
-    ("next_damping", lambda damping, gain: damping / 2, "has to grow"),
     ("next_damping", lambda damping, gain: 1e9 if gain < 0 else damping, "section 5 reaches"),
     ("next_damping", lambda damping, gain: math.inf, "keep it above 0 and finite"),
     ("tutte_middle", [0.5, 0.99], "is flipped"),
-    ("tutte_middle", (RING.min(0) + RING.max(0)) / 2, "the box round the ring"),
     ("tutte_middle", [0.45, 0.45], "not the mean of its neighbours"),
     ("tutte_middle", [1.0], "two finite numbers"),
-    ("mended_marks", wrong_clicks()[1], "prepare_head says"),
     ("mended_marks", {"chins": [0, 0, 0]}, "no landmark 'chins'"),
     ("make_alike", lambda p, q, n, o: (p + mirrored(p, n, o)) / 2, "own mirror image"),
     ("make_alike", lambda p, q, n, o: (p + p[q]) / 2, "not mirrored"),
@@ -134,7 +135,6 @@ CASES = [
     ("trust", lambda d, cosine, c: fall(d, cosine, c, 1.0), "square once more"),
     ("trust", lambda d, cosine, c: 1 / (1 + d / c) * (cosine > 0.5), "a collar would win"),
     ("trust", lambda d, cosine, c: fall(d, cosine.abs(), c), "-1 is the other side"),
-    ("trust", lambda d, cosine, c: fall(d, cosine * 0 + 1, c), "should not count at all"),
     ("trust", lambda d, cosine, c: fall(d, cosine + 0.001, c), "> and not >="),
     ("trust", lambda d, cosine, c: fall(d, cosine, 6.0), "only d / c matters"),
     ("trust", lambda d, cosine, c: fall(d, cosine, c) * cosine, "count in full"),
@@ -150,12 +150,10 @@ CASES = [
     ("into_space", lambda s, z: (s, (s * z).sum(1)), "still the weights of the screen"),
     ("into_space", lambda s, z: (s / z, z[:, 0]), "divide by its sum"),
     ("into_space", lambda s, z: (s * z / (s * z).sum(1, keepdim=True), z[:, 0]), "from space to the screen"),
-    ("into_space", lambda s, z: (space(s, z)[0], (s * z).sum(1)), "weights of the screen; one over depth"),
     ("into_space", lambda s, z: (space(s, z)[0], 1 / space(s, z)[1]), "one over the depth"),
     ("into_space", lambda s, z: space(s, z)[0], "two tensors"),
     ("into_space", lambda s, z: (space(s, z)[0] + 0.1, z[:, 0]), "row 0 sums to 1.3"),
     ("repair", lambda t, own, beyond: outline(t.round(), own, beyond), "sum of both should change by own - beyond"),
-    ("repair", lambda t, own, beyond: outline(float(t), own, beyond), "did you round it"),
     ("repair", lambda t, own, beyond: (own - t * (own - beyond), beyond), "the sign"),
     ("repair", lambda t, own, beyond: (own + t, beyond), "both lie between the two colours"),
     ("repair", lambda t, own, beyond: (own, beyond + t * (own - beyond)), "neither has a part"),
@@ -164,9 +162,6 @@ CASES = [
     ("dolly_zoom", 1.5, "in metres"),
     ("dolly_zoom", 1000, "2.25 pixels a mm, not 1.50"),
     ("immune", lambda x: x / x.mean() * 0 + 1, "all its numbers are the same"),
-    ("immune", lambda x: x - x.mean(), "changes with the gain"),
-    ("immune", lambda x: (x - x.mean()) / (x - x.mean()).norm(), "take the logarithm first"),
-    ("immune", lambda x: x.log() - x.log().mean(), "divide by the size"),
     ("immune", lambda x: x.log().mean(), "a row of 25 numbers"),
     ("step_of", lambda r, g, b: -step(r, g, b), "the sign"),
     ("step_of", lambda r, g, b: step(r, g, torch.ones(3)), "weights b are missing"),
@@ -178,7 +173,6 @@ CASES = [
     ("depth_error", lambda t, s, e: e, "the projection gives"),
     ("error_floor", lambda a, b: (4 * b**2 - a**2) / 3, "its square"),
     ("error_floor", lambda a, b: (4 * b - a) / 3, "square both"),
-    ("error_floor", lambda a, b: b, "the floor lies below"),
     ("error_floor", lambda a, b: 0.6, "expected 1.100"),
     ("crossing", lambda f1, c1, f2, c2: (c2 - c1) / (f1 - f2), "squares are missing"),
     ("crossing", lambda f1, c1, f2, c2: (f1**2 - f2**2) / (c2**2 - c1**2), "upside down"),
@@ -190,6 +184,19 @@ CASES = [
     ("fair", lambda mine, other: (pairs(mine, other).mean(), pairs(mine, other).std()), "root of n"),
     ("fair", lambda mine, other: (pairs(mine, other).mean(), pairs(mine, other).std() / 10), "you divide by n"),
     ("fair", lambda mine, other: (pairs(mine, other).sum() / 12, 0), "settings that both have"),
+    ("pixel_of", lambda x, f, c: (f * x[:2] / x[2] + c).round(), "do not round"),
+    ("pixel_of", lambda x, f, c: x[:2] / (f * x[2]) + c, "multiplies"),
+    ("distance_of", lambda w, p, lens, n: lens / 36 * n * w / p / 10, "centimetres"),
+    ("distance_of", lambda w, p, lens, n: lens / 36 * n, "focal length in pixels"),
+    ("into_space", lambda s, z: (1 / (s / z).sum(1), s / z / (s / z).sum(1, keepdim=True)), "in the wrong order"),
+    ("repair", lambda t, own, beyond: (t * own + (1 - t) * beyond, beyond), "border of the two pixels"),
+    ("dolly_zoom", 1501.5, "1.499"),
+    ("step_of", weighted_step, "mean with the weights b"),
+    ("depth_error", lambda angle, size, precision: precision / (size * angle), "small angles"),
+    ("error_floor", lambda a, b: math.sqrt(4 * b * b - a * a), "divide by 3"),
+    ("error_floor", lambda a, b: math.sqrt(a * a - b * b), "tells c"),
+    ("error_floor", lambda a, b: math.sqrt(abs(16 * b * b - a * a) / 15), "not by its square"),
+    ("crossing", lambda f1, c1, f2, c2: ((c2**2 - c1**2) / (f1**2 - f2**2)) ** 0.5, "root"),
 ]  # fmt: skip
 
 
@@ -197,6 +204,15 @@ CASES = [
 def test_a_wrong_answer_gets_its_words(name, answer, words):
     verdict = getattr(check, name)(answer)
     assert not verdict.ok and any(part in verdict.message for part in words.split("|")), verdict.message
+
+
+def test_the_repair_itself_is_right():
+    def repair(t, own, beyond):
+        if t > 0.5:
+            return own, beyond + (t - 0.5) * (own - beyond)
+        return own + (0.5 - t) * (beyond - own), beyond
+
+    assert check.repair(repair).ok
 
 
 def test_left_over_refuses_what_is_no_factor():

@@ -22,13 +22,10 @@ RIGHT = {
 WRONG = {
     ("hand_on", "alone"): lambda calm, expressive, other: expressive - calm,
     ("hand_on", "backwards"): lambda calm, expressive, other: other + calm - expressive,
-    ("hand_on", "keeps their own face"): lambda calm, expressive, other: expressive,
     ("hand_on", "calm"): lambda calm, expressive, other: calm.sub_(1) + expressive,
-    ("sizes", "four bytes"): lambda J, K, V, M: (J * (11 + 6 * K), 4 * (3 * V * (M + 1) + M)),
     ("sizes", "6 in all"): lambda J, K, V, M: (4 * J * (11 + 5 * K), 4 * (3 * V * (M + 1) + M)),
     ("sizes", "a bone's place, two numbers"): lambda J, K, V, M: (4 * J * (9 + 6 * K), 4 * (3 * V * (M + 1) + M)),
     ("sizes", "Gaussians of its own"): lambda J, K, V, M: (4 * (11 * J + 6 * K), 4 * (3 * V * (M + 1) + M)),
-    ("sizes", "one standard deviation for each mode"): lambda J, K, V, M: (4 * J * (11 + 6 * K), 12 * V * (M + 2)),
     ("sizes", "the mean is missing"): lambda J, K, V, M: (4 * J * (11 + 6 * K), 4 * (3 * V * M + M)),
     ("sizes", "return two numbers"): lambda J, K, V, M: 4 * J * (11 + 6 * K),
     ("jitter", "the speed"): lambda f: (f[1:] - f[:-1]).square().sum(-1).mean().sqrt(),
@@ -36,7 +33,6 @@ WRONG = {
     ("jitter", "root is missing"): lambda f: (f[2:] - 2 * f[1:-1] + f[:-2]).square().sum(-1).mean(),
     ("jitter", "counts twice"): lambda f: (f[2:] - f[1:-1] + f[:-2]).square().sum(-1).mean().sqrt(),
     ("jitter", "time is the first axis"): lambda f: f.diff(n=2, dim=1).square().sum(-1).mean().sqrt(),
-    ("jitter", "take their mean"): lambda f: f.diff(n=2, dim=0).square().sum().sqrt(),
     ("at_home", "squares of coefficients"): lambda face, mean, modes: (
         (torch.linalg.pinv(modes.flatten(1).T) @ (face - mean).flatten()).square().sum() / (face - mean).square().sum()
     ),
@@ -47,9 +43,6 @@ WRONG = {
         face - mean, torch.nn.functional.normalize(modes.flatten(1), dim=1).T
     ),
     ("at_home", "left over"): lambda face, mean, modes: 1 - share(face - mean, torch.linalg.qr(modes.flatten(1).T)[0]),
-    ("at_home", "ratio of lengths"): lambda face, mean, modes: share(
-        face - mean, torch.linalg.qr(modes.flatten(1).T)[0]
-    ).sqrt(),
 }
 
 

@@ -19,7 +19,6 @@ from tests.course.wrong_answers import lessons_00_03, lessons_04_06, lessons_07_
 
 WRONG = [*lessons_00_03.WRONG, *lessons_04_06.WRONG, *lessons_07_11.WRONG]
 SLOW = {"next_damping", "whole_face", "tame", "best_width", "mended_marks"}
-BY_TABLES_OF_THEIR_OWN = {"01", "02", "03"}  # their words are tested in test_lessons_01_03
 ONLY_WRONG = (  # sentences that measure the answer, and claim nothing about the slip
     r"the largest difference is at",
     r"found \S+, expected",
@@ -59,10 +58,7 @@ def cases(slow: bool) -> Iterator[Any]:
 
 def told_well(name: str, answer: Any, words: str) -> None:
     found, message = rank(name, answer, words)
-    if find(name).lesson in BY_TABLES_OF_THEIR_OWN:
-        assert found != "raw" and message != "right", message
-    else:
-        assert found == ("named" if words else "only wrong"), message
+    assert found == ("named" if words else "only wrong"), message
 
 
 @pytest.mark.parametrize(("name", "answer", "words"), list(cases(slow=False)))
