@@ -35,6 +35,7 @@ _LIGHT, _COLOUR = 0.6, 0.12  # of logarithms: how far skin may differ in light a
 _CONTRAST = 0.25  # of a logarithm of colour: the step at which an edge counts half
 _TOGETHER = 10.0  # mm: neighbours on a contour within this vote for each other
 _CUT = 0.25  # of the reach: an outline farther off than this counts less and less
+_PIXELS = 1.0  # how exactly the place of an edge is known at best
 _TICKS = 24  # places in which an outline is looked for, to each side
 
 
@@ -65,7 +66,7 @@ class OutlineTerm:
         images: N of (H, W, 3); None for a view without a picture.
         face: what is moved.
         weight: of a centimetre of outline that is off by `noise` against a landmark that is off by its own.
-        noise: mm.
+        noise: mm; where a picture shows the face small, it is what a pixel is there.
         outlier: in units of the noise, beyond which an outline counts less and less.
     """
 
@@ -120,7 +121,7 @@ class OutlineTerm:
             return False
         corners, barycentric, _ = (torch.cat(values) for values in zip(*contours, strict=True))
         self.places = self.face.places(corners, barycentric)
-        self.units = (self.noise * cameras.log_size.exp()).tolist()
+        self.units = (self.noise * cameras.log_size.exp()).clamp_min(_PIXELS).tolist()
         return True
 
     def residuals(self, samples: Tensor, cameras: CameraNumbers, outline: Outline) -> Tensor:

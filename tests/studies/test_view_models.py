@@ -89,11 +89,12 @@ def test_the_contenders_and_their_numbers():
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["static, painted", "mean template"])
 def test_skinned_models_go_through_the_same_stages(case, name):
-    (model,) = view_contenders(HEAD, [name], outlines=False)  # 128 pixels show none well
+    (model,) = view_contenders(HEAD, [name])
     fit = model.fit(case.views, False)
     assert fit.vertices.shape == HEAD.mesh.vertices.shape and fit.vertices.isfinite().all()
     if name == "mean template":
         assert fit.seconds == 0 and torch.equal(fit.vertices, HEAD.mesh.vertices)
     else:
         assert fit.seconds > 0 and len(fit.cameras) == 3
-        assert rmse(case, fit.vertices) < rmse(case, HEAD.mesh.vertices)
+        # Outlines help in 128 pixels too (0.97 mm, 1.29 without), since they are known to a pixel there: 2.4 mm.
+        assert rmse(case, fit.vertices) < 0.85 * rmse(case, HEAD.mesh.vertices)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.rendering.camera import look_at
+from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import even_light, lamp
 from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
@@ -121,6 +122,26 @@ def test_a_face_beside_its_outlines_is_told_how_far():
     expected = 4 * math.sin(-YAWS[0]) * outline.across[:, 0].sign() * outline.across[:, 0].abs()
     sure = outline.weight > 0.2 * outline.weight.max()
     assert (away - expected)[sure].abs().median() < 0.8
+
+
+def test_in_a_small_picture_an_edge_is_known_to_a_pixel_not_to_the_noise():
+    """A quarter of the size: 0.4 pixels a mm. What is off by 4 mm is off by four times the noise, or by 1.7 pixels."""
+    moved = Held(PERSON.with_vertices(PERSON.vertices + torch.tensor([0.0, 0.0, 4.0])))
+    small = [avg_pool2d(picture.permute(2, 0, 1), 4).permute(1, 2, 0) for picture in photographs()]
+    shots = [
+        Camera(c.focal / 4, c.principal / 4, c.rotation, c.translation, (110, 120)) for c in cameras().cameras()
+    ]  # fmt: skip
+    state = CameraNumbers.of(shots, MIDDLE)
+    term = OutlineTerm(small, moved, weight=10.0)
+    assert term.look(moved.mesh.vertices, state, 8.0)
+    samples, whole = moved.samples(term.places), looked(moved)
+    off = []
+    for found, pictures, points in ((term, state, samples), (whole, cameras(), moved.samples(whole.places))):
+        outline = found.outlines[0]
+        sure = outline.weight > 0.2 * outline.weight.max()
+        off.append(float(found.residuals(points, pictures, outline)[sure].abs().median()))
+    assert off[1] > 2.5
+    assert off[0] == pytest.approx(off[1] * float(state.log_size[0].exp()), rel=0.25)
 
 
 def test_derivatives_are_those_of_the_loss():
