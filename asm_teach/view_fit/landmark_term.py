@@ -40,6 +40,54 @@ def known_errors(model: DetectorNoise, cameras: CameraNumbers, n: int, like: Ten
     return bias @ turn, torch.einsum("ij,lik->ljk", turn, modes), rest
 
 
+class DemandSum:
+    """The `Demand` of what is measured in one picture at a time, added up over the pictures.
+
+    samples: (n, 3) mm. scale: (7,) what counts as 1 of a camera's numbers.
+    """
+
+    def __init__(self, samples: Tensor, cameras: CameraNumbers, scale: Tensor) -> None:
+        self._samples, self._cameras, self._scale = samples, cameras, scale
+        m = NUMBERS * len(cameras)
+        self._force, self._metric = torch.zeros_like(samples), samples.new_zeros(len(samples), 3, 3)
+        self._by, self._second = samples.new_zeros(m), samples.new_zeros(m, m)
+        self._beside = samples.new_zeros(len(samples), 3, m)
+        self._shared: list[tuple[Tensor, Tensor]] = []
+
+    def add(
+        self, n: int, rows: Tensor, across: Tensor, weight: Tensor, felt: Tensor, modes: Tensor | None = None
+    ) -> None:
+        """Add k residuals of c numbers each that are measured in picture n.
+
+        rows: (k,) of the samples. across: (k, c, 2) or (c, 2), how a residual follows its pixel. weight: (k,) of a
+        residual in the second derivatives. felt: (k, c) half the derivative of the loss by the residuals.
+        modes: (k, c, K) S by the residuals, see `Demand.shared`.
+        """
+        by_point, by_camera = self._cameras.slopes(self._samples[rows], n)
+        by_point, by_camera = across @ by_point, across @ by_camera * self._scale
+        mine = slice(NUMBERS * n, NUMBERS * n + NUMBERS)
+        heavy = weight[:, None, None] * by_camera
+        self._force.index_add_(0, rows, (by_point.mT @ felt[..., None])[..., 0])
+        self._metric.index_add_(0, rows, (weight[:, None, None] * by_point).mT @ by_point)
+        self._by[mine] += (by_camera.mT @ felt[..., None])[..., 0].sum(0)
+        self._second[mine, mine] += (heavy.mT @ by_camera).sum(0)
+        self._beside[:, :, mine].index_add_(0, rows, by_point.mT @ heavy)
+        if modes is not None:
+            by_samples = self._samples.new_zeros(*self._samples.shape, modes.shape[2])
+            by_samples.index_add_(0, rows, by_point.mT @ modes)
+            by_cameras = self._by.new_zeros(len(self._by), modes.shape[2])
+            by_cameras[mine] = (by_camera.mT @ modes).sum(0)
+            self._shared.append((by_samples, by_cameras))
+
+    def demand(self, loss: float) -> Demand:
+        """What all of them ask for, with the loss that they have."""
+        whole = loss, self._force, self._metric, self._by
+        if not self._shared:
+            return Demand(*whole, self._second, self._beside)
+        shared, of_cameras = (torch.cat(parts, -1) for parts in zip(*self._shared, strict=True))
+        return Demand(*whole, self._second - of_cameras @ of_cameras.T, self._beside, shared, of_cameras)
+
+
 class LandmarkLoss:
     """Reprojection of the landmarks, eq. (8.1), in units of `noise` (mm on the face), robust beyond `outlier` of these.
 
@@ -163,39 +211,15 @@ class LandmarkTerm(LandmarkLoss):
 
     def demand(self, samples: Tensor, cameras: CameraNumbers, scale: Tensor) -> Demand:
         """The loss and its derivatives."""
-        m = NUMBERS * len(cameras)
-        force, metric = torch.zeros_like(samples), samples.new_zeros(len(samples), 3, 3)
-        by, second = samples.new_zeros(m), samples.new_zeros(m, m)
-        beside = samples.new_zeros(len(samples), 3, m)
-        common, common_cameras = [samples.new_zeros(len(samples), 3, 0)], [samples.new_zeros(m, 0)]
+        asked = DemandSum(samples, cameras, scale)
         for n, number in enumerate(self.numbers):
-            mine = slice(NUMBERS * n, NUMBERS * n + NUMBERS)
-            away, shared = self.residuals(samples, cameras, n), self.shared[n]
-            weight = self.weights[n][:, None, None]
+            away, weight = self.residuals(samples, cameras, n), self.weights[n]
+            shared, modes = self.shared[n], None
             if shared is None:
-                weight = weight * (self.cut / (self.cut + away.square().sum(1))).square()[:, None, None]
-            by_point, by_camera = cameras.slopes(samples[number], n)
-            by_point, by_camera = by_point / self.units[n], by_camera * scale / self.units[n]
-            if shared is not None:
-                # What all share explains its part of the misses; so much of the metric goes as well, below.
-                root = weight[:, 0].sqrt()
-                modes = root[..., None] * shared.view(len(number), 2, -1)
-                together = modes.flatten(0, 1).T @ away.flatten()
-                felt = weight[:, 0] * away - modes @ together
-                common.append(torch.zeros(len(samples), 3, modes.shape[2]).to(samples))
-                common[-1].index_add_(0, number, by_point.mT @ modes)
-                common_cameras.append(samples.new_zeros(m, modes.shape[2]))
-                common_cameras[-1][mine] = (by_camera.mT @ modes).sum(0)
-            else:
-                felt = weight[:, 0] * away
-            force.index_add_(0, number, (by_point.mT @ felt[..., None])[..., 0])
-            metric.index_add_(0, number, (weight * by_point).mT @ by_point)
-            heavy = weight * by_camera
-            by[mine] = (by_camera.mT @ felt[..., None])[..., 0].sum(0)
-            second[mine, mine] = (heavy.mT @ by_camera).sum(0)
-            beside[:, :, mine].index_add_(0, number, by_point.mT @ heavy)
-        of_cameras = torch.cat(common_cameras, 1)
-        return Demand(
-            self.measure(samples, cameras), force, metric, by, second - of_cameras @ of_cameras.T, beside,
-            torch.cat(common, 2), of_cameras,
-        )  # fmt: skip
+                weight = weight * (self.cut / (self.cut + away.square().sum(1))).square()
+            felt = weight[:, None] * away
+            if shared is not None:  # what all share explains its part of the misses, and of the second derivatives
+                modes = weight.sqrt()[:, None, None] * shared.view(len(number), 2, -1)
+                felt = felt - modes @ (modes.flatten(0, 1).T @ away.flatten())
+            asked.add(n, number, torch.eye(2).to(samples) / self.units[n], weight, felt, modes)
+        return asked.demand(self.measure(samples, cameras))

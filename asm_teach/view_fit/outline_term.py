@@ -20,7 +20,8 @@ from asm_teach.geometry.visibility import Contour, exposed, occluding_contour
 from asm_teach.rendering.camera import Camera
 from asm_teach.rendering.raster import rasterise
 from asm_teach.view_fit.bundle import Demand, Face
-from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
+from asm_teach.view_fit.camera_numbers import CameraNumbers
+from asm_teach.view_fit.landmark_term import DemandSum
 from asm_teach.view_fit.skin_term import cut_out
 
 _NEAR, _FAR = 80.0, 100.0  # mm from the tip of the nose: all and none of the trust; ears, neck and hair lie beyond
@@ -143,23 +144,13 @@ class OutlineTerm:
 
     def demand(self, samples: Tensor, cameras: CameraNumbers, scale: Tensor) -> Demand:
         """The loss and its derivatives."""
-        m = NUMBERS * len(cameras)
-        force, metric = torch.zeros_like(samples), samples.new_zeros(len(samples), 3, 3)
-        by, second = samples.new_zeros(m), samples.new_zeros(m, m)
-        beside = samples.new_zeros(len(samples), 3, m)
+        asked = DemandSum(samples, cameras, scale)
         for outline in self.outlines:
-            n, rows = outline.view, outline.rows
-            mine = slice(NUMBERS * n, NUMBERS * n + NUMBERS)
             away = self.residuals(samples, cameras, outline)
             weight = outline.weight * (self.cut / (self.cut + away.square())).square()
-            across = outline.across[:, None] / self.units[n]
-            by_point, by_camera = ((across @ slope)[:, 0] for slope in cameras.slopes(samples[rows], n))
-            by_camera, heavy = by_camera * scale, weight[:, None] * by_point
-            force[rows], metric[rows] = heavy * away[:, None], heavy[:, :, None] * by_point[:, None]
-            beside[rows, :, mine] = heavy[:, :, None] * by_camera[:, None]
-            by[mine] = (weight * away) @ by_camera
-            second[mine, mine] = by_camera.T @ (weight[:, None] * by_camera)
-        return Demand(self.measure(samples, cameras), force, metric, by, second, beside)
+            across = outline.across[:, None] / self.units[outline.view]
+            asked.add(outline.view, outline.rows, across, weight, (weight * away)[:, None])
+        return asked.demand(self.measure(samples, cameras))
 
 
 def find_outline(image: Tensor, pixels: Tensor, across: Tensor, size: float, reach: float) -> tuple[Tensor, Tensor]:
