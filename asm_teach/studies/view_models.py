@@ -22,13 +22,12 @@ from asm_teach.studies.cases import methods
 from asm_teach.studies.scan_models import POPULATION, free_numbers, sampled_shapes
 from asm_teach.view_fit.bundle import Bundle
 from asm_teach.view_fit.camera_numbers import LensPrior, first_cameras
-from asm_teach.view_fit.fit import fit_views
+from asm_teach.view_fit.fit import COMPARED, fit_views
 from asm_teach.view_fit.landmark_term import believed
 from asm_teach.view_fit.movable_face import LinearFace
 from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree, settle
 from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view
 
-ENOUGH = 3  # pictures that are compared with each other, as in `fit_views`
 GIVEN_MODES = 80  # leading modes of a large population, those that the maker of the head would give
 FEW_PEOPLE = 200  # whose modes are all taken
 # How far the coefficients may go, in the deviations of the people the modes were learned from: for scans and for people
@@ -115,7 +114,7 @@ def fit_linear(
         bundle = Bundle(face, first_cameras(seen, model.mean, model.mesh.faces, lenses), lenses)
         settle(bundle, seen)
         images = [view.image for view in views]
-        compared = len(_pictured(views)) >= ENOUGH
+        compared = len(_pictured(views)) >= COMPARED
         outlines = compared if outlines is None else outlines
         if compared or (outlines and _pictured(views)):
             agree(

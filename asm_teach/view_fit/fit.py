@@ -27,6 +27,8 @@ from asm_teach.view_fit.movable_face import SkinnedFace
 from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree, settle
 from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view, view_names
 
+COMPARED = 3  # pictures that are compared with each other unless they are told not to be
+
 
 def fit_views(
     model: SkinnedModel,
@@ -49,7 +51,7 @@ def fit_views(
     """Fit a model to N photographs of one person with unknown cameras. Derived in lesson 8.
 
     First from their landmarks alone, by descent; where a detector found them in four pictures or more, by second-order
-    steps that know how its points err together (`believed`). Then, where there are three pictures or more
+    steps that know how its points err together (`believed`). Then, where there are three pictures (`COMPARED`) or more
     (`photometric` None) or two (True), on the agreement of the pictures about the skin that they share, by second-order
     steps on everything (`agree`). `photometric=False` leaves that out; two pictures taken far apart rather lose by it
     (lesson 8 measures that). Where pictures are compared (`outlines` None), the same steps bring the outline of the
@@ -143,7 +145,7 @@ def fit_views(
     with torch.no_grad():  # what landmarks say of each other shows best before the pictures have their say
         found = cameras()
         notes += after(fitted.mesh, fitted(), views, found.cameras(), any(view.detected for view in seen))
-    compared = photometric is not False and len(pictured) >= (2 if photometric else 3)
+    compared = photometric is not False and len(pictured) >= (2 if photometric else COMPARED)
     outlines = compared if outlines is None else outlines
     if (compared or outlines) and not interrupted:
         bundle = Bundle(SkinnedFace(fitted, prior), found, lenses, one_lens)
