@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from os import PathLike
-from pathlib import Path
 from typing import Any
-
-from asm_teach.formats.pictures import picture_tags
 
 FILM = math.hypot(36, 24)  # mm, the diagonal of the film that a lens is called equivalent on
 _EQUIVALENT = (12, 1200)  # mm on film. What is said to be wider or longer takes no pictures of faces
@@ -17,18 +13,20 @@ _SIDES, _PITCH, _UNIT = (0xA002, 0xA003), 0xA20E, 0xA210
 _MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # of the unit of the sensor's resolution; inches if there is none
 
 
-def exif_lens(path: str | PathLike[str], say: Callable[[str], None]) -> float | None:
+def exif_lens(
+    tags: Mapping[int, Any], size: tuple[float, float], name: str, say: Callable[[str], None]
+) -> float | None:
     """The focal length of a picture file over the diagonal of the picture, by its EXIF data; None if they do not tell.
+
+    tags, size: as `read_photograph` finds them, size (width, height) as the picture is stored. name: of the file.
 
     It is FocalLengthIn35mmFilm over the film's diagonal, or FocalLength times FocalPlaneXResolution, in pixels, over
     that of the picture. Both are of the picture as it was taken. Programs that change it often leave them, and its
     sides, as they were: a picture of another size and the same shape was scaled, which changes nothing; where one side
     is as long as it was, the other was cut; else nothing can be said. A crop of the same shape cannot be told.
 
-    `say` is told, with the file's name, of a picture that was cropped, and of a focal length that is of no use. Raises
-    FileNotFoundError, and ValueError for what is no picture, as `read_picture`.
+    `say` is told, with the file's name, of a picture that was cropped, and of a focal length that is of no use.
     """
-    tags, size = picture_tags(path)
     taken = (_number(tags, _SIDES[0]), _number(tags, _SIDES[1]))
     was = (taken[0], taken[1]) if min(taken) > 0 else size
     if (was[0] < was[1]) != (size[0] < size[1]):  # some programs turn the pixels alone
@@ -36,7 +34,6 @@ def exif_lens(path: str | PathLike[str], say: Callable[[str], None]) -> float | 
     lens = _lens(tags, was)
     if lens is None:
         return None
-    name = Path(path).name
     if not _EQUIVALENT[0] <= lens * FILM <= _EQUIVALENT[1]:
         say(f"{name}: by its EXIF data it was taken with {lens * FILM:.0f} mm on film, which cannot be; it is ignored")
         return None

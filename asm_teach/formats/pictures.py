@@ -9,11 +9,11 @@ from __future__ import annotations
 import io
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -22,15 +22,7 @@ from torch import Tensor
 
 from asm_teach.formats.checks.outputs import MARK, signed
 
-FORMATS = (
-    "JPEG",
-    "PNG",
-    "WEBP",
-    "TIFF",
-    "BMP",
-    "GIF",
-    "TGA",
-)  # of several frames the first is read
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "TGA")  # of several frames the first is read
 LONGEST = 4096  # pixels: what a texture is scaled down to; as a tensor it takes 0.2 GB then
 MOST_MEMORY = 480_000_000  # bytes for decoding: with those of torch and of the tensor less than 1 GB
 LARGE = 20_000_000  # pixels: a picture of more is reduced in strips, which need no second copy of it
@@ -73,19 +65,36 @@ def picture_size(path: str | PathLike[str]) -> tuple[int, int]:
         return picture.size[::-1] if _orientation(picture) >= 5 else picture.size
 
 
-def picture_tags(path: str | PathLike[str]) -> tuple[dict[int, Any], tuple[int, int]]:
-    """A picture file's EXIF data about how it was taken, by their numbers, and its (width, height) as it is stored.
+class Photograph(NamedTuple):
+    """A picture file with what a camera wrote into it.
 
-    Damaged data are none. Raises as `read_picture`.
+    Attributes:
+        pixels: (H, W, 3) float32 in [0, 1], upright, perhaps scaled down.
+        size: (width, height) of the upright picture in the file.
+        stored: the same as its pixels are stored, which may lie on their side.
+        tags: the EXIF data about how it was taken, by their numbers; empty where there are none, or damaged ones.
     """
+
+    pixels: Tensor
+    size: tuple[int, int]
+    stored: tuple[int, int]
+    tags: Mapping[int, Any]
+
+
+def read_photograph(
+    path: str | PathLike[str], longest: int | None = LONGEST, ground: float | None = None
+) -> Photograph:
+    """Read a picture file and its EXIF data, opening it once. Arguments and errors are those of `read_picture`."""
     with Path(path).open("rb") as file, _opened(file, Path(path).name) as picture:
         if not isinstance(picture, JpegImagePlugin.JpegImageFile):
             _check_memory(picture)  # see `picture_size`
-        size = picture.size
+        stored = picture.size
+        size = stored[::-1] if _orientation(picture) >= 5 else stored
         try:
-            return dict(picture.getexif().get_ifd(ExifTags.IFD.Exif)), size
+            tags = dict(picture.getexif().get_ifd(ExifTags.IFD.Exif))
         except Exception:  # pillow raises a dozen kinds
-            return {}, size
+            tags = {}
+        return Photograph(picture_tensor(picture, longest, ground), size, stored, tags)
 
 
 @contextmanager

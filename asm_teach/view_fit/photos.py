@@ -15,7 +15,7 @@ from asm_teach.base.checks import check_indices
 from asm_teach.data.landmark_files import KNOWN_COUNTS
 from asm_teach.data.sidecars import SIDECARS, files_beside, read_landmarks
 from asm_teach.formats.exif import exif_lens
-from asm_teach.formats.pictures import picture_size, read_picture
+from asm_teach.formats.pictures import Photograph, read_photograph
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.view_fit.face_detector import GROUND, Say, find_landmarks
 from asm_teach.view_fit.landmark_term import MANY
@@ -26,8 +26,8 @@ _ALSO_OTHERS = (".xml", ".json")  # endings of files about a picture that need n
 Path_: TypeAlias = "str | PathLike[str]"
 
 
-def read_photo(path: Path_, say: Say = print) -> Tensor:
-    """Read a photograph as (H, W, 3) float32 in [0, 1], upright, at most `LONGEST` pixels on its longer side.
+def read_photo(path: Path_, say: Say = print) -> Photograph:
+    """Read a photograph, upright, at most `LONGEST` pixels on its longer side.
 
     Grey, 16-bit and transparent pictures are read too; transparent parts become grey. `say` is told when the picture
     was scaled down: landmarks then belong to the smaller one.
@@ -36,11 +36,11 @@ def read_photo(path: Path_, say: Say = print) -> Tensor:
         FileNotFoundError: there is no such file.
         ValueError: the file is no picture, or is damaged or cut off.
     """
-    image = read_picture(path, LONGEST, GROUND)
-    size, (height, width) = picture_size(path), image.shape[:2]
-    if (width, height) != size:
-        say(f"{Path(path).name}: {size[0]} x {size[1]} pixels, scaled down to {width} x {height}")
-    return image
+    photo = read_photograph(path, LONGEST, GROUND)
+    height, width = photo.pixels.shape[:2]
+    if (width, height) != photo.size:
+        say(f"{Path(path).name}: {photo.size[0]} x {photo.size[1]} pixels, scaled down to {width} x {height}")
+    return photo
 
 
 def load_views(
@@ -78,8 +78,9 @@ def load_views(
         raise ValueError(f"landmarks: {len(landmarks)} for {len(paths)} pictures; give one for each, or None")
     views, found = [], 0
     for path, given in zip(map(Path, paths), landmarks or [None] * len(paths), strict=True):
-        image = read_photo(path, say)
-        told = exif_lens(path, say) if exif else None
+        photo = read_photo(path, say)
+        image = photo.pixels
+        told = exif_lens(photo.tags, photo.stored, path.name, say) if exif else None
         lens = None if told is None else (told, TOLD)
         expected = KNOWN_COUNTS if embedding is None else (len(embedding),)
         unread: list[str] = []
@@ -89,7 +90,7 @@ def load_views(
             views.append(View(image, points, name=path.name, focal_prior=lens))
             found += 1
             continue
-        scale = torch.tensor(image.shape[1::-1]) / torch.tensor(picture_size(path))
+        scale = torch.tensor(image.shape[1::-1]) / torch.tensor(photo.size)
         try:
             points = points * scale.to(points)
             views.append(View(image, points, embedding, name=path.name, focal_prior=lens))

@@ -123,5 +123,5 @@ READERS: Mapping[str, Callable[[Path], None]] = {
     ),
     **dict.fromkeys(("pp", "marks_txt", "marks_json"), _read_marks),
     "pose": _read_pose, "results": _read_results, "progress": _read_progress, "notebook": _read_notebook,
-    "pictures": lambda path: _check_picture(read_photo(path, lambda note: None)),
+    "pictures": lambda path: _check_picture(read_photo(path, lambda note: None).pixels),
 }  # fmt: skip

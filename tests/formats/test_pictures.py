@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from asm_teach.formats import pictures
-from asm_teach.formats.pictures import picture_bytes, picture_of_bytes, picture_size, read_picture
+from asm_teach.formats.pictures import picture_bytes, picture_of_bytes, picture_size, read_photograph, read_picture
 
 
 def coloured(height: int = 40, width: int = 60) -> np.ndarray:
@@ -52,6 +52,9 @@ def test_a_picture_is_turned_the_way_the_camera_was_held(tmp_path: Path, orienta
     assert picture_size(path) == (60, 40)  # of the upright picture
     plain = read_picture(saved(tmp_path / "plain.png", coloured()), longest)
     assert torch.allclose(read_picture(path, longest), plain, atol=1.5 / 255)  # two roundings of a scaled byte
+    photo = read_photograph(path, longest)
+    assert torch.equal(photo.pixels, read_picture(path, longest))
+    assert photo.size == (60, 40) and photo.stored == turned.shape[1::-1]
 
 
 def test_grey_sixteen_bit_and_palette_pictures(tmp_path: Path) -> None:
@@ -119,7 +122,7 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
     path = tmp_path / "face.jpg"
     for content in (b"not a picture", b"", bytes(1000), picture_bytes(torch.rand(9, 9, 3))[:20]):
         path.write_bytes(content)
-        for read in (read_picture, picture_size):
+        for read in (read_picture, read_photograph, picture_size):
             with pytest.raises(ValueError, match="face.jpg: this cannot be read as a picture"):
                 read(path)
     heic = tmp_path / "IMG_1.HEIC"
@@ -129,7 +132,7 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_not_there(tmp_path: Path) -> None:
-    for read in (read_picture, picture_size):
+    for read in (read_picture, read_photograph, picture_size):
         with pytest.raises(FileNotFoundError):
             read(tmp_path / "gone.png")
 
@@ -160,7 +163,7 @@ def test_other_formats_are_not_opened_whatever_the_name(tmp_path: Path, monkeypa
     monkeypatch.setattr(subprocess, "Popen", start)
     saved(tmp_path / f"a.{ending}", coloured(64, 64))
     path = (tmp_path / f"a.{ending}").rename(tmp_path / "face.jpg")
-    for read in (read_picture, picture_size):
+    for read in (read_picture, read_photograph, picture_size):
         with pytest.raises(ValueError, match="face.jpg: .*of no format that is known: JPEG, PNG, WEBP, TIFF, BMP, GIF"):
             read(path)
 

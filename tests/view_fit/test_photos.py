@@ -42,12 +42,22 @@ def heard() -> tuple[list[str], dict]:
 
 def test_a_photograph_of_twelve_megapixels_is_scaled_down_and_that_is_said(tmp_path: Path) -> None:
     said, options = heard()
-    image = read_photo(picture(tmp_path / "big.jpg", 4000, 3000), **options)
+    image = read_photo(picture(tmp_path / "big.jpg", 4000, 3000), **options).pixels
     assert image.shape == (LONGEST * 3 // 4, LONGEST, 3)
     assert said == ["big.jpg: 4000 x 3000 pixels, scaled down to 1600 x 1200"]
     small, options = heard()
-    assert read_photo(picture(tmp_path / "small.jpg"), **options).shape == (300, 400, 3)
+    assert read_photo(picture(tmp_path / "small.jpg"), **options).pixels.shape == (300, 400, 3)
     assert small == []
+
+
+def test_a_photograph_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For its pixels, its size and its EXIF data."""
+    picture(tmp_path / "big.jpg", 4000, 3000)
+    np.savez(tmp_path / "big.npz", landmarks=10 * POINTS)
+    opened, open_ = [], Image.open
+    monkeypatch.setattr(Image, "open", lambda *args, **options: opened.append(args) or open_(*args, **options))
+    load_views([tmp_path / "big.jpg"], say=lambda note: None)
+    assert len(opened) == 1
 
 
 def test_landmarks_of_a_large_picture_are_scaled_with_it(tmp_path: Path) -> None:
@@ -81,9 +91,9 @@ def test_the_lens_comes_from_exif_data_unless_they_are_to_be_ignored(tmp_path: P
 
 def test_alpha_grey_and_damage(tmp_path: Path) -> None:
     Image.new("RGBA", (40, 30), (255, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert torch.allclose(read_photo(tmp_path / "clear.png"), torch.tensor(0.5))
+    assert torch.allclose(read_photo(tmp_path / "clear.png").pixels, torch.tensor(0.5))
     Image.new("L", (40, 30), 51).save(tmp_path / "grey.png")
-    assert torch.allclose(read_photo(tmp_path / "grey.png"), torch.tensor(0.2))
+    assert torch.allclose(read_photo(tmp_path / "grey.png").pixels, torch.tensor(0.2))
     whole = picture(tmp_path / "cut.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match="cut.png: this cannot be read as a picture"):
