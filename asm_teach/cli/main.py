@@ -23,6 +23,8 @@ from asm_teach.cli.processes import run_to_its_end, stopped_tidily
 from asm_teach.cli.views import photographs_command, views_command
 
 START = "00_start_here.ipynb"
+# JupyterLab would ask for leave to fetch its news, over the first face, and look for a newer version of itself.
+QUIET = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
 
 
 class Refusal(click.ClickException):
@@ -59,7 +61,7 @@ for _command in (fit_scan_command, prepare, fit_views_command, views_command, ph
 def lab_command(root: Path, browser: bool, superuser: bool, start: str = START) -> list[str]:
     """The command that starts JupyterLab in the folder `root`, on the notebook `start`."""
     command = [sys.executable, "-m", "jupyterlab"]
-    command += [f"--ServerApp.root_dir={root.resolve()}", f"--LabApp.default_url=/lab/tree/{start}"]
+    command += [f"--ServerApp.root_dir={root.resolve()}", f"--LabApp.default_url=/lab/tree/{start}", *QUIET]
     if not browser:
         command.append("--no-browser")
     if superuser:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from traitlets.config import Config
 
 from asm_teach.cli import main
 from tests.command import one_line, run
@@ -66,6 +68,18 @@ def test_lab_starts_on_the_start_notebook(tmp_path: Path) -> None:
     assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in command
     assert not {"--no-browser", "--allow-root"} & set(command)
     assert {"--no-browser", "--allow-root"} <= set(main.lab_command(tmp_path, browser=False, superuser=True))
+
+
+def test_jupyterlab_asks_for_no_news(tmp_path: Path) -> None:
+    from jupyterlab.handlers.announcements import NeverCheckForUpdate
+    from jupyterlab.labapp import LabApp
+
+    app = LabApp()
+    app.parse_command_line(main.lab_command(tmp_path, browser=False, superuser=False)[3:])
+    assert app.news_url is None and app.check_for_updates_class is NeverCheckForUpdate
+    binder = json.loads((Path(__file__).parents[2] / "binder" / "jupyter_server_config.json").read_text("utf-8"))
+    on_binder = LabApp(config=Config(binder))
+    assert on_binder.news_url is None and on_binder.check_for_updates_class is NeverCheckForUpdate
 
 
 @pytest.mark.long
