@@ -109,9 +109,11 @@ def test_a_student_copy_holds_no_solution_and_no_output(path: Path) -> None:
     assert nbformat.writes(original) == before
     nbformat.validate(copy)
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in copy.cells)
-    assert [cell.source for cell in copy.cells if not students.is_solution(cell)] == [
-        cell.source for cell in original.cells if not students.is_solution(cell)
-    ]
+    for given, copied in zip(original.cells, copy.cells, strict=True):
+        if given.cell_type == "markdown" and students.BEGIN in given.source:  # a sentence for readers of the master
+            assert students.BEGIN not in copied.source and len(copied.source) > len(given.source) - 250
+        elif not students.is_solution(given):
+            assert copied.source == given.source
     searched = 0
     for solved, cleared in zip(original.cells, copy.cells, strict=True):
         if not students.is_solution(solved):

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from asm_teach.base.files import NOTEBOOKS
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+_ABOUT_SOLUTIONS = re.compile(rf"\s*\([^()]*{BEGIN}[^()]*\)")  # a sentence to readers of a master
 STUB = "raise NotImplementedError  # your code here"
 SETUP = "exercise-setup"  # the tag of the cells that exercises need to have run
 
@@ -103,6 +104,8 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
             cell.source = clear_solution(cell.source)
         elif is_solution(cell):
             raise ValueError(f"cell {index}, {exercise_of(cell)}: a solution cell without {BEGIN}")
+        elif cell.cell_type == "markdown":
+            cell.source = _ABOUT_SOLUTIONS.sub("", cell.source)
         if nbgrader_of(cell):
             cell.metadata["deletable"] = False
         if nbgrader_of(cell).get("locked") is True:
