@@ -5,7 +5,8 @@
 
 Left out are widget views and their state (they show nothing without a kernel), progress bars, and whatever a cell with
 the tag `keep-out` shows, such as photographs of people. Pictures are kept in 256 colours, which takes less than
-half the room. The picture of a cell with the tag `readme` is also written to `docs/images`.
+half the room. The picture of a cell with the tag `readme` is also written to `docs/images`. A warning that a reader
+would see in red stops the rendering.
 """
 
 from __future__ import annotations
@@ -47,6 +48,18 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         cell.outputs = [output for output in map(_clean_output, outputs) if output is not None]
 
 
+def no_warnings(notebook: nbformat.NotebookNode) -> None:
+    """Refuse a notebook in which a cell warns its reader: what is written to stderr is not kept, so no author would see it.
+
+    Raises:
+        ValueError: with the cell and the warning.
+    """
+    for number, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr" and "Warning" in output.text:
+                raise ValueError(f"cell {number} warns: {output.text.strip()}\nMend the cell, and render again.")
+
+
 def _clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
     if output.output_type == "stream":
         return output if output.name == "stdout" else None
@@ -64,7 +77,7 @@ def _clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None
 def fewer_colours(png: bytes) -> bytes:
     """A PNG in 256 colours, without dithering; as it is when that saves nothing or some of its pixels are see-through.
 
-    Most colours go to what fills the picture, lest smooth skin show steps; the others to what is rare, such as the
+    Most colours go to what fills the picture, so that smooth skin shows no steps; the others to what is rare, such as the
     bright end of a colour bar.
     """
     picture = Image.open(io.BytesIO(png))
@@ -88,7 +101,13 @@ def render(path: Path, timeout: int = 300) -> float:
     resources = {"metadata": {"path": str(path.parent)}}
     client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources=resources)
     with tempfile.TemporaryDirectory() as folder:  # what a run of the solutions notes is nobody's progress
-        client.execute(env={**os.environ, "ASM_TEACH_PROGRESS": str(Path(folder) / "progress.json")})
+        client.execute(
+            env={
+                **os.environ,
+                "ASM_TEACH_PROGRESS": str(Path(folder) / "progress.json"),
+            }
+        )
+    no_warnings(notebook)
     clean(notebook)
     for cell in notebook.cells:
         if "readme" in cell.metadata.get("tags", []):

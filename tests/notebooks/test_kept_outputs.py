@@ -112,3 +112,13 @@ def test_clean_takes_out_what_shows_nothing_without_a_kernel(render: ModuleType)
     ]
     assert [cell.execution_count for cell in notebook.cells] == [1, 2]
     assert notebook.cells[1].outputs == []
+
+
+def test_a_cell_that_warns_stops_the_rendering(render: ModuleType) -> None:
+    def notebook(text: str) -> nbformat.NotebookNode:
+        output = nbformat.v4.new_output("stream", name="stderr", text=text)
+        return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("float(loss)", outputs=[output])])
+
+    render.no_warnings(notebook("100%|#####| 3/3"))
+    with pytest.raises(ValueError, match="cell 0 warns: .*requires_grad"):
+        render.no_warnings(notebook("UserWarning: Converting a tensor with requires_grad=True to a scalar"))
