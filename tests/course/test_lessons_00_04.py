@@ -1,4 +1,4 @@
-"""Start here, tensors and lesson 4: wrong answers and the words they get; the model written from memory."""
+"""Start here, tensors and lesson 4: wrong answers and the words they get; the model put together."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_chin_swings_backwards() -> None:
     assert there[2] < below[2]
 
 
-# --- the model from memory
+# --- the model put together
 
 
 def test_the_form_with_slips_is_the_model_when_there_is_none() -> None:

@@ -1,4 +1,4 @@
-"""The whole model written from memory, lesson 4: the slips that it invites, and in which of its parts one lies.
+"""The whole model put together, lesson 4: the slips that it invites, and in which of its parts one lies.
 
 Each slip is one line of equations (1) to (3) done wrong. If a learner's function gives the same face, that is the slip.
 """
@@ -187,7 +187,7 @@ def case(components: int = 2, seed: int = 0) -> AdaptiveSkinningModel:
 
 
 def judge(function: Face) -> str | None:
-    """What is wrong with a model written from memory, or None."""
+    """What is wrong with a model that a learner put together, or None."""
     model = case(seed=seed_of(0))
     inputs, theta = _given(model), _theta(model)
     names = ["vertices", "faces", "uv", "parents", *theta]

@@ -127,17 +127,17 @@ def flat_reach(function: Function) -> str | None:
 
 
 @exercise(
-    "There are three parts, and you can try each alone: w (V, J), the pivots (J, 3) and S (J, 4, 4). With all bones at "
-    "rest the template has to come back; a translation t of a bone without children adds w_j t.",
-    "w is the softmax over the bones of logsumexp_k (log pi + log N); the pivot is the beta-weighted mean of the "
-    "three corners; S_j = G_j B_j^-1 with G_j = G_p (B_p^-1 B_j) T_j and T_j = [R diag(s) | t].",
-    "`x = d[..., 0] / a.exp()`, `y = (d[..., 1] - b * x) / c.exp()`, `log_g = (logits.log_softmax(-1) - (x**2 + y**2) "
-    "/ 2 - a - c).logsumexp(-1)`, `w = log_g.softmax(1)`. For the triangle: beta for all of them by the inverse of "
-    "[u1 - u0, u2 - u0], then the one whose smallest beta is largest. At the end `torch.einsum('ij,jab,ib->ia', w, S, "
-    "v)[:, :3]`.",
+    "The diagram of section 1 is the plan: the weights and the pivots first, then the matrices down the tree, then the "
+    "vertices. Which of the functions takes which of the tensors in `theta`?",
+    "w = weights_by_hand(uv, zeta, logits, mean, factor); psi = bind_by_hand(zeta, uv, faces, vertices); B_j = "
+    "[I | psi_j]; T_j = nine_numbers(t_j, r_j, s_j), where s is the exponential of `log_scale`; S = "
+    "down_the_tree(B, T, parents); the face is skin_by_hand(vertices, w, S).",
+    "`B = torch.stack([affine(torch.eye(3).to(p), p) for p in pivots])` are the bones at rest. Build `T` in the same "
+    "way, by a loop over the bones; `zip(theta['translation'], theta['rotation'], theta['log_scale'].exp())` gives you "
+    "the three vectors of each. What is left is two calls.",
 )
 def whole_face(function: Face) -> str | None:
-    """The model from memory: template, chart, tree and theta to vertices."""
+    """The model put together: template, chart, tree and theta to vertices."""
     return judge(function)
 
 
