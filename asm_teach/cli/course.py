@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from asm_teach.cli.help import examples
+
 if TYPE_CHECKING:
     from asm_teach.course.marking.marks import Mark
 
 
-@click.command("course")
+@click.command("course", short_help="Write the notebooks into a folder.", epilog=examples("course my-course"))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--masters", is_flag=True, help="For teachers: the notebooks with solutions and outputs.")
 def course_command(folder: Path, masters: bool) -> None:
@@ -28,7 +30,11 @@ def course_command(folder: Path, masters: bool) -> None:
     click.echo(lay_out(folder, masters))
 
 
-@click.command("student")
+@click.command(
+    "student",
+    short_help="Write fresh copies of the lessons for your students.",
+    epilog=examples("student handout --lesson 05"),
+)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--lesson", help="Only this lesson, for example 05; by default all.")
 def student_command(folder: Path, lesson: str | None) -> None:
@@ -39,7 +45,11 @@ def student_command(folder: Path, lesson: str | None) -> None:
         click.echo(path)
 
 
-@click.command("check")
+@click.command(
+    "check",
+    short_help="Mark the notebooks that students hand in.",
+    epilog=examples("check handed-in --out marks.csv"),
+)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--out", default="marks.csv", show_default=True, type=click.Path(dir_okay=False, path_type=Path),
               help="The table to write, .csv or .json; it is rewritten after each notebook.")  # fmt: skip
@@ -57,10 +67,10 @@ def check_command(folder: Path, out: Path, limit: float, inside: str) -> None:
     check_out(out, folder)
     table, at = _Table(out), ""
 
-    def say(place: str) -> None:
+    def say(place: str, number: int, count: int) -> None:
         nonlocal at
         at = place
-        click.echo(place)
+        click.echo(f"{number} of {count}: {place}")
 
     try:
         grade(folder, limit, say, table.keep, shlex.split(inside))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from asm_teach.cli.help import MARKS, examples
 from asm_teach.cli.processes import is_given
 from asm_teach.formats.checks.outputs import check_output
 
@@ -36,7 +37,11 @@ MESHES = (".obj", ".ply", ".glb")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command("fit-scan")
+@click.command(
+    "fit-scan",
+    short_help="Fit the model to a scan.",
+    epilog=MARKS + "\n\n" + examples("fit-scan scan.ply -o me.glb", "fit-scan scan.obj --landmarks marks.json"),
+)
 @click.argument("file", type=FILE)
 @click.option(
     "--landmarks", type=FILE, help="Points on it (.ljson, .json, .txt, .pts, .pp, .npy); without them it searches."
@@ -79,7 +84,10 @@ def fit_scan_command(
     _write(fit, output, inputs)
 
 
-@click.command()
+@click.command(
+    short_help="Make a model of your own head mesh.",
+    epilog=MARKS + "\n\n" + examples("prepare head.obj marks.json -o my_model.npz"),
+)
 @click.argument("file", type=FILE)
 @click.argument("landmarks", type=FILE)
 @GROUP
@@ -107,7 +115,11 @@ def prepare(file: Path, landmarks: Path, group: str | None, part: str | None, co
     click.echo(f"{size}, chart {prepared.chart}; wrote {output}")
 
 
-@click.command("fit-views")
+@click.command(
+    "fit-views",
+    short_help="Fit the model to photographs.",
+    epilog=examples("fit-views left.jpg front.jpg right.jpg -o me.glb"),
+)
 @click.argument("pictures", nargs=-1, required=True, type=FILE, metavar="PHOTO...")
 @click.option("--find", is_flag=True, help="Let MediaPipe find the landmarks, and ignore landmark files.")
 @GROUP

@@ -17,10 +17,12 @@ from asm_teach import __version__
 from asm_teach.base.files import NOTEBOOKS, PACKAGE
 from asm_teach.cli.course import check_command, course_command, student_command
 from asm_teach.cli.fits import DEVICE, fit_scan_command, fit_views_command, prepare
+from asm_teach.cli.help import Grouped, examples
 from asm_teach.cli.kernel import jupyter_path
 from asm_teach.cli.playground import playground_command
-from asm_teach.cli.processes import run_to_its_end, stopped_tidily
+from asm_teach.cli.processes import is_given, run_to_its_end, stopped_tidily
 from asm_teach.cli.views import photographs_command, views_command
+from asm_teach.formats.checks.outputs import check_output
 
 START = "00_start_here.ipynb"
 # JupyterLab would ask for leave to fetch its news, over the first face, and look for a newer version of itself.
@@ -33,7 +35,7 @@ class Refusal(click.ClickException):
     exit_code = 2
 
 
-class Commands(click.Group):
+class Commands(Grouped):
     """A group of commands that answers bad input with one line and exit code 2, not with a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -47,10 +49,14 @@ class Commands(click.Group):
             raise Refusal(" ".join(str(error).split()) or type(error).__name__) from None
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with `asm-teach lab`. `asm-teach COMMAND --help` explains a command and gives an example.",
+)
 @click.version_option(__version__, prog_name="asm-teach")
 def main() -> None:
-    """The adaptive skinning model for 3D faces."""
+    """Learn how a face is modelled with bones, and fit the model to your own scans and photographs."""
 
 
 for _command in (fit_scan_command, prepare, fit_views_command, views_command, photographs_command,
@@ -74,7 +80,11 @@ def has_display() -> bool:
     return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
+@main.command(
+    short_help="Open the course in JupyterLab.",
+    epilog=examples("lab", "lab --folder my-course --port=8890"),
+    context_settings={"ignore_unknown_options": True},
+)
 @click.option("--browser/--no-browser", default=None, help="Open a browser; default: if it has a display.")
 @click.option(
     "--folder",
@@ -108,7 +118,7 @@ def lab(browser: bool | None, folder: Path | None, masters: bool, options: tuple
     sys.exit(run_to_its_end(command, os.environ | {"JUPYTER_PATH": jupyter_path()}))
 
 
-@main.command()
+@main.command(short_help="List or fetch scans, photographs and other heads.", epilog=examples("data", "data james"))
 @click.argument("names", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Fetch every asset.")
 def data(names: tuple[str, ...], everything: bool) -> None:
@@ -131,21 +141,45 @@ def data(names: tuple[str, ...], everything: bool) -> None:
         click.echo(f"    {asset_licence(name)}")
 
 
-@main.command()
+@main.command(
+    short_help="Fit a face to pictures and measure the error in mm.",
+    epilog=examples("demo", "demo --only a -o first_fit.png"),
+)
 @click.option("--only", type=click.Choice(["a", "b"]), help="One of the two cases; by default both.")
 @click.option("--seed", default=0, show_default=True, help="Which embedded person case a shows.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("demo.png"),
+    show_default=True,
+    help="The picture to write; the fitted head is written beside it, as a .glb.",
+)
 @DEVICE
-def demo(only: str | None, seed: int, device: str) -> None:
-    """Run the main job: fit three models to pictures of a face and print their errors in mm.
+def demo(only: str | None, seed: int, output: Path, device: str) -> None:
+    """Fit three models to pictures of a face, and measure each against the true surface.
 
-    (a) an embedded person photographed from five unknown cameras; (b) james, from two photographs, if fetched.
+    Case a is a person sampled from the embedded head, seen by five unknown cameras. Case b is james, a real man in two
+    photographs, whose files are fetched once. You get a table of errors, a picture of the last case, and its head.
     """
+    check_output(output, (".png",), given=is_given("output"))
+    click.echo(
+        "This fits three models of a face to pictures from unknown cameras, and measures each against the true "
+        "surface. It takes about a minute; a bar shows each fit."
+    )
+    from asm_teach.cli.demo import Shown  # after the first words: it takes seconds to load
     from asm_teach.studies.demo import run_demo
 
-    run_demo(only=only, device=device, seed=seed)
+    shown = Shown(output)
+    run_demo(only=only, device=device, seed=seed, say=click.echo, done=shown.draw)
+    for line in shown.write():
+        click.echo(line)
 
 
-@main.command()
+@main.command(
+    short_help="How much of a face each model can represent (lesson 5).",
+    epilog=examples("capacity --quick", "capacity -o capacity.md"),
+)
 @click.option("--people", default=5, show_default=True, help="Embedded people to try the models on.")
 @click.option("--scan", "scans", multiple=True, help="Real scans to try them on; by default both.")
 @click.option("--group", "groups", multiple=True, help="Parts of the table; by default all.")
@@ -164,7 +198,7 @@ def capacity(
     run_capacity(people=people, quick=quick, facekit=facekit, output=output, device=device, say=click.echo, **given)
 
 
-@main.command()
+@main.command(short_help="Five heads of other topologies (lesson 6).", epilog=examples("heads"))
 @DEVICE
 def heads(device: str) -> None:
     """Make five heads of other topologies ready, fit each to one person and compare: the table of lesson 6."""

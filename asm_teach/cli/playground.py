@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from asm_teach.base.files import NOTEBOOKS
+from asm_teach.cli.help import examples
 from asm_teach.cli.processes import is_given, run_to_its_end
 from asm_teach.formats.checks.outputs import check_output
 
@@ -45,7 +46,11 @@ def serve_command(notebook: Path, port: int) -> list[str]:
             "--VoilaConfiguration.extension_denylist=@jupyter-notebook/lab-extension"]  # fmt: skip
 
 
-@click.command("playground")
+@click.command(
+    "playground",
+    short_help="Write the finished model as one page with sliders.",
+    epilog=examples("playground", "playground --model me.npz -o me.html"),
+)
 @click.option(
     "--model", "model_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A fitted adaptive model, as asm.save writes it; else the embedded head.",

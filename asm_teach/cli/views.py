@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from asm_teach.cli.help import examples
 from asm_teach.cli.processes import is_given
 
 
@@ -24,7 +25,11 @@ class Numbers(click.ParamType):
             self.fail(f"{value!r} is not a list of whole numbers such as 1,2,4", param, ctx)
 
 
-@click.command("views")
+@click.command(
+    "views",
+    short_help="Models compared on pictures (lesson 9).",
+    epilog=examples("views --views 1,4 --seeds 1 --save views.json"),
+)
 @click.option("--views", type=Numbers(), default="1,2,4,8,16", show_default=True, help="How many pictures.")
 @click.option(
     "--seeds",
@@ -77,7 +82,11 @@ def views_command(
     run_views(wanted, models or None, save, recompute, say=click.echo)
 
 
-@click.command("photographs")
+@click.command(
+    "photographs",
+    short_help="Photograph a known head with Blender (lesson 9).",
+    epilog=examples("photographs sitter --person 1 --count 4"),
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--person", type=click.IntRange(min=0), help="A person sampled from the embedded head, by its seed.")
 @click.option("--scan", help="Instead: a scan with its colours, lee-perry-smith.")

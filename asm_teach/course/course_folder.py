@@ -31,7 +31,11 @@ class LaidOut:
     kept: tuple[str, ...]  # hold somebody's work, and the course has another text now
 
     def __str__(self) -> str:
-        lines = [f"{self.folder}: the course, {len(self.written)} notebooks written"] if self.written else []
+        lines = (
+            [f"{self.folder}: the course, {len(self.written)} notebooks written: {', '.join(self.written)}"]
+            if self.written
+            else []
+        )
         if self.updated:
             lines.append(f"{self.folder}: brought up to date, nothing was typed into them: {', '.join(self.updated)}")
         if self.kept:

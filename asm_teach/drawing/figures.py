@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
+from matplotlib import colormaps
+from torch import Tensor
 
-from asm_teach.drawing.plots import BACKGROUND, new_figure, render_mesh
+from asm_teach.drawing.plots import BACKGROUND, NotebookFigure, add_scale, new_figure, render_mesh
+from asm_teach.drawing.still import look
 from asm_teach.model.binding import Chart
 
 if TYPE_CHECKING:
@@ -33,6 +36,28 @@ def draw_views(views: Sequence[View], height: int = 420) -> Figure:
         ax.scatter(*view.landmarks.T.numpy(), s=2.5, color="#56b4e9", linewidths=0)
         ax.set(xlim=(0, columns), ylim=(rows, 0), xticks=[], yticks=[], aspect="equal")
         ax.set_title(f"view {number + 1}: {columns} x {rows} pixels, {len(view.landmarks)} points", fontsize=9)
+    return figure
+
+
+def draw_errors(
+    heads: Mapping[str, tuple[Tensor, Tensor]], faces: Tensor, centre: Tensor, limit: float = 4.0
+) -> NotebookFigure:
+    """Heads side by side, coloured by an error: from white for 0 to red for `limit` mm and more, grey where it is NaN.
+
+    Args:
+        heads: title -> vertices (V, 3) in mm and the error (V,) of each vertex in mm.
+        faces: (F, 3), of all heads.
+        centre: points (n, 3) that the picture is centred on, for example landmarks.
+    """
+    size = (360, 420)
+    figure, axes = new_figure(len(heads), size)
+    eye = look(centre, "front", size, zoom=0.85)
+    for ax, (title, (vertices, error)) in zip(axes[0], heads.items(), strict=True):
+        colours = torch.as_tensor(colormaps["YlOrRd"]((error / limit).clamp(0, 1).nan_to_num().numpy()))[:, :3]
+        colours[error.isnan()] = 0.72
+        render_mesh(ax, vertices, faces, colours, eye=eye, contrast=0.55)
+        ax.set_title(title, fontsize=10)
+    add_scale(figure, axes, (0.0, limit), "YlOrRd", "distance to the true face, mm")
     return figure
 
 

@@ -69,11 +69,21 @@ def error_on_head(case: Case, head: Head, outcome: Outcome) -> Tensor:
 
 
 def compare(
-    case: Case, head: Head, device: str = "auto", progress: bool = True, fits: Mapping[str, Fit] | None = None
+    case: Case,
+    head: Head,
+    device: str = "auto",
+    progress: bool = True,
+    fits: Mapping[str, Fit] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
-    """Fit every method to a case and measure it. `fits` are there already, by the method's name: not made again.
+    """Fit every method to a case and measure it.
 
-    Raises ValueError for a name in `fits` that is none of those methods that are fitted.
+    Args:
+        fits: fits that are there already, by the method's name; they are not made again.
+        say: gets a line before each fit, which names it.
+
+    Raises:
+        ValueError: a name in `fits` that is not that of a method with a fit.
     """
     compared, fits, outcomes = methods(head), fits or {}, []
     fitted = [name for name, model in compared.items() if model]
@@ -82,6 +92,7 @@ def compare(
     for name, model in compared.items():
         fit = fits.get(name)
         if model and fit is None:
+            say(f"{case.name}: fitting {name!r} ({fitted.index(name) + 1} of {len(fitted)})")
             fit = fit_views(model, case.views, device=device, progress=progress)
         vertices = fit.vertices.cpu() if fit else head.mesh.vertices
         outcomes.append(Outcome(case.name, name, vertices, measure(case, head, vertices), fit))
@@ -90,11 +101,19 @@ def compare(
 
 def table(outcomes: list[Outcome]) -> str:
     """The outcomes as text, a row for each method on each case."""
-    rows = [f"{'case':<20}{'method':<20}{'mean':>8}{'median':>8}{'RMSE':>8}{'seconds':>9}   (mm)"]
+    rows = [f"{'case':<20}{'method':<20}{'mean, mm':>10}{'median, mm':>12}{'RMSE, mm':>10}{'time, s':>9}"]
     for o in outcomes:
         f = o.figures
-        rows.append(f"{o.case:<20}{o.method:<20}{f['mean']:8.3f}{f['median']:8.3f}{f['rmse']:8.3f}{o.seconds:9.1f}")
+        rows.append(f"{o.case:<20}{o.method:<20}{f['mean']:10.3f}{f['median']:12.3f}{f['rmse']:10.3f}{o.seconds:9.1f}")
     return "\n".join(rows)
+
+
+def conclusion(outcomes: list[Outcome]) -> str:
+    """One sentence about one case: how much nearer the last method is than each of the others."""
+    *others, best = outcomes
+    off = best.figures["mean"]
+    less = [f"{100 * (1 - off / o.figures['mean']):.0f} % less than {o.method!r}" for o in others]
+    return f"{best.case}: {best.method!r} is {off:.2f} mm off on average, {', '.join(less[:-1])} and {less[-1]}."
 
 
 def run_demo(
@@ -103,24 +122,36 @@ def run_demo(
     seed: int = 0,
     progress: bool = True,
     say: Callable[[str], None] = print,
+    done: Callable[[Case, Head, list[Outcome]], None] = lambda *_: None,
 ) -> list[Outcome]:
-    """The main job without a browser: (a) an embedded person, (b) james; prints one table.
+    """The main job without a browser: (a) an embedded person, (b) james; prints one table and a sentence about each.
 
-    Raises ValueError when `only` is neither "a" nor "b".
+    Args:
+        done: gets each case with its outcomes when it is measured.
+
+    Raises:
+        ValueError: `only` is neither "a" nor "b".
     """
     if only not in (None, "a", "b"):
         raise ValueError(f"only: give 'a' (embedded person) or 'b' (james), found {only!r}")
     head = load_head()
-    outcomes: list[Outcome] = []
+    outcomes: list[list[Outcome]] = []
+
+    def run(case: Case) -> None:
+        outcomes.append(compare(case, head, device, progress, say=say))
+        done(case, head, outcomes[-1])
+
     if only != "b":
-        outcomes += compare(embedded_case(head, seed), head, device, progress)
+        run(embedded_case(head, seed))
     if only != "a":
         try:
             case = james_case(progress)
         except AssetUnavailable as missing:
             say(f"case (b) is left out: {missing}")
         else:
-            outcomes += compare(case, head, device, progress)
+            run(case)
             say(case.licence)
-    say(table(outcomes))
-    return outcomes
+    say(table(found := [one for of_case in outcomes for one in of_case]))
+    for of_case in outcomes:
+        say(conclusion(of_case))
+    return found

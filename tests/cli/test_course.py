@@ -82,6 +82,7 @@ def test_a_table_of_marks_is_replaced_and_json_is_written_too(class_of_two: Path
         write_marks([ROW] * 5, tmp_path / name)
         code, said = check(class_of_two, "--out", tmp_path / name)
         assert code == 0 and "ann: 2 of 2 points\nben: 2 of 2 points\n2 rows in" in said
+        assert said.startswith("1 of 2: ann/05.ipynb\n2 of 2: ben/05.ipynb\n")
     assert [row["student"] for row in rows(tmp_path / "marks.csv")] == ["ann", "ben"]
     assert json.loads((tmp_path / "marks.json").read_text())[1] == {
         "student": "ben", "lesson": "05", "exercise": "nme", "points": 2, "of": 2, "message": "right"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from traitlets.config import Config
 
-from asm_teach.cli import main
+from asm_teach.cli import help, main
 from tests.command import one_line, run
 
 
@@ -25,15 +28,44 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_help_names_every_command() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for name in ("lab", "demo", "data", "fit-scan", "fit-views"):
+    for name in main.main.commands:
         assert f"\n  {name} " in result.output
+    assert "..." not in result.output.partition("Learn:")[2], "a help is cut off"
+    assert "More:" not in result.output, "a command is in no group of asm_teach.cli.help"
 
 
-@pytest.mark.parametrize("name", ["lab", "demo", "data", "fit-scan", "fit-views"])
-def test_every_command_explains_itself(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(main.main.commands))
+def test_every_command_explains_itself_with_an_example(name: str) -> None:
     result = run(name, "--help")
     assert result.exit_code == 0
     assert result.output.startswith(f"Usage: main {name}")
+    assert f"\n    asm-teach {name}" in result.output
+
+
+@pytest.mark.parametrize("name", sorted(main.main.commands))
+def test_the_examples_can_be_typed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = main.main.commands[name]
+    lines = re.findall(r"(?m)^ +asm-teach (.+)$", command.epilog or "")
+    for file in {word for line in lines for word in line.split() if "." in word and not word.startswith("-")}:
+        Path(file).touch()
+    for line in lines:
+        first, *words = shlex.split(line)
+        assert first == name
+        command.make_context(name, words)  # parses them, and runs nothing
+
+
+def test_the_help_of_landmark_files_names_what_can_be_given(tmp_path: Path) -> None:
+    from asm_teach.data.heads import load_head
+    from asm_teach.data.landmark_files import HANDFUL
+    from asm_teach.new_head.given_landmarks import mark_points
+
+    names = re.search(r"Names: (.+?)\. Left", help.MARKS, re.DOTALL)
+    assert names and {name.strip() for name in names[1].split(",")} == set(HANDFUL)
+    example = json.loads(re.search(r"\{.+, \.\.\.\}", help.MARKS)[0].replace(", ...", ""))
+    rest = {number: 100 + number for number in (39, 42, 45, 48, 54)}
+    points = mark_points(load_head().mesh, example | rest)
+    assert points.isfinite().all(1).nonzero()[:, 0].tolist() == [8, 30, 36, *rest]
 
 
 def test_help_does_not_wait_for_torch() -> None:
@@ -223,10 +255,39 @@ def test_capacity_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- demo
 
 
-def test_demo_hands_on_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_hands_on_its_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     calls: list[dict[str, object]] = []
-    monkeypatch.setattr("asm_teach.studies.demo.run_demo", lambda **options: calls.append(options))
-    assert run("demo").exit_code == 0
+    monkeypatch.setattr("asm_teach.studies.demo.run_demo", lambda say, done, **options: calls.append(options))
+    monkeypatch.chdir(tmp_path)
+    result = run("demo")
+    assert result.exit_code == 0 and result.output.startswith("This fits three models")
     assert run("demo", "--only", "a", "--device", "cpu", "--seed", "7").exit_code == 0
     assert calls == [{"only": None, "device": "auto", "seed": 0}, {"only": "a", "device": "cpu", "seed": 7}]
     assert run("demo", "--only", "c").exit_code == 2
+
+
+def test_demo_writes_its_picture_and_its_head_and_loses_neither(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from asm_teach.data.heads import load_head
+    from asm_teach.geometry.mesh import read_mesh
+    from asm_teach.studies.cases import embedded_case, measure
+    from asm_teach.studies.demo import Outcome
+
+    def short(only: str | None, device: str, seed: int, say: Any, done: Any) -> None:
+        head = load_head()
+        case = embedded_case(head, seed=1, views=2)
+        faces = {"mean template": head.mesh.vertices, "adaptive": case.truth.vertices}
+        done(case, head, [Outcome(case.name, name, face, measure(case, head, face)) for name, face in faces.items()])
+
+    monkeypatch.setattr("asm_teach.studies.demo.run_demo", short)
+    monkeypatch.chdir(tmp_path)
+    for number, head_file in ((1, "demo.glb"), (2, "demo-2.glb")):
+        result = run("demo")
+        assert result.exit_code == 0, result.output
+        assert "wrote demo.png" in result.output and f"wrote {head_file}" in result.output
+        assert len(list(tmp_path.iterdir())) == number + 1
+    assert len(read_mesh(tmp_path / "demo.glb").vertices) >= 4165
+    (tmp_path / "demo.png").write_bytes(b"my own")
+    assert "is there already" in one_line(run("demo"))
+    assert (tmp_path / "demo.png").read_bytes() == b"my own"

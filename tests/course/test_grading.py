@@ -48,9 +48,10 @@ def test_a_class_is_marked(tiny: nbformat.NotebookNode, tmp_path: Path) -> None:
     (folder / "ann" / ".ipynb_checkpoints").mkdir()
     handed_in(tiny, folder / "ann" / ".ipynb_checkpoints" / "05_tiny-checkpoint.ipynb")
 
-    told: list[str] = []
-    marks = grade(folder, limit=3, say=told.append)
+    told: list[tuple[str, int, int]] = []
+    marks = grade(folder, limit=3, say=lambda *one: told.append(one))
     assert len(told) == 6
+    assert [number for _, number, _ in told] == sorted({number for _, number, _ in told}) and told[0][2] >= 6
     rows = {(mark.student, mark.exercise): mark for mark in marks}
     # with what the lesson defines, and a cell of her own
     assert rows["ann", "nme"] == Mark("ann", "05", "nme", 2, 2, "right") and rows["ann", "largest_K"].points == 1

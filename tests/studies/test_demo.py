@@ -17,7 +17,7 @@ from asm_teach.geometry.metrics import ScanDistances, summarise
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.studies import demo
 from asm_teach.studies.cases import Case, embedded_case, james_case, measure, methods
-from asm_teach.studies.demo import Outcome, compare, error_on_head, main_case, run_demo, table
+from asm_teach.studies.demo import Outcome, compare, conclusion, error_on_head, main_case, run_demo, table
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.view_fit.view import View
 
@@ -122,9 +122,9 @@ def test_an_outcome_is_what_was_fitted_and_measured(job, case):
 
 
 def test_one_table_is_printed_with_every_row(job):
-    assert job.said[-1] == table(job.outcomes)
-    header, *rows = job.said[-1].splitlines()
-    for word in ("case", "method", "mean", "median", "RMSE", "seconds", "(mm)"):
+    assert table(job.outcomes) in job.said
+    header, *rows = table(job.outcomes).splitlines()
+    for word in ("case", "method", "mean, mm", "median, mm", "RMSE, mm", "time, s"):
         assert word in header
     assert len(rows) == len(job.outcomes) and len(rows) in (4, 8)
     for row, outcome in zip(rows, job.outcomes, strict=True):
@@ -278,7 +278,7 @@ def test_one_case_can_be_chosen(only, cases, monkeypatch):
     bare = replace(CASE, name="james", licence="BSD, of james")
     monkeypatch.setattr(demo, "james_case", lambda progress: bare)
 
-    def compared(case: Case, head, device: str, progress: bool) -> list[Outcome]:
+    def compared(case: Case, head, device: str, progress: bool, say) -> list[Outcome]:
         given.append((case.name, device, progress))
         return fake(case.name)
 
@@ -287,7 +287,8 @@ def test_one_case_can_be_chosen(only, cases, monkeypatch):
     outcomes = run_demo(only, device="cpu", seed=7, progress=False, say=said.append)
     assert given == [(name, "cpu", False) for name in cases]
     assert [o.case for o in outcomes] == [name for name in cases for _ in METHODS]
-    assert said == ["BSD, of james"] * ("james" in cases) + [table(outcomes)]
+    found = [outcomes[n : n + len(METHODS)] for n in range(0, len(outcomes), len(METHODS))]
+    assert said == ["BSD, of james"] * ("james" in cases) + [table(outcomes), *map(conclusion, found)]
 
 
 @pytest.mark.parametrize("only", ["c", "", "ab"])
@@ -298,11 +299,29 @@ def test_another_letter_is_refused_before_any_work(only, monkeypatch):
 
 
 def test_without_james_the_other_case_is_run_and_one_sentence_says_why(missing_james, monkeypatch):
-    monkeypatch.setattr(demo, "compare", lambda case, *_: fake(case.name))
+    monkeypatch.setattr(demo, "compare", lambda case, *_, **__: fake(case.name))
     said: list[str] = []
     outcomes = run_demo(progress=False, say=said.append)
     assert {o.case for o in outcomes} == {"embedded person 0"}
-    assert said == [f"case (b) is left out: {missing_james}", table(outcomes)]
+    assert said == [f"case (b) is left out: {missing_james}", table(outcomes), conclusion(outcomes)]
+
+
+def test_the_conclusion_compares_the_last_method_with_each_other():
+    outcomes = fake("james")
+    for number, (one, mean) in enumerate(zip(outcomes, (2.0, 1.0, 0.5, 0.4), strict=True)):
+        outcomes[number] = replace(one, seen=replace(one.seen, distances=torch.tensor([mean])))
+    assert conclusion(outcomes) == (
+        "james: 'adaptive' is 0.40 mm off on average, 80 % less than 'mean template', "
+        "60 % less than 'static, painted' and 20 % less than 'static, 84 bones'."
+    )
+
+
+def test_each_fit_is_named_before_it_begins(monkeypatch):
+    monkeypatch.setattr(demo, "fit_views", lambda *_, **__: pytest.fail("not again"))
+    told: list[str] = []
+    with pytest.raises(pytest.fail.Exception):
+        compare(CASE, HEAD, progress=False, say=told.append)
+    assert told == ["embedded person 1: fitting 'static, painted' (1 of 3)"]
 
 
 def test_the_main_case_is_james_or_else_an_embedded_person(missing_james, monkeypatch):

@@ -25,7 +25,7 @@ from asm_teach.course.marking.running import BEFORE, LESSON, STOPS, exercises_on
 def grade(
     folder: Path,
     limit: float = 60.0,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[str, int, int], None] = lambda *_: None,
     keep: Callable[[Sequence[Mark]], None] = lambda _: None,
     inside: Sequence[str] = (),
 ) -> list[Mark]:
@@ -33,7 +33,7 @@ def grade(
 
     Args:
         limit: seconds that a cell with an exercise may take.
-        say: gets the name of each notebook before it runs.
+        say: gets the name of each notebook before it runs, its number and how many there are.
         keep: gets all marks so far, after each notebook.
         inside: a command that each student's Python is started by, such as one that shuts it in.
 
@@ -46,9 +46,9 @@ def grade(
     if inside:
         _try(inside)
     marks: list[Mark] = []
-    for hand_in in found:
+    for number, hand_in in enumerate(found, 1):
         if not hand_in.path.is_dir() or hand_in.path.is_symlink():
-            say(hand_in.place)
+            say(hand_in.place, number, len(found))
         try:
             marks += _mark(hand_in, limit, inside)
         except Exception as error:  # an unforeseen error costs one notebook its marks, not the whole class
