@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from asm_teach.fitting.normal_equations import Points, equations
+from asm_teach.fitting.normal_equations import Equations, Points, equations
 from asm_teach.fitting.priors import MIRROR, Prior, mirror_pairs
 from asm_teach.fitting.unknowns import FREE, Unknowns
 from asm_teach.fitting.vertex_energy import Bend, Patch, Pull, patches_of
@@ -43,7 +44,8 @@ class SkinnedFace:
         self._joint = Unknowns(model, free, prior, rooted=True)
         every = torch.arange(len(model.vertices), device=model.vertices.device)
         self._every = Points(model, every)
-        self._bends = None
+        self._bends: Pull | None = None
+        self._stiffness: Tensor | None = None
         if prior.bending is not None:
             rest = model.vertices.detach().float()
             # The sum stands for 1,000 vertices, as that of `Bending` does.
@@ -86,16 +88,12 @@ class SkinnedFace:
         parts = []
         for places, asked in demands:
             patches = [Patch(rows, asked.metric[rows]) for rows in places.patches]
-            columns = asked.beside if asked.shared is None else torch.cat([asked.beside, asked.shared], 2)
-            found = equations(joint.pose(places.points), asked.force, patches, adapts, columns, _LEAST)
-            parts.append(_less_shared(*joint.reduce(found, places.points.unit, adapts), asked))
+            parts.append(equations(joint.pose(places.points), asked.force, patches, adapts, _columns(asked), _LEAST))
         if self._bends is not None:
-            posed = joint.pose(self._every)
-            slope = self._bends.gradient(posed.vertices)
-            found = equations(posed, slope, self._bends.patches(), adapts, None, _LEAST)
-            parts.append(joint.reduce(found, self._every.unit, adapts))
-        first, second = (torch.stack([part[k] for part in parts]).sum(0) for k in (0, 1))
-        beside = torch.stack([part[2] for part in parts[: len(demands)]]).sum(0)  # bending asks nothing of cameras
+            parts.append(self._bending(self._bends, adapts))
+        found = _together(parts, demands[0][1].beside.shape[2])
+        first, second, beside = joint.reduce(found, self._every.unit, adapts)
+        second, beside = _less_shared(second, beside, demands)
         away = joint.deviations()[: len(first)]
         first = first + away
         if adapts:
@@ -112,11 +110,22 @@ class SkinnedFace:
         second[held, held] = 1
         return first, second, beside
 
+    def _bending(self, bends: Pull, adapts: bool) -> Equations:
+        """What bending asks of all vertices. As long as the weights stay, so do its second derivatives."""
+        posed = self._joint.pose(self._every)
+        slope = bends.gradient(posed.vertices)
+        if self._stiffness is None or adapts:
+            found = equations(posed, slope, bends.patches(), adapts, None, _LEAST)
+            self._stiffness = None if adapts else found.gram
+            return found
+        return replace(equations(posed, slope, [], adapts), gram=self._stiffness)
+
     def moved(self, step: Tensor) -> SkinnedFace:
         """The face after a step (u,)."""
         face = copy.copy(self)
         after = self._joint.moved(step, self._adapting)
         face._joint = after.summed() if self._adapting else after
+        face._stiffness = None if self._adapting else self._stiffness
         return face
 
     def finish(self) -> SkinnedModel:
@@ -170,14 +179,12 @@ class LinearFace:
     def system(self, demands: Sequence[tuple[tuple[Tensor, Tensor], Demand]]) -> tuple[Tensor, Tensor, Tensor]:
         """As that of `SkinnedFace`."""
         first, second = self.coefficients.double(), torch.eye(len(self.coefficients)).to(self.coefficients)
-        beside = second.new_zeros(len(second), demands[0][1].beside.shape[2])
+        columns = []
         for (_, modes), asked in demands:
             first = first + (asked.force.flatten() @ modes.flatten(0, 1)).double()
             second = second + modes.flatten(0, 1).T @ (asked.metric @ modes).flatten(0, 1)
-            columns = asked.beside if asked.shared is None else torch.cat([asked.beside, asked.shared], 2)
-            nothing = torch.zeros_like(second)
-            _, less, mine = _less_shared(first, nothing, modes.flatten(0, 1).T @ columns.flatten(0, 1), asked)
-            second, beside = second + less, beside + mine
+            columns.append(modes.flatten(0, 1).T @ _columns(asked).flatten(0, 1))
+        second, beside = _less_shared(second, _beside(columns, demands[0][1].beside.shape[2]), demands)
         return first, second, beside
 
     def moved(self, step: Tensor) -> LinearFace:
@@ -185,12 +192,40 @@ class LinearFace:
         return replace(self, coefficients=self.coefficients + step.to(self.coefficients))
 
 
-def _less_shared(first: Tensor, second: Tensor, beside: Tensor, asked: Demand) -> tuple[Tensor, Tensor, Tensor]:
-    """Derivatives by unknowns (u,), (u, u), (u, m + k) without what the k nuisance parameters of a demand explain."""
-    if asked.shared is None or asked.shared_cameras is None:
-        return first, second, beside
-    beside, shared = beside[:, : asked.beside.shape[2]], beside[:, asked.beside.shape[2] :]
-    return first, second - shared @ shared.T, beside - shared @ asked.shared_cameras.T
+def _columns(asked: Demand) -> Tensor:
+    """(n, 3, m + k): second derivatives by samples and cameras, and the nuisance parameters of a demand."""
+    return asked.beside if asked.shared is None else torch.cat([asked.beside, asked.shared], 2)
+
+
+def _beside(parts: Sequence[Tensor], cameras: int) -> Tensor:
+    """The sum of columns (..., m + k) of several demands: the m of cameras are the same, the further ones each its own.
+
+    A part without columns knows nothing of either.
+    """
+    known = [part for part in parts if part.shape[-1]]
+    return torch.cat([torch.stack([p[..., :cameras] for p in known]).sum(0), *(p[..., cameras:] for p in known)], -1)
+
+
+def _less_shared(second: Tensor, beside: Tensor, demands: Sequence[tuple[Any, Demand]]) -> tuple[Tensor, Tensor]:
+    """Derivatives by unknowns (u, u) and (u, m + k) without what the k nuisance parameters of all demands explain."""
+    known = [asked.shared_cameras for _, asked in demands if asked.shared_cameras is not None]
+    if not known:
+        return second, beside
+    cameras = torch.cat(known, 1)
+    beside, shared = beside.split([len(cameras), cameras.shape[1]], 1)
+    return second - shared @ shared.T, beside - shared @ cameras.T
+
+
+def _together(parts: Sequence[Equations], cameras: int) -> Equations:
+    """The sum of equations of several sets of samples, at one pose."""
+    names = ("by_matrices", "mixed", "curvature", "by_gaussians")
+    sums = {name: torch.stack([getattr(part, name) for part in parts]).sum(0) for name in names}
+    gram = torch.stack([part.gram for part in parts if part.gram.ndim == 4]).sum(0)
+    for part in parts:
+        if part.gram.ndim == 2:  # the same for each row
+            gram.diagonal(dim1=0, dim2=2).add_(part.gram[..., None])
+    columns = [_beside([getattr(p, name) for p in parts], cameras) for name in ("beside_matrices", "beside_gaussians")]
+    return Equations(gram, *sums.values(), *columns)
 
 
 def _chart(model: SkinnedModel) -> Tensor:

@@ -7,6 +7,7 @@ import functools
 import math
 
 import pytest
+import roma
 import torch
 from torch import Tensor
 
@@ -22,7 +23,7 @@ from asm_teach.rendering.renderer import render
 from asm_teach.rendering.shading import even_light, lamp
 from asm_teach.view_fit import refine
 from asm_teach.view_fit.bundle import Bundle
-from asm_teach.view_fit.camera_numbers import CameraNumbers
+from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
 from asm_teach.view_fit.fit import fit_views
 from asm_teach.view_fit.landmark_term import LandmarkTerm
 from asm_teach.view_fit.movable_face import LinearFace, SkinnedFace
@@ -118,6 +119,25 @@ def test_pictures_tell_more_than_their_landmarks(short):
     assert losses[0] >= losses[1] >= losses[2] and losses[3] >= losses[4]
     model = bundle.face.finish()
     torch.testing.assert_close(model().detach(), bundle.face.vertices(), atol=5e-4, rtol=0)
+
+
+@pytest.mark.long
+def test_a_camera_that_is_turned_away_comes_back_while_the_face_is_still(monkeypatch):
+    """Moved together, the face would give way to it instead."""
+    monkeypatch.setattr(refine, "COURSE", (Look(6, 4.0, 6, still=True), Look(6, 2.5, 4, still=True)))
+    bundle, seen = started()
+    off = torch.zeros(3, NUMBERS)
+    off[2, 1] = 0.15  # radians, about the upright axis
+    bundle.cameras = bundle.cameras.moved(off)
+    points, true = bundle.face.vertices(), roma.rotvec_to_rotmat(shots()[2].rotation)
+
+    def turned() -> float:
+        return float(roma.rotmat_geodesic_distance(bundle.cameras.rotation[2], true))
+
+    before = turned()
+    agree(bundle, IMAGES, seen, outline_weight=0, progress=False)
+    assert torch.equal(bundle.face.vertices(), points)
+    assert before > 0.12 and turned() < 0.4 * before
 
 
 @pytest.mark.long
