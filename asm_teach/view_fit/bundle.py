@@ -138,28 +138,22 @@ class Bundle(Generic[FaceT]):
         measured = sum(term.measure(face.samples(term.places), cameras) for term in terms)
         return measured + face.cost() + float(self._lenses.loss(cameras))
 
-    def step(self, terms: Sequence[Term], still: bool = False) -> float:
-        """One step on everything, eq. (5.3), taken only if it makes the loss smaller; returns the loss.
-
-        still: the face stays as it is, and only the cameras move.
-        """
+    def step(self, terms: Sequence[Term]) -> float:
+        """One step on everything, eq. (5.3), taken only if it makes the loss smaller; returns the loss."""
         face, cameras, free, scale = self.face, self.cameras, self._free, self._scale
         demands = [(term.places, term.demand(face.samples(term.places), cameras, scale)) for term in terms]
         before = sum(asked.loss for _, asked in demands) + face.cost() + float(self._lenses.loss(cameras))
-        if still:
-            first, second, beside = (free.new_zeros(size, dtype=torch.float64) for size in (0, (0, 0), (0, len(free))))
-        else:
-            first, second, beside = face.system(demands)
+        first, second, beside = face.system(demands)
         mine = torch.stack([asked.cameras for _, asked in demands]).sum(0)
         metric = torch.stack([asked.camera_metric for _, asked in demands]).sum(0)
         pull, stiffness = self._lenses.slopes(cameras)
         mine[NUMBERS - 1 :: NUMBERS] += scale[-1] * pull
         metric.diagonal()[NUMBERS - 1 :: NUMBERS] += scale[-1] ** 2 * stiffness
-        mine, metric, beside = free.T.double() @ mine.double(), free.T @ metric @ free, beside @ free.to(beside)
+        mine, metric, beside = free.T.double() @ mine.double(), free.T @ metric @ free, beside @ free
 
         def attempt(step: Tensor) -> tuple[float, tuple[FaceT, CameraNumbers, Tensor]]:
             turn = (free @ step[len(first) :].to(free)).view(-1, NUMBERS) * scale
-            trial = face if still else face.moved(step[: len(first)]), cameras.moved(turn)
+            trial = face.moved(step[: len(first)]), cameras.moved(turn)
             return self._loss(*trial, terms), (*trial, step)
 
         whole = torch.cat([torch.cat([second, beside], 1), torch.cat([beside.mT, metric], 1)])

@@ -25,20 +25,18 @@ class Look:
         spacing: mm between the points of a grid of skin; None before skin has its say.
         steps: taken on what was found.
         adapts: whether weights may change. Bones come first: where they are still far off, steps on both get nowhere.
-        still: only cameras move. One that is far off would else bend the face until it is seen as its picture has it:
-            an early face is nearer to the truth than a profile's pose by its landmarks.
     """
 
     reach: float
     spacing: float | None
     steps: int
     adapts: bool = False
-    still: bool = False
 
 
+# A camera that its landmarks have set wrongly, most of all one in profile, comes back on coarse grids or not at all.
 COURSE = (
-    Look(12, None, 4), Look(6, None, 3), Look(6, 4.0, 6, still=True), Look(6, 4.0, 4), Look(6, 2.0, 4, still=True),
-    Look(6, 2.0, 6), Look(4, 1.2, 6), Look(3, 0.8, 6, adapts=True),
+    Look(12, None, 4), Look(6, None, 3),
+    Look(6, 4.0, 12), Look(6, 2.0, 6), Look(4, 1.2, 6), Look(3, 0.8, 6, adapts=True),
 )  # fmt: skip
 WEIGHT = 20.0  # of one grid against one landmark that is off by its noise
 OUTLINE_WEIGHT = 10.0  # of a centimetre of outline against the same
@@ -63,10 +61,10 @@ def agree(
     """Move face and cameras of a bundle until the pictures agree with it: on its outlines, and on the skin they share.
 
     First the outlines of the face are brought to those in the pictures, then grids of skin too, from coarse to fine, as
-    fine as the pixels allow. On the coarse grids the cameras move alone at first, then bones too, and weights at the
-    end. Before each size it is found out anew what each picture sees. A view without a picture (None) is held by its
-    landmarks alone. A `weight` or `outline_weight` of 0 leaves skin or outlines out. Returns the history and whether it
-    was interrupted: what the bundle has reached by then stands.
+    fine as the pixels allow. Bones move first, weights at the end. Before each size it is found out anew what each
+    picture sees. A view without a picture (None) is held by its landmarks alone. A `weight` or `outline_weight` of 0
+    leaves skin or outlines out. Returns the history and whether it was interrupted: what the bundle has reached by then
+    stands.
 
     Raises ValueError for fewer than two pictures whose skin is to be compared, and for none at all.
     """
@@ -104,7 +102,7 @@ def agree(
                     terms.append(outlines)
                 bundle.damping = 1e-3 if look.adapts else 1e-5
             bundle.face.adapts = look.adapts
-            return bundle.step(terms, look.still), miss(bundle, landmarks)
+            return bundle.step(terms), miss(bundle, landmarks)
 
         return iterate(step, len(course), "pictures", watch, progress)
 
@@ -119,7 +117,7 @@ def _course(bundle: Bundle, pictured: Sequence[int], skin: bool, outlines: bool)
             course += [look] * look.steps if outlines else []
         elif skin:
             look = replace(look, spacing=max(look.spacing, finest))
-            same = bool(course) and replace(course[-1], reach=0, steps=0) == replace(look, reach=0, steps=0)
+            same = bool(course) and (course[-1].spacing, course[-1].adapts) == (look.spacing, look.adapts)
             course += [course[-1] if same else look] * look.steps
     return course
 

@@ -147,20 +147,6 @@ def test_a_demand_is_that_of_autograd():
 # --- steps
 
 
-@pytest.mark.parametrize("one_lens", [False, True])
-def test_cameras_move_alone_where_the_face_is_still(one_lens):
-    """And come as low as they can: then no camera asks for anything."""
-    bundle, seen = started(3, 5.0, one_lens=one_lens)
-    points, before = bundle.face.points, bundle.loss([seen])
-    for _ in range(30):
-        after = bundle.step([seen], still=True)
-    assert bundle.face.points is points
-    assert after == pytest.approx(bundle.loss([seen]), rel=1e-9) and after < 0.9 * before
-    lower = bundle.step([seen], still=True)
-    assert lower == pytest.approx(after, rel=1e-6)
-    assert bundle.step([seen]) < after  # the face has something to say as well
-
-
 @example(330, 15.0)  # twice a step is no number here
 @given(st.integers(0, 1000), st.sampled_from([1.0, 5.0, 15.0]))
 @settings(max_examples=6)
