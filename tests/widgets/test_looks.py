@@ -62,7 +62,7 @@ def test_error_colours_follow_their_scale_and_are_told() -> None:
     np.testing.assert_allclose(tint[0], (0.267, 0.005, 0.329), atol=1e-3)  # viridis begins so
     np.testing.assert_allclose(tint[-1], (0.993, 0.906, 0.144), atol=1e-3)  # and ends so
     assert tint[5, 0] == tint[5, 1] == tint[5, 2]
-    assert "distance, mm (mean 2.01, largest 4.00), 1 vertices without a value are grey" in view.text
+    assert "distance, mm (mean 2.01, largest 4), 1 vertices without a value are grey" in view.text
     assert "distance, mm, from 0 to 4" in view._stage.scale.value
 
 
@@ -135,7 +135,7 @@ def test_compare_shows_each_mesh_in_its_column_and_updates_by_name() -> None:
     with pytest.raises(ValueError, match="give name -> values for each"):
         view.colour_by("error", torch.ones(162))
     view.colour_by("error", {"template": torch.zeros(162), "fit": torch.ones(162) * 3})
-    assert "mean 1.50" in view.text
+    assert "mean 1.5, largest 3" in view.text
     for nothing in ({}, {"a": None}):
         with pytest.raises(ValueError, match="at least one name -> Mesh"):
             Viewer.compare(nothing)
@@ -255,6 +255,15 @@ def test_one_mesh_over_the_other() -> None:
     np.testing.assert_allclose(drawn[middle], expected, atol=1e-6)
     rim = np.argwhere((alone["fit"][..., 3] == 0) & (alone["scan"][..., 3] == 1))[0]
     np.testing.assert_allclose(drawn[tuple(rim)], [*alone["scan"][tuple(rim)][:3], 0.5], atol=1e-6)
+
+
+def test_the_key_of_a_tone_is_shown_only_while_it_is_worn() -> None:
+    small = ball()
+    view = Viewer.overlay({"fit": small, "scan": small.with_vertices(1.2 * small.vertices)}, width=200, height=160)
+    assert view._stage.captions.value.count("asm-swatch") == 2
+    view.colour_by("error", dict.fromkeys(("fit", "scan"), np.full(len(small.vertices), 0.0012)))
+    assert "asm-swatch" not in view._stage.captions.value and "see-through: scan" in view._stage.captions.value
+    assert "(mean 0.0012, largest 0.0012)" in view.text  # not 0.00
 
 
 def test_names_are_drawn_where_they_find_room() -> None:

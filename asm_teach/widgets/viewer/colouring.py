@@ -184,7 +184,7 @@ class Colouring:
         known = numbers[np.isfinite(numbers)]
         words = f"colours show {self.label}"
         if known.size:
-            words += f" (mean {known.mean():.2f}, largest {known.max():.2f})"
+            words += f" (mean {known.mean():.3g}, largest {known.max():.3g})"
         if known.size < numbers.size:
             words += f", {numbers.size - known.size} vertices without a value are grey"
         return words

@@ -119,10 +119,13 @@ class Stage:
         self.captions.value = f'<div class="asm-names">{"".join(names)}</div>'
 
     def _swatch(self, index: int, chosen: Colouring) -> str:
+        """HTML before a mesh's name, where meshes lie one over the other: its tone if it wears that, and its kind."""
         if not self.overlay:
             return ""
-        colour = ", ".join(str(round(255 * c)) for c in chosen.tone(index))
         kind = "see-through" if index else "solid"
+        if chosen.mode != "plain":
+            return f"{kind}: "
+        colour = ", ".join(str(round(255 * c)) for c in chosen.tone(index))
         return f'<i class="asm-swatch" style="background: rgb({colour})"></i>{kind}: '
 
     @property
