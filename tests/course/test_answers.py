@@ -160,7 +160,7 @@ CASES = [
     ("dolly_zoom", 240, "further away"),
     ("dolly_zoom", 600, "2.5 times as large"),
     ("dolly_zoom", 1.5, "in metres"),
-    ("dolly_zoom", 1000, "2.25 pixels a mm, not 1.50"),
+    ("dolly_zoom", 1000, "2.25 pixels per mm, not 1.50"),
     ("immune", lambda x: x / x.mean() * 0 + 1, "all its numbers are the same"),
     ("immune", lambda x: x.log().mean(), "a row of 25 numbers"),
     ("step_of", lambda r, g, b: -step(r, g, b), "the sign"),

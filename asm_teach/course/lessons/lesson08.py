@@ -34,12 +34,13 @@ def dolly_zoom(distance: float) -> str | None:
         "the square: f / z has to stay, not f / z^2": 600 * 2.5**2,
         "the root: f / z has to stay, not f^2 / z": 600 * 2.5**0.5,
         "f * z is not what has to stay, but f / z: divide by 900": 600 * 2250.0,
+        "the first camera's f / z is 1.5 pixels per mm: divide 2250 by it; you multiply": 2250 * 900 / 600,
     }
     if said := one_of(given, wrong, 1e-3):
         return said
     if given <= 0:
         return f"a distance is above 0, found {given:g}"
-    return None if abs(given - 1500) < 1 else f"f / z would be {2250 / given:.4g} pixels a mm, not {900 / 600:.2f}"
+    return None if abs(given - 1500) < 1 else f"f / z would be {2250 / given:.4g} pixels per mm, not {900 / 600:.2f}"
 
 
 @exercise(
@@ -62,15 +63,23 @@ def immune(function: Function) -> str | None:
         return said
     if base.shape != light.shape:
         return f"it should give a row of {len(light)} numbers, found the shape {tuple(base.shape)}"
+    base = base.to(light)
+
+    def again(stored: Tensor) -> Tensor:
+        return torch.as_tensor(function(stored)).to(light)  # whole numbers, such as ranks, too
+
     if base.std() < 1e-6:
         return "all its numbers are the same: nothing of the skin is left"
-    if not torch.allclose(function(varied(1.7) * light), base, atol=1e-4):
-        if torch.allclose(function(light ** varied(0.6)), base, atol=1e-4):
+    if not torch.allclose(again(varied(1.7) * light), base, atol=1e-4):
+        if torch.allclose(again(light ** varied(0.6)), base, atol=1e-4):
             return (
                 "it is immune to gamma, but changes with the gain: the order; first take the mean away, then the size"
             )
+        brighter = again(varied(1.7) * light)
+        if float(torch.cosine_similarity(brighter.flatten(), base.flatten(), dim=0).abs()) > 0.9999:
+            return "what you divide by changes with the gain: take the size of the logarithm less its mean"
         return "it changes with the gain: after the logarithm a gain is a constant that is added; take the mean away"
-    if not torch.allclose(function(light ** varied(0.6)), base, atol=1e-4):
+    if not torch.allclose(again(light ** varied(0.6)), base, atol=1e-4):
         if float(torch.corrcoef(torch.stack([base.flatten(), light]))[0, 1]) > 0.999:  # a line through light
             return "it changes with gamma: take the logarithm first"
         return "it changes with gamma: after the logarithm it is a factor; divide by the size"
@@ -106,6 +115,16 @@ def step_of(function: Function) -> str | None:
         "that is the slope alone: divide by the second derivative": -slope,
         "the weights b are squared: they count once": _step(r, g, w**2),
         "the root of b was taken: the weights count as they are": _step(r, g, w.sqrt()),
+        "the common row is a mean with the weights b: divide its sum by sum b": (
+            -(w * g * (r - (w * r).sum(0))).sum() / (own - b.sum() * mean_g.square().sum())
+        ),
+        "the common row is a mean with the weights b: its sum is divided by sum b, not by the number of pictures": (
+            -(w * g * (r - (w * r).mean(0))).sum() / (own - b.sum() * mean_g.square().sum())
+        ),
+        "the weights b are missing where the second derivative gets smaller": (
+            -slope / (own - g.sum(0).square().sum() / b.sum())
+        ),
+        "divide by the second derivative; you multiply by it": -slope * (own - b.sum() * mean_g.square().sum()),
         "the factor g is missing in the slope": -(w * (r - c)).sum() / (own - b.sum() * mean_g.square().sum()),
         "the common row is wrong: r - c, with c the mean over the pictures (axis 0), not over the row": (
             -(w * g * (r - r.mean(1, keepdim=True))).sum() / (own - b.sum() * mean_g.square().sum())
@@ -123,6 +142,8 @@ def step_of(function: Function) -> str | None:
     found = function(r, g, b)
     if (given := numbers(found)) is not None and given.shape == (len(r),):
         return f"d is one number for all pictures, but you give {len(r)}: sum over all of them before you divide"
+    if given is not None and given.shape == (r.shape[1],):
+        return f"d is one number for the whole row, but you give {len(given)}: sum over the row before you divide"
     return compare(found, right, wrong)
 
 
@@ -136,7 +157,7 @@ def _step(r: Tensor, g: Tensor, w: Tensor) -> Tensor:
     "By how many pixels does each picture move when the point goes 1 mm along the normal, and in which direction?",
     r"A millimetre along the normal is seen from the side as $\sin(\text{angle}/2)$ mm, to the left in one picture "
     "and to the right in the other.",
-    "The shift is `2 * size * math.sin(angle / 2)` pixels a mm; how many mm are `precision` pixels? The result for "
+    "The shift is `2 * size * math.sin(angle / 2)` pixels per mm; how many mm are `precision` pixels? The result for "
     "james is a small part of a millimetre: the fit's error comes from what is *not alike* in both pictures, not from "
     "too few pixels.",
 )
@@ -158,6 +179,14 @@ def depth_error(function: Function) -> str | None:
         "both pictures move, so the shift is twice as large: 2 belongs below, not above": 2 * e / (s * half),
         "the precision is divided by all of it: here size and sine multiply": 2 * e * s * half,
         tangent: e / (2 * s * (t / 2).tan()),
+        "the 2 stands there twice: each of the two pictures moves by the sine of half the angle": e / (4 * s * half),
+        "size and sine both divide the precision; you multiply by the sine": e * half / (2 * s),
+        "upside down: the precision is divided, by size and sine": s / (2 * e * half),
+        "half the angle, not twice the angle": e / (2 * s * (2 * t).sin()),
+        "the angle is missing: from the front (angle 0) depth does not show at all": e / s,
+        "that is the shift in pixels per mm; divide the precision by it": 2 * s * half,
+        "take the sine of half the angle, not the tangent of the whole": e / (s * t.tan()),
+        "both pictures move, and each by the sine of half the angle, not by its tangent": e / (s * (t / 2).tan()),
         "divide the pixels by the size; you multiply": e * s / (2 * half),
         "that takes the angle for its sine, which is right for small angles only": e / (s * t),
         "the angle is in radians already": e / (2 * s * (t.deg2rad() / 2).sin()),

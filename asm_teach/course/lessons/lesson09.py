@@ -44,6 +44,9 @@ def error_floor(function: Function) -> str | None:
             ** 0.5,
             "that is the error with 8 pictures; the floor lies below": b,
             "that is three of its squares: divide by 3 before you take the root": 3**0.5 * f,
+            "c^2/8 is a quarter of c^2/2, so take four times b^2, not two times": abs(2 * b**2 - a**2) ** 0.5,
+            "that is six of its squares: divide by 6 before you take the root": 6**0.5 * f,
+            "that is the mean of the two errors; the floor lies below both": (a + b) / 2,
             "c^2 is divided by N, not by its square": (abs(16 * b**2 - a**2) / 15) ** 0.5,
             "the difference of the squares is a part of c^2: it tells c, not the floor": (a**2 - b**2) ** 0.5,
         }
@@ -77,6 +80,12 @@ def crossing(function: Function) -> str | None:
             "the slopes count by their squares, too": (c2 - c1) / (f1**2 - f2**2),
             "the two models stand on different sides of the equation: differences, not sums": (
                 (c1**2 + c2**2) / (f1**2 + f2**2)
+            ),
+            "divide the difference of the squared slopes by that of the squared floors; you subtract": (
+                (c2**2 - c1**2) - (f1**2 - f2**2)
+            ),
+            "the squared slopes stand on different sides of the equation: their difference, not their sum": (
+                (c2**2 + c1**2) / (f1**2 - f2**2)
             ),
             "which model is which: the second has the larger slope and the lower floor": (
                 (c2**2 - c1**2) / (f2**2 + f1**2)
@@ -122,6 +131,15 @@ def estimate(function: Function) -> str | None:
         "p^2 + s^2 is not (p + s)^2": d * p**2 / (p + width) ** 2,
         "both terms pull towards each other, so below stands a sum, not a difference": d * p**2 / (p**2 - width**2),
         "the sign: the estimate lies between 0 and d": -right,
+        "p^2 is missing above: a wide prior should change little": d / both,
+        "d is divided by s^2 in the first term: that is missing": d / (1 / p**2 + 1 / width**2),
+        "s counts by its square, as p does": d * p**2 / (p**2 + width),
+        "p counts by its square, as s does": d * p / (p + width**2),
+        "that is d times the root of the share: no root is needed": d * p / both**0.5,
+        "that is right only where prior and noise have the same width": d / 2,
+        "a prior of this kind is no wall: it makes each d smaller by the same share": d.clamp(-p, p),
+        "multiply by the share p^2 / (p^2 + s^2), not by p": d * p,
+        "that is the loss at c = 0 and d; give the c for which it is least": d**2 / width**2 + d**2 / p**2,
     }
     if said := wrong_shape(answer, right) or one_of(answer, wrong):
         return said
@@ -146,6 +164,7 @@ def fair(function: Function) -> str | None:
     generator = draws(2)
     hard = 3 * torch.rand(12, generator=generator)  # how hard the pictures are for everybody
     gap = 0.2 + 0.05 * torch.randn(12, generator=generator)
+    gap[5] = -0.1  # mine is not better everywhere
     mine = {("scan", 4, k): float(hard[k]) for k in range(11)}
     other = {("scan", 4, k): float(hard[k] + gap[k]) for k in range(11, 0, -1)}
     words = "return two numbers: the mean and its standard error"
@@ -160,6 +179,8 @@ def fair(function: Function) -> str | None:
             "the two are in the wrong order: first the mean, then its standard error": right,
             "this holds settings that only one of the two has: take those that both have": all_of_both,
             "that is the sum of the differences; take their mean": 10 * mean,
+            "the differences keep their signs: where mine is worse, it counts against it": float(both.abs().mean()),
+            "differences, not ratios": float(((hard + gap)[1:11] / hard[1:11]).mean()),
             "that is the median of the differences; take their mean": float(both.median()),
             "divide by the number of settings that both have, not by that of one": mean * 10 / 11,
             "divide by the number of differences, 10; n - 1 belongs to the deviation only": mean * 10 / 9,
@@ -176,6 +197,10 @@ def fair(function: Function) -> str | None:
         "you divide by n; divide by the root of n": deviation / 10,
         "the deviation was taken with n; take it with n - 1": right * 0.9**0.5,
         "that is its square: take the root": right**2,
+        "that has the variance, not the deviation, over the root of n": deviation**2 / 10**0.5,
+        "n is the number of differences, not that of the settings in one dictionary": deviation / 11**0.5,
+        "the deviation is measured from the mean of the differences, not from 0": float(both.square().mean() / 10)
+        ** 0.5,
         "n - 1 belongs to the deviation only; divide that by the root of n": deviation / 3,
         "the deviation is multiplied by the root of n; divide by it": deviation * 10**0.5,
         "that is of two models that have nothing to do with each other: take the deviation of the differences": (

@@ -167,6 +167,9 @@ WRONG = [
     ("dolly_zoom", 2.5, "that is how much longer the lens is; the distance is as"),
     ("dolly_zoom", 1950, "you add the difference of the focal lengths; what has to"),
     ("dolly_zoom", 3750, "the square: f / z has to stay, not f / z^2"),
+    ("dolly_zoom", 240.0, "that is nearer: a longer lens has to stand further"),
+    ("dolly_zoom", 900 / 600 * 2250, "the first camera's f / z is 1.5 pixels per mm: divide 2250"),
+    ("dolly_zoom", 1.5, "that is in metres; give it in"),
     ("dolly_zoom", "1500 mm", "give one number, in mm"),
     ("immune", lambda x: (x - x.mean()).log(), "the mean is taken away before the logarithm, which has no"),
     ("immune", lambda x: x.log() / x.log().norm(), "it is immune to gamma, but changes with the gain: the"),
@@ -176,6 +179,16 @@ WRONG = [
     ("immune", lambda x: (x / x.mean()).log(), "it changes with gamma: after the logarithm it is a factor;"),
     ("immune", lambda x: x.log() / x.log().mean(), "it is immune to gamma, but changes with the gain: the"),
     ("immune", lambda x: x.softmax(0), "it changes with the gain: after the logarithm a gain is a"),
+    (
+        "immune",
+        lambda x: (x.log() - x.log().mean()) / (x - x.mean()).norm(),
+        "what you divide by changes with the gain: take the size of",
+    ),
+    (
+        "immune",
+        lambda x: (x.log() - x.log().mean()) / (x.log() - x.log().mean()),
+        "all its numbers are the same: nothing of the skin is",
+    ),
     ("immune", lambda x: math.log(x), "the functions of math take one number; for a whole tensor"),
     ("step_of", lambda r, g, b: step(r, g, b), "sizes 3 and 8 do not fit: axes are compared from the last"),
     ("step_of", lambda r, g, b: step(r, g, b[:, None] ** 2), "the weights b are squared: they count once"),
@@ -199,6 +212,54 @@ WRONG = [
         "step_of",
         lambda r, g, b: step(r, g, b[:, None], lambda x: 0 * x),
         "the common row was held; it moves with the step, so the",
+    ),
+    (
+        "step_of",
+        lambda r, g, b: (
+            (b[:, None] * g * (r - (b[:, None] * r).sum(0) / b.sum())).sum()
+            / ((b[:, None] * g * g).sum() - ((b[:, None] * g).sum(0) ** 2).sum() / b.sum())
+        ),
+        "the sign: a step goes against the",
+    ),
+    (
+        "step_of",
+        lambda r, g, b: (
+            -(b[:, None] * g * (r - (b[:, None] * r).sum(0))).sum()
+            / ((b[:, None] * g * g).sum() - ((b[:, None] * g).sum(0) ** 2).sum() / b.sum())
+        ),
+        "the common row is a mean with the weights b: divide its sum",
+    ),
+    (
+        "step_of",
+        lambda r, g, b: (
+            -(b[:, None] * g * (r - (b[:, None] * r).sum(0) / b.sum())).sum()
+            / ((b[:, None] * g * g).sum() - ((g).sum(0) ** 2).sum() / b.sum())
+        ),
+        "the weights b are missing where the second derivative gets",
+    ),
+    (
+        "step_of",
+        lambda r, g, b: (
+            -(b[:, None] * g * (r - (b[:, None] * r).sum(0) / b.sum())).sum(0)
+            / ((b[:, None] * g * g).sum(0) - ((b[:, None] * g).sum(0) ** 2) / b.sum())
+        ),
+        "d is one number for the whole row, but you give 8: sum over",
+    ),
+    (
+        "step_of",
+        lambda r, g, b: (
+            -(b[:, None] * g * (r - (b[:, None] * r).mean(0))).sum()
+            / ((b[:, None] * g * g).sum() - ((b[:, None] * g).sum(0) ** 2).sum() / b.sum())
+        ),
+        "the common row is a mean with the weights b: its sum is",
+    ),
+    (
+        "step_of",
+        lambda r, g, b: (
+            -(b[:, None] * g * (r - (b[:, None] * r).sum(0) / b.sum())).sum()
+            * ((b[:, None] * g * g).sum() - ((b[:, None] * g).sum(0) ** 2).sum() / b.sum())
+        ),
+        "divide by the second derivative; you multiply by",
     ),
     ("step_of", lambda r, g, b: -(b[:, None] * (r - r.mean(0))).sum() / (b[:, None] * g * g).sum(), ""),
     (
@@ -229,6 +290,42 @@ WRONG = [
     ),
     (
         "depth_error",
+        lambda t, s, e: e / (2 * s * math.sin(t / 2) * 2),
+        "the 2 stands there twice: each of the two pictures moves by",
+    ),
+    ("depth_error", lambda t, s, e: e / s / math.sin(t / 2), "only one picture was moved: both are, in opposite"),
+    (
+        "depth_error",
+        lambda t, s, e: e / (2 * s) * math.sin(t / 2),
+        "size and sine both divide the precision; you multiply by",
+    ),
+    (
+        "depth_error",
+        lambda t, s, e: e / (2 * s * math.cos(t / 2)),
+        "cosine for sine: seen from the front (angle 0) depth does",
+    ),
+    ("depth_error", lambda t, s, e: e / (s * math.tan(t)), "take the sine of half the angle, not the tangent of the"),
+    (
+        "depth_error",
+        lambda t, s, e: e / (s * math.tan(t / 2)),
+        "both pictures move, and each by the sine of half the angle,",
+    ),
+    (
+        "depth_error",
+        lambda t, s, e: s / (2 * e * math.sin(t / 2)),
+        "upside down: the precision is divided, by size and",
+    ),
+    ("depth_error", lambda t, s, e: e * s / (2 * math.sin(t / 2)), "divide the pixels by the size; you"),
+    ("depth_error", lambda t, s, e: e / (2 * s * math.sin(2 * t)), "half the angle, not twice the"),
+    ("depth_error", lambda t, s, e: e / (2 * s * t / 2), "that takes the angle for its sine, which is right for small"),
+    ("depth_error", lambda t, s, e: e / s, "the angle is missing: from the front (angle 0) depth does"),
+    (
+        "depth_error",
+        lambda t, s, e: 2 * s * math.sin(t / 2),
+        "that is the shift in pixels per mm; divide the precision by",
+    ),
+    (
+        "depth_error",
         lambda t, s, e: e / (2 * math.sin(t / 2)),
         "the shift is in pixels, so divide by the pixels per mm: the",
     ),
@@ -241,6 +338,23 @@ WRONG = [
     ("error_floor", lambda a, b: (b**2 - a**2 / 4) ** 0.5, "1/8 is a quarter of 1/2, so c is gone; but of f^2 three"),
     ("error_floor", lambda a, b: (a**2 - b**2) / 3, "the difference of both squares still holds c, and f is"),
     ("error_floor", lambda a, b: min(a, b), "that is the error with 8 pictures; the floor lies below"),
+    ("error_floor", lambda a, b: (4 * b**2 - a**2) / 3, "that is its"),
+    ("error_floor", lambda a, b: (4 * b**2 - a**2) ** 0.5, "that is three of its squares: divide by 3 before you take"),
+    ("error_floor", lambda a, b: (2 * b**2 - a**2) ** 0.5, "the answer should be numbers (a tensor, an array or a"),
+    (
+        "error_floor",
+        lambda a, b: abs(2 * b**2 - a**2) ** 0.5,
+        "c^2/8 is a quarter of c^2/2, so take four times b^2, not",
+    ),
+    (
+        "error_floor",
+        lambda a, b: (8 * b**2 - 2 * a**2) ** 0.5,
+        "that is six of its squares: divide by 6 before you take the",
+    ),
+    ("error_floor", lambda a, b: ((a**2 - b**2) * 8 / 3) ** 0.5, "that is c, the part that views take"),
+    ("error_floor", lambda a, b: b - (a - b) / 3, "errors do not add, their squares do: square both before you"),
+    ("error_floor", lambda a, b: (a**2 - b**2) ** 0.5, "the difference of the squares is a part of c^2: it tells c,"),
+    ("error_floor", lambda a, b: (a + b) / 2, "that is the mean of the two errors; the floor lies below"),
     ("error_floor", lambda a, b: 2 * b - a, "errors do not add, their squares do; and c falls with the"),
     (
         "crossing",
@@ -265,6 +379,28 @@ WRONG = [
     ("crossing", lambda f1, c1, f2, c2: (c2**2 - c1**2) / (f1 - f2), "the floors count by their squares, too"),
     (
         "crossing",
+        lambda f1, c1, f2, c2: (f1**2 - f2**2) / (c2**2 - c1**2),
+        "upside down: the difference of the slopes stands above,",
+    ),
+    (
+        "crossing",
+        lambda f1, c1, f2, c2: ((c2**2 - c1**2) / (f1**2 - f2**2)) ** 0.5,
+        "that is its root: c^2 is divided by N",
+    ),
+    ("crossing", lambda f1, c1, f2, c2: (c2 - c1) / (f1 - f2), "the squares are"),
+    ("crossing", lambda f1, c1, f2, c2: (c2 - c1) / (f1**2 - f2**2), "the slopes count by their squares,"),
+    (
+        "crossing",
+        lambda f1, c1, f2, c2: (c2**2 - c1**2) - (f1**2 - f2**2),
+        "divide the difference of the squared slopes by that of the",
+    ),
+    (
+        "crossing",
+        lambda f1, c1, f2, c2: (c2**2 + c1**2) / (f1**2 - f2**2),
+        "the squared slopes stand on different sides of the",
+    ),
+    (
+        "crossing",
         lambda f1, c1, f2, c2: ((c2**2 - c1**2) / (f1**2 - f2**2)) ** 2,
         "that is its square: c^2 is divided by N itself",
     ),
@@ -279,6 +415,27 @@ WRONG = [
     ("estimate", lambda d, s, p: d * p**2 / s**2, "divide by the sum p^2 + s^2, not by s^2 alone"),
     ("estimate", lambda d, s, p: d.mean() * p**2 / (p**2 + s**2), "this is the mean over axis 0, which should stay"),
     ("estimate", lambda d, s, p: -d * p**2 / (p**2 + s**2), "the sign: the estimate lies between 0 and d"),
+    ("estimate", lambda d, s, p: d * s**2 / (p**2 + s**2), "noise and prior are exchanged: a wide prior should change"),
+    ("estimate", lambda d, s, p: d * p / (p + s), "the squares are missing: widths count by their"),
+    ("estimate", lambda d, s, p: d / (p**2 + s**2), "p^2 is missing above: a wide prior should change"),
+    ("estimate", lambda d, s, p: d / s**2 / (1 / s**2 + 1 / p), "p counts by its square, as s"),
+    ("estimate", lambda d, s, p: d * p**2 / (p**2 + s), "s counts by its square, as p"),
+    ("estimate", lambda d, s, p: d / (1 / s**2 + 1 / p**2), "d is divided by s^2 in the first term: that is"),
+    ("estimate", lambda d, s, p: d * p / (p**2 + s**2) ** 0.5, "that is d times the root of the share: no root is"),
+    ("estimate", lambda d, s, p: d * p, "multiply by the share p^2 / (p^2 + s^2), not by"),
+    (
+        "estimate",
+        lambda d, s, p: (d / s**2 + d / p**2) / (1 / s**2 + 1 / p**2),
+        "that is the data as they are: the prior is not",
+    ),
+    ("estimate", lambda d, s, p: (d - 0) * p**2 / (p**2 + s**2) / 2, "a prior of endless width should change"),
+    ("estimate", lambda d, s, p: d.clamp(-p, p), "a prior of this kind is no wall: it makes each d smaller by"),
+    ("estimate", lambda d, s, p: d / 2, "that is right only where prior and noise have the same"),
+    (
+        "estimate",
+        lambda d, s, p: (d - torch.zeros_like(d)) ** 2 / s**2 + d**2 / p**2,
+        "that is the loss at c = 0 and d; give the c for which it is",
+    ),
     (
         "estimate",
         lambda d, s, p: d * p**2 / (p**2 - s**2),
@@ -305,8 +462,55 @@ WRONG = [
     ),
     (
         "fair",
-        lambda m, o: (differences(m, o).abs().sum(), differences(m, o).std() / 10**0.5),
+        lambda m, o: (differences(m, o).sum(), differences(m, o).std() / 10**0.5),
         "that is the sum of the differences; take their mean",
+    ),
+    (
+        "fair",
+        lambda m, o: (differences(m, o).mean(), differences(m, o).std()),
+        "that is the deviation of one difference: the mean of n has",
+    ),
+    ("fair", lambda m, o: (-differences(m, o).mean(), differences(m, o).std() / 10**0.5), "the sign: other minus"),
+    (
+        "fair",
+        lambda m, o: (differences(m, o).mean(), differences(m, o).std() / len(differences(m, o))),
+        "you divide by n; divide by the root of",
+    ),
+    (
+        "fair",
+        lambda m, o: (differences(m, o).mean(), differences(m, o).var() / 10**0.5),
+        "that has the variance, not the deviation, over the root of",
+    ),
+    ("fair", lambda m, o: (differences(m, o).mean(), (differences(m, o).var() / 10)), "that is its square: take the"),
+    (
+        "fair",
+        lambda m, o: (differences(m, o).mean(), differences(m, o).std() / len(m) ** 0.5),
+        "n is the number of differences, not that of the settings in",
+    ),
+    (
+        "fair",
+        lambda m, o: (differences(m, o).mean(), (differences(m, o) ** 2).mean() ** 0.5 / 10**0.5),
+        "the deviation is measured from the mean of the differences,",
+    ),
+    (
+        "fair",
+        lambda m, o: (differences(m, o).abs().mean(), differences(m, o).std() / 10**0.5),
+        "the differences keep their signs: where mine is worse, it",
+    ),
+    (
+        "fair",
+        lambda m, o: (differences(m, o).mean(), differences(m, o).std() * 10**0.5),
+        "the deviation is multiplied by the root of n; divide by",
+    ),
+    (
+        "fair",
+        lambda m, o: (sum(o[k] / m[k] for k in m if k in o) / 10, differences(m, o).std() / 10**0.5),
+        "differences, not",
+    ),
+    (
+        "fair",
+        lambda m, o: (differences(m, o).sum() / len(m), differences(m, o).std() / 10**0.5),
+        "divide by the number of settings that both have, not by",
     ),
     (
         "fair",
