@@ -110,6 +110,15 @@ def _light(albedo: Tensor, basis: Tensor, colours: Tensor, weights: Tensor) -> T
     return found
 
 
+def _smaller(camera: Camera, image: Tensor, rows: int) -> tuple[Camera, Tensor]:
+    """A picture of about so many rows, made of every k-th pixel, and the camera that takes it."""
+    step = max(1, image.shape[0] // rows)
+    image = image[::step, ::step]
+    principal = (camera.principal - 0.5) / step + 0.5  # the middle of the first pixel stays in the middle
+    size = (image.shape[1], image.shape[0])
+    return replace(camera, focal=camera.focal / step, principal=principal, size=size), image
+
+
 def draw_in_own_skin(mesh: Mesh, views: Sequence[View], cameras: Sequence[Camera], height: int = 180) -> Figure:
     """Each photograph, the fitted face over it, and the fitted face alone, in its own skin and the picture's light.
 
@@ -125,24 +134,19 @@ def draw_in_own_skin(mesh: Mesh, views: Sequence[View], cameras: Sequence[Camera
     """
     if any(view.image is None for view in views):
         raise ValueError("views: one of them has no picture; leave it and its camera out")
-    images = [view.image for view in views if view.image is not None]
-    texture, lights = own_skin(mesh, cameras, images)
+    if len(views) != len(cameras):
+        raise ValueError(f"cameras: found {len(cameras)} for {len(views)} views; give one fitted camera for each view")
+    taken = [view.image for view in views if view.image is not None]
+    pairs = [_smaller(camera, image, 2 * height) for camera, image in zip(cameras, taken, strict=True)]
+    texture, lights = own_skin(mesh, [camera for camera, _ in pairs], [image for _, image in pairs])
     drawn = torch.cat([mesh.parts[name] for name in ("face", "eyes") if name in mesh.parts])
     face = replace(mesh, faces=mesh.faces[drawn], quads=None, parts={}, landmarks={})
     width = max(1, round(height * max(view.size[0] / view.size[1] for view in views)))
     figure, axes = new_figure(len(views), (width, height), rows=3)
-    for column, camera, image, light in zip(axes.T, cameras, images, lights, strict=True):
-        step = max(1, image.shape[0] // (2 * height))
-        image = image[::step, ::step]
-        small = replace(
-            camera,
-            focal=camera.focal / step,
-            principal=(camera.principal - 0.5) / step + 0.5,  # the middle of the first pixel stays in the middle
-            size=(image.shape[1], image.shape[0]),
-        )
+    for column, (camera, image), light in zip(axes.T, pairs, lights, strict=True):
         ground = torch.full_like(image, CARD)
         over, alone = (
-            render(face, small, texture=texture, light=light, background=behind, samples=2)[..., :3]
+            render(face, camera, texture=texture, light=light, background=behind, samples=2)[..., :3]
             for behind in (image, ground)
         )
         for ax, picture in zip(column, (image, over, alone), strict=True):

@@ -101,3 +101,6 @@ def test_pictures_that_do_not_fit_are_refused_in_words(taken: tuple[Mesh, list[C
     view = View(None, cameras[0].project(mesh.vertices[:68]), size=(200, 200))
     with pytest.raises(ValueError, match="views: one of them has no picture"):
         draw_in_own_skin(mesh, [view], cameras[:1])
+    view = View(images[0], cameras[0].project(mesh.vertices[:68]))
+    with pytest.raises(ValueError, match="cameras: found 3 for 1 views"):
+        draw_in_own_skin(mesh, [view], cameras)
