@@ -35,7 +35,7 @@ def draw_views(views: Sequence[View], height: int = 420) -> Figure:
             ax.imshow(view.image[::step, ::step].numpy(), extent=(0, columns, rows, 0))
         ax.scatter(*view.landmarks.T.numpy(), s=2.5, color="#56b4e9", linewidths=0)
         ax.set(xlim=(0, columns), ylim=(rows, 0), xticks=[], yticks=[], aspect="equal")
-        ax.set_title(f"view {number + 1}: {columns} x {rows} pixels, {len(view.landmarks)} points", fontsize=9)
+        ax.set_title(f"view {number + 1}: {len(view.landmarks)} points\n{columns} x {rows} pixels", fontsize=9)
     return figure
 
 
