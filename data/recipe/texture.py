@@ -1,15 +1,23 @@
-"""Paint the head's skin texture: our own work, from the geometry alone, released as CC0."""
+"""Paint the head's skin texture, `skin.jpg`: our own work, from the geometry alone, released as CC0.
+
+    python data/recipe/texture.py
+
+paints it again from `makehuman.npz`; `build.py` does the same together with all else.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from geometry import PARTS
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from PIL import Image
+from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
-SKIN, LIPS, BROW = np.array([0.80, 0.60, 0.50]), np.array([0.68, 0.36, 0.34]), np.array([0.26, 0.17, 0.12])
-BLUSH, BLUE = np.array([0.06, -0.05, -0.05]), np.array([-0.03, -0.02, 0.015])
+SKIN, LIPS, BROW = np.array([0.80, 0.585, 0.475]), np.array([0.69, 0.37, 0.34]), np.array([0.25, 0.165, 0.115])
+BLUSH, BLUE = np.array([0.035, -0.045, -0.04]), np.array([-0.03, -0.02, 0.012])
 
 
 def texels(uv: np.ndarray, faces: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,22 +51,23 @@ def paint(vertices: np.ndarray, uv: np.ndarray, faces: np.ndarray, part: np.ndar
     tip = vertices[np.argmax(vertices[:, 2])]
 
     image = np.broadcast_to(SKIN, (size, size, 3)).copy()
-    for grain, strength in ((1.0, 0.02), (4.0, 0.02), (16.0, 0.02)):
-        noise = gaussian_filter(rng.normal(size=(size, size)), grain)
-        image += (strength * noise / noise.std())[..., None] * [1.0, 0.9, 0.85]
+    for grain, strength in ((0.8, 0.014), (2.5, 0.012), (11.0, 0.012)):
+        # of the place on the head, not on the chart: what is even here is drawn out to grain where the chart is narrow
+        noise = _noise(point / grain, rng)
+        image += (strength * noise)[..., None] * [1.0, 0.95, 0.9]
     cheeks = [centre[k] + [s * 14, -38, 0] for k, s in enumerate((1, -1))]
     ears = [np.array([s * 78, centre[0][1] - 12, tip[2] - 105]) for s in (1, -1)]
     for spot, radius, amount in [(c, 17, 1.0) for c in cheeks] + [(tip, 13, 1.1)] + [(e, 22, 1.0) for e in ears]:
         image += (amount * np.exp(-((point - spot) ** 2).sum(-1) / (2 * radius**2)))[..., None] * BLUSH
     for c in centre:  # the thin skin below the eyes
         image += 1.3 * np.exp(-((point - c - [0, -14, 12]) ** 2 / [120, 40, 200]).sum(-1))[..., None] * BLUE
-    moles = point[skin & (where == 0)][rng.integers(0, (where == 0).sum(), 60)]
+    moles = point[skin & (where == 0)][rng.integers(0, (where == 0).sum(), 24)]
     distance, nearest = cKDTree(moles).query(point)
-    image *= (1 - np.exp(-((distance / rng.uniform(0.5, 1.3, 60)[nearest]) ** 2)) * 0.30)[..., None]
+    image *= (1 - np.exp(-((distance / rng.uniform(0.5, 1.1, 24)[nearest]) ** 2)) * 0.20)[..., None]
 
     lips = _lips(where, size)
     image = _mix(image, LIPS + 0.03 * gaussian_filter(rng.normal(size=(size, size)), (3, 0.7))[..., None], lips * skin)
-    image = _mix(image, BROW, _brows(point, centre, rng, size) * (where == 0))
+    image = _mix(image, BROW, _brows(point, centre, rng) * (where == 0))
     image = np.where(np.isin(where, (4, 5))[..., None], [0.45, 0.20, 0.19], image)
     image = np.where((where == 3)[..., None], [0.70, 0.65, 0.57], image)
     image = np.where((where == 2)[..., None], _eyes(point, centre), image)
@@ -79,16 +88,26 @@ def _lips(where: np.ndarray, size: int) -> np.ndarray:
     return expit((width[None] - reach) / 0.0025) * (width[None] > 0.002)
 
 
-def _brows(point: np.ndarray, centre: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
-    hair = 0.65 + 0.35 * np.tanh(2 * gaussian_filter(rng.normal(size=(size, size)), (1.6, 0.5)) / 0.35)
-    amount = np.zeros((size, size))
+def _noise(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A smooth random function of space, of mean 0 and variance 1, that changes over about a unit; points (..., 3)."""
+    grid = rng.normal(size=(48, 48, 48))
+    noise = map_coordinates(grid, np.moveaxis(point, -1, 0), order=1, mode="grid-wrap")
+    return noise / noise.std()
+
+
+def _brows(point: np.ndarray, centre: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """How much of a brow's hair covers each place: from the nose outwards to where the brow bone ends."""
+    amount = np.zeros(point.shape[:-1])
     for c, side in zip(centre, (1, -1), strict=True):
-        along = (point[..., 0] - c[0]) * side  # from the nose outwards
-        arch = c[1] + 21 - 0.0075 * (along - 4) ** 2 + 0.06 * along
-        thick = np.interp(along, [-20, -12, 8, 30], [1.5, 3.6, 3.0, 0.8])
-        inside = (along > -20) & (along < 30) & (point[..., 2] > c[2] - 20)
-        amount += inside * np.exp(-(((point[..., 1] - arch) / thick) ** 4)) * hair
-    return 0.9 * amount
+        along, up = (point[..., 0] - c[0]) * side, point[..., 1] - c[1]  # from the nose outwards
+        arch = 23.2 - 0.0075 * (along - 3) ** 2 - 0.05 * np.maximum(along - 17, 0) ** 2
+        thick = np.interp(along, [-19, -10, 6, 24], [2.9, 3.5, 2.7, 1.0])
+        ends = expit((along + 17.5) / 1.1) * expit((23.5 - along) / 1.4) * (point[..., 2] > c[2] - 20)
+        # hair leans outwards, the more the further out, and is longer than it is thick
+        lean = np.interp(along, [-18, 20], [0.25, 1.1])
+        hair = _noise(np.stack([(along - lean * up) / 0.42, up / 3.2, np.zeros_like(up)], -1), rng)
+        amount += ends * np.exp(-(np.abs((up - arch) / thick) ** 3)) * (0.72 + 0.28 * np.tanh(1.6 * hair))
+    return 0.88 * amount
 
 
 def _eyes(point: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -105,3 +124,15 @@ def _bleed(image: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """Colour of the nearest covered texel where there is none, so that borders do not darken."""
     row, column = distance_transform_edt(~covered, return_distances=False, return_indices=True)
     return image[row, column]
+
+
+def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Paint the head of `makehuman.npz` and save the picture."""
+    vertices, uv = arrays["vertices"].astype(float), arrays["uv"].astype(float)
+    picture = paint(vertices, uv, arrays["faces"].astype(int), arrays["part_of_face"], 1024)
+    Image.fromarray((picture * 255).round().astype(np.uint8)).save(path, quality=82)
+
+
+if __name__ == "__main__":
+    data = Path(__file__).parents[1]
+    write(data / "skin.jpg", dict(np.load(data / "makehuman.npz")))
