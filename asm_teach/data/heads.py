@@ -17,6 +17,7 @@ from torch import Tensor
 
 from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import data_dir
+from asm_teach.data.skin_tones import in_tone
 from asm_teach.formats.pictures import read_picture
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh
@@ -102,10 +103,12 @@ class Head:
     tie: Tie | None = field(default=None, repr=False)
     source: Head | None = field(default=None, repr=False)
 
-    def sample(self, seed: int, expression: bool = True) -> Mesh:
+    def sample(self, seed: int, expression: bool = True, tone: int | None = None) -> Mesh:
         """Another plausible person, in this topology; the same seed is the same person on every head.
 
-        Raises ValueError for a seed that is no whole number or is below 0.
+        `tone` gives the skin of a head that has a texture one of the eight `skin_tones`, 0 to 7.
+
+        Raises ValueError for a seed that is no whole number or is below 0, or for a tone that there is not.
         """
         if not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"seed is {seed!r}: give a whole number, 0 or above; each is another person")
@@ -113,7 +116,8 @@ class Head:
         shape = self.offsets(sample_identity(self.identities, generator))
         if expression:
             shape = shape + self.offsets(expressions=sample_expression(self.expressions, generator))
-        return self.mesh.with_vertices(self.mesh.vertices + shape)
+        mesh = self.mesh if tone is None else in_tone(self.mesh, tone)
+        return mesh.with_vertices(self.mesh.vertices + shape)
 
     def offsets(
         self, identities: Mapping[str, float] | None = None, expressions: Mapping[str, float] | None = None

@@ -13,6 +13,7 @@ from torch import Tensor
 from asm_teach.data.assets import data_dir
 from asm_teach.data.heads import Head, load_head
 from asm_teach.data.landmark_files import require_ibug68
+from asm_teach.data.skin_tones import PAINTED, TONES
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.chart_check import chart_problems
 from asm_teach.geometry.closest_point import closest_points
@@ -172,6 +173,31 @@ def test_the_texture_is_a_picture_of_skin_the_right_way_up():
     assert brows.sum() < nose.sum() - 0.2  # and brows darker
     white = colour(head.mesh.part_vertices("eyes"))
     assert white.min() > 0.7 and white.max() - white.min() < 0.1
+
+
+def test_a_person_may_have_another_tone_of_skin_and_keeps_eyes_and_teeth():
+    head = HEADS["makehuman"]
+    plain, dark = head.sample(3), head.sample(3, tone=7)
+    assert torch.equal(plain.vertices, dark.vertices) and torch.equal(plain.texture, head.mesh.texture)
+
+    def colour(mesh, part: str) -> Tensor:
+        u, v = mesh.uv[mesh.part_vertices(part)].unbind(1)
+        size = mesh.texture.shape[0]
+        return mesh.texture[((1 - v) * size).long().clamp(0, size - 1), (u * size).long().clamp(0, size - 1)].median(0)[
+            0
+        ]
+
+    torch.testing.assert_close(colour(plain, "face"), torch.tensor(PAINTED), atol=0.02, rtol=0)
+    torch.testing.assert_close(colour(dark, "face"), torch.tensor(TONES[7]), atol=0.03, rtol=0)
+    for part in ("eyes", "teeth"):
+        assert torch.equal(colour(plain, part), colour(dark, part))
+    lightness = [sum(tone) for tone in TONES[1:]]
+    assert len(TONES) == 8 and lightness == sorted(lightness, reverse=True)
+    for wrong in (-1, 8):
+        with pytest.raises(ValueError, match="tone is"):
+            head.sample(3, tone=wrong)
+    with pytest.raises(ValueError, match="no texture"):
+        HEADS["soma"].sample(3, tone=2)
 
 
 # --- rigs
