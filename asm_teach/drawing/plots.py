@@ -17,6 +17,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+import asm_teach.drawing.scales  # noqa: F401  matplotlib knows them by name from here on
 from asm_teach.drawing.still import Eye, draw, look, to_numpy
 
 BACKGROUND = "#eceef1"
@@ -43,7 +44,7 @@ def render_mesh(
         ax: the axes; its ticks and frame are taken away.
         vertices: (V, 3), mm.
         faces: (F, 3).
-        colours: (V, 3) in [0, 1], one (3,) for all, or None for skin.
+        colours: (V, 3) in [0, 1], one (3,) for all, or None for clay.
         view: a name in `still.VIEWS`, or (azimuth, elevation) in degrees.
         texture: (H, W, 3) in [0, 1], used instead of `colours` when `uv` is given too.
         uv: (V, 2), or (U, 2) with `uv_faces`.
@@ -93,7 +94,7 @@ def new_figure(columns: int, size: tuple[int, int], rows: int = 1) -> tuple[Note
 
 
 def add_scale(figure: Figure, axes: NDArray[Any], limits: tuple[float, float], name: str, label: str) -> None:
-    """Put a colour bar from limits[0] to limits[1] beside the axes; name is a matplotlib colour map."""
+    """Put a colour bar from limits[0] to limits[1] beside the axes; name is a colour map of `scales` or matplotlib."""
     bar = figure.colorbar(ScalarMappable(Normalize(*limits), name), ax=list(axes.ravel()), shrink=0.7, pad=0.01)
     bar.set_label(label)
     bar.outline.set_visible(False)

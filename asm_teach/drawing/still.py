@@ -1,6 +1,6 @@
-"""Still pictures of meshes: where the eye stands, and the light on what the renderer of lesson 7 says it sees.
+"""Still pictures of meshes: where the eye stands, and what the renderer of lesson 7 says it sees, lit as a portrait.
 
-The angles and the light are those of the live 3D view in notebooks, so that its pictures and these look alike.
+The angles are those of the live 3D view in notebooks and the light is `portrait`'s, so that both look alike.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import roma
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
-from torch.nn.functional import normalize, pad
+from torch.nn.functional import normalize
 
+from asm_teach.drawing import portrait
 from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.rendering import raster
 from asm_teach.rendering.camera import Camera
 from asm_teach.rendering.interpolation import blend, look_up
 from asm_teach.rendering.raster import Raster
-from asm_teach.rendering.renderer import SKIN
 
 VIEWS: Mapping[str, tuple[float, float]] = {
     "front": (0.0, 0.0),
@@ -34,14 +34,6 @@ VIEWS: Mapping[str, tuple[float, float]] = {
 
 FIELD_OF_VIEW = 22.0  # degrees: a portrait lens; a wider one makes noses look large
 MARGIN = 1.05  # air around the head
-
-# The light hangs on the camera (x right, y up, z towards the viewer), so no view is ever dark.
-KEY = np.array([-0.46, 0.58, 0.67])
-FILL = np.array([0.82, 0.05, 0.57])
-KEY_POWER, FILL_POWER, SKY_POWER, GROUND_POWER = 0.80, 0.16, 0.34, 0.14
-WRAP = np.array([0.34, 0.20, 0.15])  # red light travels furthest under the skin
-GLOSS, SHINE = 0.10, 24.0
-GAMMA = 2.2
 
 
 @dataclass(frozen=True)
@@ -151,26 +143,6 @@ def rasterise(vertices: ArrayLike, faces: ArrayLike, eye: Eye, samples: int = 1)
     return raster.rasterise(_tensor(vertices), _indices(faces), eye.camera(), (samples * width, samples * height))
 
 
-def shade(normals: NDArray[np.float64], albedo: NDArray[np.float64], contrast: float = 1.0) -> NDArray[np.float64]:
-    """Colour (n, 3) of lit points: key light with a soft red edge as on skin, fill, sky, a little gloss.
-
-    Args:
-        normals: (n, 3) unit, in camera space.
-        albedo: (n, 3) in [0, 1].
-        contrast: 1 for a portrait; less keeps data colours close to those of their scale.
-    """
-    normals = np.where(normals[:, 2:] < 0, -normals, normals)
-    key, fill = KEY / np.linalg.norm(KEY), FILL / np.linalg.norm(FILL)
-    soft = np.maximum(((normals @ key)[:, None] + WRAP) / (1 + WRAP), 0)
-    light = KEY_POWER * soft + FILL_POWER * np.maximum(normals @ fill, 0)[:, None]
-    light = light + (GROUND_POWER + (SKY_POWER - GROUND_POWER) * (0.5 + 0.5 * normals[:, 1:2]))
-    half = key + np.array([0.0, 0.0, 1.0])
-    half /= np.linalg.norm(half)
-    gloss = GLOSS * contrast * np.maximum(normals @ half, 0)[:, None] ** SHINE
-    light = 1 + contrast * (light - 1)
-    return np.clip(albedo**GAMMA * light + gloss, 0, 1) ** (1 / GAMMA)
-
-
 def draw(
     vertices: ArrayLike,
     faces: ArrayLike,
@@ -180,28 +152,57 @@ def draw(
     uv: ArrayLike | None = None,
     uv_faces: ArrayLike | None = None,
     contrast: float = 1.0,
+    finish: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
-    """The mesh as a picture (H, W, 4) in [0, 1], transparent where it is not; see `plots.render_mesh`."""
+    """The mesh as a picture (H, W, 4) in [0, 1], transparent where it is not; see `plots.render_mesh`.
+
+    `finish` is (V, 4), by default what `portrait.finish_of` knows of these triangles.
+    """
     points, triangles = _tensor(vertices), _indices(faces)
+    known, skin = None if finish is None else to_numpy(finish), triangles
+    if finish is None and (found := portrait.finish_of(len(points), triangles.numpy())) is not None:
+        known, triangles = found.values, torch.cat([skin, torch.from_numpy(found.lids)])
     seen = rasterise(points, triangles, eye, samples=2)
 
     def blended(table: Tensor, corners: Tensor = triangles) -> Tensor:
         return blend(seen.weights, table, corners, seen.hits)
 
-    normals = normalize(blended(vertex_normals(points, triangles) @ _tensor(eye.rotation.T)), dim=1)
+    normals = normalize(blended(vertex_normals(points, skin) @ _tensor(eye.rotation.T)), dim=1).numpy()
+    dressed = texture is not None and uv is not None and contrast == 1
     if texture is not None and uv is not None:
-        chart = triangles if uv_faces is None else _indices(uv_faces)
-        albedo = look_up(_tensor(texture), blended(_tensor(uv), chart))
+        chart = triangles
+        if uv_faces is not None:  # a lid wears what its first corner wears: it is dark anyway
+            chart = torch.cat([_indices(uv_faces), torch.zeros_like(triangles[len(skin) :])])
+        own = look_up(_tensor(texture), blended(_tensor(uv), chart))
     elif colours is None:
-        albedo = _tensor(SKIN).expand_as(normals)
+        own = _tensor(portrait.CLAY).expand(len(normals), 3)
     else:
-        albedo = blended(_tensor(colours).expand_as(points))
-    lit = shade(normals.numpy(), albedo.clamp(0, 1).numpy(), contrast)
-    picture = seen.spread(pad(torch.from_numpy(lit), (0, 1), value=1.0)).numpy()
+        own = blended(_tensor(colours).expand_as(points))
+    albedo = own.clamp(0, 1).numpy()
+    if known is None:
+        lit = portrait.shade(np.where(normals[:, 2:] < 0, -normals, normals), albedo, None, False, contrast)
+        shown = np.ones((len(lit), 1))
+    else:
+        here = blended(_tensor(known)).numpy()
+        back = _seen_from_behind(eye, points, triangles[seen.hits])
+        deep = back & (normals[:, 2] < -0.25)  # at an outline a back shows by less than a pixel
+        albedo = np.where(deep[:, None], portrait.BACK * albedo, albedo)
+        here[deep, 3] = 0.0  # neither iris nor teeth
+        lit = portrait.shade(np.where(back[:, None], -normals, normals), albedo, here, dressed, contrast)
+        shown = here[:, 1:2]
+    picture = seen.spread(torch.from_numpy(np.concatenate([lit * shown, shown], axis=1))).numpy()
     # Four samples a pixel: colours count by how much of the pixel they cover.
     width, height = eye.size
     total = picture.reshape(height, 2, width, 2, 4).sum(axis=(1, 3))
-    return np.concatenate([total[..., :3] / np.maximum(total[..., 3:], 1e-9), total[..., 3:] / 4], axis=-1)
+    return np.clip(np.concatenate([total[..., :3] / np.maximum(total[..., 3:], 1e-9), total[..., 3:] / 4], -1), 0, 1)
+
+
+def _seen_from_behind(eye: Eye, points: Tensor, corners: Tensor) -> NDArray[np.bool_]:
+    """Of triangles (n, 3) of points (V, 3) mm: does the eye see the back of each?"""
+    stands = _tensor(eye.target + eye.distance * eye.rotation[2])
+    a, b, c = (points[corners[:, k]] for k in range(3))
+    normal = torch.linalg.cross(b - a, c - a)
+    return ((normal * (stands - a)).sum(1) < 0).numpy()
 
 
 def _tensor(values: ArrayLike) -> Tensor:

@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from asm_teach.drawing import still
+from asm_teach.drawing.portrait import CLAY
+from asm_teach.drawing.scales import WEIGHTS
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.widgets import Viewer
 from asm_teach.widgets.base.colours import PALETTE, bone_colours, bone_palette, nice_limits, scalar_colours, scale_bar
@@ -59,8 +61,8 @@ def test_error_colours_follow_their_scale_and_are_told() -> None:
     view.colour_by("error", values, limits=(0, 4), label="distance, mm")
     surface = next(iter(view._surfaces.values()))
     tint = surface._tint.array
-    np.testing.assert_allclose(tint[0], (0.267, 0.005, 0.329), atol=1e-3)  # viridis begins so
-    np.testing.assert_allclose(tint[-1], (0.993, 0.906, 0.144), atol=1e-3)  # and ends so
+    np.testing.assert_allclose(tint[0], CLAY, atol=3e-3)  # no error: the bare head
+    np.testing.assert_allclose(tint[-1], (0.235, 0.067, 0.278), atol=3e-3)  # and the scale's dark end
     assert tint[5, 0] == tint[5, 1] == tint[5, 2]
     assert "distance, mm (mean 2.01, largest 4), 1 vertices without a value are grey" in view.text
     assert "distance, mm, from 0 to 4" in view._stage.scale.value
@@ -76,9 +78,7 @@ def test_weights_of_the_selected_bone_alone_or_of_all_mixed() -> None:
     assert "weights of all bones" in view.text
     assert view._stage.scale.value == ""
     view.select_bone("nose")
-    np.testing.assert_allclose(
-        tint.array, scalar_colours(weights[:, 1], (0, 1), "YlGnBu").astype(np.float32), atol=1e-6
-    )
+    np.testing.assert_allclose(tint.array, scalar_colours(weights[:, 1], (0, 1), WEIGHTS).astype(np.float32), atol=1e-6)
     assert "weights of bone nose" in view.text and "weight of nose" in view._stage.scale.value
     with pytest.raises(ValueError, match="no bone called 'tail'"):
         view.select_bone("tail")
@@ -183,8 +183,10 @@ def test_buttons_do_what_they_say() -> None:
 
 
 def test_the_read_out_is_announced_by_screen_readers() -> None:
-    said = Viewer(ball())._readout.box.value
-    assert 'role="status"' in said and 'aria-live="polite"' in said and "162 vertices, 320 faces" in said
+    view = Viewer(ball())
+    said = view._readout.box.value
+    assert 'role="status"' in said and 'aria-live="polite"' in said and "front view" in said
+    assert "162 vertices, 320 faces" in view._readout.more.value and "<details" in view._readout.more.value
 
 
 def test_a_page_without_a_kernel_gets_a_picture_and_words() -> None:

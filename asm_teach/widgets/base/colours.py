@@ -13,11 +13,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from asm_teach.drawing import scales
 from asm_teach.drawing.still import to_numpy
 
-# Both grow steadily in lightness, so they survive colour blindness and a grey print. Weights are zero on most of a
-# face: their map begins with a light tone, on which the light and shade of the face still read.
-SCALAR_MAPS = {"weights": "YlGnBu", "error": "viridis"}
+SCALAR_MAPS = {"weights": scales.WEIGHTS, "error": scales.ERROR}
 NO_VALUE = (0.62, 0.62, 0.62)  # grey: a vertex without a number
 # Paul Tol's "muted" set: nine hues that keep apart for the common kinds of colour blindness.
 _MUTED = "#CC6677 #332288 #DDCC77 #117733 #88CCEE #882255 #44AA99 #999933 #AA4499"
@@ -41,7 +40,7 @@ def nice_limits(values: ArrayLike, percentile: float = 98) -> tuple[float, float
     return float(ticks[0]), float(ticks[-1])
 
 
-def scalar_colours(values: ArrayLike, limits: tuple[float, float], name: str = "viridis") -> NDArray[np.float64]:
+def scalar_colours(values: ArrayLike, limits: tuple[float, float], name: str = scales.ERROR) -> NDArray[np.float64]:
     """(V,) numbers -> (V, 3) colours; a value that is not a number becomes grey."""
     numbers = to_numpy(values)
     low, high = limits

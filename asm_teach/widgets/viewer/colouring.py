@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach.drawing import still
+from asm_teach.drawing import portrait, still
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.widgets.base import colours
 
@@ -19,10 +19,10 @@ _MISSING = {
 }
 # Tones of the named parts that are no skin.
 _PARTS = {
-    "eyes": (0.90, 0.89, 0.87),
-    "teeth": (0.90, 0.87, 0.80),
-    "eye_interior": (0.72, 0.48, 0.44),
-    "mouth_interior": (0.55, 0.27, 0.25),
+    "eyes": (0.86, 0.83, 0.80),
+    "teeth": (0.90, 0.88, 0.83),
+    "eye_interior": (0.66, 0.52, 0.47),
+    "mouth_interior": (0.45, 0.26, 0.24),
 }
 
 
@@ -32,7 +32,7 @@ _OVER = ((0.25, 0.52, 0.83), (0.20, 0.60, 0.42), (0.62, 0.35, 0.66))  # plain to
 class Colouring:
     """The colour mode of some meshes, name -> `Mesh`, and the values given for each mode.
 
-    Where the meshes lie one over the other (`overlay`), plain means skin for the first and a tone of its own for each
+    Where the meshes lie one over the other (`overlay`), plain means clay for the first and a tone of its own for each
     of the others.
 
     Attributes:
@@ -133,7 +133,7 @@ class Colouring:
 
     def tone(self, index: int) -> NDArray[np.float64]:
         """(3,) what a key shows for mesh number `index` in plain colours."""
-        return np.array(_OVER[(index - 1) % len(_OVER)] if index else still.SKIN)
+        return np.array(_OVER[(index - 1) % len(_OVER)] if index else portrait.CLAY)
 
     def texture(self, name: str) -> NDArray[np.float64]:
         """(H, W, 3) in [0, 1], row 0 at v = 1."""
@@ -195,8 +195,8 @@ class Colouring:
 
 
 def skin_colours(mesh: Mesh) -> NDArray[np.float64]:
-    """(V, 3): skin, with eyes, teeth and the inside of the mouth in their own tones where the mesh names them."""
-    table = np.broadcast_to(np.array(still.SKIN), (len(mesh.vertices), 3)).copy()
+    """(V, 3): clay, with eyes, teeth and the inside of the mouth in their own tones where the mesh names them."""
+    table = np.broadcast_to(np.array(portrait.CLAY), (len(mesh.vertices), 3)).copy()
     faces = still.to_numpy(mesh.faces).astype(np.int64)
     for name in _PARTS.keys() & mesh.parts.keys():
         table[faces[still.to_numpy(mesh.parts[name]).astype(np.int64)].ravel()] = _PARTS[name]

@@ -1,4 +1,4 @@
-"""Marks on a face that are seen through it: a dot for each bone, and names beside those that find room."""
+"""Marks on a face that are seen through it: a dot for each bone, and names beside those in front that find room."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ CHOSEN, OTHER = (0.90, 0.38, 0.0), (0.15, 0.25, 0.36)  # colours of the dots
 NAMING = ("none", "selected", "all")
 HEIGHT, AWAY = 17, 10  # pixels: of a label, and from the point to its label
 SHARP = 2  # drawn at twice the size, for screens with fine pixels
+MOST_NAMED = 14  # more names than these hide the face that they explain
 _BEHIND = 1.015  # of the distance to the middle: points further away than that are on the far side of a head
 
 
@@ -104,21 +105,26 @@ class Marks:
 
 
 class Dots:
-    """Round markers that are seen through the surface, such as the bones of a rig."""
+    """Round markers such as the bones of a rig; those that the surface hides are hollow."""
 
     def __init__(self, count: int, columns: int) -> None:
         self.count = count
         self._position, self._tint = attribute(np.zeros((count, 3))), attribute(np.zeros((count, 3)))
         self._size = attribute(np.zeros(count))
-        material = three.ShaderMaterial(
-            vertexShader=DOTS_VERTEX,
-            fragmentShader=DOTS_FRAGMENT,
-            uniforms={"shift": {"value": 1 / columns - 1}, "columns": {"value": float(columns)}},
-            depthTest=False,
-            transparent=True,
-        )
         geometry = three.BufferGeometry(attributes={"position": self._position, "tint": self._tint, "size": self._size})
-        self.object = three.Points(geometry, material, frustumCulled=False, renderOrder=4)
+        across = {"shift": {"value": 1 / columns - 1}, "columns": {"value": float(columns)}}
+        passes = []
+        for hollow, meets in ((0.0, "LessEqualDepth"), (1.0, "GreaterDepth")):
+            material = three.ShaderMaterial(
+                vertexShader=DOTS_VERTEX,
+                fragmentShader=DOTS_FRAGMENT,
+                uniforms={**across, "hollow": {"value": hollow}},
+                depthFunc=meets,
+                depthWrite=False,
+                transparent=True,
+            )
+            passes.append(three.Points(geometry, material, frustumCulled=False, renderOrder=4))
+        self.object = three.Object3D(children=passes)
 
     def show(self, points: NDArray[np.float64], selected: int | None) -> None:
         """Put the markers at (n, 3) mm, one as a large orange ring; those that are not finite are left out."""
@@ -155,6 +161,8 @@ def choose_labels(
         order = np.concatenate([[first], order[order != first]])
     width, height = eye.size
     for one in order:
+        if len(chosen) == MOST_NAMED:
+            break
         x, y = screen[one, :2]
         box = np.array([x + AWAY, y - HEIGHT / 2, x + AWAY + widths[one], y + HEIGHT / 2])
         inside = box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height

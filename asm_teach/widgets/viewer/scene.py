@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from traitlets import CInt
 
+from asm_teach.drawing.portrait import BARE, finish_of
 from asm_teach.drawing.still import to_numpy
 from asm_teach.geometry.mesh import Mesh, vertex_normals
 from asm_teach.widgets.base import three
@@ -86,6 +87,7 @@ class Surface:
         vertices: (V, 3) float32, mm, as shown now.
         faces: (F, 3) int64.
         flat: whether facets are wanted; a large mesh shows some while it moves all the same.
+        finish: (V, 4) of `portrait.finish_of`, or None for a mesh that is no embedded head.
         edges: the three.js mesh of its edges, not visible at first.
         objects: the three.js meshes: the surface, its edges, and what else it needs.
     """
@@ -101,11 +103,16 @@ class Surface:
             split = self.faces
         else:
             self._copy_of, place, split = split_at_seams(self.faces, self.uv_faces)
+        known = finish_of(len(self.vertices), self.faces)
+        self.finish = None if known is None else known.values
+        finish = np.broadcast_to(BARE, (len(self.vertices), 4)) if known is None else known.values
+        lids = np.zeros((0, 3), np.int64) if known is None or self.uv_faces is not None else known.lids
         uv = np.zeros((len(self._copy_of), 2)) if self.uv is None else self.uv[place]
         across = {"shift": (2 * column + 1) / columns - 1, "columns": float(columns)}
         self.flat, self.opacity = bool(flat), opacity
         self._uniforms: dict[str, object] = {**across, "contrast": 1.0, "opacity": opacity}
-        self._uniforms |= {"facets": float(flat), "textured": 0.0, "map": None}
+        self._uniforms |= {"facets": float(flat), "known": float(known is not None), "dressed": 0.0}
+        self._uniforms |= {"textured": 0.0, "map": None}  # a texture must come last: pythreejs loses it elsewhere
         self._codes = self._normals()
         self._whole = attribute(self._packed())
         self._tint = attribute(np.ones((len(self._copy_of), 3)))
@@ -115,8 +122,11 @@ class Surface:
                 "position": self._whole,
                 "pointAndNormal": self._whole,
                 "tint": self._tint,
+                "finish": attribute(finish[self._copy_of]),
                 "uv": attribute(uv),
-                "index": three.BufferAttribute(split.astype(np.uint32).ravel(), normalized=False),
+                "index": three.BufferAttribute(
+                    np.concatenate([split, lids]).astype(np.uint32).ravel(), normalized=False
+                ),
             }
         )
         shared: dict[str, object] = {"vertexShader": SURFACE_VERTEX, "fragmentShader": SURFACE_FRAGMENT}
@@ -189,8 +199,8 @@ class Surface:
     def paint(self, colours: NDArray[np.float64], contrast: float) -> None:
         """Colour the vertices: (V, 3) in [0, 1]."""
         self._tint.array = float32(np.broadcast_to(colours, self.vertices.shape)[self._copy_of])
-        self._set(textured=0.0, contrast=contrast)
+        self._set(textured=0.0, dressed=0.0, contrast=contrast)
 
     def wrap(self, texture: three.DataTexture, contrast: float) -> None:
         """Dress the surface in a texture, by its UV."""
-        self._set(map=texture, textured=1.0, contrast=contrast)
+        self._set(map=texture, textured=1.0, dressed=float(contrast == 1), contrast=contrast)

@@ -2,23 +2,14 @@
 
 Own shaders rather than three.js's materials and lights, for two reasons. Several heads can turn side by side,
 each about itself, because the shift sideways comes after the perspective; and the light is, formula by formula,
-that of `asm_teach.drawing.still.shade`, so a printed picture looks like the live one.
+that of `asm_teach.drawing.portrait`, so a printed picture looks like the live one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from asm_teach.drawing.portrait import BACK, FUNCTIONS
 
-import numpy as np
-from numpy.typing import NDArray
-
-from asm_teach.drawing.still import FILL, FILL_POWER, GAMMA, GLOSS, GROUND_POWER, KEY, KEY_POWER, SHINE, SKY_POWER, WRAP
-
-
-def _vec(values: Sequence[float] | NDArray[np.float64]) -> str:
-    return f"vec3({', '.join(f'{float(v):.5f}' for v in values)})"
-
-
+FORWARD = 6.0  # mm: a bone so far under the skin still counts as seen
 _PLACE = """
 uniform float shift;    // of this column's middle, in [-1, 1] across the canvas
 uniform float columns;  // how many meshes stand side by side
@@ -36,7 +27,9 @@ vec4 place(vec4 seen) {
 SURFACE_VERTEX = """
 attribute vec4 pointAndNormal;
 attribute vec3 tint;
+attribute vec4 finish;  // see `portrait.Finish`
 varying vec3 vTint;
+varying vec4 vFinish;
 varying vec3 vNormal;
 varying vec3 vSeen;
 varying vec2 vUv;
@@ -53,6 +46,7 @@ vec3 unfolded(float code) {
 void main() {
   vec4 seen = modelViewMatrix * vec4(pointAndNormal.xyz, 1.0);
   vTint = tint;
+  vFinish = finish;
   vUv = uv;
   vNormal = normalMatrix * unfolded(pointAndNormal.w);
   vSeen = seen.xyz;
@@ -60,38 +54,45 @@ void main() {
 }
 """.replace("PLACE", _PLACE)
 
+# An opaque surface is not blended: the nearest fragment alone is written, with its colour weighed by how much of it is
+# drawn, so that where the neck fades out the page shows and not what lies behind in the head.
 SURFACE_FRAGMENT = f"""
 uniform sampler2D map;
 uniform float textured;
+uniform float dressed;  // a portrait's skin, with eyes and teeth
+uniform float known;    // the finish is that of a head whose triangles all look outwards
 uniform float facets;
 uniform float contrast;
 uniform float opacity;
 varying vec3 vTint;
+varying vec4 vFinish;
 varying vec3 vNormal;
 varying vec3 vSeen;
 varying vec2 vUv;
 varying float vAcross;
-const vec3 key = {_vec(KEY / np.linalg.norm(KEY))};
-const vec3 fill = {_vec(FILL / np.linalg.norm(FILL))};
-const vec3 wrap = {_vec(WRAP)};
+{FUNCTIONS}
 void main() {{
-  if (abs(vAcross) > 1.0) discard;
+  if (abs(vAcross) > 1.0 || vFinish.y < 0.004) discard;
   vec3 n = normalize(facets > 0.5 ? cross(dFdx(vSeen), dFdy(vSeen)) : vNormal);
-  if (n.z < 0.0) n = -n;
-  vec3 albedo = textured > 0.5 ? texture2D(map, vUv).rgb : vTint;
-  vec3 light = {KEY_POWER:.5f} * max((dot(n, key) + wrap) / (1.0 + wrap), 0.0)
-             + {FILL_POWER:.5f} * max(dot(n, fill), 0.0)
-             + mix({GROUND_POWER:.5f}, {SKY_POWER:.5f}, 0.5 + 0.5 * n.y);
-  light = 1.0 + contrast * (light - 1.0);
-  float gloss = {GLOSS:.5f} * contrast * pow(max(dot(n, normalize(key + vec3(0.0, 0.0, 1.0))), 0.0), {SHINE:.5f});
-  vec3 lit = pow(albedo, vec3({GAMMA:.5f})) * light + gloss;
-  gl_FragColor = vec4(pow(clamp(lit, 0.0, 1.0), vec3({1 / GAMMA:.5f})), opacity);
+  bool back = known > 0.5 ? !gl_FrontFacing : n.z < 0.0;
+  if (facets > 0.5 ? n.z < 0.0 : back) n = -n;
+  vec3 own = textured > 0.5 ? texture2D(map, vUv).rgb : vTint;
+  vec4 finish = vFinish;
+  if (known > 0.5 && back && n.z > 0.25) {{  // at an outline a back shows by less than a pixel
+    own *= {BACK};
+    finish.w = 0.0;
+  }}
+  vec3 lit = portrait(n, own, finish, dressed, contrast);
+  gl_FragColor = opacity < 1.0 ? vec4(lit, opacity * finish.y) : vec4(lit * finish.y, finish.y);
 }}
 """
 
 EDGES_VERTEX = """
+attribute vec4 finish;
+varying float vShown;
 PLACE
 void main() {
+  vShown = finish.y;
   gl_Position = place(modelViewMatrix * vec4(position, 1.0));
   gl_Position.z -= 0.0004 * gl_Position.w;  // a little nearer than the surface that they lie on
 }
@@ -99,12 +100,15 @@ void main() {
 
 EDGES_FRAGMENT = """
 varying float vAcross;
+varying float vShown;
 void main() {
   if (abs(vAcross) > 1.0) discard;
-  gl_FragColor = vec4(0.07, 0.13, 0.20, 0.5);
+  gl_FragColor = vec4(0.07, 0.13, 0.20, 0.5 * vShown);
 }
 """
 
+# Drawn twice: what stands before the surface, or within FORWARD mm behind it, is filled; what it hides is hollow. The
+# selected one is a ring in both.
 DOTS_VERTEX = """
 attribute vec3 tint;
 attribute float size;
@@ -113,13 +117,17 @@ varying float vSize;
 PLACE
 void main() {
   vTint = tint;
-  gl_Position = place(modelViewMatrix * vec4(position, 1.0));
+  vec4 seen = modelViewMatrix * vec4(position, 1.0);
+  vec4 nearer = projectionMatrix * (seen + vec4(0.0, 0.0, FORWARD, 0.0));
+  gl_Position = place(seen);
+  gl_Position.z = nearer.z / nearer.w * gl_Position.w;
   vSize = size;
   gl_PointSize = size;
 }
-""".replace("PLACE", _PLACE)
+""".replace("PLACE", _PLACE).replace("FORWARD", f"{FORWARD:.1f}")
 
 DOTS_FRAGMENT = """
+uniform float hollow;
 varying vec3 vTint;
 varying float vSize;
 varying float vAcross;
@@ -127,6 +135,11 @@ void main() {
   float r = 2.0 * length(gl_PointCoord - 0.5);
   // the selected one is a ring, through which the surface shows
   if (r > 1.0 || abs(vAcross) > 1.0 || (vSize > 10.0 && r < 0.42)) discard;
+  if (hollow > 0.5 && vSize < 10.0) {
+    if (r < 0.55) discard;
+    gl_FragColor = vec4(vTint, 0.4);
+    return;
+  }
   float rim = max(step(0.8, r), vSize > 10.0 ? 1.0 - step(0.54, r) : 0.0);
   gl_FragColor = vec4(mix(vTint, vec3(1.0), rim), 1.0);
 }

@@ -148,7 +148,11 @@ class Stage:
             self.renderer.controls = [*self.renderer.controls, picker]
 
         def picked(change: Mapping[str, Any]) -> None:
-            if picker.faceIndex is None or time.monotonic() - orbit.turned_at < _DRAG:
+            if (
+                picker.faceIndex is None
+                or picker.faceIndex >= len(surface.faces)
+                or time.monotonic() - orbit.turned_at < _DRAG
+            ):
                 return
             face = int(picker.faceIndex)
             corners = surface.vertices[surface.faces[face]].astype(np.float64)

@@ -20,9 +20,10 @@ from asm_teach.drawing.still import Eye
 from asm_teach.geometry.mesh_edges import edge_list
 from asm_teach.widgets.base import colours
 from asm_teach.widgets.viewer.colouring import Colouring
-from asm_teach.widgets.viewer.markers import AWAY, CHOSEN, HEIGHT, OTHER, SHARP, Marks, draw_labels, label_width
+from asm_teach.widgets.viewer.markers import AWAY, CHOSEN, HEIGHT, OTHER, SHARP, draw_labels, label_width
 from asm_teach.widgets.viewer.orbit import Orbit
 from asm_teach.widgets.viewer.scene import Surface
+from asm_teach.widgets.viewer.shaders import FORWARD
 from asm_teach.widgets.viewer.stage import Stage
 
 _DPI = 100
@@ -51,7 +52,7 @@ def draw_view(stage: Stage, chosen: Colouring, orbit: Orbit, scale: float = 1.0)
             ax.set_title(", ".join(f"{name} ({'see-through' if i else 'solid'})" for i, name in enumerate(names)))
         elif len(names) > 1:
             ax.set_title(shown[0], fontsize=11)
-    _draw_marks(axes[0], stage.marks, eye, scale)
+    _draw_marks(axes[0], stage, eye, scale)
     if chosen.scalar:
         _add_scale(figure, eye.size[1], chosen)
     return figure
@@ -92,11 +93,13 @@ def _drawn(name: str, surface: Surface, chosen: Colouring, eye: Eye) -> NDArray[
     """One mesh as a picture (H, W, 4) of its own."""
     vertices, faces, tints = surface.vertices, surface.faces, chosen.vertex_colours(name)
     chart = faces if surface.uv_faces is None else surface.uv_faces
+    finish = None
     if surface.flat:  # each triangle with corners of its own has its own normal
         tints = np.broadcast_to(tints, vertices.shape)[faces].reshape(-1, 3)
+        finish = None if surface.finish is None else surface.finish[faces].reshape(-1, 4)
         vertices, faces = vertices[faces].reshape(-1, 3), np.arange(faces.size).reshape(-1, 3)
     texture = chosen.texture(name) if chosen.textured else None
-    return still.draw(vertices, faces, eye, tints, texture, surface.uv, chart, chosen.contrast)
+    return still.draw(vertices, faces, eye, tints, texture, surface.uv, chart, chosen.contrast, finish)
 
 
 def _overlaid(stage: Stage, chosen: Colouring, eye: Eye) -> NDArray[np.float64]:
@@ -134,19 +137,32 @@ def _seen_edges(surfaces: Sequence[Surface], eye: Eye) -> list[NDArray[np.int64]
     return found
 
 
-def _draw_marks(ax: Axes, marks: Marks, eye: Eye, scale: float) -> None:
+def _hidden(points: NDArray[np.float64], surface: Surface, eye: Eye) -> NDArray[np.bool_]:
+    """(n,): which of the points (n, 3) lie more than `FORWARD` mm behind the surface, as the eye sees it."""
+    nearest = still.rasterise(surface.vertices, surface.faces, eye).depth.numpy()
+    x, y, away = eye.screen(points).T
+    column, row = (np.clip(np.rint(k).astype(int), 0, size - 1) for k, size in zip((x, y), eye.size, strict=True))
+    return away - FORWARD > nearest[row, column]
+
+
+def _draw_marks(ax: Axes, stage: Stage, eye: Eye, scale: float) -> None:
     """Dots, the ring of the selected one, and the names that the view shows, as large as there."""
+    marks = stage.marks
     if marks.points is None:
         return
     px = scale * _PX
     there = np.all(np.isfinite(marks.points), axis=1)
     x, y = eye.project(np.nan_to_num(marks.points)).T
     rest, chosen = there & (np.arange(len(there)) != marks.selected), marks.selected
+    hidden = rest & _hidden(np.nan_to_num(marks.points), next(iter(stage.surfaces.values())), eye)
+    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": [(*OTHER, 0.4)], "linewidths": 1.8 * px}
+    ax.scatter(x[hidden], y[hidden], s=(6.2 * px) ** 2, zorder=4, **ring)
     # of 8 pixels the outermost fifth is a white rim, which matplotlib draws half inside and half outside
-    ax.scatter(x[rest], y[rest], s=(7.2 * px) ** 2, color=OTHER, edgecolors="white", linewidths=0.8 * px, zorder=4)
+    dots: dict[str, Any] = {"color": OTHER, "edgecolors": "white", "linewidths": 0.8 * px}
+    ax.scatter(x[rest & ~hidden], y[rest & ~hidden], s=(7.2 * px) ** 2, zorder=4, **dots)
     if chosen is not None and there[chosen]:
         for radius, wide, colour in ((6.0, 4.9, "white"), (5.7, 2.2, CHOSEN)):  # an orange ring with white rims
-            ring: dict[str, Any] = {"facecolors": "none", "edgecolors": [colour], "linewidths": wide * px}
+            ring = {"facecolors": "none", "edgecolors": [colour], "linewidths": wide * px}
             ax.scatter(x[[chosen]], y[[chosen]], s=(2 * radius * px) ** 2, zorder=4.5, **ring)
     if len(marks.shown):
         names = [marks.names[bone] for bone in marks.shown]
