@@ -29,7 +29,9 @@ NEEDS_BROWSER = [
 class Page:
     """The page in a browser, and all that it complained about or asked for."""
 
-    def __init__(self, browser: Any, file: Path, width: int = 1400, height: int = 900, **options: Any) -> None:
+    def __init__(
+        self, browser: Any, file: Path, width: int = 1400, height: int = 900, fragment: str = "", **options: Any
+    ) -> None:
         self.context = browser.new_context(viewport={"width": width, "height": height}, **options)
         self.page = self.context.new_page()
         self.trouble: list[str] = []
@@ -37,7 +39,7 @@ class Page:
         self.page.on("console", lambda m: self.trouble.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.trouble.append(str(e)))
         self.page.on("request", lambda r: self.asked.append(r.url))
-        self.page.goto(file.as_uri())
+        self.page.goto(file.as_uri() + (f"#{fragment}" if fragment else ""))
         self.page.wait_for_function("() => window.playground && window.playground.ready", timeout=60_000)
 
     def js(self, code: str, given: Any = None) -> Any:

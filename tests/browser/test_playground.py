@@ -69,7 +69,7 @@ def test_a_small_model_with_three_gaussians_and_no_people(browser: Any, tmp_path
         model.translation[0] = torch.tensor([500.0, 200.0, -300.0])  # a fit may put the face anywhere
     (tmp_path / "small.html").write_text(write_page(model), "utf-8")
     page = Page(browser, tmp_path / "small.html")
-    page.said("The first face; front view. Nothing has moved.")
+    page.said("The first face; front view. Drag the face to turn it.")
     picture = page.picture()
     assert np.abs(picture[len(picture) // 2, picture.shape[1] // 2] - picture[40, 40]).max() > 40  # it is in sight
     assert page.page.locator("#random").is_disabled()
@@ -84,7 +84,7 @@ def test_a_small_model_with_three_gaussians_and_no_people(browser: Any, tmp_path
 @torch.no_grad()
 def test_sliders_expressions_and_people_are_the_torch_model_too(page: Page, model: AdaptiveSkinningModel) -> None:
     page.page.click("#reset")
-    page.said("The first face; front view. Nothing has moved.")
+    page.said("The first face; front view. Drag the face to turn it.")
     np.testing.assert_array_equal(page.positions(), model.vertices.numpy())  # at rest the head comes back exactly
     page.page.click("#random")
     page.page.locator("#expressions label", has_text="Smile").click()
@@ -114,7 +114,7 @@ def test_sliders_expressions_and_people_are_the_torch_model_too(page: Page, mode
 
 def test_reach_says_why_it_moves_nothing_at_rest(page: Page, model: AdaptiveSkinningModel) -> None:
     page.page.click("#reset")
-    page.said("Nothing has moved")
+    page.said("press Random person")
     page.page.locator("#s_nose_reach").focus()
     page.page.keyboard.press("ArrowRight")
     page.said("You see how far a bone reaches only once it moves")

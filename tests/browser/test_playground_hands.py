@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 
@@ -17,7 +19,7 @@ pytestmark = NEEDS_BROWSER
 
 def test_undo_goes_back_step_by_step_and_redo_forward(page: Page, model: AdaptiveSkinningModel) -> None:
     page.page.click("#reset")
-    page.said("Nothing has moved")
+    page.said("press Random person")
     assert page.page.locator("#redo").is_disabled()
     page.page.locator("#s_chin_length").focus()
     for _ in range(4):
@@ -30,7 +32,7 @@ def test_undo_goes_back_step_by_step_and_redo_forward(page: Page, model: Adaptiv
     page.page.keyboard.press("Control+z")
     assert "Ears" not in page.said("Chin length +2.0 mm; front")
     page.page.click("#undo")  # four presses in a row are one step
-    page.said("Nothing has moved")
+    page.said("press Random person")
     np.testing.assert_array_equal(page.positions(), model.vertices.numpy())
     for forward in ("Control+y", "Control+Shift+Z"):
         page.page.keyboard.press(forward)
@@ -40,7 +42,7 @@ def test_undo_goes_back_step_by_step_and_redo_forward(page: Page, model: Adaptiv
     assert page.page.locator("#s_chin_length").input_value() == "2"
     page.page.click("#undo")
     page.page.click("#undo")
-    page.said("Nothing has moved")
+    page.said("press Random person")
     page.page.click("#redo")
     assert "Ears" not in page.said("Chin length +2.0 mm; front")
     page.page.locator("#s_jaw_width").focus()
@@ -167,7 +169,10 @@ def test_fingers_turn_zoom_and_shift_the_face_and_move_sliders(browser: Any, fil
     fingers.move((x - 40, y, x - 80, y), (x + 40, y, x + 80, y))
     phone.said("24° up, 2.0 times as large")
     fingers.move((x - 40, y, x - 10, y + 30), (x + 40, y, x + 70, y + 30))
-    phone.said("2.0 times as large, shifted 15 mm to the right and 14 mm down")
+    shifted = re.search(r"(\d+) mm to the right and (\d+) mm down", phone.said("2.0 times as large, shifted"))
+    assert shifted
+    for mm in map(int, shifted.groups()):  # the fingers went 30 pixels each way
+        assert mm == pytest.approx(30 * phone.js("() => playground.camera.reach"), rel=0.12)
     assert phone.js(scrolled) == 0  # the face took all of it
     phone.page.locator("#views label", has_text="Front").tap()
     assert "large" not in phone.said("front view")

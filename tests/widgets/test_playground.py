@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import html
 import json
+import math
 import os
 import re
 import socket
@@ -23,7 +24,7 @@ from asm_teach.widgets import Playground
 from asm_teach.widgets.playground import people
 from asm_teach.widgets.playground.page import write_page
 from asm_teach.widgets.playground.people import EXPRESSIONS, MotionSolver, new_model, solve_shapes, symmetric
-from asm_teach.widgets.playground.sliders import SLIDERS, sliders_for
+from asm_teach.widgets.playground.sliders import ROOM, SLIDERS, sliders_for
 from tests.command import one_line, run
 
 
@@ -75,6 +76,42 @@ def test_a_slider_moves_both_sides_of_the_face_alike(head: asm.Head, model: Adap
     assert pairs.sum() > 3000
     asymmetry = change[image[pairs]] * torch.tensor([-1.0, 1.0, 1.0]) - change[pairs]
     assert asymmetry.norm(dim=1).max() < 0.1 * change.norm(dim=1).max()
+
+
+def test_no_corner_of_the_sliders_folds_or_crushes_the_face(head: asm.Head, model: AdaptiveSkinningModel) -> None:
+    """All at an end and 40 corners by chance, held back as the page does it; without that the low corner fails."""
+    faces = head.mesh.faces[head.mesh.parts["face"]]
+    rest, generator = head.mesh.vertices, torch.Generator().manual_seed(0)
+    sliders = sliders_for(head.rig)
+
+    @torch.no_grad()
+    def faults(ends: list[int], room: float) -> int:
+        """Triangles of the face that turn over, or keep less than a tenth of their size."""
+        share = min(
+            1.0, math.sqrt(room / max(sum(e * e for s, e in zip(sliders, ends, strict=True) if s["shapes"]), 1))
+        )
+        other = copy.deepcopy(model)
+        for about, end in zip(sliders, ends, strict=True):
+            amount = (share if about["shapes"] else 1.0) * (about["high"] if end > 0 else -about["low"]) * end
+            for bone, part, numbers in about["moves"]:
+                if part == "reach":
+                    grown = amount * math.log(2)
+                    other.mixture_factor[bone] *= torch.tensor([1.0, math.exp(grown), 1.0])
+                    other.mixture_factor[bone] += torch.tensor([grown, 0.0, grown])
+                else:
+                    getattr(other, part)[bone] += amount * torch.tensor(numbers)
+        a, b = (
+            torch.linalg.cross(v[faces[:, 1]] - v[faces[:, 0]], v[faces[:, 2]] - v[faces[:, 0]])
+            for v in (rest, other())
+        )
+        turned = (a * b).sum(1) < 0
+        return int((turned | (b.norm(dim=1) < 0.1 * a.norm(dim=1))).sum())
+
+    shapes = [-1 if s["shapes"] else 0 for s in sliders]
+    assert faults(shapes, room=1e9) > 3
+    corners = [shapes, [-e for e in shapes], [-1] * len(sliders), [1] * len(sliders)]
+    corners += (2 * torch.randint(0, 2, (40, len(sliders)), generator=generator) - 1).tolist()
+    assert [faults(ends, ROOM) for ends in corners] == [0] * len(corners)
 
 
 def test_a_rig_without_those_bones_has_no_such_sliders() -> None:

@@ -24,6 +24,16 @@ class Bones {
     this.mesh = new Mesh(this.faces, this.vertices.length / 3);
     this.start = {};
     for (const part in this.widths) this.start[part] = Float64Array.from(unpack(data.start[part], Float32Array));
+    // how far a pasted pose may be from the first face: beyond that there is no face to be seen
+    this.most = {
+      translation: 150,
+      rotation: Math.PI,
+      log_scale: Math.log(4),
+      bone_uv: 1,
+      mixture_logits: 30,
+      mixture_mean: 1,
+      mixture_factor: 5,
+    };
     this.found = this.names.map(() => ({})); // of each bone, where it was last located on the chart
   }
 
@@ -182,6 +192,7 @@ class Bones {
 
   read(text) {
     // throws an Error in plain words
+    if (text.length > 1_000_000) throw Error("This text is longer than a pose can be: copy the pose again.");
     let pose;
     try {
       pose = JSON.parse(text);
@@ -211,7 +222,11 @@ class Bones {
           throw Error(`“${part}” of bone “${name}” has ${numbers.length} numbers; here it has ${width}.`);
         if (!numbers.every(Number.isFinite))
           throw Error(`“${part}” of bone “${name}” holds something that is not a finite number.`);
-        theta[part].set(numbers, width * this.names.indexOf(name));
+        const at = width * this.names.indexOf(name),
+          first = this.start[part].subarray(at, at + width);
+        if (numbers.some((x, i) => Math.abs(x - first[i]) > this.most[part]))
+          throw Error(`“${part}” of bone “${name}” is further from the first face than a face can be.`);
+        theta[part].set(numbers, at);
       }
     }
     return theta;

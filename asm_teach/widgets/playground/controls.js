@@ -117,6 +117,7 @@ function buildBone() {
       if ($("mirror").checked && image !== chosen)
         moves.push([image, kind.part, numbers.map((n) => (kind.flip ? -n : n))]);
       bones.add(state.base, moves, 1);
+      state.own = true;
     };
     range($("numbers"), { ...kind, name: `one_${kind.part}_${kind.i}` }, get, set);
   }
@@ -128,6 +129,7 @@ function buildBone() {
   $("rest").addEventListener("click", () => {
     remember("rest");
     const both = $("mirror").checked ? [chosen, bones.images[chosen]] : [chosen];
+    state.own = true;
     for (const [part, width] of Object.entries(bones.widths)) {
       for (const j of both) state.base[part].set(bones.start[part].subarray(width * j, width * (j + 1)), width * j);
     }

@@ -20,8 +20,8 @@ class Face {
       bones: this.program(BONES(J), nothing, ["row0", "row1", "row2", "pivot"]),
       vertices: this.program(VERTICES(J), nothing, ["placed0", "placed1", "placed2"]),
       normals: this.program(NORMALS, nothing, ["normal"]),
-      lit: this.program(PICTURE, LIT(data.light)),
-      plain: this.program(PICTURE, PLAIN),
+      lit: this.program(PICTURE, LIT(data)),
+      plain: this.program(PICTURE, PLAIN(data)),
     };
     const buffer = (target, content, use) => {
       const made = gl.createBuffer();
@@ -46,7 +46,8 @@ class Face {
     const padded = new Float32Array(9 * G);
     padded.set(bones.vertices);
     const rest = buffer(gl.ARRAY_BUFFER, padded, gl.STATIC_DRAW),
-      uv = buffer(gl.ARRAY_BUFFER, bones.uv, gl.STATIC_DRAW);
+      uv = buffer(gl.ARRAY_BUFFER, bones.uv, gl.STATIC_DRAW),
+      finish = buffer(gl.ARRAY_BUFFER, unpack(data.finish, Float32Array), gl.STATIC_DRAW);
 
     const fans = bones.mesh.fans(),
       run = buffer(gl.ARRAY_BUFFER, fans.runs, gl.STATIC_DRAW);
@@ -56,8 +57,8 @@ class Face {
       shares: this.texture(gl.RGBA32F, WIDTH, 1, gl.RGBA, gl.FLOAT, null),
       places: this.texture(gl.RGBA32F, 256, rows, gl.RGBA, gl.FLOAT, null),
       fan: this.texture(gl.RGBA16UI, 256, fans.list.length / 1024, gl.RGBA_INTEGER, gl.UNSIGNED_SHORT, fans.list),
-      skin: this.texture(gl.RGBA8, 1, 1, ...bytes, pixel(data.light.CLAY)),
-      clay: this.texture(gl.RGBA8, 1, 1, ...bytes, pixel(data.light.CLAY)),
+      skin: this.texture(gl.RGBA8, 1, 1, ...bytes, pixel(data.clay)),
+      clay: this.texture(gl.RGBA8, 1, 1, ...bytes, pixel(data.clay)),
       ramp: this.texture(gl.RGBA8, 16, 1, ...bytes, Uint8Array.from(data.ramp.flatMap((c) => [...pixel(c)]))),
     };
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR);
@@ -88,7 +89,7 @@ class Face {
       vertices: attributes(...[0, 1, 2].map((k) => [k, rest, 3, 36, 12 * k]), [3, this.runs, 2, 0, 0, true]),
       normals: attributes([0, run, 2, 0, 0, true]),
       dots: attributes([0, this.uniforms.Moves, 4, 64, 48]),
-      mesh: attributes([0, this.placed, 4], [1, uv, 2], [2, this.normal, 3]),
+      mesh: attributes([0, this.placed, 4], [1, uv, 2], [2, this.normal, 3], [3, finish, 4]),
     };
     const indices = (list) => {
       gl.bindVertexArray(this.inputs.mesh);
@@ -97,11 +98,9 @@ class Face {
       gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, list, gl.STATIC_DRAW);
       return { made, count: list.length };
     };
-    Object.assign(this, {
-      net: indices(bones.mesh.net()),
-      lids: indices(bones.mesh.lids()),
-      triangles: indices(bones.faces),
-    });
+    const skin = Uint16Array.from([...bones.faces, ...unpack(data.lids, Uint16Array)]), // mouth and eyes closed behind
+      closed = new Mesh(skin, V);
+    Object.assign(this, { net: indices(bones.mesh.net()), lids: indices(closed.lids()), triangles: indices(skin) });
     gl.bindVertexArray(null);
     gl.bindBuffer(gl.ARRAY_BUFFER, null);
   }
@@ -206,7 +205,7 @@ class Face {
 
   // camera: {rows: the three rows of the rotation, target, distance, focal}; look: 0 to 3; dots: whether bones show;
   // quick: fronts of triangles alone, which is half the work, with lids over the openings through which backs show.
-  draw(camera, look, chosen, dots, quick) {
+  draw(camera, look, chosen, dots, quick, tint = [1, 1, 1]) {
     const { gl, canvas } = this;
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clearColor(0, 0, 0, 0);
@@ -220,7 +219,9 @@ class Face {
       gl.uniform3fv(at.target, camera.target);
       gl.uniform4f(at.lens, camera.distance, (camera.focal * canvas.height) / canvas.width, camera.focal, forward);
       gl.uniform1f(at.pixel, canvas.width / canvas.clientWidth);
-      gl.uniform1f(at.contrast, look === 3 ? 0.6 : 1);
+      gl.uniform1f(at.contrast, look === 3 ? 0.7 : 1);
+      gl.uniform1f(at.dressed, look === 0 ? 1 : 0);
+      gl.uniform3fv(at.tint, look === 0 ? tint : [1, 1, 1]);
       for (const [key, number] of Object.entries({ look, chosen, kind })) gl.uniform1i(at[key], number);
       gl.bindVertexArray(this.inputs[input]);
       draw();
@@ -235,7 +236,18 @@ class Face {
     gl.disable(gl.CULL_FACE);
     if (quick) this.close(() => paint("plain", "mesh", 0, 0, () => elements(gl.TRIANGLES, this.lids)));
     if (look === 2) paint("plain", "mesh", 0.4, 1, () => elements(gl.LINES, this.net));
-    if (dots) paint("plain", "dots", 3, 2, () => gl.drawArrays(gl.POINTS, 0, this.J));
+    if (dots) {
+      const all = () => gl.drawArrays(gl.POINTS, 0, this.J);
+      gl.depthMask(false);
+      gl.depthFunc(gl.GREATER);
+      gl.enable(gl.BLEND);
+      gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+      paint("plain", "dots", 3, 3, all);
+      gl.disable(gl.BLEND);
+      gl.depthFunc(gl.LEQUAL);
+      paint("plain", "dots", 3, 2, all);
+      gl.depthMask(true);
+    }
     gl.bindVertexArray(null);
   }
 

@@ -7,7 +7,8 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const LOOKS = ["Skin", "Clay", "Wireframe", "Weights of the bone"];
 
 // What the person has set. `base` holds all parameters; sliders and the expression come on top of it.
-let state = { base: bones.copy(bones.start), amounts: {}, expression: -1, strength: 1, person: 0 };
+const rest = () => ({ base: bones.copy(bones.start), amounts: {}, expression: -1, strength: 1, person: 0, tone: 0 });
+let state = rest();
 let look = data.skin ? 0 : 1,
   chosen = Math.max(0, data.bones.indexOf("nose_tip")),
   drawn = null,
@@ -16,9 +17,19 @@ let look = data.skin ? 0 : 1,
 
 // ---- from the state to the picture
 
+// Sliders that are all at their ends would push the bones through each other: then they share the way that is left.
+function held() {
+  const load = data.sliders.reduce((sum, { name, shapes, low, high }) => {
+    const x = shapes ? (state.amounts[name] ?? 0) : 0;
+    return sum + (x / (x < 0 ? low : high)) ** 2;
+  }, 0);
+  return Math.min(1, Math.sqrt(data.room / Math.max(load, 1e-9)));
+}
+
 function goal() {
   const theta = bones.copy(state.base);
-  for (const slider of data.sliders) bones.add(theta, slider.moves, state.amounts[slider.name] ?? 0);
+  for (const slider of data.sliders)
+    bones.add(theta, slider.moves, (slider.shapes ? held() : 1) * (state.amounts[slider.name] ?? 0));
   if (state.expression >= 0) bones.addMotion(theta, data.expressions[state.expression].motion, state.strength);
   return theta;
 }
@@ -70,7 +81,7 @@ function person(number) {
   }
   state.base = bones.copy(bones.start);
   bones.addMotion(state.base, motion, 1);
-  state.person = number;
+  Object.assign(state, { person: number, tone: Math.floor(uniform() * Math.max(1, data.tints.length)) });
 }
 
 let asked = 0;
@@ -83,21 +94,16 @@ function buildButtons() {
     change(true);
   });
   buildHistory();
+  buildShare();
   $("reset").addEventListener("click", () => {
     remember("reset");
-    state = { base: bones.copy(bones.start), amounts: {}, expression: -1, strength: 1, person: 0 };
+    state = rest();
     fill();
     change(true);
   });
   $("copy").addEventListener("click", async () => {
     $("text").value = bones.text(goal());
-    let copied = true;
-    try {
-      await navigator.clipboard.writeText($("text").value);
-    } catch {
-      $("text").select();
-      copied = document.execCommand("copy");
-    }
+    const copied = await copyText($("text").value, $("text"));
     $("told").textContent = copied
       ? "Copied. The text is also shown above."
       : "Your browser does not let a page copy. The text above is selected: copy it with Ctrl+C.";
@@ -106,7 +112,7 @@ function buildButtons() {
     try {
       const base = bones.read($("text").value);
       remember("paste");
-      state = { base, amounts: {}, expression: -1, strength: 1, person: 0 };
+      state = { ...rest(), base, own: true, tone: state.tone };
       $("told").textContent = "The face has this pose. The sliders start from it, at 0.";
       fill();
       change();
@@ -173,6 +179,24 @@ async function begin() {
     },
   );
   $("expressions").hidden = !data.expressions.length;
+  chips(
+    $("tones"),
+    "tone",
+    data.tints.map((_, i) => `Tone ${i + 1}`),
+    () => state.tone,
+    (i) => {
+      remember("tone");
+      state.tone = i;
+      change();
+    },
+  );
+  $("tones").hidden = !data.tints.length;
+  $("tones")
+    .querySelectorAll("label")
+    .forEach((label, i) => {
+      const colour = data.tints[i].map((x, k) => Math.round(255 * x * data.tone[k]));
+      label.style.setProperty("--tone", `rgb(${colour})`);
+    });
   buildSliders();
   buildBone();
   buildButtons();
@@ -181,6 +205,7 @@ async function begin() {
   first = before = face.positions();
   frame(first);
   measure();
+  if (follow(location.hash)) asked = state.person;
   fill();
   change();
   // for tests, and for whoever likes to try things in the browser's console

@@ -3,7 +3,7 @@
 What runs in the page lies beside this file: `bones.js` keeps the parameters, `mesh.js` what follows from the triangles,
 `weights.js` evaluates eq. (2), `programs.js` has eqs. (1) and (3) for the graphics card and `face.js` runs them.
 `view.js` keeps the camera and `hands.js` turns it; `words.js` says what is shown, `history.js` undoes it, `controls.js`
-has the sliders, and `page.js` joins all. Here they meet a model's numbers.
+has the sliders, `share.js` saves pictures and makes links, and `page.js` joins all. Here they meet a model's numbers.
 """
 
 from __future__ import annotations
@@ -17,24 +17,26 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
 from asm_teach.base.files import whole
 from asm_teach.data.heads import load_head
-from asm_teach.drawing import still
+from asm_teach.data.skin_tones import TONES, tint
+from asm_teach.drawing import portrait, still
 from asm_teach.formats.checks.outputs import MARK, check_output, signed
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.widgets.base.colours import SCALAR_MAPS
 from asm_teach.widgets.base.pose import parameters
 from asm_teach.widgets.playground.people import EXPRESSIONS, new_model, solve_shapes
-from asm_teach.widgets.playground.sliders import sliders_for
+from asm_teach.widgets.playground.sliders import ROOM, sliders_for
 
 NAME = "playground.html"  # of the file, where the user gives none
 BLOCK = 1024  # four-vectors: the 16 kB that a uniform buffer has on every device
 SCRIPTS = (
     "mesh.js", "bones.js", "weights.js", "programs.js", "face.js", "view.js", "hands.js", "words.js", "history.js",
-    "controls.js", "page.js",
+    "controls.js", "share.js", "page.js",
 )  # fmt: skip
 
 
@@ -78,7 +80,10 @@ def save_page(page: str, path: Path) -> None:
 def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
     """All numbers of the page, the long ones in base64: vertices and chart, parameters, people, colours, lights."""
     mean, directions, expressions = solve_shapes(model)
-    mesh, key, fill = model.mesh, still.KEY, still.FILL
+    mesh, picture = model.mesh, texture(model)
+    known = portrait.finish_of(len(model.vertices), mesh.faces.cpu().numpy())
+    finish = portrait.BARE[None].repeat(len(model.vertices), 0) if known is None else known.values
+    lids = np.zeros((0, 3)) if known is None else known.lids
     ramp = matplotlib.colormaps[SCALAR_MAPS["weights"]](np.linspace(0, 1, 16))[:, :3]
     return {
         "bones": list(model.rig.names),
@@ -90,6 +95,7 @@ def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
         "faces": pack(mesh.faces, "<u2"),
         "start": {name: pack(values) for name, values in parameters(model).items()},
         "sliders": sliders_for(model.rig),
+        "room": ROOM,
         "people": {"mean": pack(mean), "directions": pack(directions), "count": len(directions)},
         "expressions": [
             {"label": label, "motion": pack(motion)} for label, motion in zip(EXPRESSIONS, expressions, strict=False)
@@ -97,15 +103,14 @@ def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
         "views": {name: list(angles) for name, angles in still.VIEWS.items()},
         "fov": still.FIELD_OF_VIEW,
         "margin": still.MARGIN,
-        "skin": texture(model),
-        "light": {
-            "KEY": (key / np.linalg.norm(key)).tolist(),
-            "FILL": (fill / np.linalg.norm(fill)).tolist(),
-            "WRAP": still.WRAP.tolist(),
-            "CLAY": list(still.SKIN),
-            "POWERS": [still.KEY_POWER, still.FILL_POWER, still.SKY_POWER, still.GROUND_POWER],
-            "GLOSS": still.GLOSS,
-        },
+        "skin": picture,
+        "light": portrait.FUNCTIONS,
+        "clay": list(portrait.CLAY),
+        "inside": list(portrait.INSIDE),
+        "finish": pack(torch.as_tensor(finish)),
+        "lids": pack(torch.as_tensor(lids), "<u2"),
+        "tone": list(TONES[0]),
+        "tints": [tint(tone) for tone in range(len(TONES))] if picture else [],
         "ramp": ramp.round(4).tolist(),
     }
 

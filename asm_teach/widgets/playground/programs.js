@@ -80,47 +80,48 @@ uniform float pixel; uniform mat3 view; uniform vec3 target; uniform vec4 lens; 
 layout(location = 0) in vec4 placed;
 layout(location = 1) in vec2 uv;
 layout(location = 2) in vec3 normal;
-out vec3 vNormal; out vec2 vUv;
+layout(location = 3) in vec4 finish;  // how it is lit and drawn: see drawing/portrait.py
+out vec3 vNormal; out vec2 vUv; out vec4 vFinish;
 flat out int vBone;
 void main() {
   vec3 seen = view * (placed.xyz - target) - vec3(0.0, 0.0, lens.x);
   float near = 0.1 * lens.x, far = 4.0 * lens.x;
   gl_Position = vec4(lens.yz * seen.xy, (-(far + near) * seen.z - 2.0 * far * near) / (far - near) - lens.w, -seen.z);
-  vNormal = view * normal; vBone = gl_VertexID;
+  vNormal = view * normal; vBone = gl_VertexID; vFinish = finish;
   vUv = look == 3 ? vec2((15.0 * placed.w + 0.5) / 16.0, 0.5) : uv;  // on the scale of colours, or on the skin
   gl_PointSize = pixel * (gl_VertexID == chosen ? 15.0 : 7.0);
 }`;
 
-const num = (x) => x.toFixed(5);
-const vec3 = (x) => `vec3(${x.map(num).join(", ")})`;
-const INSIDE = "vec3(0.24, 0.09, 0.08)"; // of the head
-const LIT = (light) => `${HEAD}
+const vec3 = (x) => `vec3(${x.map((one) => one.toFixed(5)).join(", ")})`;
+// The nearest fragment alone is written, its colour weighed by how much of it is drawn: where the neck fades out, the
+// page shows. A little is always there, so that it hides what lies behind it in the head.
+const LIT = (data) => `${HEAD}
 uniform sampler2D albedo;  // the skin, one pixel of clay, or a scale of colours
-uniform float contrast;
-in vec3 vNormal; in vec2 vUv;
+uniform vec3 tint;  // of the skin
+uniform float contrast, dressed;
+in vec3 vNormal; in vec2 vUv; in vec4 vFinish;
 out vec4 colour;
+${data.light}
 void main() {
-  vec3 n = normalize(gl_FrontFacing ? vNormal : -vNormal), own = texture(albedo, vUv).rgb;
-  if (!gl_FrontFacing) own = ${INSIDE};
-  vec3 light = ${num(light.POWERS[0])} * max((dot(n, ${vec3(light.KEY)}) + ${vec3(light.WRAP)}) / (1.0 + ${vec3(light.WRAP)}), 0.0)
-    + ${num(light.POWERS[1])} * max(dot(n, ${vec3(light.FILL)}), 0.0) + mix(${num(light.POWERS[3])}, ${num(light.POWERS[2])}, 0.5 + 0.5 * n.y);
-  light = 1.0 + contrast * (light - 1.0);
-  float shine = max(dot(n, normalize(${vec3(light.KEY)} + vec3(0.0, 0.0, 1.0))), 0.0);
-  shine *= shine; shine *= shine; shine *= shine;  // to the power of 24, and a gamma of 2: pow is slow without a card
-  vec3 lit = own * own * light + ${num(light.GLOSS)} * contrast * shine * shine * shine;
-  colour = vec4(sqrt(clamp(lit, 0.0, 1.0)), 1.0);
+  vec3 n = normalize(gl_FrontFacing ? vNormal : -vNormal), own = tint * texture(albedo, vUv).rgb;
+  vec4 finish = vFinish;
+  float shown = max(finish.y, 0.01);
+  if (!gl_FrontFacing) { own = ${vec3(data.inside)}; finish.w = 0.0; shown = max(finish.y * finish.y * finish.y, 0.01); }
+  colour = vec4(portrait(n, own, finish, dressed, contrast) * shown, shown);
 }`;
 
 // Lids, nets and dots share the picture's vertex program; dots are large points, the chosen bone's a ring.
-const PLAIN = `${HEAD}
-uniform int kind, chosen;  // 0 lids, 1 a net, 2 dots
+const PLAIN = (data) => `${HEAD}
+uniform int kind, chosen;  // 0 lids, 1 a net, 2 dots, 3 hollow dots: those of bones behind the skin
+in vec4 vFinish;
 flat in int vBone;
 out vec4 colour;
 void main() {
-  colour = kind == 0 ? vec4(0.85 * ${INSIDE}, 1.0) : vec4(0.08, 0.13, 0.2, 1.0) * 0.55;
+  float shown = max(vFinish.y, 0.01);
+  colour = kind == 0 ? vec4(0.5 * ${vec3(data.inside)}, 1.0) * shown : vec4(0.08, 0.13, 0.2, 1.0) * 0.55 * shown;
   if (kind < 2) return;
   float r = 2.0 * length(gl_PointCoord - 0.5);
-  if (r > 1.0 || (vBone == chosen && r < 0.45)) discard;
+  if (r > 1.0 || (vBone == chosen && r < 0.45) || (kind == 3 && vBone != chosen && r < 0.55)) discard;
   vec3 inner = vBone == chosen ? vec3(0.76, 0.25, 0.05) : vec3(0.1, 0.25, 0.42);
-  colour = vec4(mix(inner, vec3(1.0), step(0.72, r)), 1.0);
+  colour = kind == 3 && vBone != chosen ? vec4(0.4 * inner, 0.4) : vec4(mix(inner, vec3(1.0), step(0.72, r)), 1.0);
 }`;

@@ -12,6 +12,11 @@ from asm_teach.model.transforms import Rig
 DEGREE = math.pi / 180
 PERCENT = 0.01  # of the logarithm of a scale: 10 of them are a factor of 1.105
 _MIRROR = MIRROR | {"bone_uv": (-1.0, 1.0), "reach": (1.0,)}
+ROOM = 3.5
+"""The squares of all sliders that shape the face, each as a share of its end, add up to this much at most.
+
+Beyond it the page holds all of them back by one factor, so that the skin neither folds nor tears at their corners.
+"""
 Move = tuple[str, str, tuple[float, ...]]
 
 
@@ -43,7 +48,8 @@ class Slider:
                 flipped = [sign * x for sign, x in zip(_MIRROR[parameter], numbers, strict=True)]
                 moves.append([rig.index(image), parameter, flipped])
         about = {k: getattr(self, k) for k in ("name", "label", "group", "unit", "low", "high", "step")}
-        return {**about, "moves": moves} if moves else None
+        shapes = not self.group.startswith("Reach")
+        return {**about, "shapes": shapes, "moves": moves} if moves else None
 
 
 def _shift(bones: str, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> tuple[Move, ...]:
@@ -95,8 +101,8 @@ SLIDERS = (
            # the bone sits above the eye: what is scaled about it is moved back up
            (("eye_L", "log_scale", (PERCENT,) * 3), *_shift("eye_L", x=0.064, y=0.147, z=0.05)), step=1),
     Slider("ears", "Ears, how far out", "Eyes, brows, ears", "°", -12, 25, _turn("ear_L", y=-1), step=1),
-    Slider("nose_reach", "Reach, nose", "Reach and place", "×", -1, 1.5, _reach(_TIP), step=0.1),
-    Slider("chin_reach", "Reach, chin", "Reach and place", "×", -1, 1.5, _reach(_CHIN), step=0.1),
+    Slider("nose_reach", "Reach, nose", "Reach and place", "×", -0.4, 1.5, _reach(_TIP), step=0.1),
+    Slider("chin_reach", "Reach, chin", "Reach and place", "×", -0.4, 1.5, _reach(_CHIN), step=0.1),
     Slider("brow_place", "Place, brows", "Reach and place", "% of the chart", -4, 6,
            tuple((bone, "bone_uv", (0.0, 0.01)) for bone in _BROW.split()), step=0.25),
 )  # fmt: skip

@@ -48,7 +48,7 @@ function draw(sharpness) {
   const [low, high] = box,
     half = high.map((x, i) => (x - low[i]) / 2);
   const fits = Math.max(half[1], Math.max(half[0], 0.7 * half[2]) / aspect) * focal + half[2];
-  const distance = (1.07 * data.margin * fits) / camera.zoom,
+  const distance = (1.03 * data.margin * fits) / camera.zoom,
     [x, y] = camera.aside;
   camera.reach = (2 * distance) / (focal * face.canvas.clientHeight); // mm at the face for a pixel of the page
   face.draw(
@@ -62,12 +62,14 @@ function draw(sharpness) {
     chosen,
     $("dots").checked,
     sharpness < sharp.fine,
+    data.tints[state.tone],
   );
 }
 
-let box; // about the first face, wherever a fit has put it
+let box; // about what is drawn of the first face, wherever a fit has put it
 function frame(places) {
-  const along = [0, 1, 2].map((k) => places.filter((_, i) => i % 4 === k));
+  const shown = unpack(data.finish, Float32Array);
+  const along = [0, 1, 2].map((k) => places.filter((_, i) => i % 4 === k && shown[i - k + 1] > 0.3));
   box = [along.map((x) => x.reduce((m, y) => Math.min(m, y))), along.map((x) => x.reduce((m, y) => Math.max(m, y)))];
 }
 

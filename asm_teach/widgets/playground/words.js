@@ -37,9 +37,12 @@ function describe(words = "") {
     let text = `${parts.join("; ")}. `;
     text +=
       far < 0.05
-        ? "Nothing has moved."
+        ? "Drag the face to turn it. Move a slider or press Random person, and it changes."
         : `Moved up to ${far.toFixed(1)} mm, near the ${readable(data.bones[nearest(now, at)])}.`;
     if (look === 3) text += ` Colours: weights of the ${readable(data.bones[chosen])}, ${weightWords(now)}.`;
+    if (held() < 0.995)
+      text += ` The sliders share ${Math.round(100 * held())} % of their way, so that the skin stays whole.`;
+    if (note && note !== "reach") text = note;
     if (note === "reach" && moved < 0.05)
       text += " You see how far a bone reaches only once it moves: move it with another slider.";
     note = "";
