@@ -245,7 +245,7 @@ def test_gaussians_are_dragged_and_moved_by_keyboard(lab: LabPage) -> None:
     said = lab.page.evaluate("document.activeElement.getAttribute('aria-valuetext')")
     assert said == f"u {after['zeta'][0] + after['mean'][0][0]:.4f}, v {after['zeta'][1] + after['mean'][0][1]:.4f}"
     assert active_cell(lab) == cell, "JupyterLab took the arrow keys"
-    assert "π 0.80" in lab.page.locator(".asm-explorer > .asm-status").first.inner_text()
+    assert "π 0.80" in lab.page.locator(".asm-explorer-words .asm-status").first.inner_text()
 
     # a click on the other ellipse chooses it; one beside it asks who holds the place
     spot = lab.page.evaluate(
@@ -275,7 +275,7 @@ def test_a_bone_is_placed_by_click_and_keyboard(lab: LabPage) -> None:
     clicked = told["zeta"]
     np.testing.assert_allclose(clicked, wanted, atol=0.3 / 400)
     assert f"triangle {json.loads(lab.evaluate('print(binding.place.face)'))}" in told["text"]
-    status = lab.page.locator(".asm-explorer").nth(1).locator("> .asm-status [role=status]")
+    status = lab.page.locator(".asm-explorer").nth(1).locator(".asm-explorer-words > .asm-status [role=status]")
     hears(lab, 1, f"at ζ ({clicked[0]:.4f}, {clicked[1]:.4f}): triangle")
     assert "pivot" in status.inner_text() and " mm" in status.inner_text()
     # a drag across several edges tells what the last crossing did, and the cross arrives where the pointer let go

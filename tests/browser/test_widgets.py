@@ -157,7 +157,7 @@ def test_the_viewer_by_keyboard(page: LabPage) -> None:
     page.page.keyboard.press("Tab")
     for key in ("Space", "ArrowDown", "Enter"):  # JupyterLab takes the arrows of a list that is not open
         page.page.keyboard.press(key)
-    wait_for(page, f"{VIEW} .asm-status", "· texture ·")
+    wait_for(page, f"{VIEW} .asm-status", "texture ·")
     assert page.problems() == []
 
 

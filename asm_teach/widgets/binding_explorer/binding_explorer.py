@@ -54,15 +54,16 @@ class BindingExplorer(Explorer):
     place: Place
     line: Line
 
-    def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 940) -> None:
-        super().__init__(model, bone, width)
+    def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 930) -> None:
+        super().__init__(model, bone, width, most=288)
         self._first, self._edges = model.bone_uv.detach().clone(), edge_list(model.chart.faces).ends
         self._width = max(int(width), 560)
         self.chart.moves_on_click, self.chart.selected, self.chart.span = "bone", -1, 0.3
         self.viewer.on_pick(lambda face, shares: self.set_uv(uv_of(model.chart, face, shares)))
         self._plot = ipywidgets.HTML()
-        views = ipywidgets.HBox([self.chart, self.viewer]).add_class("asm-explorer-views")
-        self.children = [self._style, views, self._status, self._plot, self._make_controls()]
+        words = ipywidgets.VBox([self._status]).add_class("asm-explorer-words")
+        views = ipywidgets.HBox([self.chart, self.viewer, words]).add_class("asm-explorer-views")
+        self.children = [self._style, views, self._make_controls(), self._plot]
         self.update()
 
     # -- from outside --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from asm_teach.widgets.binding_explorer.facts import Line
 
 # Okabe and Ito's colours; the pattern of the line tells them apart too.
 _SERIES = (("x", "#d55e00", ""), ("y", "#0072b2", "7 3"), ("z", "#009e73", "2 2"))
-_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 210, 64, 86, 24, 40
+_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 140, 64, 86, 22, 34
 
 
 def line_plot(line: Line, width: int) -> str:
@@ -19,7 +19,7 @@ def line_plot(line: Line, width: int) -> str:
     ends, slopes = line.ends.numpy(), line.slopes.numpy()
     known = slopes[np.isfinite(slopes)]
     low, high = (float(known.min()), float(known.max())) if known.size else (-1.0, 1.0)
-    ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(min(low, 0.0), max(high, 0.0))
+    ticks = MaxNLocator(nbins=3, steps=[1, 2, 2.5, 5, 10]).tick_values(min(low, 0.0), max(high, 0.0))
 
     def x(t: float) -> float:
         return _LEFT + (t - ends[0]) / (ends[-1] - ends[0]) * (width - _LEFT - _RIGHT)

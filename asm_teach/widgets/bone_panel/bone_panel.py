@@ -75,8 +75,8 @@ class BonePanel(Shown, ipywidgets.HBox):
             description="pose",
             tooltip=_POSE,
             continuous_update=False,
-            layout={"width": "296px", "height": "74px"},
-            style={"description_width": "84px"},
+            layout={"width": "270px", "height": "74px"},
+            style={"description_width": "40px"},
         )
         self.apply = button("Apply pose", "set the bones from the JSON in the box", self.apply_pose)
         hint = ipywidgets.HTML('<div class="asm-hint">or click the face</div>')
@@ -84,8 +84,10 @@ class BonePanel(Shown, ipywidgets.HBox):
         buttons = ipywidgets.HBox([self.undo, self.reset_bone, self.reset_all])
         sliders = [_heading("Move, in millimetres"), *self.translation, _heading("Turn, in degrees"), *self.rotation]
         sliders += [_heading("Scale, as a factor"), *self.scale]
-        parts = [self.chooser, hint, ipywidgets.VBox(sliders), self.mirror, self.dots, buttons, self.pose, units]
-        controls = ipywidgets.VBox([*parts, self.apply]).add_class("asm-controls")
+        text = ipywidgets.VBox([self.pose, units, self.apply])
+        folded = ipywidgets.Accordion([text], titles=("Pose as JSON",), selected_index=None)
+        parts = [self.chooser, hint, ipywidgets.VBox(sliders), self.mirror, self.dots, buttons, folded]
+        controls = ipywidgets.VBox(parts).add_class("asm-controls")
         super().__init__(children=[viewer, controls])
         self.add_class("asm-panel")
         self.chooser.observe(lambda _: self._chosen(), "value")

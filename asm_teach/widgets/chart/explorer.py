@@ -18,24 +18,27 @@ from asm_teach.widgets.chart.chart import ChartView, Item, not_finite, require_a
 from asm_teach.widgets.viewer import live
 from asm_teach.widgets.viewer.viewer import Viewer
 
+_WORDS = 250  # pixels: of the words beside chart and view
 STYLE = f"<style>{Path(__file__).with_name('explorer.css').read_text('utf-8')}</style>"
 
 
 class Explorer(Shown, ipywidgets.VBox):
     """A `chart` and a `viewer` of the same `model`, and words that say what both show of the bone in `chooser`.
 
-    A subclass says what a person's move does (`_edited`) and draws the model as it is now (`_read`).
+    A subclass says what a person's move does (`_edited`) and draws the model as it is now (`_read`). Chart, view and
+    words stand in a row `width` pixels wide, so that with the controls below all fits on the screen of a laptop.
     """
 
-    def __init__(self, model: AdaptiveSkinningModel, bone: int | str, width: int) -> None:
+    def __init__(self, model: AdaptiveSkinningModel, bone: int | str, width: int, most: int) -> None:
         self.model = require_adaptive(model, type(self).__name__)
         self.names = tuple(model.rig.names)
         self.chooser = bone_chooser(self.names, model.rig.index(bone))
         self._closed, self._trouble, self._words = False, "", ""
-        side = max(280, (int(width) - 20) // 2)
+        side = min(most, max(280, (int(width) - _WORDS - 32) // 2))
         self.chart = ChartView(model.chart, size=side, on_edit=self._edited)
         self.viewer = Viewer(model.mesh, width=side, height=side, bone_names=self.names)
         self.viewer.layout.width = f"{side}px"
+        self.viewer.add_class("asm-compact")
         self._style = ipywidgets.HTML(STYLE, layout={"display": "none"})
         self._status = ipywidgets.HTML().add_class("asm-status")
         self.chooser.observe(lambda _: None if self._closed else self.update(), "value")

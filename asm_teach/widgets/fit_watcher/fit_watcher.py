@@ -71,8 +71,8 @@ class FitWatcher(Shown, ipywidgets.HBox):
         *,
         truth: Mesh | None = None,
         start: bool = True,
-        width: int = 480,
-        height: int = 440,
+        width: int = 460,
+        height: int = 420,
         **options: Any,
     ) -> None:
         if "watch" in options:

@@ -14,6 +14,7 @@ from asm_teach.widgets.base.shown import button
 if TYPE_CHECKING:
     from asm_teach.widgets.viewer.viewer import Viewer
 
+_TURNS = ((-10, 0), (10, 0), (0, 10), (0, -10))  # degrees to the person's left and up, for each press of an arrow key
 _NAMES = {"uv": "UV", "bones": "all bones"}
 
 
@@ -29,10 +30,14 @@ class ControlBar:
     def __init__(self, view: Viewer, width: int, *, flat: bool) -> None:
         buttons = [button(name.capitalize(), f"{name} view", partial(view.view, name)) for name in still.VIEWS]
         buttons += [
-            button("−", "zoom out", lambda: view.zoom(1 / 1.25)),
-            button("+", "zoom in", lambda: view.zoom(1.25)),
-            button("Reset", "front view at the original size", lambda: view.view("reset")),
+            button("−", "zoom out", lambda: view.zoom(1 / 1.25)).add_class("asm-key-5"),
+            button("+", "zoom in", lambda: view.zoom(1.25)).add_class("asm-key-4"),
+            button("Reset", "front view at the original size", lambda: view.view("reset")).add_class("asm-key-6"),
         ]
+        # what the arrow keys on the canvas press, in the order of `keys.js`: left, right, up, down
+        turns = [button("turn", "turn the view", partial(view.turn, *by)) for by in _TURNS]
+        for number, one in enumerate(turns):
+            one.add_class(f"asm-key-{number}").layout.display = "none"
         self._offering = False
         self.flat = self._switch("Facets", "shade each triangle flat", view.facets, flat)
         self.wire = self._switch("Edges", "draw the edges of the triangles", view.wireframe, False)
@@ -45,7 +50,7 @@ class ControlBar:
         )
         self.colours.observe(lambda change: self._chosen(change, view.colour_by), "value")
         looks = ipywidgets.HBox([self.flat, self.wire, self.names, self.colours]).add_class("asm-looks")
-        self.box = ipywidgets.HBox([ipywidgets.HBox(buttons), looks], layout={"width": f"{width}px"})
+        self.box = ipywidgets.HBox([ipywidgets.HBox([*buttons, *turns]), looks], layout={"width": f"{width}px"})
         self.box.add_class("asm-bar")
 
     def offer(self, modes: Sequence[str], mode: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import ipywidgets
 import numpy as np
 
@@ -23,6 +25,7 @@ class Readout:
     def __init__(self, stage: Stage, colouring: Colouring, orbit: Orbit, width: int) -> None:
         self.note, self.trouble = "", ""
         self.box = ipywidgets.HTML(layout={"width": f"{width}px"}).add_class("asm-status")
+        self.more = ipywidgets.HTML(layout={"width": f"{width}px"}).add_class("asm-more")
         self._stage, self._colouring, self._orbit = stage, colouring, orbit
         self._rest = {name: surface.vertices for name, surface in stage.surfaces.items()}
 
@@ -36,9 +39,20 @@ class Readout:
         return far**0.5
 
     @property
-    def text(self) -> str:
-        """What the view shows, in words."""
-        surfaces, chosen = self._stage.surfaces, self._colouring
+    def _changed(self) -> list[str]:
+        """What a person has done: the bone, the note, how far the mesh moved, and from where it is seen."""
+        chosen = self._colouring
+        words = [f"bone {chosen.bone_name}"] if chosen.bone is not None and chosen.mode != "weights" else []
+        words.append(self.note)
+        if chosen.bone is not None or self.displacement > 0:
+            words.append(f"largest displacement {self.displacement:.2f} mm")
+        edges = "with edges" if any(one.edges.visible for one in self._stage.surfaces.values()) else ""
+        return [*words, chosen.words, self._orbit.words, edges, self._stage.marks.words]
+
+    @property
+    def _facts(self) -> list[str]:
+        """What the view shows at any time: how large the meshes are, and how they are drawn."""
+        surfaces = self._stage.surfaces
         several = len(surfaces) > 1
         meshes = [
             f"{f'{name}: ' if several else ''}{len(s.vertices):,} vertices, {len(s.faces):,} faces"
@@ -46,16 +60,25 @@ class Readout:
             for name, s in surfaces.items()
         ]
         words = ["; ".join(meshes) + (", one over the other" if self._stage.overlay and several else "")]
-        words += [self._stage.words, chosen.words, self._orbit.words]
-        if any(surface.edges.visible for surface in surfaces.values()):
-            words.append("with edges")
-        if chosen.bone is not None and chosen.mode != "weights":
-            words.append(f"bone {chosen.bone_name}")
-        words += [self._stage.marks.words, self.note]
-        if chosen.bone is not None or self.displacement > 0:
-            words.append(f"largest displacement {self.displacement:.2f} mm")
-        return " · ".join(filter(None, words)) + (f". {self.trouble}" if self.trouble else "")
+        return [*words, self._stage.words]
+
+    @property
+    def text(self) -> str:
+        """What the view shows, in words."""
+        words = _joined([*self._changed, *self._facts])
+        return words + (f". {self.trouble}" if self.trouble else "")
 
     def say(self) -> None:
-        """Bring the words on the page up to date."""
-        self.box.value = read_out(self.text, self.trouble)
+        """Bring the words on the page up to date: what changed, and the rest folded."""
+        told = _joined(self._changed) + (f". {self.trouble}" if self.trouble else "")
+        facts = html.escape(_joined(self._facts))
+        for widget, value in (
+            (self.box, read_out(told, self.trouble)),
+            (self.more, f'<details class="asm-said"><summary>The mesh in numbers</summary>{facts}</details>'),
+        ):
+            if widget.value != value:  # a fold that a person has opened stays open
+                widget.value = value
+
+
+def _joined(words: list[str]) -> str:
+    return " · ".join(filter(None, words))

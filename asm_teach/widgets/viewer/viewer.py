@@ -74,8 +74,8 @@ class Viewer(Shown, ipywidgets.VBox):
         self,
         mesh: Mesh | Mapping[str, Mesh],
         *,
-        width: int = 640,
-        height: int = 480,
+        width: int = 560,
+        height: int = 420,
         weights: ArrayLike | Mapping[str, ArrayLike] | None = None,
         bone_names: tuple[str, ...] = (),
         bones: ArrayLike | None = None,
@@ -99,7 +99,7 @@ class Viewer(Shown, ipywidgets.VBox):
         self._bar = ControlBar(self, size[0], flat=flat)
         self._style = unseen()
         top = [self._style, self._bar.box, self._stage.box]
-        super().__init__(children=[*top, *self._stage.below, self._readout.box])
+        super().__init__(children=[*top, *self._stage.below, self._readout.box, self._readout.more])
         self.add_class("asm-viewer")
         self.show_bones(bones, tuple(bone_names))
         self._paint()
@@ -164,7 +164,7 @@ class Viewer(Shown, ipywidgets.VBox):
         """Choose the colours.
 
         Args:
-            mode: "plain" (skin), "texture", "uv" (place on the chart), "weights" (of the selected bone, or of
+            mode: "plain" (clay), "texture", "uv" (place on the chart), "weights" (of the selected bone, or of
                 all bones mixed), "bones" (all bones mixed), or "error" (any number per vertex).
             values: for "weights" (V, J) or (V,); for "error" (V,). For several meshes name -> values. Kept
                 for later calls. Entries that are not numbers are drawn grey.
@@ -252,6 +252,13 @@ class Viewer(Shown, ipywidgets.VBox):
         self._turned()
 
     @_while_open
+    def turn(self, azimuth: float, elevation: float) -> None:
+        """Turn the camera further, by degrees towards the person's left and up."""
+        left, up = self._orbit.angles()
+        self._orbit.view(((left + azimuth + 180) % 360 - 180, min(max(up + elevation, -85.0), 85.0)))
+        self._turned()
+
+    @_while_open
     def zoom(self, factor: float) -> None:
         """Come closer by this factor (2: twice as large); below 1 goes back."""
         self._orbit.zoom(factor)
@@ -322,7 +329,7 @@ class Viewer(Shown, ipywidgets.VBox):
         super().close()
         if not getattr(self, "_closed", True):  # a view that was refused while it was made has no parts yet
             self._closed = True
-            live.close_tree([*self._parts(), self._readout.box, self._style, self.layout])
+            live.close_tree([*self._parts(), self._readout.box, self._readout.more, self._style, self.layout])
 
     def retire(self) -> None:
         """Put a still picture in place of the live view: the page has too many."""
@@ -331,7 +338,7 @@ class Viewer(Shown, ipywidgets.VBox):
         self.warn(
             f"A page shows {live.MOST_LIVE} live views at most. This one is a picture: run its cell again to turn it."
         )
-        self.children = [self._style, picture, self._readout.box]
+        self.children = [self._style, picture, self._readout.box, self._readout.more]
         live.close_tree(self._parts())
 
     def _parts(self) -> list[Any]:

@@ -38,8 +38,7 @@ class WeightExplorer(Explorer):
     Args:
         model: an adaptive model; changing K in the widget gives it new mixture parameters.
         bone: index or name of the bone to start with.
-        width: of the whole widget, pixels; at 840 chart and face stand side by side on a laptop's 1366, with the file
-            list open.
+        width: of the whole widget, pixels; 930 is what a laptop's 1366 leave beside the file list.
 
     Attributes:
         mixture: what the controls change; call it to change a Gaussian from code.
@@ -48,8 +47,8 @@ class WeightExplorer(Explorer):
         ValueError: a model without Gaussians on a chart, NaN in its parameters, a bone that is not there.
     """
 
-    def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 840) -> None:
-        super().__init__(model, bone, width)
+    def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 930) -> None:
+        super().__init__(model, bone, width, most=340)
         if model.components > MOST_COMPONENTS:
             raise ValueError(f"model has K = {model.components}: the explorer takes up to {MOST_COMPONENTS} per bone")
         self.mixture = BoneMixture(model, self.bone, self._draw)
@@ -64,8 +63,9 @@ class WeightExplorer(Explorer):
         self.chart.observe(lambda _: self._say(), "hover")
         self.viewer.on_pick(lambda face, shares: self._ask(uv_of(model.chart, face, shares)))
         left = ipywidgets.VBox([self.chart, self._scale])
-        views = ipywidgets.HBox([left, self.viewer]).add_class("asm-explorer-views")
-        self.children = [self._style, views, self._status, self._place, self.controls]
+        words = ipywidgets.VBox([self._status, self._place]).add_class("asm-explorer-words")
+        views = ipywidgets.HBox([left, self.viewer, words]).add_class("asm-explorer-views")
+        self.children = [self._style, views, self.controls]
         self.update()
 
     def _edited(self, items: Mapping[str, Item]) -> None:
