@@ -176,6 +176,25 @@ def test_what_lies_beyond_the_picture_is_not_seen():
     torch.testing.assert_close(found.trust[above, 1], whole.trust[above, 1])
 
 
+@pytest.mark.parametrize("light", [1.0, 0.0])
+def test_what_is_blown_out_or_black_takes_no_part(looked, light):
+    """It has no contrast, and so no worth: a disc of one light in each picture, on another place of the skin."""
+    tip = HEAD.landmarks.points(VERTICES, HEAD.mesh.faces)[30]
+    across, down = torch.meshgrid(torch.arange(200) + 0.5, torch.arange(220) + 0.5, indexing="xy")
+    images, inside, outside = [], torch.zeros_like(looked.trust).bool(), torch.zeros_like(looked.trust).bool()
+    for n, (image, camera) in enumerate(zip(IMAGES, CAMERAS, strict=True)):
+        x, y = middle = camera.project(tip[None])[0] + torch.tensor([8.0 * (n - 1), -22.0 + 12.0 * n])
+        disc = (across - x) ** 2 + (down - y) ** 2 < 14**2
+        images.append(torch.where(disc[..., None], torch.tensor(light), image))
+        away = (camera.project(VERTICES[looked.rows]) - middle).norm(dim=1)
+        inside[:, n], outside[:, n] = away < 8, away > 22
+    found = term(images)
+    seen = inside & (found.trust > 0.5)
+    assert seen.sum() > 30 and looked.worth[seen].mean() > 0.05
+    assert found.worth[seen].max() < 1e-6
+    torch.testing.assert_close(found.worth[outside], looked.worth[outside])
+
+
 # --- two are needed
 
 
