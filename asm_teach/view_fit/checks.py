@@ -13,12 +13,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asm_teach.data.detector_noise import mediapipe_noise
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.rendering.camera import Camera
 from asm_teach.view_fit.bundle import Bundle, FaceT
-from asm_teach.view_fit.camera_numbers import CameraNumbers
-from asm_teach.view_fit.landmark_term import known_errors
+from asm_teach.view_fit.landmark_term import beyond_known
 from asm_teach.view_fit.skin_term import SkinTerm
 from asm_teach.view_fit.view import LandmarkView, View, landmark_view, view_names
 
@@ -43,6 +41,8 @@ NOISY = 2.0  # times the others' RMS of all misses
 # Correlation of skin in one picture and the others, in grids of `COARSE` mm that count `ENOUGH` in all, after a fit to
 # pictures. One person: 0.75 to 0.94; another: below 0.2. From further aside (radians) a good one may miss its place.
 COARSE, ENOUGH, UNLIKE, TRUSTED, ASIDE = 3.0, 20.0, 0.4, 0.6, 0.8
+# The same of the skin round one place. One person: 0.52 and more. Under a hand, glasses, or smiling: below 0.05.
+COVERED = 0.3
 SEEN = 0.25  # cosine: a point that is seen more from the side is a guess of whoever found it
 
 
@@ -206,7 +206,7 @@ def _unexpected(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Se
     """Which views' misses are not those of a detector, of which it is known how they are shared. In sentences."""
     seen = [landmark_view(view, mesh) for view in views]
     which = [n for n, view in enumerate(seen) if view.detected]
-    sizes = [_beyond(mesh, vertices, seen[n], cameras[n]) for n in which]
+    sizes = [beyond_known(mesh, vertices, seen[n], cameras[n]) for n in which]
     notes = []
     for k, (shared, alone) in enumerate(sizes):
         others = vertices.new_tensor([size for j, size in enumerate(sizes) if j != k]).quantile(0.5, dim=0)
@@ -226,18 +226,6 @@ def _unexpected(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Se
     return notes
 
 
-def _beyond(mesh: Mesh, vertices: Tensor, view: LandmarkView, camera: Camera) -> tuple[float, float]:
-    """RMS of what a view's misses share, and of what is left of each, in deviations of a detector's known errors."""
-    points = view.embedding.points(vertices, mesh.faces)
-    numbers = CameraNumbers.of([camera], points.mean(0))
-    bias, modes, rest = known_errors(mediapipe_noise(), numbers, 0, vertices)
-    away = (camera.project(points) - view.pixels) / numbers.log_size.exp() + bias
-    away = (away / rest[:, None]).flatten()
-    modes = (modes / rest[:, None, None]).flatten(0, 1)
-    shared = torch.linalg.solve(torch.eye(modes.shape[1]).to(modes) + modes.T @ modes, modes.T @ away)
-    return float(shared.square().mean().sqrt()), float((away - modes @ shared).square().mean().sqrt())
-
-
 @torch.no_grad()
 def unlike_skin(bundle: Bundle[FaceT], views: Sequence[View]) -> list[str]:
     """Which pictures, three or more, show other skin than the rest, once the fit has compared them. In sentences.
@@ -247,18 +235,29 @@ def unlike_skin(bundle: Bundle[FaceT], views: Sequence[View]) -> list[str]:
     face, cameras, names = bundle.face, bundle.cameras, view_names(views)
     skin = SkinTerm([view.image for view in views], face, 1.0)
     skin.look(face.vertices(), cameras, COARSE)
-    alike, counts = skin.alike(face.samples(skin.places), cameras)
+    samples = face.samples(skin.places)
+    alike, counts = skin.alike(samples, cameras)
+    around = skin.around(samples, alike, counts)
     total = counts.sum(0)
     mean = (counts * alike).sum(0) / total.clamp_min(1e-6)
     compared = [n for n in range(len(views)) if total[n] > ENOUGH and abs(cameras.side(n)[0]) < ASIDE]
     notes = []
     for n in compared if len(compared) > 2 else []:
-        usual = float(mean[[m for m in compared if m != n]].quantile(0.5))
+        others = [m for m in compared if m != n]
+        usual, there = float(mean[others].quantile(0.5)), around[:, others].nanquantile(0.5, dim=1)
+        lowest, place = around[:, n].masked_fill(~(there > TRUSTED), torch.inf).nan_to_num(torch.inf).min(0)
         if mean[n] < UNLIKE and usual > TRUSTED:
             notes.append(
                 f"The skin in {names[n]} is not what the other pictures show (correlation {float(mean[n]):.2f}, theirs "
                 f"{usual:.2f}): it may show another person, or the face is covered, painted or out of focus. Fit again "
                 "without it and compare."
+            )
+        elif lowest < COVERED:
+            x, y = cameras.project(samples[place], n).tolist()
+            notes.append(
+                f"The skin in {names[n]} round the pixel ({x:.0f}, {y:.0f}) is not what the other pictures show there "
+                f"(correlation {float(lowest):.2f}, theirs {float(there[place]):.2f}): a hand, glasses or hair may "
+                "cover it, or the face has another expression. Fit again without it and compare."
             )
     return notes
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from asm_teach.data.detector_noise import DetectorNoise, mediapipe_noise
 from asm_teach.geometry.mesh import Mesh, face_normals
+from asm_teach.rendering.camera import Camera
 from asm_teach.view_fit.bundle import Demand, Face
 from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
 from asm_teach.view_fit.view import LandmarkView
@@ -38,6 +39,18 @@ def known_errors(model: DetectorNoise, cameras: CameraNumbers, n: int, like: Ten
     bias, modes, rest = (x.to(like) for x in model.at(yaw, pitch))
     turn = upright.to(like)
     return bias @ turn, torch.einsum("ij,lik->ljk", turn, modes), rest
+
+
+def beyond_known(mesh: Mesh, vertices: Tensor, view: LandmarkView, camera: Camera) -> tuple[float, float]:
+    """RMS of what a view's misses share, and of what is left of each, in deviations of a detector's known errors."""
+    points = view.embedding.points(vertices, mesh.faces)
+    numbers = CameraNumbers.of([camera], points.mean(0))
+    bias, modes, rest = known_errors(mediapipe_noise(), numbers, 0, vertices)
+    away = (camera.project(points) - view.pixels) / numbers.log_size.exp() + bias
+    away = (away / rest[:, None]).flatten()
+    modes = (modes / rest[:, None, None]).flatten(0, 1)
+    shared = torch.linalg.solve(torch.eye(modes.shape[1]).to(modes) + modes.T @ modes, modes.T @ away)
+    return float(shared.square().mean().sqrt()), float((away - modes @ shared).square().mean().sqrt())
 
 
 class DemandSum:

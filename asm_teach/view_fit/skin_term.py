@@ -20,6 +20,7 @@ _DETAIL = 200  # pixels across the face in which it is found out what a picture 
 _GRAZING, _SQUARE = 0.3, 0.7  # cosines of normal and line of sight: none, and all of the trust
 _BEHIND = (1.5, 0.4)  # mm, and shares of the spacing: how far a grid may be from what the picture sees there
 _WHOLE = (0.6, 0.9)  # shares of a grid that is seen: none, and all of the trust
+_ROUND, _MUCH = 10.0, 8.0  # mm: a place of the face; and how many grids, at least, tell what it is like
 _OPEN = 0.5  # of `exposed`: skin inside lips and nostrils takes no part
 
 
@@ -66,6 +67,12 @@ class SkinTerm:
     def alike(self, samples: Tensor, cameras: CameraNumbers) -> tuple[Tensor, Tensor]:
         """How each picture agrees with the others: see `Agreement.alike`."""
         return self._agreement.alike(samples, self.normals, cameras, self.trust, self.worth)
+
+    def around(self, samples: Tensor, alike: Tensor, counts: Tensor) -> Tensor:
+        """(M, N) the mean of `alike` over the skin some 10 mm round each sample (M, 3); NaN where too little counts."""
+        near = torch.exp(-torch.cdist(samples, samples).square() / (2 * _ROUND**2))
+        total = near @ counts
+        return torch.where(total > _MUCH, near @ (counts * alike) / total.clamp_min(1e-6), torch.nan)
 
     def measure(self, samples: Tensor, cameras: CameraNumbers) -> float:
         """The loss."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -321,23 +322,54 @@ def test_what_a_detector_does_not_make_is_named() -> None:
     assert note.startswith("The landmarks of view 2 are much less exact than the others: each by itself")
 
 
-def test_a_picture_that_shows_other_skin_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the same form, so that landmarks could not tell."""
+def drawn() -> tuple[Bundle[SkinnedFace], list[View]]:
+    """The template where it is, and pictures of it."""
     shots = [replace(c, focal=c.focal * 0.4, principal=c.principal * 0.4, size=(320, 400)) for c in CAMERAS]
     images = [render(HEAD.mesh, shot, samples=2, background=torch.tensor([0.3, 0.4, 0.5]))[..., :3] for shot in shots]
     points = SETS["ibug68"].points(HEAD.mesh.vertices, HEAD.mesh.faces)
     good = [View(i, c.project(points), name=f"{n}.jpg") for n, (i, c) in enumerate(zip(images, shots, strict=True))]
     with torch.no_grad():
-        bundle = Bundle(SkinnedFace(MODEL, Prior()), CameraNumbers.of(shots, points.mean(0)), (1.2, 0.7))
+        return Bundle(SkinnedFace(MODEL, Prior()), CameraNumbers.of(shots, points.mean(0)), (1.2, 0.7)), good
+
+
+def test_a_picture_that_shows_other_skin_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same form, so that landmarks could not tell."""
+    bundle, good = drawn()
     assert unlike_skin(bundle, good) == []
     assert HEAD.mesh.texture is not None
     other = replace(HEAD.mesh, texture=torch.rand(200, 200, 3).repeat_interleave(5, 0).repeat_interleave(5, 1))
-    odd = [*good[:2], replace(good[2], image=render(other, shots[2], samples=2)[..., :3]), good[3]]
+    seen_by = bundle.cameras.cameras()[2]
+    odd = [*good[:2], replace(good[2], image=render(other, seen_by, samples=2)[..., :3]), good[3]]
     (note,) = unlike_skin(bundle, odd)
     assert note.startswith("The skin in 2.jpg is not what the other pictures show")
     assert unlike_skin(bundle, [*good[:2], replace(odd[2], image=None, size=(320, 400)), good[3]]) == []
     monkeypatch.setattr(checks, "ASIDE", math.radians(20))  # seen from further aside, it is not judged
     assert unlike_skin(bundle, odd) == []
+
+
+@pytest.mark.parametrize(("what", "where"), [("hand", (48, 55)), ("glasses", (36, 45)), ("smile", (48, 55))])
+def test_a_place_that_one_picture_shows_otherwise_is_named(what: str, where: tuple[int, int]) -> None:
+    """A hand before the mouth, the rims of glasses round the eyes, or a smile in one picture: the note says where."""
+    bundle, good = drawn()
+    view, camera = good[2], bundle.cameras.cameras()[2]
+    if what == "smile":
+        amounts = {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}
+        face = HEAD.mesh.with_vertices(HEAD.mesh.vertices + HEAD.offsets(expressions=amounts))
+        image = render(face, camera, samples=2, background=torch.tensor([0.3, 0.4, 0.5]))[..., :3]
+    else:
+        across, down = torch.meshgrid(torch.arange(320) + 0.5, torch.arange(400) + 0.5, indexing="xy")
+        image = view.image.clone()
+        ends = view.landmarks[[48, 54]].mean(0)[None] if what == "hand" else view.landmarks[[37, 44]]
+        for x, y in ends.tolist():
+            far = ((across - x) ** 2 + (down - y) ** 2).sqrt()
+            within = far < 30 if what == "hand" else (far - 24).abs() < 4
+            image[within] = torch.tensor([0.6, 0.45, 0.4]) if what == "hand" else torch.tensor(0.02)
+    (note,) = unlike_skin(bundle, [*good[:2], replace(view, image=image), good[3]])
+    found = re.match(r"The skin in 2.jpg round the pixel \((\d+), (\d+)\) is not what the other pictures show", note)
+    assert found, note
+    place = torch.tensor([float(found[1]), float(found[2])])
+    nearby = view.landmarks[where[0] : where[1]] if what != "glasses" else view.landmarks[36:48]
+    assert torch.cdist(place[None], nearby).min() < 45
 
 
 def fitted_notes(views: list[View]) -> list[str]:
