@@ -1,7 +1,4 @@
-"""Plain English: what readers see keeps to the glossary's terms, each in one spelling, and to everyday words.
-
-To hold a lesson to this as well, take it out of `LATER`.
-"""
+"""Plain English: what readers see keeps to the glossary's terms, each in one spelling, and to everyday words."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LATER = {"09"}  # lessons that are not yet held to it
 
 # a word that reads as translated -> what to write
 PLAIN = {
@@ -90,9 +86,8 @@ def texts() -> Iterator[tuple[str, str]]:
         if path.stem not in ("ledger", "LICENSE-TEXT"):  # names of tests; a licence
             yield path.relative_to(ROOT).as_posix(), prose(path.read_text("utf-8"))
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        if path.name.partition("_")[0] not in LATER:
-            cells = json.loads(path.read_text("utf-8"))["cells"]
-            yield path.name, prose("\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown"))
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        yield path.name, prose("\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown"))
     for room in ("widgets", "cli"):
         for path in sorted((ROOT / "asm_teach" / room).rglob("*")):
             name = path.relative_to(ROOT).as_posix()
