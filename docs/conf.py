@@ -23,7 +23,7 @@ from sphinx.application import Sphinx
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(DOCS)]
 
 project = "asm_teach"
 author = copyright = "asm_teach contributors"
@@ -41,7 +41,7 @@ html_title = "asm_teach"
 html_math_renderer = "as_written"
 html_static_path = ["_static", str(_MATHJAX_FILE.locate())]
 html_css_files = ["site.css"]
-html_js_files = ["scroll.js"]
+html_js_files = ["scroll.js", "live.js"]
 html_favicon = "_static/favicon.ico"
 html_extra_path = ["_static/favicon.ico"]  # also where a browser looks for it unasked
 html_copy_source = False
@@ -69,35 +69,10 @@ nitpick_ignore_regex = [
     ("py:class", r"asm_teach\..*\.(State|FaceT|T|Fitting|_Element)"),  # type variables and private names have no page
 ]
 
+from landing import cards, lessons, write_pictures  # noqa: E402
+
 _MODULES = re.compile(r"<!-- modules: ([\w ]+) -->")
 _LESSON = re.compile(r"(```.*?```|`[^`]*`)|\b[Ll]essons? (\d+)\b|\b[Tt]ensor notebook\b", re.DOTALL)  # code stays code
-
-
-def lessons() -> dict[str, tuple[Path, list[str]]]:
-    """Number, such as "05" or "00b" -> file and text cells of each lesson that stands in the folder."""
-    found = {}
-    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb")):
-        cells = json.loads(path.read_text("utf-8"))["cells"]
-        found[path.name.partition("_")[0]] = (
-            path,
-            ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"],
-        )
-    return found
-
-
-def lesson_map() -> str:
-    """The lessons as a list, from their own heads: title, minutes, what you do."""
-    rows = []
-    for path, texts in lessons().values():
-        title = texts[0].splitlines()[0].removeprefix("# ")
-        head = "\n\n".join(texts)
-        doing = re.search(r"\*\*What you will do\.\*\* (.+?\.)(?:\s|$)", head, re.DOTALL)
-        minutes = re.search(r"\*\*Time\.\*\* (?:About )?(\d+) minutes", head)
-        if not doing or not minutes:
-            raise ValueError(f"{path.name}: it has no **What you will do.** or **Time.** N minutes")
-        what = " ".join(doing.group(1).split())
-        rows.append(f"- **[{title}](../notebooks/{path.name})** ({minutes.group(1)} minutes). {what}")
-    return "\n".join(rows)
 
 
 def _number(match: re.Match[str]) -> str:
@@ -159,22 +134,22 @@ def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
     if docname.startswith("notebooks/"):
         source[0] = readable(source[0])
         return
-    text = source[0].replace("<!-- lessons -->", lesson_map())
+    text = source[0].replace("<!-- lessons -->", cards())
     if docname == "docs/api":
         text = text.replace("<!-- public names -->", public_names())
     text = _MODULES.sub(lambda match: module_sections(match.group(1)), text)
-    there = lessons()
+    there = {one.number: one.path for one in lessons()}
     if docname == "docs/ledger":  # the names of tests are sentences
         text = re.sub(r"`test_(\w+)`", lambda m: "· " + m[1].replace("_", " "), text)
         text = re.sub(r"`([a-z]\w*(?:\.[A-Za-z]\w*)+)`", lambda m: code_link(m[1]), text)
         text = re.sub(
             r"\b(\d\d), cell (\d+)",
-            lambda m: f"[{m[1]},\xa0cell\xa0{m[2]}](../notebooks/{there[m[1]][0].name})",
+            lambda m: f"[{m[1]},\xa0cell\xa0{m[2]}](../notebooks/{there[m[1]].name})",
             text,
         )
     if docname in ("docs/glossary", "docs/teaching"):
         text = _LESSON.sub(
-            lambda m: f"[{m[0]}](../notebooks/{there[found][0].name})" if (found := _number(m)) in there else m[0],
+            lambda m: f"[{m[0]}](../notebooks/{there[found].name})" if (found := _number(m)) in there else m[0],
             text,
         )
     source[0] = text
@@ -196,9 +171,16 @@ def public_names() -> str:
 
 def plain_docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Docstrings are plain text with `code` in single backticks: say so in reStructuredText."""
-    if what == "module":  # what is set in is an example
+    if what in ("module", "class", "function", "method"):  # what is set in behind a paragraph is an example
         for n in range(len(lines) - 2, 0, -1):
-            if lines[n + 1].startswith("    ") and not lines[n] and lines[n - 1] and not lines[n - 1].startswith(" "):
+            before = lines[n - 1]
+            if (
+                lines[n + 1].startswith("    ")
+                and not lines[n]
+                and before
+                and not before.startswith(" ")
+                and before[-2:] != "::"
+            ):
                 lines[n : n + 1] = ["", "::", ""]
     parts = re.split(r"(`+[^`]*`+)", "\n".join(lines))
     # outside of code a star, a bar and an underscore are just that
@@ -234,8 +216,9 @@ def give_levels(app: Sphinx, page: str, template: str, context: dict[str, Any], 
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
-    """The root of the site leads to the start page."""
+    """The root of the site leads to the start page, whose cards get their pictures."""
     if error is None and app.builder.name == "html":
+        write_pictures(Path(app.outdir) / "_static" / "lessons")
         (Path(app.outdir) / "index.html").write_text(
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>asm_teach</title>'
             '<meta http-equiv="refresh" content="0; url=docs/index.html">'
