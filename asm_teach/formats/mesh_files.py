@@ -20,7 +20,7 @@ from trimesh.visual.texture import TextureVisuals
 from asm_teach.base.files import whole
 from asm_teach.formats.checks.file_kind import check_file
 from asm_teach.formats.checks.outputs import MARK, check_output, side_file, signed
-from asm_teach.formats.gltf_scene import read_gltf
+from asm_teach.formats.gltf.scene import read_gltf
 from asm_teach.formats.mesh_record import MeshRecord, vertex_tensor
 from asm_teach.formats.obj_file import obj_text, read_obj
 from asm_teach.formats.pictures import picture_bytes, to_pillow

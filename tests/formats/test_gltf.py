@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from asm_teach.formats import gltf as gltf_module
+from asm_teach.formats.gltf import container
 from asm_teach.formats.pictures import picture_bytes
 from asm_teach.geometry.mesh import Mesh, read_mesh
 
@@ -815,7 +815,7 @@ def huge_buffer(asset: Asset) -> None:
 @pytest.mark.parametrize("claim", [many_of_one, huge_zeros, huge_buffer])
 def test_claims_cost_nothing(tmp_path, monkeypatch, claim) -> None:
     """A small file is refused before memory is taken for what it claims."""
-    monkeypatch.setitem(gltf_module.MOST, "vertices", 300)
+    monkeypatch.setitem(container.MOST, "vertices", 300)
     asset = one_mesh()
     (tmp_path / "a.bin").write_bytes(asset.bytes)
     asset.json["buffers"] = [{"byteLength": len(asset.bytes), "uri": "a.bin"}]

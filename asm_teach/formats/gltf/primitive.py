@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from asm_teach.base.arrays import Floats, Ints
-from asm_teach.formats.gltf import (
+from asm_teach.formats.gltf.container import (
     DRACO,
     GLOSSINESS,
     TEXTURE_TRANSFORM,

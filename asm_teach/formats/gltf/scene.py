@@ -1,4 +1,4 @@
-"""glTF 2.0, the scene: nodes, skins and primitives become one mesh. The bytes are read by `gltf`.
+"""glTF 2.0, the scene: nodes, skins and primitives become one mesh. The bytes are read by `container`.
 
 The mesh is what a viewer shows when nothing moves: nodes are placed by their transforms, skinned meshes by their
 joints, and animations do not run. Only morph targets stay at rest, whatever weights the file gives
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.arrays import Bools, Floats, Ints
-from asm_teach.formats.gltf import MOST, WEBP, Gltf, Json, extension, members, numbers, whole_number
-from asm_teach.formats.gltf_primitive import Primitive
+from asm_teach.formats.gltf.container import MOST, WEBP, Gltf, Json, extension, members, numbers, whole_number
+from asm_teach.formats.gltf.primitive import Primitive
 from asm_teach.formats.mesh_record import MeshRecord
 from asm_teach.formats.pictures import picture_of_bytes, read_picture
 from asm_teach.formats.polygons import counted
