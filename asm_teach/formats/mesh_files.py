@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import trimesh
+from torch import Tensor
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
@@ -114,15 +115,31 @@ def one_uv_per_vertex(mesh: MeshRecord) -> MeshRecord:
     """The same surface with one UV for each vertex: vertices on a seam are doubled, the copies come last."""
     if mesh.uv is None or mesh.uv_faces is None:
         return mesh
-    corners = torch.stack([mesh.faces.reshape(-1), mesh.uv_faces.reshape(-1)], -1)
-    pairs, inverse = torch.unique(corners, dim=0, return_inverse=True)  # sorted by vertex
-    count = len(mesh.vertices)
-    first = torch.ones(len(pairs), dtype=torch.bool)
+    rows, faces, uv = doubled_on_seams(mesh.faces, mesh.uv, mesh.uv_faces, len(mesh.vertices))
+    return MeshRecord(mesh.vertices[rows], faces, uv, texture=mesh.texture, parts=mesh.parts)
+
+
+def doubled_on_seams(faces: Tensor, uv: Tensor, uv_faces: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What doubles the vertices on a seam, so that each vertex has one UV; the copies come last.
+
+    Args:
+        faces: (F, 3) vertex numbers.
+        uv: (U, 2).
+        uv_faces: (F, 3) numbers of UV.
+        count: V, the vertices there are.
+
+    Returns:
+        which vertex each of the V' is (V',), the faces (F, 3) among them, and their UV (V', 2).
+    """
+    pairs, inverse = torch.unique(
+        torch.stack([faces.reshape(-1), uv_faces.reshape(-1)], -1), dim=0, return_inverse=True
+    )
+    first = torch.ones(len(pairs), dtype=torch.bool)  # the pairs are sorted by vertex
     first[1:] = pairs[1:, 0] != pairs[:-1, 0]
     number = torch.where(first, pairs[:, 0], count - 1 + (~first).cumsum(0))
-    vertices = torch.cat([mesh.vertices, mesh.vertices[pairs[~first, 0]]])
-    uv = mesh.uv.new_zeros((len(vertices), 2)).index_copy(0, number, mesh.uv[pairs[:, 1]])
-    return MeshRecord(vertices, number[inverse].reshape(-1, 3), uv, texture=mesh.texture, parts=mesh.parts)
+    rows = torch.cat([torch.arange(count), pairs[~first, 0]])
+    placed = uv.new_zeros((len(rows), 2)).index_copy(0, number, uv[pairs[:, 1]])
+    return rows, number[inverse].reshape(-1, 3), placed
 
 
 def _glb_bytes(mesh: MeshRecord) -> bytes:
