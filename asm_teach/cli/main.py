@@ -15,6 +15,7 @@ import click
 
 from asm_teach import __version__
 from asm_teach.base.files import NOTEBOOKS, PACKAGE
+from asm_teach.cli.avatar import avatar_command
 from asm_teach.cli.course import check_command, course_command, student_command
 from asm_teach.cli.fits import DEVICE, fit_scan_command, fit_views_command, prepare
 from asm_teach.cli.help import Grouped, examples
@@ -59,7 +60,7 @@ def main() -> None:
     """Learn how a face is modelled with bones, and fit the model to your own scans and photographs."""
 
 
-for _command in (fit_scan_command, prepare, fit_views_command, views_command, photographs_command,
+for _command in (fit_scan_command, prepare, fit_views_command, avatar_command, views_command, photographs_command,
                  playground_command, course_command, student_command, check_command):  # fmt: skip
     main.add_command(_command)
 
