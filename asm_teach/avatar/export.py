@@ -13,8 +13,8 @@ import roma
 import torch
 from torch import Tensor
 
-from asm_teach.avatar.bind_pose import BindPose, baked, template
 from asm_teach.avatar.influences import Influences, heaviest
+from asm_teach.avatar.rest_pose import RestPose, baked, template
 from asm_teach.data.heads import Head, load_head
 from asm_teach.fitting.result import Fit
 from asm_teach.formats.checks.outputs import check_output
@@ -71,7 +71,7 @@ def export_gltf(
         path: the file, which ends in .glb.
         influences: bones for each vertex, the heaviest: 4, which every engine counts, or 8, 12 and so on. None keeps
             all, which none plays, to measure what the others lose.
-        posed: False makes the fitted face the bind pose, which any number of influences keeps exactly. True keeps the
+        posed: False makes the fitted face the rest pose, which any number of influences keeps exactly. True keeps the
             template, and the nodes hold the bones' motions: eq. (1), but few influences change the face.
         shapes: write the 51 named shapes of the embedded heads (ARKit's names), as far as `model` has their mesh.
         texture: True takes the mesh's own picture, else that of the embedded head with this mesh; without one the head
@@ -166,7 +166,7 @@ def _same(uv: Tensor, other: Tensor | None) -> bool:
     return other is not None and uv.shape == other.shape and torch.allclose(uv.cpu().to(other), other, atol=1e-6)
 
 
-def _add_mesh(gltf: GltfWriter, mesh: Mesh, pose: BindPose, kept: Influences, picture: bytes | None) -> int:
+def _add_mesh(gltf: GltfWriter, mesh: Mesh, pose: RestPose, kept: Influences, picture: bytes | None) -> int:
     """Node 0 with the skinned mesh; how many vertices it has."""
     rows, faces, uv = torch.arange(len(pose.vertices)), mesh.faces, mesh.uv
     if uv is not None and mesh.uv_faces is not None:
@@ -204,7 +204,7 @@ def _material(gltf: GltfWriter, picture: bytes | None) -> Json:
     return {"name": "skin", "pbrMetallicRoughness": {**colour, "metallicFactor": 0.0, "roughnessFactor": 0.6}}
 
 
-def _add_bones(gltf: GltfWriter, rig: Rig, pose: BindPose) -> None:
+def _add_bones(gltf: GltfWriter, rig: Rig, pose: RestPose) -> None:
     """A node for each bone, the skin, and the scene.
 
     A bone's node places it in its parent: B_p^-1 B_j T_j of eq. (1.2), which is the way from pivot to pivot plus the

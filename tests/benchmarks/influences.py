@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.avatar.bind_pose import BindPose, baked, template
 from asm_teach.avatar.export import export_gltf
+from asm_teach.avatar.rest_pose import RestPose, baked, template
 from asm_teach.data.heads import load_head
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.skinning import linear_blend_skinning
@@ -33,7 +33,7 @@ SEED = 3
 SHOWN = 0.1  # mm
 
 
-def matrices(pose: BindPose, rig: Rig) -> tuple[Tensor, Tensor]:
+def matrices(pose: RestPose, rig: Rig) -> tuple[Tensor, Tensor]:
     """The skinning matrices of the pose as it is (J, 3, 4), and of each move (J - 1, J, 3, 4)."""
     bones = [bone for bone in range(len(rig)) if rig.parents[bone] >= 0]
     translation, rotation, scale = (

@@ -52,7 +52,7 @@ class GltfWriter:
 
     def indices(self, faces: NDArray[np.int64]) -> int:
         """The corners of the triangles (F, 3), in as few bytes as they need. The number of the accessor."""
-        # The largest number of each kind would mean that a strip begins anew (section 3.7.2.1).
+        # The largest number of each kind would mean that a strip begins again (section 3.7.2.1).
         kind = np.uint16 if faces.max() < np.iinfo(np.uint16).max else np.uint32
         return self._accessor(faces.reshape(-1, 1).astype(kind), {}, target=_INDICES)
 

@@ -19,7 +19,7 @@ from asm_teach.model.transforms import bind_matrices, bone_transforms, world_mat
 
 
 @dataclass(frozen=True, eq=False)
-class BindPose:
+class RestPose:
     """A head and the bones that it is bound to, in mm, float64.
 
     Attributes:
@@ -46,8 +46,8 @@ class BindPose:
 
 
 @torch.no_grad()
-def baked(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> BindPose:
-    """The fitted face is the bind pose, and the bones rest on it without a motion.
+def baked(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> RestPose:
+    """The fitted face is the rest pose, and the bones rest on it without a motion.
 
     At rest the weights do not matter, so with few bones for each vertex the face is still the fitted one. The bones of
     an adaptive model stand on the fitted skin, eq. (3); those of a static one where they have moved to.
@@ -67,18 +67,18 @@ def baked(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> BindPose:
         motion = bone_transforms(model.translation, model.rotation, model.log_scale.exp())
         points = world_matrices(bind_matrices(model.bind_points()), motion, model.rig)[..., 3]
     still = torch.zeros_like(points)
-    return BindPose(vertices, points, weights, carried, still, still, torch.ones_like(points))
+    return RestPose(vertices, points, weights, carried, still, still, torch.ones_like(points))
 
 
 @torch.no_grad()
-def template(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> BindPose:
-    """The template is the bind pose, and the bones' own motions make the fitted face of it: eq. (1) word for word.
+def template(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> RestPose:
+    """The template is the rest pose, and the bones' own motions make the fitted face of it: eq. (1) word for word.
 
     Args and Returns as for `baked`; the shapes stay as they are.
     """
     model = _precise(model)
     exact = {name: offset.double() for name, offset in shapes.items()}
-    return BindPose(
+    return RestPose(
         model.vertices, model.bind_points(), model.weights(), exact,
         model.translation, model.rotation, model.log_scale.exp(),
     )  # fmt: skip
