@@ -85,4 +85,4 @@ def template(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> RestPose:
 
 
 def _precise(model: SkinnedModel) -> SkinnedModel:
-    return copy.deepcopy(model).cpu().double()
+    return copy.deepcopy(model).cpu().double().requires_grad_(False)
