@@ -27,7 +27,6 @@ KEY_WORDS = (
 OTHER_WORDS = {
     "affine map": "affine",
     "alignment": "align",
-    "calibrated": "cameras nobody knows",
     "differentiable renderer": "renderer that you can differentiate",
     "forward kinematics": "parent",
     "ground truth": "truth",
