@@ -55,7 +55,7 @@ class BindingExplorer(Explorer):
     line: Line
 
     def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 930) -> None:
-        super().__init__(model, bone, width, most=288)
+        super().__init__(model, bone, width, most=308)
         self._first, self._edges = model.bone_uv.detach().clone(), edge_list(model.chart.faces).ends
         self._width = max(int(width), 560)
         self.chart.moves_on_click, self.chart.selected, self.chart.span = "bone", -1, 0.3

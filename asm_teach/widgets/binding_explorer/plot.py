@@ -11,7 +11,7 @@ from asm_teach.widgets.binding_explorer.facts import Line
 
 # Okabe and Ito's colours; the pattern of the line tells them apart too.
 _SERIES = (("x", "#d55e00", ""), ("y", "#0072b2", "7 3"), ("z", "#009e73", "2 2"))
-_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 140, 64, 86, 22, 34
+_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 124, 64, 86, 22, 34
 
 
 def line_plot(line: Line, width: int) -> str:

@@ -48,7 +48,7 @@ class WeightExplorer(Explorer):
     """
 
     def __init__(self, model: AdaptiveSkinningModel, *, bone: int | str = 0, width: int = 930) -> None:
-        super().__init__(model, bone, width, most=340)
+        super().__init__(model, bone, width, most=308)
         if model.components > MOST_COMPONENTS:
             raise ValueError(f"model has K = {model.components}: the explorer takes up to {MOST_COMPONENTS} per bone")
         self.mixture = BoneMixture(model, self.bone, self._draw)
