@@ -13,24 +13,25 @@ MOST_BYTES = 16_000_000  # a landmark file has some thousands; JSON of this size
 DEEPEST = 32  # lists and objects within each other
 
 
-def read_text(path: str | PathLike[str], strict: bool = True) -> str:
+def read_text(path: str | PathLike[str], strict: bool = True, *, most: int = MOST_BYTES) -> str:
     """The text of a small file: UTF-8, or UTF-16 with its mark, as some programs of Windows write it.
 
     Args:
         path: the file.
         strict: refuse bytes that are no UTF-8; otherwise they become a replacement character.
+        most: the largest size that a file of this kind has, in bytes.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is larger than `MOST_BYTES`, or is no text.
+        ValueError: the file is larger than `most`, or is no text.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {str(path)!r}; check the name and the folder")
     with path.open("rb") as file:
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"{path.name}: larger than {MOST_BYTES / 1e6:.0f} MB, which no file of this kind is; check it")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"{path.name}: larger than {most / 1e6:.0f} MB, which no file of this kind is; check it")
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         return content.decode("utf-16" if wide else "utf-8-sig", "strict" if strict else "replace")

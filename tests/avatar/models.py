@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from asm_teach.avatar.track import Track, read_track
+from asm_teach.data.assets import AssetUnavailable, asset_path
 from asm_teach.data.heads import load_head
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 
@@ -26,3 +29,11 @@ def adaptive() -> SkinnedModel:
 def static() -> SkinnedModel:
     """The artists' rig: 32 joints inside the head."""
     return moved(StaticSkinningModel(HEAD.mesh, HEAD.hand_rig, HEAD.hand_weights))
+
+
+def recorded() -> Track:
+    """The take of `llv-capture`: 180 frames in three seconds; a test without it is skipped."""
+    try:
+        return read_track(asset_path("llv-capture", "dao.gesichter", progress=False))
+    except AssetUnavailable as error:
+        pytest.skip(f"no fetched files: {error}")

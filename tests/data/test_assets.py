@@ -189,7 +189,8 @@ def test_the_real_list(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("ASM_TEACH_CACHE", str(tmp_path))
     rows = {row.name: row for row in list_assets()}
     assert set(rows) == {
-        "james", "lee-perry-smith", "ict-facekit", "mediapipe-canonical", "lisa", "zoom", "london"
+        "james", "lee-perry-smith", "ict-facekit", "mediapipe-canonical", "lisa", "zoom", "london",
+        "llv-capture",
     }  # fmt: skip
     assert not any(row.here for row in rows.values())
     content = json.loads((data_dir() / "sources.json").read_text())
