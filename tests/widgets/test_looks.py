@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from asm_teach.data.heads import load_head
 from asm_teach.drawing import still
 from asm_teach.drawing.portrait import CLAY
 from asm_teach.drawing.scales import WEIGHTS
@@ -257,6 +258,19 @@ def test_one_mesh_over_the_other() -> None:
     np.testing.assert_allclose(drawn[middle], expected, atol=1e-6)
     rim = np.argwhere((alone["fit"][..., 3] == 0) & (alone["scan"][..., 3] == 1))[0]
     np.testing.assert_allclose(drawn[tuple(rim)], [*alone["scan"][tuple(rim)][:3], 0.5], atol=1e-6)
+
+
+def test_what_lies_over_a_head_fades_out_at_the_neck_as_the_head_does() -> None:
+    mesh = load_head().mesh
+    view = Viewer.overlay({"head": mesh, "wider": mesh.with_vertices(1.1 * mesh.vertices)}, width=160, height=160)
+    surface, wider = view._surfaces.values()
+    drawn = stills._overlaid(view._stage, view._colouring, view._orbit.eye())
+    alone = [stills._drawn(n, s, view._colouring, view._orbit.eye()) for n, s in view._surfaces.items()]
+    shown = 1 - (1 - alone[0][..., 3]) * (1 - wider.opacity * alone[1][..., 3])
+    assert (drawn[..., 3] <= shown + 1e-9).all()
+    assert surface.finish is not None
+    cut, whole = np.flatnonzero(surface.finish[:, 1] == 0)[:2], np.flatnonzero(surface.finish[:, 1] == 1)[:2]
+    np.testing.assert_allclose(stills._edge_alphas(surface, np.stack([cut, whole])), [0, 0.75])
 
 
 def test_the_key_of_a_tone_is_shown_only_while_it_is_worn() -> None:

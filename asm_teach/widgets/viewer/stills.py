@@ -31,7 +31,7 @@ _PX = 72 / _DPI  # points, in which matplotlib measures lines and dots, to a pix
 _TITLE, _BAR = 28, 92  # pixels: above several meshes for their names, and beside them for the scale
 # The browser draws an edge once for each of its two triangles: half see-through twice is a quarter. Its lines are one
 # pixel wide along a row or column, across a slanted line that is less.
-_EDGE, _EDGE_WIDTH = (0.07, 0.13, 0.20, 0.75), 0.85
+_EDGE, _EDGE_OPACITY, _EDGE_WIDTH = (0.07, 0.13, 0.20), 0.5, 0.85
 
 
 def draw_view(stage: Stage, chosen: Colouring, orbit: Orbit, scale: float = 1.0) -> plots.NotebookFigure:
@@ -45,8 +45,9 @@ def draw_view(stage: Stage, chosen: Colouring, orbit: Orbit, scale: float = 1.0)
         for surface, edges in zip(here, _seen_edges(here, eye), strict=True):
             if surface.edges.visible:
                 lines = list(eye.project(surface.vertices)[edges])
+                inks = [(*_EDGE, alpha) for alpha in _edge_alphas(surface, edges)]
                 ax.add_collection(
-                    LineCollection(lines, colors=[_EDGE], linewidths=_EDGE_WIDTH * _PX * scale), autolim=False
+                    LineCollection(lines, colors=inks, linewidths=_EDGE_WIDTH * _PX * scale), autolim=False
                 )
         if stage.overlay and len(names) > 1:
             ax.set_title(", ".join(f"{name} ({'see-through' if i else 'solid'})" for i, name in enumerate(names)))
@@ -114,7 +115,8 @@ def _overlaid(stage: Stage, chosen: Colouring, eye: Eye) -> NDArray[np.float64]:
         if points:
             nearest = still.rasterise(np.concatenate(vertices), np.concatenate(faces), eye, samples=2).face.numpy()
             samples = (nearest >= triangles).reshape(height, 2, width, 2)
-            share = surface.opacity * samples.mean(axis=(1, 3))[..., None]
+            # no more than the layer itself, which fades out at the neck
+            share = surface.opacity * np.minimum(share, samples.mean(axis=(1, 3))[..., None])
         points, triangles = points + len(surface.vertices), triangles + len(surface.faces)
         mixed[..., :3] = (1 - share) * mixed[..., :3] + share * layer[..., :3]
         mixed[..., 3:] = (1 - share) * mixed[..., 3:] + share
@@ -135,6 +137,12 @@ def _seen_edges(surfaces: Sequence[Surface], eye: Eye) -> list[NDArray[np.int64]
         own = corners[(corners[:, 0] >= start) & (corners[:, 0] < end)] - start
         found.append(edge_list(torch.from_numpy(own)).ends.numpy())
     return found
+
+
+def _edge_alphas(surface: Surface, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How opaque each of the edges (n, 2) is, (n,): drawn twice, and fading out where the surface does."""
+    shown = np.ones(len(edges)) if surface.finish is None else surface.finish[edges, 1].mean(axis=1)
+    return 1 - (1 - _EDGE_OPACITY * shown) ** 2
 
 
 def _hidden(points: NDArray[np.float64], surface: Surface, eye: Eye) -> NDArray[np.bool_]:
