@@ -219,6 +219,9 @@ def test_the_bone_panel_by_keyboard_click_and_drag(page: LabPage) -> None:
     wait_for(page, status, "the last change is undone")
     page.page.wait_for_timeout(600)  # the pose of now is written into the box once the bones rest
     pose = {"format": "asm_teach pose 1", "bones": {"chin": {"rotation": [0.2, 0, 0]}}}
+    page.page.locator(".asm-controls button", has_text="Reset all").focus()
+    assert tab_stops(page, 2) == ["Reset all", "Pose as JSON"]
+    page.page.keyboard.press("Space")
     box = page.page.locator(".asm-controls textarea")
     for text, words in (("{", "this is no JSON"), (json.dumps(pose), "the pose is applied")):
         box.fill(text)
@@ -237,7 +240,8 @@ def test_the_fit_watcher_by_keyboard(page: LabPage) -> None:
     page.show(FIT)
     page.page.locator(f"{FIT} .asm-bar button").nth(7).focus()
     view = "3D view. Arrow keys turn it, plus and minus zoom, Home shows the front."
-    assert tab_stops(page, 6) == ["Reset", "Facets", "Edges", "colours", view, "Start"]  # Stop has nothing to do yet
+    stops = ["Reset", "Facets", "Edges", "colours", view, "The mesh in numbers", "Start"]
+    assert tab_stops(page, 7) == stops  # Stop has nothing to do yet
     page.page.keyboard.press("Space")
     wait_for(page, state, "The fit is running")
     assert page.evaluate("print(6 * 7)", timeout=5).strip() == "42"

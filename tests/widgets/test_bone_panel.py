@@ -6,6 +6,7 @@ import copy
 import json
 import math
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -173,6 +174,18 @@ def test_a_pose_is_copied_from_one_panel_and_pasted_into_another(model: StaticSk
     assert other.translation[0].value == 0 and "the pose is applied" in other.viewer.text
     other.undo.click()
     assert other.translation[0].value == -4
+
+
+def test_the_box_for_the_pose_is_folded_until_a_button_with_a_tab_stop_is_pressed(model: StaticSkinningModel) -> None:
+    panel = BonePanel(model, Viewer(model.mesh))
+    controls = panel.children[1].children
+    fold = next(one for one in controls if isinstance(one, ipywidgets.ToggleButton))
+    box = next(one for one in controls if panel.pose in getattr(one, "children", ()))
+    assert box.layout.display == "none"
+    fold.value = True  # as a person does
+    assert box.layout.display != "none"
+    fold.value = False
+    assert box.layout.display == "none"
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,8 @@ class BonePanel(Shown, ipywidgets.HBox):
         sliders = [_heading("Move, in millimetres"), *self.translation, _heading("Turn, in degrees"), *self.rotation]
         sliders += [_heading("Scale, as a factor"), *self.scale]
         text = ipywidgets.VBox([self.pose, units, self.apply])
-        folded = ipywidgets.Accordion([text], titles=("Pose as JSON",), selected_index=None)
-        parts = [self.chooser, hint, ipywidgets.VBox(sliders), self.mirror, self.dots, buttons, folded]
+        parts = [self.chooser, hint, ipywidgets.VBox(sliders), self.mirror, self.dots, buttons]
+        parts += [_fold(text, "Pose as JSON", "show the box with the pose, or hide it"), text]
         controls = ipywidgets.VBox(parts).add_class("asm-controls")
         super().__init__(children=[viewer, controls])
         self.add_class("asm-panel")
@@ -255,6 +255,14 @@ def _three(
         )
         for axis in "xyz"
     )
+
+
+def _fold(box: ipywidgets.Box, words: str, tooltip: str) -> ipywidgets.ToggleButton:
+    """A button that shows the box or hides it, as it is at first; ipywidgets' accordion has no tab stop."""
+    switch = ipywidgets.ToggleButton(description=words, tooltip=tooltip, layout={"width": "auto"})
+    box.layout.display = "none"
+    switch.observe(lambda change: setattr(box.layout, "display", "" if change["new"] else "none"), "value")
+    return switch
 
 
 def _heading(words: str) -> ipywidgets.HTML:
