@@ -13,8 +13,10 @@ import roma
 import torch
 from torch import Tensor
 
+from asm_teach.avatar.animation import animate
 from asm_teach.avatar.influences import Influences, heaviest
 from asm_teach.avatar.rest_pose import RestPose, baked, template
+from asm_teach.avatar.track import Track
 from asm_teach.data.heads import Head, load_head
 from asm_teach.fitting.result import Fit
 from asm_teach.formats.checks.outputs import check_output
@@ -42,6 +44,7 @@ class Exported:
         textured: whether there is a texture.
         left_out: the mean weight of the bones that were left out, 0 to 1.
         size: bytes of the file.
+        seconds: of the animation; 0 without one.
     """
 
     vertices: int
@@ -50,6 +53,7 @@ class Exported:
     textured: bool
     left_out: float
     size: int
+    seconds: float = 0.0
 
 
 def export_gltf(
@@ -60,6 +64,7 @@ def export_gltf(
     posed: bool = False,
     shapes: bool = True,
     texture: bool | Tensor = True,
+    track: Track | None = None,
     overwrite: bool = False,
 ) -> Exported:
     """Write a head to a GLB file, whole or not at all: Blender, three.js, Unity and Godot play it.
@@ -76,6 +81,7 @@ def export_gltf(
         shapes: write the 51 named shapes of the embedded heads (ARKit's names), as far as `model` has their mesh.
         texture: True takes the mesh's own picture, else that of the embedded head with this mesh; without one the head
             is clay. False: clay. A picture (H, W, 3) in [0, 1]: that one.
+        track: a recorded face that the file plays as an animation: its shapes, and the turns of the head.
         overwrite: replace a file that is there.
 
     Returns:
@@ -84,15 +90,17 @@ def export_gltf(
     Raises:
         ValueError: no such model, or one that is not finite; a file that is there, another ending, a place that cannot
             be written to; influences that are no multiple of 4; more than 255 bones; shapes for a mesh that has none;
-            a texture of another shape, or one for a mesh without UV.
+            a texture of another shape, or one for a mesh without UV; a track without shapes.
     """
     path = Path(path)
     skinned = _checked(model, influences)
     check_output(path, (".glb",), name="path")
+    if track is not None and not shapes:
+        raise ValueError("track: it moves the named shapes, which shapes=False leaves out; leave out one of the two")
     if path.exists() and not overwrite:
         raise ValueError(f"path: {str(path)!r} is there already: give another name, or overwrite=True to replace it")
     head = _embedded_head(skinned.mesh)
-    offsets = _named_shapes(head) if shapes else {}
+    offsets = named_shapes(skinned.mesh) if shapes else {}
     picture = _picture(skinned.mesh, head, texture)
     pose = (template if posed else baked)(skinned, offsets)
     if not pose.is_finite():
@@ -101,9 +109,14 @@ def export_gltf(
     kept = heaviest(pose.weights.numpy(), _SET * math.ceil(bones / _SET) if influences is None else influences)
     gltf = GltfWriter(**({"copyright": head.licence} if head is not None else {}))
     count = _add_mesh(gltf, skinned.mesh.to("cpu"), pose, kept, picture)
-    _add_bones(gltf, skinned.rig, pose)
+    joints = _add_bones(gltf, skinned.rig, pose)
+    if track is not None:
+        animate(gltf, track, tuple(pose.shapes), skinned.rig, pose, joints)
     gltf.write(path)
-    return Exported(count, bones, tuple(pose.shapes), picture is not None, kept.left_out, path.stat().st_size)
+    return Exported(
+        count, bones, tuple(pose.shapes), picture is not None, kept.left_out, path.stat().st_size,
+        0.0 if track is None else track.seconds,
+    )  # fmt: skip
 
 
 def _checked(model: SkinnedModel | Fit, influences: int | None) -> SkinnedModel:
@@ -130,8 +143,13 @@ def _embedded_head(mesh: Mesh) -> Head | None:
     return next((head for head in heads if torch.equal(head.mesh.faces, mesh.faces.cpu())), None)
 
 
-def _named_shapes(head: Head | None) -> dict[str, Tensor]:
-    """name -> (V, 3) mm that move the vertices of an embedded head."""
+def named_shapes(mesh: Mesh) -> dict[str, Tensor]:
+    """name -> (V, 3) mm that move the template's vertices, of a mesh that is an embedded head's.
+
+    Raises:
+        ValueError: another mesh.
+    """
+    head = _embedded_head(mesh)
     if head is None:
         raise ValueError(
             "shapes: this mesh is none of the embedded heads, and only they have named shapes; give shapes=False "
@@ -204,8 +222,8 @@ def _material(gltf: GltfWriter, picture: bytes | None) -> Json:
     return {"name": "skin", "pbrMetallicRoughness": {**colour, "metallicFactor": 0.0, "roughnessFactor": 0.6}}
 
 
-def _add_bones(gltf: GltfWriter, rig: Rig, pose: RestPose) -> None:
-    """A node for each bone, the skin, and the scene.
+def _add_bones(gltf: GltfWriter, rig: Rig, pose: RestPose) -> int:
+    """A node for each bone, the skin, and the scene; the number of the first bone's node.
 
     A bone's node places it in its parent: B_p^-1 B_j T_j of eq. (1.2), which is the way from pivot to pivot plus the
     bone's own translation, then its rotation, then its scale, since the axes of B are those of the world. The inverse
@@ -235,6 +253,7 @@ def _add_bones(gltf: GltfWriter, rig: Rig, pose: RestPose) -> None:
     joints = list(range(first, first + len(parents)))
     gltf.add("skins", {"joints": joints, "inverseBindMatrices": gltf.matrices(inverse), "skeleton": roots[0]})
     gltf.json["scene"] = gltf.add("scenes", {"nodes": [mesh_node, *roots]})
+    return first
 
 
 def _free_name(name: str, taken: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,24 @@ class GltfWriter:
             "values": {"bufferView": self._view(values[rows])},
         }
         return self.add("accessors", {**_kind(values), **_bounds(values), "sparse": stored})
+
+    def animation(self, name: str, times: Floats, channels: Mapping[tuple[int, str], Floats]) -> int:
+        """What nodes do over time, straight from key to key (section 3.11); the number of the animation.
+
+        Args:
+            name: what a player calls it.
+            times: (T,) seconds, rising.
+            channels: (node, "translation", "rotation" or "scale") -> (T, width); (node, "weights") -> (T x shapes, 1),
+                all shapes of a key before those of the next.
+        """
+        keys = self._accessor(times[:, None].astype(np.float32), _bounds(times[:, None].astype(np.float32)))
+        samplers = [
+            {"input": keys, "output": self._accessor(values.astype(np.float32), {})} for values in channels.values()
+        ]
+        targets = [
+            {"sampler": number, "target": {"node": node, "path": path}} for number, (node, path) in enumerate(channels)
+        ]
+        return self.add("animations", {"name": name, "samplers": samplers, "channels": targets})
 
     def texture(self, picture: bytes) -> int:
         """A PNG or JPEG file, kept inside as it is; the number of the texture.
