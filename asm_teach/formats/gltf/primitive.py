@@ -11,11 +11,14 @@ from asm_teach.base.arrays import Floats, Ints
 from asm_teach.formats.gltf.container import (
     DRACO,
     GLOSSINESS,
+    MOST,
     TEXTURE_TRANSFORM,
     UNPACK,
+    WIDTHS,
     Gltf,
     Json,
     extension,
+    members,
     numbers,
     scaled,
     whole_number,
@@ -47,15 +50,19 @@ class Primitive:
         """The number of vertices."""
         return self._gltf.count(self._attributes["POSITION"]) if self._draco is None else len(self._draco.points)
 
-    def vertex_key(self) -> str | None:
-        """A text shared by primitives whose vertices are the same numbers of the file, or None if they are its own."""
+    def vertex_key(self, shapes: bool = False) -> str | None:
+        """A text shared by primitives whose vertices are the same numbers of the file, or None if they are its own.
+
+        `shapes`: their morph targets have to be the same as well.
+        """
         if self._draco is not None:
             return None
         uv_name = self._uv_name()
         used = {
             k: v for k, v in self._attributes.items() if k in ("POSITION", uv_name) or k[:6] in ("JOINTS", "WEIGHT")
         }
-        return json.dumps([used, uv_name, self._uv_transform()], sort_keys=True)
+        targets = self._data.get("targets") if shapes else None
+        return json.dumps([used, uv_name, self._uv_transform(), targets], sort_keys=True)
 
     def positions(self) -> Floats:
         """(V, 3), before the node places them."""
@@ -82,6 +89,27 @@ class Primitive:
             joints = self._values(f"JOINTS_{len(sets)}", "VEC4").astype(np.int64)
             sets.append((joints, self._values(f"WEIGHTS_{len(sets)}", "VEC4")))
         return sets
+
+    def targets(self, mesh: Json) -> dict[str, Floats]:
+        """What each morph target adds to the positions, name -> (V, 3); zeros where it moves something else.
+
+        The names stand in what the mesh, or this primitive, says to programs that know them (`extras.targetNames`).
+        """
+        count, targets, found = self.count(), members(self._data, "targets"), dict[str, Floats]()
+        if count * 3 * len(targets) > MOST["elements"]:
+            raise ValueError(
+                f"{len(targets)} morph targets of {count} vertices are more than the {MOST['elements']} numbers that "
+                "are read: thin the mesh out, or leave targets out"
+            )
+        names = _target_names(mesh) or _target_names(self._data)
+        for number, target in enumerate(targets):
+            name = str(names[number]) if number < len(names) else f"target_{number}"
+            while name in found:
+                name += "_"
+            at = target.get("POSITION")
+            moved = np.zeros((count, 3)) if at is None else self._gltf.values(at, "VEC3")
+            found[name] = self._whole(f"morph target {name[:80]}", moved, 3)
+        return found
 
     def triangles(self) -> Ints:
         """(F, 3) vertex numbers. Corners that are too few for a last triangle are dropped, as graphics cards do."""
@@ -112,7 +140,6 @@ class Primitive:
         return self._gltf.item("accessors", self._attributes[attribute])
 
     def _values(self, attribute: str, *types: str) -> Floats:
-        count = self.count()
         if self._draco is None:
             values = self._gltf.values(self._attributes[attribute], *types)
         else:
@@ -120,9 +147,13 @@ class Primitive:
             packed: Json = extension(self._data, DRACO) or {}
             found = self._draco.get_attribute_by_unique_id(packed["attributes"][attribute])
             values = scaled(np.asarray(found["data"]), self._accessor(attribute).get("normalized") is True)
-        if values.shape != (count, {"VEC2": 2, "VEC3": 3, "VEC4": 4}[types[0]]):
+        return self._whole(attribute, values, WIDTHS[types[0]])
+
+    def _whole(self, what: str, values: Floats, width: int) -> Floats:
+        """The values, which have to be one row for each vertex."""
+        if values.shape != (self.count(), width):
             raise ValueError(
-                f"{attribute} has shape {values.shape} for {count} vertices: the file is damaged; fetch or export it "
+                f"{what} has shape {values.shape} for {self.count()} vertices: the file is damaged; fetch or export it "
                 "again"
             )
         return values
@@ -136,6 +167,12 @@ class Primitive:
 
     def _uv_transform(self) -> Json:
         return extension(self.colour or {}, TEXTURE_TRANSFORM) or {}
+
+
+def _target_names(owner: Json) -> list[Any]:
+    extras = owner.get("extras")  # may be anything
+    names = extras.get("targetNames") if isinstance(extras, dict) else None
+    return names if isinstance(names, list) else []
 
 
 def _base_colour(gltf: Gltf, data: Json) -> Json | None:
