@@ -13,9 +13,11 @@ import pytest
 import torch
 
 from asm_teach.avatar.export import export_gltf
+from asm_teach.avatar.import_gltf import import_gltf
 from asm_teach.base.files import PACKAGE
 from asm_teach.data.heads import load_head
 from asm_teach.model.adaptive import AdaptiveSkinningModel
+from tests.avatar.foreign import POSES, head, written
 from tests.avatar.gltf_reference import Move, Played
 from tests.avatar.models import HEAD, adaptive, moved, static
 from tests.formats.fuzz_files import small_model
@@ -111,3 +113,17 @@ def test_three_moves_the_vertices_as_equation_1_does(tmp_path, posed) -> None:
     assert change.min() > 1  # so that each of them is a pose
     if not posed:
         assert 1000 * np.linalg.norm(found[0] - model().detach().numpy() / 1000, axis=1).max() < 0.001
+
+
+@pytest.mark.parametrize("poses", [{}, POSES], ids=["bound", "posed"])
+def test_three_shows_a_head_of_another_program_where_it_is_read(tmp_path, poses) -> None:
+    """Joints with axes of their own, an armature that is turned and scaled, two skins, an eye on its joint, shapes."""
+    file, amounts = written(head(poses), tmp_path / "other.glb"), {"jawOpen": 0.7, "smile": -0.4}
+    (tmp_path / "amounts.json").write_text(json.dumps(amounts))
+    node("three_scene.mjs", file, tmp_path / "amounts.json", tmp_path / "found.bin")
+    found = 1000 * np.fromfile(tmp_path / "found.bin", dtype="<f8").reshape(-1, 3)
+    read = import_gltf(file)
+    off = np.linalg.norm(found[:-81] - read.vertices(amounts).detach().numpy(), axis=1)  # the last is the hat
+    print(f"three.js and import_gltf: {off.max():.2g} mm apart at most")
+    assert len(off) == 243 and off.max() < 0.001
+    assert np.linalg.norm(found[:81] - read.model().detach().numpy()[:81], axis=1).max() > 1

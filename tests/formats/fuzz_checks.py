@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from asm_teach.avatar.import_gltf import import_gltf
 from asm_teach.course import record
 from asm_teach.course.marking.grading import mark_notebook
 from asm_teach.formats.text_files import read_text
@@ -68,6 +69,14 @@ def _read_model(path: Path) -> None:
     _require(found().isfinite().all(), "a face that is not finite")
 
 
+@torch.no_grad()
+def _read_avatar(path: Path) -> None:
+    found = import_gltf(path)
+    _check_mesh(found.model.mesh)
+    _require(found.vertices(dict.fromkeys(found.shapes, 1.0)).isfinite().all(), "a face that is not finite")
+    _require(found.model.bind_points().isfinite().all(), "bones that are not finite")
+
+
 def _read_linear(path: Path) -> None:
     found = LinearMorphableModel.load(path)
     _check_mesh(found.mesh)
@@ -116,7 +125,7 @@ def _read_notebook(path: Path) -> None:
 
 READERS: Mapping[str, Callable[[Path], None]] = {
     **dict.fromkeys(("obj", "ply", "gltf", "stl", "off"), lambda path: _check_mesh(read_mesh(path))),
-    "model": _read_model, "linear": _read_linear,
+    "avatar": _read_avatar, "model": _read_model, "linear": _read_linear,
     "embedding": lambda path: _check_set(read_embedding(path, small_mesh().faces)),
     **dict.fromkeys(
         ("landmarks_npz", "landmarks_npy", "pts", "dlib", "tem", "csv", "ljson", "mediapipe"), _read_landmarks

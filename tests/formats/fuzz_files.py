@@ -14,6 +14,8 @@ import nbformat
 import numpy as np
 import torch
 
+from asm_teach.avatar.export import export_gltf
+from asm_teach.formats.gltf.container import Gltf
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from asm_teach.model.linear import LinearMorphableModel
 from asm_teach.model.storage import save
@@ -21,8 +23,9 @@ from asm_teach.model.transforms import Rig
 from asm_teach.new_head.given_landmarks import HANDFUL
 from asm_teach.studies.views import Setting, ViewResult
 from asm_teach.widgets.base.pose import parameters, write_pose
+from tests.avatar.foreign import head
 from tests.formats.fuzz_damage import Files, break_arrays, bytes_file, json_bytes, npy_bytes, npz_bytes, text_file
-from tests.formats.fuzz_meshes import gltf, obj, off, ply, small_mesh, stl
+from tests.formats.fuzz_meshes import gltf, gltf_files, obj, off, ply, small_mesh, stl
 from tests.formats.fuzz_pictures import pictures
 
 
@@ -49,6 +52,28 @@ def _saved(kind: str) -> dict[str, np.ndarray]:
             save(small_model(kind), path)
         with np.load(path) as arrays:
             return dict(arrays)
+
+
+# --- heads with bones
+
+
+@functools.cache
+def _skinned(which: str) -> tuple[str, bytes]:
+    """JSON and buffer of our own file, or of one as other programs write them."""
+    if which == "foreign":
+        asset = head()
+        return json.dumps({**asset.json, "buffers": [{"byteLength": len(asset.bytes)}]}), asset.bytes
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "head.glb"
+        export_gltf(small_model(), path, shapes=False, posed=which == "posed", texture=torch.rand(8, 8, 3))
+        gltf, content = Gltf(path), path.read_bytes()
+        return json.dumps(gltf.json), content[-gltf.json["buffers"][0]["byteLength"] :]
+
+
+def avatar(rng: random.Random, damage: int) -> Files:
+    """A head with bones, weights and morph targets."""
+    text, blob = _skinned(rng.choice(("foreign", "foreign", "posed", "baked")))
+    return gltf_files(json.loads(text), blob, rng.random() < 0.7, rng, damage)
 
 
 # --- arrays
@@ -240,8 +265,8 @@ def notebook(rng: random.Random, damage: int) -> Files:
 KINDS: Mapping[str, Callable[[random.Random, int], Files]] = {
     kind.__name__: kind
     for kind in (
-        obj, ply, gltf, stl, off, model, linear, embedding, landmarks_npz, landmarks_npy, pts, pp, dlib, tem, csv,
-        marks_txt, ljson, mediapipe, marks_json, pose, results, progress, notebook, pictures,
+        obj, ply, gltf, avatar, stl, off, model, linear, embedding, landmarks_npz, landmarks_npy, pts, pp, dlib, tem,
+        csv, marks_txt, ljson, mediapipe, marks_json, pose, results, progress, notebook, pictures,
     )
 }  # fmt: skip
 

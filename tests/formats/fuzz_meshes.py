@@ -144,6 +144,11 @@ def gltf(rng: random.Random, damage: int) -> Files:
         ],
         "bufferViews": views, "buffers": [{"byteLength": len(blob)}],
     }  # fmt: skip
+    return gltf_files(document, blob, whole, rng, damage)
+
+
+def gltf_files(document: dict[str, Any], blob: bytes, whole: bool, rng: random.Random, damage: int) -> Files:
+    """A GLB (`whole`), or a glTF with its buffer inside or beside it, and one of its parts may be broken."""
     broken = rng.choice(("json", "json", "json", "blob", "whole"))
     if broken == "blob":
         blob = bytes_file("", blob, rng, damage)[""]

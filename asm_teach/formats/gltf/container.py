@@ -1,6 +1,6 @@
 """glTF 2.0, the bytes: GLB and `.gltf` files, their buffers, and the accessors that say what the bytes mean.
 
-With `primitive` and `scene`, which make a mesh of them, it is the one place that knows the format; sections
+With the modules beside it, which make meshes and bones of them, it is the one place that knows the format; sections
 are those of the glTF 2.0 specification. The sizes and counts that a file claims are held against its bytes before
 anything is made from them, and nothing is read from outside its folder.
 """
