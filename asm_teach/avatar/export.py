@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 
 from asm_teach.avatar.animation import animate
+from asm_teach.avatar.expressions import Expressions, expression_shapes
 from asm_teach.avatar.influences import Influences, heaviest
-from asm_teach.avatar.rest_pose import RestPose, baked, template
+from asm_teach.avatar.rest_pose import NOT_FINITE, RestPose, baked, template
 from asm_teach.avatar.track import Track
-from asm_teach.data.heads import Head, load_head
+from asm_teach.avatar.transfer import embedded_head
+from asm_teach.data.heads import Head
 from asm_teach.fitting.result import Fit
 from asm_teach.formats.checks.outputs import check_output
 from asm_teach.formats.gltf.container import Json
@@ -62,7 +64,7 @@ def export_gltf(
     *,
     influences: int | None = 4,
     posed: bool = False,
-    shapes: bool = True,
+    shapes: bool | Expressions = True,
     texture: bool | Tensor = True,
     track: Track | None = None,
     overwrite: bool = False,
@@ -78,7 +80,8 @@ def export_gltf(
             all, which none plays, to measure what the others lose.
         posed: False makes the fitted face the rest pose, which any number of influences keeps exactly. True keeps the
             template, and the nodes hold the bones' motions: eq. (1), but few influences change the face.
-        shapes: write the 51 named shapes of the embedded heads (ARKit's names), as far as `model` has their mesh.
+        shapes: write the 51 expressions of this face (ARKit's names), which `expression_shapes` finds; those that it
+            found before, to spare the time; or False.
         texture: True takes the mesh's own picture, else that of the embedded head with this mesh; without one the head
             is clay. False: clay. A picture (H, W, 3) in [0, 1]: that one.
         track: a recorded face that the file plays as an animation: its shapes, and the turns of the head.
@@ -89,8 +92,9 @@ def export_gltf(
 
     Raises:
         ValueError: no such model, or one that is not finite; a file that is there, another ending, a place that cannot
-            be written to; influences that are no multiple of 4; more than 255 bones; shapes for a mesh that has none;
-            a texture of another shape, or one for a mesh without UV; a track without shapes.
+            be written to; influences that are no multiple of 4; more than 255 bones; shapes for a mesh without
+            landmarks, or those of another mesh; a texture of another shape, or one for a mesh without UV; a track
+            without shapes.
     """
     path = Path(path)
     skinned = _checked(model, influences)
@@ -99,12 +103,11 @@ def export_gltf(
         raise ValueError("track: it moves the named shapes, which shapes=False leaves out; leave out one of the two")
     if path.exists() and not overwrite:
         raise ValueError(f"path: {str(path)!r} is there already: give another name, or overwrite=True to replace it")
-    head = _embedded_head(skinned.mesh)
-    offsets = named_shapes(skinned.mesh) if shapes else {}
+    head = embedded_head(skinned.mesh)
     picture = _picture(skinned.mesh, head, texture)
-    pose = (template if posed else baked)(skinned, offsets)
+    pose = (template if posed else baked)(skinned, _named_shapes(skinned, shapes))
     if not pose.is_finite():
-        raise ValueError("model: its numbers are NaN or infinite, or too large for a face; fit it again")
+        raise ValueError(NOT_FINITE)
     bones = len(skinned.rig)
     kept = heaviest(pose.weights.numpy(), _SET * math.ceil(bones / _SET) if influences is None else influences)
     gltf = GltfWriter(**({"copyright": head.licence} if head is not None else {}))
@@ -137,25 +140,16 @@ def _checked(model: SkinnedModel | Fit, influences: int | None) -> SkinnedModel:
     return skinned
 
 
-def _embedded_head(mesh: Mesh) -> Head | None:
-    """The embedded head whose faces this mesh has, in the same order."""
-    heads = (load_head(name) for name in ("makehuman", "soma"))
-    return next((head for head in heads if torch.equal(head.mesh.faces, mesh.faces.cpu())), None)
-
-
-def named_shapes(mesh: Mesh) -> dict[str, Tensor]:
-    """name -> (V, 3) mm that move the template's vertices, of a mesh that is an embedded head's.
-
-    Raises:
-        ValueError: another mesh.
-    """
-    head = _embedded_head(mesh)
-    if head is None:
+def _named_shapes(model: SkinnedModel, shapes: bool | Expressions) -> dict[str, Tensor]:
+    """name -> (V, 3) mm that move the vertices of the fitted face."""
+    if isinstance(shapes, bool):
+        shapes = expression_shapes(model) if shapes else Expressions((), torch.zeros(0, len(model.vertices), 3))
+    if shapes.offsets.shape != (len(shapes.names), len(model.vertices), 3):
         raise ValueError(
-            "shapes: this mesh is none of the embedded heads, and only they have named shapes; give shapes=False "
-            "(--no-shapes) to write its bones alone"
+            f"shapes: {len(shapes.names)} names with offsets of shape {tuple(shapes.offsets.shape)} do not belong to "
+            f"a face of {len(model.vertices)} vertices; give expression_shapes(model) of this model, True or False"
         )
-    return {name: head.offsets(expressions={name: 1.0}) for name in head.expressions.names}
+    return shapes.by_name()
 
 
 def _picture(mesh: Mesh, head: Head | None, texture: bool | Tensor) -> bytes | None:

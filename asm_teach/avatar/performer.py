@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.avatar.animation import below, turning
-from asm_teach.avatar.export import named_shapes
+from asm_teach.avatar.expressions import expression_shapes
 from asm_teach.avatar.rest_pose import baked
 from asm_teach.avatar.track import Track
 from asm_teach.fitting.result import Fit
@@ -41,15 +41,14 @@ class Performer:
     @staticmethod
     @torch.no_grad()
     def of(model: SkinnedModel | Fit) -> Performer:
-        """The performer of a model, fitted or not. Raises ValueError for a mesh without named shapes."""
+        """The performer of a model, fitted or not. Raises ValueError as `expression_shapes` does."""
         skinned = model.model if isinstance(model, Fit) else model
-        rest = baked(skinned, named_shapes(skinned.mesh))
+        rest, shapes = baked(skinned, {}), expression_shapes(skinned)
         turned = turning(skinned.rig, rest.points)
         share, middle = torch.zeros(len(rest.vertices), dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
         if turned is not None:
             share, middle = rest.weights[:, below(skinned.rig, turned.bone)].sum(1), turned.middle
-        offsets = torch.stack(list(rest.shapes.values()))
-        return Performer(rest.vertices, tuple(rest.shapes), offsets, share, middle)
+        return Performer(rest.vertices, shapes.names, shapes.offsets, share, middle)
 
     def pose(self, amounts: Mapping[str, float], head: Tensor | None = None) -> Tensor:
         """(V, 3) mm with the shapes added, and the head turned by a rotation vector (3,): eq. (1).

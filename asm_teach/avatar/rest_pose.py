@@ -14,8 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from asm_teach.avatar.transfer import linear_part
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.model.transforms import bind_matrices, bone_transforms, world_matrices
+
+NOT_FINITE = "model: its numbers are NaN or infinite, or too large for a face; fit it again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,32 +57,32 @@ def baked(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> RestPose:
 
     Args:
         model: the fitted model.
-        shapes: name -> (V, 3) mm that move the template; the blended matrices carry them to the fitted face,
-            (sum_j w_ij S_j) without its translation times the offset.
+        shapes: name -> (V, 3) mm that move the fitted face.
     """
     model = _precise(model)
-    vertices, weights, transforms = model(), model.weights(), model.transforms()
-    linear = (weights @ transforms[..., :3].flatten(1)).unflatten(1, (3, 3))
-    carried = {name: (linear @ offset.double()[..., None])[..., 0] for name, offset in shapes.items()}
+    vertices = model()
     if isinstance(model, AdaptiveSkinningModel):
         points = model.chart.bind(model.bone_uv, vertices)
     else:
         motion = bone_transforms(model.translation, model.rotation, model.log_scale.exp())
         points = world_matrices(bind_matrices(model.bind_points()), motion, model.rig)[..., 3]
     still = torch.zeros_like(points)
-    return RestPose(vertices, points, weights, carried, still, still, torch.ones_like(points))
+    exact = {name: offset.double() for name, offset in shapes.items()}
+    return RestPose(vertices, points, model.weights(), exact, still, still, torch.ones_like(points))
 
 
 @torch.no_grad()
 def template(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> RestPose:
     """The template is the rest pose, and the bones' own motions make the fitted face of it: eq. (1) word for word.
 
-    Args and Returns as for `baked`; the shapes stay as they are.
+    Args and Returns as for `baked`. The blended matrices are to carry the shapes to the fitted face, so their inverse
+    brings them back to the template.
     """
     model = _precise(model)
-    exact = {name: offset.double() for name, offset in shapes.items()}
+    linear = linear_part(model)
+    back = {name: torch.linalg.solve(linear, offset.double()) for name, offset in shapes.items()}
     return RestPose(
-        model.vertices, model.bind_points(), model.weights(), exact,
+        model.vertices, model.bind_points(), model.weights(), back,
         model.translation, model.rotation, model.log_scale.exp(),
     )  # fmt: skip
 

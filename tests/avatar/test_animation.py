@@ -10,6 +10,7 @@ import roma
 import torch
 
 from asm_teach.avatar.export import export_gltf
+from asm_teach.avatar.expressions import expression_shapes
 from asm_teach.avatar.performer import Performer
 from asm_teach.avatar.track import CHANNELS, Track
 from asm_teach.model.adaptive import SkinnedModel
@@ -36,10 +37,8 @@ def moments(track: Track) -> list[float]:
 def by_the_model(model: SkinnedModel, track: Track, time: float) -> torch.Tensor:
     """Eq. (1) with all weights: the bones below the head turn about the middle of the ears, after the shapes."""
     amounts, head = track.at(time)
-    shape = HEAD.offsets(expressions={name: amounts[name] for name in HEAD.expressions.names}).double()
-    model = model.double()
-    linear = torch.einsum("vj,jab->vab", model.weights(), model.transforms()[..., :3])
-    rest = model() + torch.einsum("vab,vb->va", linear, shape)
+    shapes, model = expression_shapes(model), model.double()
+    rest = model() + shapes.moved({name: amounts[name] for name in shapes.names})
     rig, places = model.rig, model.chart.bind(model.bone_uv, model())  # type: ignore[operator, union-attr]
     middle = (places[rig.index("ear_L")] + places[rig.index("ear_R")]) / 2
     matrices = torch.eye(3, 4, dtype=torch.float64).repeat(len(rig), 1, 1)
@@ -139,5 +138,5 @@ def test_each_shape_gets_its_channel(tmp_path) -> None:
 def test_a_track_needs_shapes(tmp_path) -> None:
     with pytest.raises(ValueError, match="track: it moves the named shapes, which shapes=False leaves out"):
         export_gltf(adaptive(), tmp_path / "me.glb", track=take(), shapes=False)
-    with pytest.raises(ValueError, match="shapes: this mesh is none of the embedded heads"):
+    with pytest.raises(ValueError, match="mesh: it is none of the embedded heads"):
         Performer.of(small_model())

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from asm_teach.avatar.export import export_gltf
+from asm_teach.avatar.expressions import Expressions, expression_shapes
 from asm_teach.data.heads import load_head
 from asm_teach.fitting.result import Fit
 from asm_teach.geometry.mesh import Mesh, read_mesh, vertex_normals
@@ -35,7 +36,7 @@ def away(played: np.ndarray, vertices: torch.Tensor) -> float:
 def test_a_baked_face_rests_exactly_with_four_influences(tmp_path, kind) -> None:
     model = MODELS[kind]()
     assert (model() - model.vertices).norm(dim=1).max() > 5
-    export_gltf(model, tmp_path / "me.glb")
+    export_gltf(model, tmp_path / "me.glb", shapes=False)
     played = Played(tmp_path / "me.glb")
     assert played.weights.shape[1] == 4
     assert away(played.vertices(), model()) < 0.001
@@ -78,7 +79,7 @@ def test_a_moved_joint_moves_the_baked_face_about_its_place_on_the_skin(tmp_path
 def test_the_normals_are_those_of_the_bound_face(tmp_path) -> None:
     model = adaptive()
     for posed in (False, True):
-        export_gltf(model, tmp_path / "me.glb", posed=posed, overwrite=True)
+        export_gltf(model, tmp_path / "me.glb", posed=posed, shapes=False, overwrite=True)
         played = Played(tmp_path / "me.glb")
         expected = vertex_normals(model.vertices if posed else model(), model.mesh.faces)
         cosine = (played.normals * expected.detach().numpy()).sum(1)
@@ -89,7 +90,7 @@ def test_the_normals_are_those_of_the_bound_face(tmp_path) -> None:
 
 
 def test_the_shapes_are_those_of_the_head_and_follow_the_fit(tmp_path) -> None:
-    model, amounts = adaptive(), {"jawOpen": 1.0, "mouthSmileLeft": 0.5}
+    model, amounts = adaptive(), {"jawOpen": 1.0, "eyeLookInLeft": 0.5}
     shown = export_gltf(model, tmp_path / "me.glb")
     baked = Played(tmp_path / "me.glb")
     assert tuple(baked.names) == shown.shapes == HEAD.expressions.names and len(baked.names) == 51
@@ -99,8 +100,22 @@ def test_the_shapes_are_those_of_the_head_and_follow_the_fit(tmp_path) -> None:
     expected = model() + torch.einsum("vab,vb->va", linear, offset)
     assert (expected - model()).norm(dim=1).max() > 5
     assert away(baked.vertices(amounts=amounts), expected) < 0.001
-    export_gltf(model, tmp_path / "posed.glb", posed=True, influences=None)
+
+
+def test_a_posed_face_makes_the_same_shapes_as_a_baked_one(tmp_path) -> None:
+    model, amounts = adaptive(), {"eyeBlinkLeft": 1.0, "mouthSmileRight": 0.5}
+    shapes = expression_shapes(model)
+    export_gltf(model, tmp_path / "posed.glb", posed=True, influences=None, shapes=shapes)
+    expected = model().double() + shapes.moved(amounts)
     assert away(Played(tmp_path / "posed.glb").vertices(amounts=amounts), expected) < 0.005
+    export_gltf(model, tmp_path / "baked.glb", shapes=shapes)
+    assert away(Played(tmp_path / "baked.glb").vertices(amounts=amounts), expected) < 0.001
+
+
+def test_shapes_of_another_mesh_are_refused(tmp_path) -> None:
+    wrong = Expressions(("a",), torch.zeros(1, 7, 3))
+    with pytest.raises(ValueError, match=r"shapes: 1 names with offsets of shape \(1, 7, 3\)"):
+        export_gltf(adaptive(), tmp_path / "me.glb", shapes=wrong)
 
 
 def test_the_other_embedded_head_has_the_shapes_too(tmp_path) -> None:
@@ -116,7 +131,7 @@ def test_the_other_embedded_head_has_the_shapes_too(tmp_path) -> None:
 
 
 def test_a_mesh_of_its_own_has_no_shapes(tmp_path) -> None:
-    with pytest.raises(ValueError, match=r"shapes: this mesh is none of the embedded heads.*shapes=False"):
+    with pytest.raises(ValueError, match=r"mesh: it is none of the embedded heads and has no landmarks.*shapes=False"):
         export_gltf(small_model(), tmp_path / "me.glb")
     assert not list(tmp_path.iterdir())
     shown = export_gltf(small_model(), tmp_path / "me.glb", shapes=False)
@@ -132,7 +147,7 @@ def test_a_saved_model_gets_its_skin_back(tmp_path) -> None:
     save(adaptive(), tmp_path / "me.npz")
     model = load_model(tmp_path / "me.npz")
     assert model.mesh.texture is None
-    assert export_gltf(model, tmp_path / "me.glb").textured
+    assert export_gltf(model, tmp_path / "me.glb", shapes=False).textured
     mesh = read_mesh(tmp_path / "me.glb")
     assert HEAD.mesh.texture is not None and (mesh.texture - HEAD.mesh.texture).abs().mean() < 0.02
     torch.testing.assert_close(mesh.uv, HEAD.mesh.uv, atol=1e-6, rtol=0)
@@ -141,9 +156,9 @@ def test_a_saved_model_gets_its_skin_back(tmp_path) -> None:
 
 def test_a_picture_of_ones_own_and_clay(tmp_path) -> None:
     red = torch.tensor([1.0, 0.0, 0.0]).expand(8, 8, 3)
-    export_gltf(adaptive(), tmp_path / "red.glb", texture=red)
+    export_gltf(adaptive(), tmp_path / "red.glb", shapes=False, texture=red)
     assert (read_mesh(tmp_path / "red.glb").texture - red).abs().max() < 0.05
-    assert not export_gltf(adaptive(), tmp_path / "clay.glb", texture=False).textured
+    assert not export_gltf(adaptive(), tmp_path / "clay.glb", shapes=False, texture=False).textured
     assert read_mesh(tmp_path / "clay.glb").texture is None
     with pytest.raises(ValueError, match=r"texture has shape \(8, 8\)"):
         export_gltf(adaptive(), tmp_path / "flat.glb", texture=red[..., 0])
@@ -188,8 +203,8 @@ def test_the_bones_keep_their_names_and_parents(tmp_path) -> None:
 
 def test_a_fit_is_taken_for_its_model(tmp_path) -> None:
     model = adaptive()
-    export_gltf(Fit(model, model().detach()), tmp_path / "fit.glb")
-    export_gltf(model, tmp_path / "model.glb")
+    export_gltf(Fit(model, model().detach()), tmp_path / "fit.glb", shapes=False)
+    export_gltf(model, tmp_path / "model.glb", shapes=False)
     assert (tmp_path / "fit.glb").read_bytes() == (tmp_path / "model.glb").read_bytes()
 
 
@@ -210,7 +225,7 @@ def test_a_file_that_is_there_stays_unless_it_may_go(tmp_path) -> None:
     with pytest.raises(ValueError, match=r"path: .*me.glb' is there already.*overwrite=True"):
         export_gltf(adaptive(), path)
     assert path.read_bytes() == b"mine"
-    export_gltf(adaptive(), path, overwrite=True)
+    export_gltf(adaptive(), path, shapes=False, overwrite=True)
     assert path.read_bytes().startswith(b"glTF") and list(tmp_path.iterdir()) == [path]
 
 

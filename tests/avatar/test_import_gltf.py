@@ -11,6 +11,7 @@ import torch
 
 import asm_teach as asm
 from asm_teach.avatar.export import export_gltf
+from asm_teach.avatar.expressions import expression_shapes
 from asm_teach.avatar.import_gltf import Avatar, import_gltf
 from asm_teach.avatar.rest_pose import baked, template
 from asm_teach.data.heads import load_head
@@ -43,8 +44,7 @@ def test_our_own_file_comes_back(tmp_path, kind, posed) -> None:
     """Rounded to float32 in metres and again in millimetres: half a step each, where metres' may be twice as long."""
     model = MODELS[kind]()
     export_gltf(model, tmp_path / "me.glb", posed=posed)
-    shapes = {name: HEAD.offsets(expressions={name: 1.0}) for name in HEAD.expressions.names}
-    written_pose = (template if posed else baked)(model, shapes)
+    written_pose = (template if posed else baked)(model, expression_shapes(model).by_name())
     read = asm.import_gltf(tmp_path / "me.glb")
     assert read.model.rig.names == model.rig.names and torch.equal(read.model.rig.parents, model.rig.parents)
     assert off(read.model.vertices, written_pose.vertices) <= 1.51

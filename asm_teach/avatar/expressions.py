@@ -1,0 +1,89 @@
+"""The named expressions of any head: the embedded head's 51 shapes (ARKit's names), as its own face would make them.
+
+A shape moves the template's skin. A fitted face is the template after its bones have moved, so its own shape is what
+the blended matrices make of the template's, eq. (1) without the translation: sum_j w_ij S_j times the offset. What the
+bones' numbers do differently in two faces does not matter (lesson 11, question 14). Then what must meet is made to
+meet: lids close, lips do not pass through each other, the scalp does not move.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from asm_teach.avatar.openings import Lips, close_lids, is_sealed, lids, lips, part_lips
+from asm_teach.avatar.rest_pose import NOT_FINITE
+from asm_teach.avatar.transfer import TemplateShapes, linear_part, template_shapes
+from asm_teach.fitting.result import Fit
+from asm_teach.model.adaptive import SkinnedModel
+
+_TOLERANCE = 0.1  # mm by which lips may pass through each other, beyond what they do at rest
+_TOGETHER = {"mouthClose": "jawOpen"}  # by ARKit's definition the first closes the lips while the second is on
+
+
+class Expressions(NamedTuple):
+    """Named shapes of one face.
+
+    Attributes:
+        names: E names.
+        offsets: (E, V, 3) mm, float64: what each shape of amount 1 adds to the vertices of the face.
+    """
+
+    names: tuple[str, ...]
+    offsets: Tensor
+
+    def by_name(self) -> dict[str, Tensor]:
+        """name -> (V, 3) mm."""
+        return dict(zip(self.names, self.offsets, strict=True))
+
+    def moved(self, amounts: dict[str, float]) -> Tensor:
+        """(V, 3) mm that shapes of these amounts add together. Raises ValueError for a name that is not there."""
+        if unknown := sorted(set(amounts) - set(self.names)):
+            raise ValueError(
+                f"amounts: no shape is called {unknown[0]!r}; `names` lists the {len(self.names)} there are"
+            )
+        rows = [self.names.index(name) for name in amounts]
+        share = torch.tensor(list(amounts.values()), dtype=self.offsets.dtype)
+        return torch.einsum("e,evx->vx", share, self.offsets[rows])
+
+
+@torch.no_grad()
+def expression_shapes(model: SkinnedModel | Fit, template: TemplateShapes | None = None) -> Expressions:
+    """The 51 expressions of a fitted face, to be added to its vertices `model()`.
+
+    Args:
+        model: an adaptive or a static model, or a fit, whose model is taken. If its mesh is none of the embedded
+            heads, the embedded head is fitted to its template first, which takes half a minute.
+        template: what `template_shapes` found for this mesh, to spare that for a second face.
+
+    Raises:
+        ValueError: a mesh without landmarks that is no embedded head; a model that is not finite.
+    """
+    skinned = model.model if isinstance(model, Fit) else model
+    exact = copy.deepcopy(skinned).cpu().double().requires_grad_(False)
+    vertices = exact()
+    if not vertices.isfinite().all():
+        raise ValueError(NOT_FINITE)
+    template = template_shapes(skinned.mesh) if template is None else template
+    carried = torch.einsum("vab,evb->eva", linear_part(exact), template.offsets)
+    carried[:, template.scalp] = 0.0
+    face, names = exact.mesh.with_vertices(vertices), template.names
+    for name, margin in template.margins.items():
+        shape = names.index(f"eyeBlink{name}")
+        carried[shape] = close_lids(lids(face, name, margin), face.vertices, carried[shape])
+    if not is_sealed(face):
+        _part_lips(lips(face), face.vertices, Expressions(names, carried))
+    return Expressions(names, carried)
+
+
+def _part_lips(mouth: Lips, start: Tensor, shapes: Expressions) -> None:
+    """Change, in place, the shapes that bring one lip through the other by more than at rest."""
+    allowed = _TOLERANCE + float(mouth.through(start).norm(dim=1).max())
+    lip = torch.cat([mouth.upper, mouth.lower])
+    for row, name in enumerate(shapes.names):
+        together = shapes.offsets[shapes.names.index(_TOGETHER[name])] if name in _TOGETHER else 0.0
+        if shapes.offsets[row, lip].norm(dim=1).max() > _TOLERANCE:
+            shapes.offsets[row] += part_lips(mouth, start, start + together + shapes.offsets[row], allowed)

@@ -1,0 +1,85 @@
+"""Mouth and eyes: their sides, lids that close, lips that do not pass through each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from asm_teach.avatar.openings import EYES, MOUTH, close_lids, is_sealed, lids, lips, part_lips, sides
+from asm_teach.avatar.transfer import template_shapes
+from tests.avatar.models import HEAD
+
+EXACT = HEAD.mesh.to(dtype=torch.float64)
+MARKS = HEAD.landmarks.points(EXACT.vertices, EXACT.faces)
+
+
+def offsets(*names: str) -> torch.Tensor:
+    return HEAD.offsets(expressions=dict.fromkeys(names, 1.0)).double()
+
+
+@pytest.mark.parametrize("opening", [MOUTH, *EYES.values()], ids=["mouth", *EYES])
+def test_landmarks_lie_on_their_own_side(opening) -> None:
+    upper, lower = sides(EXACT, opening).near(opening.reach)
+    corners = EXACT.faces[HEAD.landmarks.faces]
+    assert upper[corners[list(opening.upper)]].all() and lower[corners[list(opening.lower)]].all()
+    assert not (upper & lower).any()
+
+
+def test_the_jaw_takes_the_lower_lip_along_and_leaves_the_upper_one() -> None:
+    """The shape was modelled without our landmarks, so it judges the sides."""
+    mouth, way = lips(EXACT), offsets("jawOpen").norm(dim=1)
+    assert way[mouth.lower].median() > 20 and way[mouth.upper].median() < 8
+
+
+def test_a_mouth_that_is_sewn_up_is_sealed() -> None:
+    assert not is_sealed(EXACT)
+    # A thread of triangles from lip to lip.
+    rows = [HEAD.landmarks.nearest_vertices(EXACT.faces)[k] for k in (61, 67, 62, 66, 63, 65)]
+    thread = torch.stack([torch.stack(rows[k : k + 3]) for k in range(4)])
+    assert is_sealed(replace(EXACT, faces=torch.cat([EXACT.faces, thread]), parts={}, quads=None))
+
+
+@pytest.mark.parametrize("name", EYES)
+def test_lids_close_where_the_embedded_shape_goes_too_far(name) -> None:
+    eye = lids(EXACT, name, template_shapes(EXACT).margins[name])
+    blink = offsets(f"eyeBlink{name}")
+    before = eye.gap(EXACT.vertices + blink)
+    assert before.max() > 4  # the upper lid ends on the cheek
+    closed = close_lids(eye, EXACT.vertices, blink)
+    after = eye.gap(EXACT.vertices + closed)
+    assert after.max() < 0.3 and after.mean() < 0.1
+    # Half of it is half a blink, and the other eye and the mouth stay as they are.
+    half = eye.gap(EXACT.vertices + closed / 2)
+    assert 0.3 < half.max() / eye.gap(EXACT.vertices).max() < 0.7
+    still = blink.norm(dim=1) == 0
+    assert closed[still & ~eye.upper].norm(dim=1).max() == 0
+
+
+def test_the_axes_of_an_eye_are_along_up_and_out() -> None:
+    for name, way in (("Left", 1.0), ("Right", -1.0)):
+        along, up, out = lids(EXACT, name, template_shapes(EXACT).margins[name]).axes
+        assert way * along[0] > 0.9 and up[1] > 0.9 and out[2] > 0.8
+
+
+def test_lips_that_pass_through_each_other_are_parted() -> None:
+    mouth, start = lips(EXACT), EXACT.vertices
+    assert mouth.through(start).abs().max() == 0
+    moved = start + offsets("mouthShrugLower")
+    push = mouth.through(moved)
+    assert push.norm(dim=1).max() > 1.5
+    added = part_lips(mouth, start, moved, 0.1)
+    assert mouth.through(moved + added).norm(dim=1).max() < 0.1
+    assert added.norm(dim=1).max() < 2 * push.norm(dim=1).max()
+    far = (start - MARKS[62]).norm(dim=1) > 40
+    assert added[far].norm(dim=1).max() == 0
+
+
+def test_a_lip_pushed_through_by_hand_is_found_to_be_as_deep() -> None:
+    mouth, moved = lips(EXACT), EXACT.vertices.clone()
+    gap = (MARKS[62] - MARKS[66])[1]
+    rows = torch.unique(mouth.lower_faces)
+    moved[rows, 1] += gap + 2.0  # 2 mm farther than where they touch
+    depth = mouth.through(moved).norm(dim=1).max()
+    assert 0.5 < depth <= 3.0
