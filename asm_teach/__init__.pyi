@@ -20,6 +20,9 @@ from .geometry.mesh import read_mesh as read_mesh
 from .geometry.metrics import face_region as face_region
 from .geometry.metrics import scan_error as scan_error
 from .geometry.metrics import vertex_error as vertex_error
+from .many_heads.fit_many import fit_many as fit_many
+from .many_heads.sources import scans_in as scans_in
+from .many_heads.sources import views_in as views_in
 from .model.adaptive import AdaptiveSkinningModel as AdaptiveSkinningModel
 from .model.adaptive import StaticSkinningModel as StaticSkinningModel
 from .model.binding import Chart as Chart

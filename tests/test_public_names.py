@@ -54,6 +54,7 @@ ROOMS = [
     ["beyond"],
     ["studies"],
     ["drawing"],
+    ["many_heads"],
     ["widgets"],
     ["course"],
     ["cli"],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asm_teach.cli.help import MARKS, examples
+from asm_teach.cli.many import CODES, fit_folders, for_folders, not_for_folders, only_for_folders
 from asm_teach.cli.processes import is_given
 from asm_teach.formats.checks.outputs import check_output
 
@@ -35,26 +36,37 @@ OUTPUT = click.option(
 GROUP = click.option("--landmark-group", "group", help="Which group of points of an .ljson file with several.")
 MESHES = (".obj", ".ply", ".glb")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
 
 
 @click.command(
     "fit-scan",
-    short_help="Fit the model to a scan.",
-    epilog=MARKS + "\n\n" + examples("fit-scan scan.ply -o me.glb", "fit-scan scan.obj --landmarks marks.json"),
+    short_help="Fit the model to a scan, or to a folder of scans.",
+    epilog=MARKS
+    + "\n\n"
+    + CODES
+    + "\n\n"
+    + examples("fit-scan scan.ply -o me.glb", "fit-scan scan.obj --landmarks marks.json", "fit-scan scans -o fits"),
 )
-@click.argument("file", type=FILE)
+@click.argument("file", type=FILE_OR_FOLDER)
 @click.option(
     "--landmarks", type=FILE, help="Points on it (.ljson, .json, .txt, .pts, .pp, .npy); without them it searches."
 )
 @GROUP
 @click.option("--model", "model_file", type=FILE, help="A model to fit, as `asm-teach prepare` writes it.")
+@click.option("--landmarks-beside", is_flag=True, help="For folders: use the landmark file beside each scan.")
+@for_folders
 @HEAD
 @OUTPUT
 @DEVICE
 def fit_scan_command(
-    file: Path, landmarks: Path | None, group: str | None, model_file: Path | None, head: str, output: Path, device: str
-) -> None:
+    file: Path, landmarks: Path | None, group: str | None, model_file: Path | None, landmarks_beside: bool,
+    executor: str | None, dry_run: bool, retry: bool, head: str, output: Path, device: str,
+) -> None:  # fmt: skip
     """Fit the adaptive model to FILE, a scan (OBJ, PLY, GLB, glTF, STL, OFF) of any topology, unit and pose.
+
+    If FILE is a folder, every scan in it is fitted, by several processes or on other computers, and -o names the folder
+    of results. docs/many_heads.md explains it.
 
     Landmarks are iBUG's 68, its 51 without the jaw, or a few by name or number; docs/your_own_data.md has the kinds.
 
@@ -65,6 +77,15 @@ def fit_scan_command(
     from asm_teach.new_head.given_landmarks import points_of_file, unread_beside
     from asm_teach.scan_fit.fit import fit_scan
 
+    if file.is_dir():
+        from asm_teach.many_heads.sources import scans_in
+
+        not_for_folders(landmarks=landmarks, landmark_group=group)
+        folder = _results(output)
+        found = scans_in(file, landmarks_beside, leave_out=folder)
+        fit_folders(found, executor, folder, model_file or head, {"device": device}, retry, dry_run)
+        return
+    only_for_folders(executor=executor, dry_run=dry_run, retry=retry, landmarks_beside=landmarks_beside)
     check_output(output, MESHES, inputs=(inputs := [file, landmarks, model_file]), given=is_given("output"))
     scan = read_mesh(file)
     for note in scan.notes:  # now, as the fit may refuse it
@@ -117,10 +138,10 @@ def prepare(file: Path, landmarks: Path, group: str | None, part: str | None, co
 
 @click.command(
     "fit-views",
-    short_help="Fit the model to photographs.",
-    epilog=examples("fit-views left.jpg front.jpg right.jpg -o me.glb"),
+    short_help="Fit the model to photographs, or to a folder of people.",
+    epilog=CODES + "\n\n" + examples("fit-views left.jpg front.jpg right.jpg -o me.glb", "fit-views people -o fits"),
 )
-@click.argument("pictures", nargs=-1, required=True, type=FILE, metavar="PHOTO...")
+@click.argument("pictures", nargs=-1, required=True, type=FILE_OR_FOLDER, metavar="PHOTO...")
 @click.option("--find", is_flag=True, help="Let MediaPipe find the landmarks, and ignore landmark files.")
 @GROUP
 @click.option("--ignore-exif", is_flag=True, help="Do not use the focal lengths in the pictures' EXIF data.")
@@ -129,15 +150,19 @@ def prepare(file: Path, landmarks: Path, group: str | None, part: str | None, co
 @click.option("--resume", type=FILE, help="Continue from a model that an earlier fit wrote with --save.")
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the fit; more take longer and fit more closely.")
 @click.option("--save", "save_file", type=click.Path(path_type=Path), help="Write the fitted model too (.npz).")
+@for_folders
 @HEAD
 @OUTPUT
 @DEVICE
 def fit_views_command(
     pictures: tuple[Path, ...], find: bool, group: str | None, ignore_exif: bool, embedding: Path | None,
-    model_file: Path | None, resume: Path | None, steps: int | None, save_file: Path | None, head: str, output: Path,
-    device: str,
+    model_file: Path | None, resume: Path | None, steps: int | None, save_file: Path | None, executor: str | None,
+    dry_run: bool, retry: bool, head: str, output: Path, device: str,
 ) -> None:  # fmt: skip
     """Fit the adaptive model to photographs of one person; the cameras need not be known.
+
+    With folders instead of photographs, each folder that holds pictures is one person, and -o names the folder of
+    results. docs/many_heads.md explains it.
 
     The landmarks of face.jpg are read from face.npz (an array `landmarks` of (L, 2) pixels, x right and y down from the
     upper left corner), or face.npy, .tem, .ljson, .csv, .pts, .xml (dlib) or .json (MediaPipe): the 68 iBUG points, 51
@@ -151,6 +176,19 @@ def fit_views_command(
     from asm_teach.view_fit.fit import fit_views
     from asm_teach.view_fit.photos import load_views, read_embedding
 
+    if any(picture.is_dir() for picture in pictures):
+        from asm_teach.many_heads.sources import views_in
+
+        if single := next((picture for picture in pictures if not picture.is_dir()), None):
+            raise ValueError(f"{single.name} is a file, beside a folder; give photographs of one person, or folders")
+        not_for_folders(embedding=embedding, resume=resume, save=save_file)
+        folder = _results(output)
+        options = {"device": device, "find": find, "group": group, "exif": not ignore_exif}
+        options |= {} if steps is None else {"steps": steps}
+        found = views_in(pictures, leave_out=folder)
+        fit_folders(found, executor, folder, model_file or head, options, retry, dry_run)
+        return
+    only_for_folders(executor=executor, dry_run=dry_run, retry=retry)
     if resume is not None and model_file is not None:
         raise ValueError("--model and --resume both name the model to begin with; give one of them")
     start = resume or model_file
@@ -182,6 +220,13 @@ def fit_views_command(
         save(fit.model, save_file)
         click.echo(f"wrote {save_file}; --resume {save_file} continues from there")
     _write(fit, output, inputs)
+
+
+def _results(output: Path) -> Path:
+    """The folder of results of many heads, which the user must name."""
+    if not is_given("output"):
+        raise ValueError("output: name the folder of results with -o")
+    return output
 
 
 @contextmanager
