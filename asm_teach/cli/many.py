@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from asm_teach.cli.help import examples
+
 if TYPE_CHECKING:
     from asm_teach.many_heads.run import Batch
     from asm_teach.many_heads.sources import Source
@@ -79,7 +81,7 @@ def fit_folders(
             click.echo(f"{name}: {batch.entries[name].status} before: {batch.entries[name].sentence}")
     if batch.stopped:
         click.echo(f"ended early: {batch.stopped}. The same command continues from there")
-    click.echo(f"{batch}; {output / 'manifest.csv'} lists them")
+    click.echo(f"{batch}; {output / 'manifest.csv'} lists them, and asm-teach report {output} shows them")
     sys.exit(exit_code(batch))
 
 
@@ -99,6 +101,54 @@ def _list(batch: Batch) -> None:
     click.echo(f"nothing was fitted or written; {batch}")
 
 
+FITS = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command("report", short_help="Write a page to look at many fitted heads.", epilog=examples("report fits"))
+@click.argument("fits", type=FITS)
+def report_command(fits: Path) -> None:
+    """Write FITS/report.html: each head of a folder of results in pictures, with its error and its notes.
+
+    Give it again after the next run: only new heads are drawn.
+    """
+    from asm_teach.many_heads.report import write_report
+
+    began, line = time.monotonic(), Pace()
+    page = write_report(fits, lambda done, total: line.show(pace(done, total - done, time.monotonic() - began)))
+    line.clear()
+    click.echo(f"wrote {page}; open it in a browser")
+
+
+@click.command(
+    "collect",
+    short_help="Make a model of many fitted heads: mean, modes, prior.",
+    epilog=examples("collect fits -o people", "fit-scan scan.ply --model people/mean.npz"),
+)
+@click.argument("fits", type=FITS)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder to write to.")
+@click.option("--most", type=click.FloatRange(min=0), help="Leave out heads with a mean distance above this, in mm.")
+@click.option("--share", type=click.FloatRange(0, 1), default=0.95, show_default=True, help="Of the variance.")
+def collect_command(fits: Path, output: Path, most: float | None, share: float) -> None:
+    """Write what the heads in FITS, a folder of results, have in common, into a folder.
+
+    mean.npz is their mean as a head that --model takes. linear.npz has as many modes as hold a share of their variance.
+    prior.npz is a normal distribution of the numbers of a face.
+    """
+    from asm_teach.many_heads.collection import read_collection
+    from asm_teach.model.storage import save
+
+    collection = read_collection(fits, most)
+    mean, modes, prior = collection.mean_head(), collection.modes(share), collection.prior()
+    output.mkdir(parents=True, exist_ok=True)
+    save(mean, output / "mean.npz")
+    modes.save(output / "linear.npz")
+    prior.save(output / "prior.npz")
+    click.echo(f"{len(collection.names)} heads; {len(modes)} modes hold {share:.0%} of the variance of their vertices")
+    told = f"{len(prior.deviations)} modes, deviation {prior.noise:.3f} in all other directions"
+    click.echo(f"prior of {len(prior.centre)} parameters: {told}")
+    click.echo(f"wrote mean.npz, linear.npz and prior.npz to {output}")
+
+
 class Pace:
     """How far a run is, how fast, and how long it will take: on the last line of a terminal, or once a minute."""
 
@@ -114,10 +164,8 @@ class Pace:
             if entry.status != "fitted":
                 self.say(f"{name}: {entry.status}: {entry.sentence}")
         self.told = len(batch.new)
-        now = time.monotonic()
-        if now >= self.next and left:
-            self.next = now + (0.2 if self.live else _MINUTE)
-            self._show(pace(len(batch.new), left, now - self.began))
+        if left:
+            self.show(pace(len(batch.new), left, time.monotonic() - self.began))
 
     def say(self, sentence: str) -> None:
         """A sentence on a line of its own."""
@@ -130,7 +178,11 @@ class Pace:
             click.echo("\r" + " " * len(self.shown) + "\r", nl=False, err=True)
             self.shown = ""
 
-    def _show(self, told: str) -> None:
+    def show(self, told: str) -> None:
+        """The last line, unless it was shown a moment ago."""
+        if (now := time.monotonic()) < self.next:
+            return
+        self.next = now + (0.2 if self.live else _MINUTE)
         if not self.live:
             click.echo(told, err=True)
         else:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from asm_teach.fitting.result import Fit
     from asm_teach.model.adaptive import SkinnedModel
 
-ENTRY, ERRORS = "entry", "errors"  # what a result holds beside its model
+ENTRY, FITTED, ERRORS = "entry", "fitted", "errors"  # what a result holds beside its model
 _FAR = 15.0  # mm: a vertex that is farther from the scan has nothing to be compared with
 _ALIKE = 0.3  # cosine between normals that face the same way
 
@@ -192,14 +192,18 @@ def _is_file(model: str) -> bool:
 
 
 def _write(output: Path, fit: Fit, entry: Entry) -> None:
-    """Write the model with its entry, and with the error of each vertex where there is a scan, whole or not at all."""
+    """Write the model, whole or not at all, with its entry, its vertices and, where there is a scan, their errors."""
     from asm_teach.model.storage import save
 
-    more = {ENTRY: np.frombuffer(json.dumps(asdict(entry)).encode(), np.uint8)}
+    model = fit.model.to("cpu")
+    more = {
+        ENTRY: np.frombuffer(json.dumps(asdict(entry)).encode(), np.uint8),
+        FITTED: model().detach().numpy(),  # so that the page and the collection need not pose it again
+    }
     if fit.scan is not None:
         more[ERRORS] = vertex_errors(fit)
     with whole(output) as part:
-        save(fit.model.to("cpu"), part)
+        save(model, part)
         with zipfile.ZipFile(part, "a", zipfile.ZIP_DEFLATED) as archive:
             for name, array in more.items():
                 with archive.open(f"{name}.npy", "w") as member:
