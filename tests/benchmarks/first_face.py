@@ -43,12 +43,14 @@ def main() -> None:
         programs = empty / "venv" / ("Scripts" if os.name == "nt" else "bin")
 
         def step(name: str, program: str, *arguments: str | Path, cwd: Path = empty) -> None:
-            begin = time.perf_counter()
+            begin, busy = time.perf_counter(), sum(os.times()[2:4])
             done = subprocess.run([programs / program, *arguments], env=env, cwd=cwd, capture_output=True, text=True)
             spent[name] = time.perf_counter() - begin
             if done.returncode:
                 sys.exit(f"{name} fails:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-            print(f"{name:40}{spent[name]:7.1f} s  {done.stdout.strip().splitlines()[-1][:60]}", flush=True)
+            busy = sum(os.times()[2:4]) - busy  # of children that have ended
+            said = done.stdout.strip().splitlines()[-1][:60]
+            print(f"{name:40}{spent[name]:7.1f} s  {busy:6.1f} CPU s  {said}", flush=True)
 
         print(f"load at the start {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         venv.create(empty / "venv", with_pip=True)
