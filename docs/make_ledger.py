@@ -251,6 +251,21 @@ LEDGER: dict[str, Entry] = {
         (("09_views_and_capacity", r"\tag{9.2}"),),
         ("view_fit/test_movable_face.py::test_one_step_of_a_linear_face_solves_what_is_linear",),
     ),
+    "10.1": Entry(
+        "expressions in a baked face",
+        ("avatar.transfer.linear_part",),
+        (("10_avatar", r"\tag{10.1}"),),
+        ("avatar/test_export.py::test_a_posed_face_makes_the_same_shapes_as_a_baked_one",),
+    ),
+    "10.2": Entry(
+        "weights in whole numbers",
+        ("avatar.influences.heaviest",),
+        (("10_avatar", r"\tag{10.2}"),),
+        (
+            "avatar/test_influences.py::test_the_missing_goes_to_those_that_lost_most",
+            "avatar/test_influences.py::test_the_heaviest_bones_come_first_and_make_a_whole",
+        ),
+    ),
 }
 
 

@@ -29,9 +29,9 @@ class Influences(NamedTuple):
 def heaviest(weights: Floats, count: int) -> Influences:
     """The `count` heaviest bones of each vertex, their weights divided by their sum, as shares of 16 bits.
 
-    Each row is rounded by largest remainders, as seats in a parliament: all shares are rounded down, and what is
-    missing to the whole goes to those that lost most. Rounded one by one they would miss the whole, and engines would
-    pull the vertex towards the origin.
+    Each row is rounded by largest remainders, eq. (10.2), as seats in a parliament: all shares are rounded down, and
+    what is missing to the whole goes to those that lost most. Rounded one by one they would miss the whole, and engines
+    would pull the vertex towards the origin.
 
     Args:
         weights: (V, J), rows sum to 1, J at most 256.

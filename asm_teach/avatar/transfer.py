@@ -89,7 +89,7 @@ def embedded_head(mesh: Mesh) -> Head | None:
 
 
 def linear_part(model: SkinnedModel) -> Tensor:
-    """(V, 3, 3), the blended matrix of each vertex without its translation, sum_j w_ij S_j."""
+    """(V, 3, 3), the blended matrix of each vertex without its translation, sum_j w_ij A_j of eq. (10.1)."""
     return (model.weights() @ model.transforms()[..., :3].flatten(1)).unflatten(1, (3, 3))
 
 
