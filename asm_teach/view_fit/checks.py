@@ -18,7 +18,7 @@ from asm_teach.rendering.camera import Camera
 from asm_teach.view_fit.bundle import Bundle, FaceT
 from asm_teach.view_fit.landmark_term import beyond_known
 from asm_teach.view_fit.skin_term import SkinTerm
-from asm_teach.view_fit.view import LandmarkView, View, landmark_view, view_names
+from asm_teach.view_fit.view import LandmarkView, View, landmark_view, same_picture, view_names
 
 # Where measured: on 12 photographs of four people with MediaPipe's points, on embedded people, and on both spoilt.
 WILD = 20.0  # mm: further from where the template has it than a point of a closed mouth ever is
@@ -26,8 +26,6 @@ MOST_WILD = 0.25  # share of wild landmarks. Neutral: none. A jaw that drops too
 BEHIND = (
     -0.25
 )  # cosine of front and line of sight. Faces, to a full profile: above -0.21. Mirrored, to 60 degrees: below
-SAME, SIMILAR = 0.002, 0.004  # of the extent. One picture found anew: below 0.004. Two of one person: above 0.0042
-ALIKE = 0.97  # correlation of two pictures of the face. One picture found anew: 0.98 and more
 ONE_SIDE = 10.0  # degrees between lines of sight: depth hardly shows
 NEIGHBOURS, NEAR = 8, 20.0  # landmarks next to one, and how far off they may be, mm
 # Shared misses, mm, with landmarks of `find_landmarks`: of all views together (one person: 0.41 of two views,
@@ -76,7 +74,7 @@ def before(mesh: Mesh, views: Sequence[View]) -> list[str]:
             "not a measurement. Add a picture from another side."
         )
     for (a, first), (b, second) in combinations(zip(looks, views, strict=True), 2):
-        if _same(first, second):
+        if same_picture(first, second):
             notes.append(f"{a.name} and {b.name} show the same picture, or nearly: the second adds nothing.")
     if len(views) > 1 and not notes:
         cosine = min(float(a.sees_from() @ b.sees_from()) for a, b in combinations(looks, 2))
@@ -124,40 +122,6 @@ def _look(name: str, view: View, mesh: Mesh) -> _Look:
 def _misses(points: Tensor, seen: LandmarkView, camera: Camera) -> Tensor:
     """(L, 2) mm on the face, from each landmark to where its point is projected."""
     return (camera.project(points) - seen.pixels) * (camera.depth(points) / camera.focal)[:, None]
-
-
-def _same(first: View, second: View) -> bool:
-    """Whether two views are one picture, perhaps scaled, cropped or found anew."""
-    if len(first.landmarks) != len(second.landmarks):
-        return False
-    both = first.landmarks.isfinite().all(1) & second.landmarks.isfinite().all(1)
-    if both.sum() < 4:
-        return False
-    # A similarity of the plane is a factor and a shift of complex numbers; it has a closed form.
-    a, b = (torch.view_as_complex(v.landmarks[both].detach().cpu().double().contiguous()) for v in (first, second))
-    extent = float((b - b.mean()).abs().max()) * 2
-    a, b = a - a.mean(), b - b.mean()
-    factor = (a.conj() * b).sum() / (a.conj() * a).sum()
-    off = float((b - factor * a).abs().square().mean().sqrt()) / extent
-    if off < SAME:
-        return True
-    if off > SIMILAR or first.image is None or second.image is None:
-        return False
-    return float(_thumbnail(first) @ _thumbnail(second)) > ALIKE
-
-
-def _thumbnail(view: View, side: int = 24) -> Tensor:
-    """The box of a view's landmarks as side^2 grey values, of mean 0 and length 1."""
-    assert view.image is not None
-    found = view.landmarks[view.landmarks.isfinite().all(1)].to(view.image)
-    low, high = found.amin(0), found.amax(0)
-    steps = (torch.arange(8 * side).to(low) + 0.5) / (8 * side)
-    size = torch.tensor(view.size).to(low)
-    x, y = (2 * (low + steps[:, None] * (high - low)) / size - 1).unbind(1)
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
-    grey = torch.nn.functional.grid_sample(view.image.mean(-1)[None, None], grid, align_corners=False)
-    small = torch.nn.functional.avg_pool2d(grey, 8).reshape(-1)
-    return torch.nn.functional.normalize(small - small.mean(), dim=0)
 
 
 @torch.no_grad()

@@ -18,6 +18,8 @@ FOCAL_PRIOR = (1.2, 0.7)  # of log(focal / image diagonal): median and standard 
 # Deviation of the logarithm of a focal length in a file. What "equivalent on film" means differs by 4 % (diagonal or
 # width), it is rounded to whole millimetres (2 %), and a lens focused on a face nearby acts as another one (3 to 9 %).
 TOLD = 0.07
+SAME, SIMILAR = 0.002, 0.004  # of the extent. One picture found anew: below 0.004. Two of one person: above 0.0042
+ALIKE = 0.97  # correlation of two pictures of the face. One picture found anew: 0.98 and more
 LOOSE = 0.015  # of the landmarks' extent: how far off a landmark may be before it hardly steers the template's pose
 
 
@@ -75,6 +77,40 @@ class View:
                 f"landmarks: {int(outside.sum())} of {len(seen)} lie outside the picture of {self.size[0]} x "
                 f"{self.size[1]} pixels; were they found in a picture of another size? scale them to this one"
             )
+
+
+def same_picture(first: View, second: View) -> bool:
+    """Whether two views are one picture, perhaps scaled, cropped or found anew."""
+    if len(first.landmarks) != len(second.landmarks):
+        return False
+    both = first.landmarks.isfinite().all(1) & second.landmarks.isfinite().all(1)
+    if both.sum() < 4:
+        return False
+    # A similarity of the plane is a factor and a shift of complex numbers; it has a closed form.
+    a, b = (torch.view_as_complex(v.landmarks[both].detach().cpu().double().contiguous()) for v in (first, second))
+    extent = float((b - b.mean()).abs().max()) * 2
+    a, b = a - a.mean(), b - b.mean()
+    factor = (a.conj() * b).sum() / (a.conj() * a).sum()
+    off = float((b - factor * a).abs().square().mean().sqrt()) / extent
+    if off < SAME:
+        return True
+    if off > SIMILAR or first.image is None or second.image is None:
+        return False
+    return float(_thumbnail(first) @ _thumbnail(second)) > ALIKE
+
+
+def _thumbnail(view: View, side: int = 24) -> Tensor:
+    """The box of a view's landmarks as side^2 grey values, of mean 0 and length 1."""
+    assert view.image is not None
+    found = view.landmarks[view.landmarks.isfinite().all(1)].to(view.image)
+    low, high = found.amin(0), found.amax(0)
+    steps = (torch.arange(8 * side).to(low) + 0.5) / (8 * side)
+    size = torch.tensor(view.size).to(low)
+    x, y = (2 * (low + steps[:, None] * (high - low)) / size - 1).unbind(1)
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+    grey = torch.nn.functional.grid_sample(view.image.mean(-1)[None, None], grid, align_corners=False)
+    small = torch.nn.functional.avg_pool2d(grey, 8).reshape(-1)
+    return torch.nn.functional.normalize(small - small.mean(), dim=0)
 
 
 def view_names(views: Sequence[View]) -> list[str]:
