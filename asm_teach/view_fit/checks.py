@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from asm_teach.formats.jpeg_blocks import block_edges
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.rendering.camera import Camera
 from asm_teach.view_fit.bundle import Bundle, FaceT
@@ -41,6 +42,11 @@ NOISY = 2.0  # times the others' RMS of all misses
 COARSE, ENOUGH, UNLIKE, TRUSTED, ASIDE = 3.0, 20.0, 0.4, 0.6, 0.8
 # The same of the skin round one place. One person: 0.52 and more. Under a hand, glasses, or smiling: below 0.05.
 COVERED = 0.3
+# The same in grids of `DETAIL` mm, as a share of the others': one person 0.85 and more, a painting 0.4. Below `FINEST`
+# pixels between the points of a grid, a picture cannot show them.
+DETAIL, FAINT, FINEST = 1.5, 0.55, 1.1
+# How high the steps between JPEG blocks are against those inside (`block_edges`): quality 15: 2.6 to 3.3; 5: 5.2 to 8.
+BLOCKS = 3.3
 SEEN = 0.25  # cosine: a point that is seen more from the side is a guess of whoever found it
 
 
@@ -84,7 +90,22 @@ def before(mesh: Mesh, views: Sequence[View]) -> list[str]:
                 f"All pictures show the face from nearly the same side, {angle:.0f} degrees apart at most: depth is "
                 "little more than what the model expects of a face. Add a picture from another side."
             )
-    return notes
+    return notes + [note for note in map(_compressed, views, view_names(views)) if note]
+
+
+def _compressed(view: View, name: str) -> str:
+    """What is to be said of a picture whose face shows the blocks of a JPEG file; nothing if it does not."""
+    if view.image is None:
+        return ""
+    found = view.landmarks[view.landmarks.isfinite().all(1)].to(view.image)
+    (left, top), (right, bottom) = found.amin(0).long().clamp_min(0).tolist(), found.amax(0).long().tolist()
+    edges = block_edges(view.image[top : bottom + 1, left : right + 1])
+    if edges < BLOCKS:
+        return ""
+    return (
+        f"{name} was compressed so strongly that the skin's detail is lost: the blocks of its JPEG file stand out, "
+        f"with edges {edges:.1f} times as high as the steps inside. Give the original, or save it in higher quality."
+    )
 
 
 def _look(name: str, view: View, mesh: Mesh) -> _Look:
@@ -194,36 +215,52 @@ def _unexpected(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Se
 def unlike_skin(bundle: Bundle[FaceT], views: Sequence[View]) -> list[str]:
     """Which pictures, three or more, show other skin than the rest, once the fit has compared them. In sentences.
 
-    Landmarks can hardly tell: a detector makes two people alike.
+    Landmarks can hardly tell: a detector makes two people alike. Coarse grids tell other skin; fine ones tell where the
+    detail is missing.
     """
     face, cameras, names = bundle.face, bundle.cameras, view_names(views)
     skin = SkinTerm([view.image for view in views], face, 1.0)
-    skin.look(face.vertices(), cameras, COARSE)
     samples = face.samples(skin.places)
-    alike, counts = skin.alike(samples, cameras)
-    around = skin.around(samples, alike, counts)
-    total = counts.sum(0)
-    mean = (counts * alike).sum(0) / total.clamp_min(1e-6)
-    compared = [n for n in range(len(views)) if total[n] > ENOUGH and abs(cameras.side(n)[0]) < ASIDE]
-    notes = []
-    for n in compared if len(compared) > 2 else []:
-        others = [m for m in compared if m != n]
+
+    def compared(spacing: float) -> tuple[list[int], Tensor, Tensor]:
+        """The pictures that can be told from the others, their correlations (N,), and those round samples (M, N)."""
+        skin.look(face.vertices(), cameras, spacing)
+        alike, counts = skin.alike(samples, cameras)
+        total = counts.sum(0)
+        large = cameras.log_size.exp() * spacing > FINEST
+        told = [n for n in range(len(views)) if large[n] and total[n] > ENOUGH and abs(cameras.side(n)[0]) < ASIDE]
+        around = skin.around(samples, alike, counts)
+        return told if len(told) > 2 else [], (counts * alike).sum(0) / total.clamp_min(1e-6), around
+
+    told, mean, around = compared(COARSE)
+    notes = {}
+    for n in told:
+        others = [m for m in told if m != n]
         usual, there = float(mean[others].quantile(0.5)), around[:, others].nanquantile(0.5, dim=1)
         lowest, place = around[:, n].masked_fill(~(there > TRUSTED), torch.inf).nan_to_num(torch.inf).min(0)
         if mean[n] < UNLIKE and usual > TRUSTED:
-            notes.append(
+            notes[n] = (
                 f"The skin in {names[n]} is not what the other pictures show (correlation {float(mean[n]):.2f}, theirs "
                 f"{usual:.2f}): it may show another person, or the face is covered, painted or out of focus. Fit again "
                 "without it and compare."
             )
         elif lowest < COVERED:
             x, y = cameras.project(samples[place], n).tolist()
-            notes.append(
+            notes[n] = (
                 f"The skin in {names[n]} round the pixel ({x:.0f}, {y:.0f}) is not what the other pictures show there "
                 f"(correlation {float(lowest):.2f}, theirs {float(there[place]):.2f}): a hand, glasses or hair may "
                 "cover it, or the face has another expression. Fit again without it and compare."
             )
-    return notes
+    told, mean, _ = compared(DETAIL)
+    for n in told:
+        usual = float(mean[[m for m in told if m != n]].quantile(0.5))
+        if mean[n] < FAINT * usual and usual > TRUSTED and n not in notes:
+            notes[n] = (
+                f"The skin in {names[n]} lacks the detail that the other pictures show (correlation in pieces of "
+                f"{4 * DETAIL:.0f} mm {float(mean[n]):.2f}, theirs {usual:.2f}): it may be painted, retouched, out of "
+                "focus or enlarged. Fit again without it and compare."
+            )
+    return [notes[n] for n in sorted(notes)]
 
 
 @torch.no_grad()

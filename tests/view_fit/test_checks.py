@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Callable
@@ -9,13 +10,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from asm_teach.base.arrays import load_npz
 from asm_teach.data.assets import data_dir
 from asm_teach.data.detector_noise import mediapipe_noise
 from asm_teach.data.heads import load_head
 from asm_teach.fitting.priors import Prior
+from asm_teach.formats.pictures import picture_tensor, to_pillow
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.rendering.camera import Camera, look_at
@@ -126,7 +130,7 @@ def test_different_pictures_are_not_called_the_same() -> None:
 def test_a_picture_found_anew_is_told_by_the_picture() -> None:
     """Where the landmarks differ a little more, what is seen in the face decides."""
     first, other = real("lisa1", "james_view0")
-    picture = torch.rand(20, 15, 3).repeat_interleave(40, 0).repeat_interleave(40, 1)
+    picture = torch.rand(32, 24, 3).repeat_interleave(25, 0).repeat_interleave(25, 1)
     extent = float((first.landmarks.amax(0) - first.landmarks.amin(0)).norm())
     moved = first.landmarks + 0.003 / math.sqrt(2) * extent * torch.randn(first.landmarks.shape)
     one = View(picture, first.landmarks, name="a")
@@ -374,6 +378,27 @@ def test_a_place_that_one_picture_shows_otherwise_is_named(what: str, where: tup
     place = torch.tensor([float(found[1]), float(found[2])])
     nearby = view.landmarks[where[0] : where[1]] if what != "glasses" else view.landmarks[36:48]
     assert torch.cdist(place[None], nearby).min() < 45
+
+
+def test_a_picture_without_the_skins_detail_is_named() -> None:
+    """A painting: blurred a little, in a few tones. Coarse grids find it all right, fine ones do not."""
+    bundle, good = drawn()
+    layers = avg_pool2d(good[2].image.permute(2, 0, 1)[None], 9, 1, 4)[0].permute(1, 2, 0)
+    (note,) = unlike_skin(bundle, [*good[:2], replace(good[2], image=(4 * layers).round() / 4), good[3]])
+    assert note.startswith("The skin in 2.jpg lacks the detail that the other pictures show")
+    small = [replace(c, focal=c.focal / 3, principal=c.principal / 3) for c in bundle.cameras.cameras()]
+    bundle.cameras = CameraNumbers.of(small, bundle.cameras.pivot)  # too small to show any: not judged by it
+    assert not any("detail" in note for note in unlike_skin(bundle, good))
+
+
+def test_a_picture_that_shows_the_blocks_of_its_file_is_named() -> None:
+    _, good = drawn()
+    assert before(HEAD.mesh, good) == []
+    buffer = io.BytesIO()
+    to_pillow(good[1].image).save(buffer, format="JPEG", quality=5)
+    squeezed = replace(good[1], image=picture_tensor(Image.open(buffer), None))
+    (note,) = before(HEAD.mesh, [good[0], squeezed, *good[2:]])
+    assert note.startswith("1.jpg was compressed so strongly that the skin's detail is lost")
 
 
 def fitted_notes(views: list[View]) -> list[str]:
