@@ -35,7 +35,6 @@ _DEEP = 8.0  # mm of skin inside the searched range that tell its colour
 _LIGHT, _COLOUR = 0.6, 0.12  # of logarithms: how far skin may differ in light and colour from that further inside
 _CONTRAST = 0.25  # of a logarithm of colour: the step at which an edge counts half
 _TOGETHER = 10.0  # mm: neighbours on a contour within this vote for each other
-_CUT = 0.25  # of the reach: an outline farther off than this counts less and less
 _PIXELS = 1.0  # how exactly the place of an edge is known at best
 _TICKS = 24  # places in which an outline is looked for, to each side
 
@@ -76,7 +75,7 @@ class OutlineTerm:
     ) -> None:
         mesh = face.mesh
         self.images = [None if image is None else image.to(mesh.vertices) for image in images]
-        self.face, self.faces, self.weight, self.noise, self.outlier = face, mesh.faces, weight, noise, outlier
+        self.face, self.faces, self.weight, self.noise, self.cut = face, mesh.faces, weight, noise, outlier**2
         every = torch.arange(len(mesh.vertices), device=self.faces.device)
         rows = mesh.part_vertices("face") if "face" in mesh.parts else every
         tip = mesh.vertices[rows[mesh.vertices[rows, 2].argmax()]]
@@ -92,7 +91,6 @@ class OutlineTerm:
 
         Returns whether there are any. If not, the term cannot be used.
         """
-        self.cut = max(self.outlier, _CUT * reach / self.noise) ** 2
         normals = vertex_normals(vertices, self.faces)
         contours, self.outlines, count = [], [], 0
         for n, camera in enumerate(cameras.cameras()):
