@@ -22,7 +22,7 @@ from asm_teach.studies.cases import methods
 from asm_teach.studies.scan_models import POPULATION, free_numbers, sampled_shapes
 from asm_teach.view_fit.bundle import Bundle
 from asm_teach.view_fit.camera_numbers import LensPrior, first_cameras
-from asm_teach.view_fit.fit import COMPARED, fit_views
+from asm_teach.view_fit.fit import fit_views, looked_at
 from asm_teach.view_fit.landmark_term import believed
 from asm_teach.view_fit.movable_face import LinearFace
 from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree, settle
@@ -99,9 +99,8 @@ def fit_linear(
 ) -> tuple[Tensor, tuple[Camera, ...]]:
     """Fit a linear model to pictures by the stages of `fit_views`; its vertices (V, 3) mm and the cameras.
 
-    Its prior is that of its people: coefficients are normal with their deviations, times `reach`. As in
-    `fit_views`, three pictures or more are compared, and their outlines; with fewer, landmarks are all, and with
-    `outlines` those.
+    Its prior is that of its people: coefficients are normal with their deviations, times `reach`. Skin is compared and
+    `outlines` are looked for where `fit_views` does so.
 
     Raises ValueError for a reach that is not above zero.
     """
@@ -109,13 +108,13 @@ def fit_linear(
         raise ValueError(f"reach: found {reach}; give a number above 0, 1 for the deviations of the model's people")
     face = LinearFace.of(replace(model, deviations=reach * model.deviations))
     with torch.no_grad():
-        seen = believed([landmark_view(view, model.mesh) for view in views])
+        found_by = [landmark_view(view, model.mesh) for view in views]
+        seen = believed(found_by)
         lenses = LensPrior(FOCAL_PRIOR)
         bundle = Bundle(face, first_cameras(seen, model.mean, model.mesh.faces, lenses), lenses)
         settle(bundle, seen)
         images = [view.image for view in views]
-        compared = len(_pictured(views)) >= COMPARED
-        outlines = compared if outlines is None else outlines
+        compared, outlines = looked_at(views, found_by, outlines=outlines)
         if compared or (outlines and _pictured(views)):
             agree(
                 bundle, images, seen, weight=WEIGHT if compared else 0.0,

