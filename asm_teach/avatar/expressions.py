@@ -1,9 +1,7 @@
-"""The named expressions of any head: the embedded head's 51 shapes (ARKit's names), as its own face would make them.
+"""The named expressions of any head: the embedded head's 51 shapes (ARKit's names), as its own face makes them.
 
-A shape moves the template's skin. A fitted face is the template after its bones have moved, so its own shape is what
-the blended matrices make of the template's, eq. (1) without the translation: sum_j w_ij S_j times the offset. What the
-bones' numbers do differently in two faces does not matter (lesson 11, question 14). Then what must meet is made to
-meet: lids close, lips do not pass through each other, the scalp does not move.
+What the skin does is carried over (`transfer`), not the bones' numbers, which two faces share out differently (lesson
+11, question 14). Then what must meet is made to meet: lids close, lips do not pass through each other, the scalp stays.
 """
 
 from __future__ import annotations
@@ -14,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asm_teach.avatar.openings import Lips, close_lids, is_sealed, lids, lips, part_lips
+from asm_teach.avatar.openings import MOUTH, Lips, close_lids, is_sealed, lids, lips, part_lips
 from asm_teach.avatar.rest_pose import NOT_FINITE
-from asm_teach.avatar.transfer import TemplateShapes, linear_part, template_shapes
+from asm_teach.avatar.transfer import TemplateShapes, carried, template_shapes
 from asm_teach.fitting.result import Fit
 from asm_teach.model.adaptive import SkinnedModel
 
@@ -68,15 +66,15 @@ def expression_shapes(model: SkinnedModel | Fit, template: TemplateShapes | None
     if not vertices.isfinite().all():
         raise ValueError(NOT_FINITE)
     template = template_shapes(skinned.mesh) if template is None else template
-    carried = torch.einsum("vab,evb->eva", linear_part(exact), template.offsets)
-    carried[:, template.scalp] = 0.0
+    offsets = carried(template.offsets, template.vertices, vertices)
+    offsets[:, template.scalp] = 0.0
     face, names = exact.mesh.with_vertices(vertices), template.names
     for name, margin in template.margins.items():
         shape = names.index(f"eyeBlink{name}")
-        carried[shape] = close_lids(lids(face, name, margin), face.vertices, carried[shape])
-    if not is_sealed(face):
-        _part_lips(lips(face), face.vertices, Expressions(names, carried))
-    return Expressions(names, carried)
+        offsets[shape] = close_lids(lids(face, name, margin), vertices, offsets[shape])
+    if not is_sealed(face, MOUTH):
+        _part_lips(lips(face), vertices, Expressions(names, offsets))
+    return Expressions(names, offsets)
 
 
 def _part_lips(mouth: Lips, start: Tensor, shapes: Expressions) -> None:

@@ -21,17 +21,21 @@ from asm_teach.geometry.mesh_edges import edge_list
 
 
 class Opening(NamedTuple):
-    """An opening by iBUG's landmarks: of its upper side, of its lower side, and how far in mm its sides reach."""
+    """An opening by iBUG's landmarks: of its upper and lower side, pairs across it, and mm that its sides reach."""
 
     upper: tuple[int, ...]
     lower: tuple[int, ...]
-    reach: float
+    across: tuple[tuple[int, int], ...]
+    reach: float = 25.0
 
 
-MOUTH = Opening((61, 62, 63), (65, 66, 67), 25.0)
-EYES = {"Right": Opening((37, 38), (40, 41), 25.0), "Left": Opening((43, 44), (46, 47), 25.0)}
+MOUTH = Opening((61, 62, 63), (65, 66, 67), ((50, 58), (51, 57), (52, 56)))
+EYES = {
+    "Right": Opening((37, 38), (40, 41), ((37, 41), (38, 40))),
+    "Left": Opening((43, 44), (46, 47), ((43, 47), (44, 46))),
+}
 _CORNERS = {"Right": (39, 36), "Left": (42, 45)}  # the inner and the outer one
-_SEALED = 1.5, 3.0  # a way along the skin from lip to lip below 1.5 times their distance and 3 mm leads over no edge
+_SEALED = 1.6  # the way along the skin across an opening, in the distance: round a corner it is twice as long
 
 _CLOSED = 0.1  # mm between closed lids
 _LID = 1.5  # mm: how far a correction of a lid's margin reaches
@@ -55,11 +59,7 @@ class Sides(NamedTuple):
 
 def sides(mesh: Mesh, opening: Opening) -> Sides:
     """The sides of an opening of a mesh with the landmarks "ibug68"."""
-    vertices = mesh.vertices.double()
-    ends = edge_list(mesh.faces).ends
-    length = (vertices[ends[:, 0]] - vertices[ends[:, 1]]).norm(dim=1).clamp(min=1e-9).numpy()
-    graph = coo_matrix((length, tuple(ends.T.numpy())), (len(vertices),) * 2).tocsr()
-    corners = mesh.faces[mesh.landmarks["ibug68"].faces]
+    graph, corners = _edges(mesh), mesh.faces[mesh.landmarks["ibug68"].faces]
 
     def way(points: tuple[int, ...]) -> Tensor:
         start = torch.unique(corners[list(points)]).numpy()
@@ -68,13 +68,20 @@ def sides(mesh: Mesh, opening: Opening) -> Sides:
     return Sides(way(opening.upper), way(opening.lower))
 
 
-def is_sealed(mesh: Mesh) -> bool:
-    """Whether the mesh goes on from lip to lip, as in a scan of a closed mouth: then the mouth cannot open."""
-    marks = mesh.landmarks["ibug68"]
-    points = marks.points(mesh.vertices.double(), mesh.faces)
-    across = (points[list(MOUTH.upper)].mean(0) - points[list(MOUTH.lower)].mean(0)).norm()
-    ends = torch.unique(mesh.faces[marks.faces[list(MOUTH.lower)]])
-    return bool(sides(mesh, MOUTH).upper[ends].min() < _SEALED[0] * across + _SEALED[1])
+def is_sealed(mesh: Mesh, opening: Opening) -> bool:
+    """Whether the mesh goes on from side to side, as in scans of closed eyes or lips: then nothing can open."""
+    ends = mesh.landmarks["ibug68"].nearest_vertices(mesh.faces)[torch.tensor(opening.across)]
+    across = (mesh.vertices[ends[:, 0]] - mesh.vertices[ends[:, 1]]).double().norm(dim=1)
+    ways = torch.from_numpy(dijkstra(_edges(mesh), directed=False, indices=ends[:, 0].numpy()))
+    way = ways[torch.arange(len(ends)), ends[:, 1]]
+    return bool((way / across.clamp(min=1e-9)).median() < _SEALED)
+
+
+def _edges(mesh: Mesh) -> coo_matrix:
+    """The edges of a mesh as a graph, with their lengths in mm."""
+    vertices, ends = mesh.vertices.double(), edge_list(mesh.faces).ends
+    length = (vertices[ends[:, 0]] - vertices[ends[:, 1]]).norm(dim=1).clamp(min=1e-9).numpy()
+    return coo_matrix((length, tuple(ends.T.numpy())), (len(vertices),) * 2).tocsr()
 
 
 # --- lids

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asm_teach.avatar.transfer import linear_part
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.model.transforms import bind_matrices, bone_transforms, world_matrices
 
@@ -75,8 +74,8 @@ def baked(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> RestPose:
 def template(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> RestPose:
     """The template is the rest pose, and the bones' own motions make the fitted face of it: eq. (1) word for word.
 
-    Args and Returns as for `baked`. The blended matrices are to carry the shapes to the fitted face, so their inverse
-    brings them back to the template.
+    Args and Returns as for `baked`. An engine carries a shape to the fitted face by eq. (10.1), so the inverse of that
+    brings it back to the template.
     """
     model = _precise(model)
     linear = linear_part(model)
@@ -85,6 +84,11 @@ def template(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> RestPose:
         model.vertices, model.bind_points(), model.weights(), back,
         model.translation, model.rotation, model.log_scale.exp(),
     )  # fmt: skip
+
+
+def linear_part(model: SkinnedModel) -> Tensor:
+    """(V, 3, 3), the blended matrix of each vertex without its translation, sum_j w_ij A_j of eq. (10.1)."""
+    return (model.weights() @ model.transforms()[..., :3].flatten(1)).unflatten(1, (3, 3))
 
 
 def _precise(model: SkinnedModel) -> SkinnedModel:
