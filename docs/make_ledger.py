@@ -253,7 +253,7 @@ LEDGER: dict[str, Entry] = {
     ),
     "10.1": Entry(
         "expressions in a baked face",
-        ("avatar.transfer.linear_part",),
+        ("avatar.rest_pose.linear_part",),
         (("10_avatar", r"\tag{10.1}"),),
         ("avatar/test_export.py::test_a_posed_face_makes_the_same_shapes_as_a_baked_one",),
     ),
