@@ -126,6 +126,14 @@ def decoded(url: str) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGBA"))
 
 
+def keep_picture(shot: bytes, name: str) -> None:
+    """Write a photograph of the page as WebP to the folder ASM_TEACH_PICTURES, at most 100 kB, where that names one."""
+    if folder := os.environ.get("ASM_TEACH_PICTURES"):
+        path = Path(folder) / name
+        Image.open(io.BytesIO(shot)).convert("RGB").save(path, quality=85, method=6)
+        assert path.stat().st_size <= 100_000, f"{name} is larger than 100 kB"
+
+
 def again_if_hung(act: Callable[[], Result]) -> Result:
     """What `act` gives; once more where a headless start hung, as one in a hundred does."""
     from playwright.sync_api import TimeoutError as Hung

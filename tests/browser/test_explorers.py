@@ -1,6 +1,6 @@
 """A person drags Gaussians and places bones, by mouse and by keyboard alone, in JupyterLab on the whole head.
 
-With ASM_TEACH_PICTURES=1 the run also renews docs/images/weight_explorer.png and binding_explorer.png.
+With ASM_TEACH_PICTURES=docs/images the run also renews weight_explorer.webp and binding_explorer.webp there.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from asm_teach.data.heads import load_head
 from asm_teach.drawing import still
 
 from .conftest import Opener
-from .harness import NO_BROWSER, ROOT, LabPage, chromium
+from .harness import NO_BROWSER, LabPage, chromium, keep_picture
 
 pytestmark = [
     pytest.mark.browser,
@@ -144,18 +143,6 @@ def photograph(page: LabPage, index: int) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
 
 
-def keep_picture(page: LabPage, index: int, name: str) -> None:
-    """A picture for the documentation, of at most 120 KB."""
-    if os.environ.get("ASM_TEACH_PICTURES"):
-        page.page.mouse.move(2, 2)
-        shot = page.show(".asm-explorer", index).screenshot()
-        picture = Image.open(io.BytesIO(shot)).convert("RGB")
-        picture = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=8, dither=Image.Dither.NONE)
-        path = ROOT / "docs" / "images" / name
-        picture.save(path, optimize=True)
-        assert path.stat().st_size < 120_000
-
-
 def active_cell(page: LabPage) -> int:
     return page.page.evaluate(
         "() => (window.jupyterapp || window.jupyterlab).shell.currentWidget.content.activeCellIndex"
@@ -221,7 +208,8 @@ def test_gaussians_are_dragged_and_moved_by_keyboard(lab: LabPage) -> None:
     assert moved["mean"] == told["mean"]
     check_that_the_drawing_is_the_model(lab, moved, 0)
     assert (np.abs(photograph(lab, 0) - face).max(axis=2) > 15).sum() > 300  # the face follows
-    keep_picture(lab, 0, "weight_explorer.png")
+    lab.page.mouse.move(2, 2)
+    keep_picture(lab.show(".asm-explorer", 0).screenshot(), "weight_explorer.webp")
 
     # by keyboard alone: from the last button of the chart on by Tab
     cell = active_cell(lab)
@@ -288,7 +276,8 @@ def test_a_bone_is_placed_by_click_and_keyboard(lab: LabPage) -> None:
     lab.page.get_by_role("button", name="Next triangle").click()
     hears(lab, 1, "The move went from triangle")
     assert lab.page.locator(".asm-plot svg path").count() == 3
-    keep_picture(lab, 1, "binding_explorer.png")
+    lab.page.mouse.move(2, 2)
+    keep_picture(lab.show(".asm-explorer", 1).screenshot(), "binding_explorer.webp")
 
     # by keyboard alone
     lab.show(".asm-chart", 1)

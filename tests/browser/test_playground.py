@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +20,12 @@ from asm_teach.widgets.playground.page import write_page
 from ..widgets.parts import moved
 from ..widgets.test_playground import small
 from ..widgets.test_pose import with_pose
-from .harness import ROOT
+from .harness import keep_picture
 from .playground_page import NEEDS_BROWSER, Page
 
 pytestmark = NEEDS_BROWSER
 
 CLOSE = 0.05  # mm, at every vertex
-
-
-def fewer_colours(png: bytes) -> bytes:
-    """As the notebooks keep their pictures."""
-    spec = importlib.util.spec_from_file_location("render", ROOT / "notebooks" / "render.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.fewer_colours(png)
 
 
 @torch.no_grad()
@@ -182,9 +171,6 @@ def test_the_picture_of_the_page(page: Page) -> None:
     page.page.wait_for_timeout(800)
     page.page.mouse.move(5, 5)
     shot = Image.open(io.BytesIO(page.page.screenshot())).convert("RGB").resize((820, 527), Image.LANCZOS)
-    shot.save(buffer := io.BytesIO(), "PNG", optimize=True)
-    small = fewer_colours(buffer.getvalue())
-    assert len(small) < 150_000
-    if os.environ.get("ASM_TEACH_PICTURES"):
-        (ROOT / "docs" / "images" / "playground.png").write_bytes(small)
+    shot.save(buffer := io.BytesIO(), "PNG")
+    keep_picture(buffer.getvalue(), "playground.webp")
     page.fits()
