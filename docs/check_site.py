@@ -17,6 +17,7 @@ import argparse
 import re
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from html.parser import HTMLParser
@@ -31,9 +32,11 @@ sys.path.insert(0, str(ROOT / "tests" / "browser"))
 from axe_playwright_python.base import AXE_SCRIPT  # noqa: E402
 from harness import _FLAGS, _LOCAL, NO_BROWSER, chromium  # noqa: E402
 
-PHONE, DESK, PROJECTOR = (390, 844), (1280, 900), (1280, 720)
+PHONE, DESK, PROJECTOR = (390, 844), (1366, 768), (1280, 720)
 LEAST = 0.7  # smaller than this, nobody reads it from the last row
 LIVE = "playground.html"  # a page that Sphinx did not write
+START = "docs/index.html"  # which shows a face first, then the playground
+LESSON = re.compile(r"notebooks/(\d\d\w?)_")
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
 OUTSIDE = re.compile(r"^(https?:)?//")
 PAPER = (680, 960)  # what a browser leaves of A4, in px
@@ -58,6 +61,22 @@ _FAULTS = """() => {
     if (!e.querySelector('mjx-container')) found.push('equation that is not set: ' + e.textContent.slice(0, 80));
   }
   return found;
+}"""
+
+# seconds from the start of the page until its largest picture so far is on the screen; null where none is
+_FIRST_FACE = """() => new Promise((done) => {
+  new PerformanceObserver((list) => {
+    const face = list.getEntries().findLast((entry) => entry.element?.tagName === 'IMG');
+    done(face ? face.startTime / 1000 : null);
+  }).observe({type: 'largest-contentful-paint', buffered: true});
+  setTimeout(() => done(null), 2000);
+})"""
+
+# how many screens down the first picture begins; null where there is none
+_FIRST_PICTURE = """() => {
+  const first = [...document.querySelectorAll('article img, article svg')]
+    .map((e) => e.getBoundingClientRect()).find((box) => box.width > 150);
+  return first ? (first.top + scrollY) / innerHeight : null;
 }"""
 
 # One line per rule of axe that is broken: its name, how often, and the first place. Contrast is slow to measure, so of
@@ -192,6 +211,15 @@ def look(browser: Any, base: str, name: str, size: tuple[int, int], dark: bool, 
     elif page.evaluate("() => !!(window.MathJax && MathJax.startup)"):
         page.evaluate("() => MathJax.startup.promise")
     faults += page.evaluate(_FAULTS)
+    if name == START:
+        tell_first_faces(page, size)
+    if size == PHONE and (lesson := LESSON.match(name)):
+        down = {}
+        for screen in (DESK, PHONE):
+            page.set_viewport_size({"width": screen[0], "height": screen[1]})
+            down[screen[0]] = page.evaluate(_FIRST_PICTURE)
+        told = ", ".join(f"{'none' if far is None else f'{far:.1f} screens down'} at {w} px" for w, far in down.items())
+        print(f"lesson {lesson[1]}: the first picture is {told}")
     if size != PROJECTOR:
         page.evaluate(AXE_SCRIPT)
         faults += page.evaluate(_AXE, [WCAG, False])
@@ -211,6 +239,21 @@ def look(browser: Any, base: str, name: str, size: tuple[int, int], dark: bool, 
         faults += page.evaluate(_CUT)
     context.close()
     return [f"{name} at {size[0]} px: {fault}" for fault in faults]
+
+
+def tell_first_faces(page: Any, size: tuple[int, int]) -> None:
+    """Print how long the start page takes to show its first face, and then the face of the playground."""
+    seconds = page.evaluate(_FIRST_FACE)
+    shown = "no picture on the first screen" if seconds is None else f"the first face after {seconds:.1f} s"
+    frame = page.locator(".live iframe")
+    if frame.count():
+        began = time.monotonic()
+        frame.scroll_into_view_if_needed()
+        inside = frame.element_handle().content_frame()
+        inside.wait_for_function("() => window.playground && window.playground.ready", timeout=60_000)
+        shown += f", that of the playground {time.monotonic() - began:.1f} s after one scrolls to it"
+        page.evaluate("() => scrollTo(0, 0)")
+    print(f"{START} at {size[0]} px: {shown}")
 
 
 def open_pages(site: Path, shots: Path | None) -> list[str]:

@@ -6,12 +6,14 @@ They are built and checked by `make site` and `make slides`, which need more tha
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
 from .harness import NO_BROWSER, ROOT, chromium
 
@@ -109,6 +111,34 @@ def test_what_a_browser_sees(tmp_path):
         assert (own == []) == (words is None), own
         assert words is None or any(words in fault for fault in own), own
     assert not any(fault.startswith("other.html") for fault in found)
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(chromium() is None, reason=NO_BROWSER)
+def test_first_faces_are_timed_and_first_pictures_placed(tmp_path, capsys):
+    """The start page, with a picture and a playground that is ready at once, and a lesson whose picture is far down."""
+    site(tmp_path)
+    for folder in ("docs", "notebooks"):
+        (tmp_path / folder).mkdir()
+    Image.effect_noise((300, 300), 60).save(tmp_path / "docs" / "face.png")
+    face = '<article><img src="../docs/face.png" alt="a face" width="300" height="300"></article>'
+    pages = {
+        "docs/index.html": face + '<div class="live"><iframe src="../playground.html" title="live"></iframe></div>',
+        "notebooks/03_far.html": f'<div style="height: 1688px"></div>{face}',
+        "playground.html": "<script>window.playground = {ready: true};</script>",
+    }
+    for name, more in pages.items():
+        body = GOOD.replace("other.html#there", "#top").replace("</body>", f"{more}</body>")
+        (tmp_path / name).write_text(body, "utf-8")
+    assert check_site.open_pages(tmp_path, None) == []
+    told = capsys.readouterr().out
+    for width in (390, 1366):
+        seconds = re.findall(rf"at {width} px: the first face after (\d\.\d) s, that of the playground \d\.\d s", told)
+        assert len(seconds) == 1, told
+    assert re.search(r"lesson 03: the first picture is 2\.[234] screens down at 1366 px, 2\.[01] screens down", told), (
+        told
+    )
 
 
 @pytest.mark.browser
