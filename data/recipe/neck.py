@@ -1,20 +1,21 @@
 """Write `neck.json`: the joints of the neck, how they share out its motion, and how far that goes.
 
-    python data/recipe/neck.py FOLDER
+    python data/recipe/neck.py
 
-FOLDER holds two files of github.com/mjhmilla/kinematicPassengerModel at commit 5096f55 (MIT):
-`VasavadaLiDelp1998_rangeOfMotion.csv` has the ranges of Vasavada, Li and Delp (Spine 23(4), 1998), and
-`Mortensen2014_rigidTorso.osim` a skeleton whose couplings share each range out among the joints.
+It reads two files of the asset `neck`, which `asm-teach data` fetches: `VasavadaLiDelp1998_rangeOfMotion.csv` has the
+ranges of Vasavada, Li and Delp (Spine 23(4), 1998), and `Mortensen2014_rigidTorso.osim` a skeleton whose couplings
+share each range out among the joints.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from xml.etree.ElementTree import Element
+
+from asm_teach.data.assets import fetch
 
 OUT = Path(__file__).parents[1] / "neck.json"
 JOINTS = {  # joint of the file -> the bone that it moves
@@ -70,7 +71,7 @@ def ranges(path: Path) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder = fetch("neck", progress=False)
     record = {
         "about": "Joints of the neck from T1 to the skull (mm), shares of each motion, ranges (degrees)",
         "licence": "MIT, Copyright (c) 2024 mjhmilla, github.com/mjhmilla/kinematicPassengerModel",
