@@ -67,6 +67,7 @@ LEDGER: dict[str, Entry] = {
         (
             ("01_linear_blend_skinning", r"\tag{1.2}"),
             ("04_adaptive_model", r"G_j = G_{p(j)}\, \big(B_{p(j)}^{-1} B_j\big)\, T_j"),
+            ("12_skull_neck_skin", r"S_j = S_{j-1}\,[\,R_j"),
         ),
         (
             "model/test_transforms.py::test_world_matrices_agree_with_a_recursive_walk",
@@ -242,7 +243,7 @@ LEDGER: dict[str, Entry] = {
     "9.1": Entry(
         "alignment",
         ("geometry.alignment.align_points",),
-        (("09_views_and_capacity", r"\tag{9.1}"),),
+        (("09_views_and_capacity", r"\tag{9.1}"), ("12_skull_neck_skin", r"\min_{R,\,t}")),
         ("geometry/test_metrics.py::test_alignment_is_the_best_there_is_and_no_reflection",),
     ),
     "9.2": Entry(

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from asm_teach.course.checks.checking import Function, exercise
+from asm_teach.course.checks.comparing import equal, numbers, one_of, pair
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
+from asm_teach.course.checks.rotations import alignments, chains, six_columns
 from asm_teach.course.checks.slips import result_of
 from asm_teach.course.quizzes import questions
 
@@ -63,35 +65,7 @@ def chain_by_hand(function: Function) -> str | None:
     places = torch.tensor([0.0, 30.0, 5.0]) * torch.arange(1.0, 5.0)[:, None] + torch.randn(4, 3, generator=generator)
     turns = roma.rotvec_to_rotmat(0.5 * torch.randn(4, 3, generator=generator, dtype=torch.float64))
     places = places.double()
-    own = torch.cat([turns, places[..., None] - turns @ places[..., None]], -1)
-    right = _chain(own)
-    to_world = torch.cat([right[..., :3], right @ torch.nn.functional.pad(places, (0, 1), value=1.0)[..., None]], -1)
-    origin = torch.cat([turns, torch.zeros(4, 3, 1).double()], -1)
-    wrong = {
-        "each joint moves alone: what the joints below do is not handed up": own,
-        "the order: the joint itself acts first, then the one below it, S_(j-1) times its own": _chain(
-            own, first=False
-        ),
-        "these take a bone's own coordinates to the world, G; the skin needs S = G B^-1, from rest to pose": to_world,
-        "the places are not used: every joint turns about the origin": _chain(origin),
-        "the turns are transposed: the joints turn the other way": (
-            _chain(torch.cat([turns.mT, places[..., None] - turns.mT @ places[..., None]], -1))
-        ),
-        "the sign of the shift: a turn about p is p + R (x - p), so the shift is p - R p": (
-            _chain(torch.cat([turns, turns @ places[..., None] - places[..., None]], -1))
-        ),
-        "the chain runs down from the skull; it begins at the trunk, with places[0]": _chain(own.flip(0)).flip(0),
-    }
-    return compare(result_of(function, places=places, turns=turns), right, wrong)
-
-
-def _chain(own: Tensor, first: bool = True) -> Tensor:
-    """The products of affine maps (n, 3, 4) from the first on; `first`: each acts before those in front of it."""
-    found = [own[0]]
-    for one in own[1:]:
-        a, b = (found[-1], one) if first else (one, found[-1])
-        found.append(torch.cat([a[:, :3] @ b[:, :3], a[:, :3] @ b[:, 3:] + a[:, 3:]], 1))
-    return torch.stack(found)
+    return compare(result_of(function, places=places, turns=turns), *chains(places, turns))
 
 
 @exercise(
@@ -169,6 +143,78 @@ def bump(function: Function) -> str | None:
     return compare(result_of(function, uv=uv, place=place, precision=precision), right, wrong)
 
 
+@exercise(
+    "Many beta do it; the shortest one has no part that A does not see.",
+    "Write beta = A^T c: then A A^T c = d, a small square system.",
+    "`torch.linalg.solve(A @ A.T, d)` is c (m,). What takes it back to the M numbers?",
+)
+def least_change(function: Function) -> str | None:
+    """A (m, M) and d (m,) to the shortest beta (M,) with A beta = d."""
+    A = torch.randn(3, 8, generator=draws(0), dtype=torch.float64)
+    d = varied(torch.tensor([10.0, -2.0, 1.0], dtype=torch.float64))
+    c = torch.linalg.solve(A @ A.T, d)
+    right = A.T @ c
+    first = torch.zeros(8, dtype=torch.float64)
+    first[:3] = torch.linalg.solve(A[:, :3], d)
+    wrong = {
+        "A^T is not an inverse: A times this is not d yet": A.T @ d,
+        "this is c; beta = A^T c": c,
+        "A beta = d holds, but this beta is longer than it need be: it uses the first columns alone": first,
+        "each row was served by itself; where rows overlap their parts add up": (A / A.square().sum(1, keepdim=True)).T
+        @ d,
+        "this is damped: A beta should be d exactly": A.T @ torch.linalg.solve(A @ A.T + torch.eye(3), d),
+        "the system is that of A A^T; a root or square of it is left": A.T @ torch.linalg.solve(A @ A.T @ A @ A.T, d),
+    }
+    found = function(A.clone(), d.clone())
+    if said := compare(found, right, wrong):
+        given = numbers(found)
+        if given is not None and given.shape == right.shape and equal(A @ given, d) and not one_of(found, wrong):
+            return "A beta = d holds, but a shorter beta does it too: it must be A^T times something"
+        return said
+    return None
+
+
+@exercise(
+    "Lesson 9 did it without weights. Where do sums over the points stand? Each of them gets the weights.",
+    "Weighted means first; then H = sum_i w_i (y_i - y)(x_i - x)^T = U D V^T, R = U diag(1, 1, det(U V^T)) V^T, "
+    "and t = y - R x.",
+    "With `w = w / w.sum()`: `x_mean = w @ x` and `H = (y - y_mean).T @ (w[:, None] * (x - x_mean))`. "
+    "Which two of the three singular vectors' signs may stay as they are?",
+)
+def weighted_alignment(function: Function) -> str | None:
+    """x and y (n, 3) and weights w (n,) to the turn R (3, 3) and the shift t (3,) that take x to y best."""
+    generator = draws(0)
+    x = 30 * torch.randn(12, 3, generator=generator, dtype=torch.float64)
+    turn = roma.rotvec_to_rotmat(0.6 * torch.randn(3, generator=generator, dtype=torch.float64))
+    y = x @ turn.mT + 10 + 8 * torch.randn(12, 3, generator=generator, dtype=torch.float64)
+    w = 0.1 + 3 * torch.rand(12, generator=generator, dtype=torch.float64).square()
+    words = "return two things: the turn R (3, 3) and the shift t (3,)"
+    found = pair(function(x.clone(), y.clone(), w.clone()), words)
+    (R, t), turns, shifts = alignments(x, y, w)
+    if said := compare(found[0], R, turns) or compare(found[1], t, shifts):
+        return said
+    flat = x * torch.tensor([1.0, 1.0, 0.02]).double()
+    mirrored = flat * torch.tensor([1.0, 1.0, -1.0]).double()
+    turned = numbers(pair(function(flat, mirrored, w), words)[0])
+    if turned is None or torch.linalg.det(turned) < 0:
+        return (
+            "for points that are nearly flat a reflection comes out: change the sign of the last column where det < 0"
+        )
+    return None
+
+
+@exercise(
+    "Make the first three numbers a unit vector. What has to go from the other three before they are one too?",
+    "x = a / |a|; y is b - (x . b) x, made a unit vector; z = x cross y. The three are the columns.",
+    "`x = torch.nn.functional.normalize(six[:, :3], dim=1)`, and `(x * b).sum(1, keepdim=True)` is x . b. "
+    "Along which axis does `torch.stack([x, y, z], ...)` put columns?",
+)
+def rotation_from_six(function: Function) -> str | None:
+    """six (N, 6) to rotations (N, 3, 3)."""
+    six = torch.randn(4, 6, generator=draws(0), dtype=torch.float64)
+    return compare(result_of(function, six=six), *six_columns(six))
+
+
 QUIZ = questions("""
 The head turns to the side as far as it goes. Which joint of the neck turns most?
 [ ] all eight about equally
@@ -209,4 +255,36 @@ The truth of this lesson's neck is a model with eight joints. What can the compa
     For that you need measured necks, such as HACK's ultrasound and scans.
 [ ] where on the skin the difference is largest
     It shows that too.
+
+A model with one set of numbers is asked for a neck 10 mm longer, with the least change. Why does the face change too?
+[ ] the neck pulls the face along
+    In the true people it does not: bones and soft tissue are drawn apart.
+[x] its numbers are those of the skin, and in 200 people necks and faces are a little correlated by chance
+    The least change uses every mode that goes along with the neck, and modes mix it with other things.
+[ ] there are too few modes
+    More modes fit more chance correlations.
+
+Two sets of numbers guess the skin from the bones no better than one set. What are they good for?
+[x] you can change a bone and know that nothing else changes
+    That is control: the number is the bone. Knowledge about soft tissue would need data on both.
+[ ] they need fewer people to learn from
+    The surface needs as many as before.
+[ ] nothing, because the error is the same
+    The same error at guessing does not make the same handle for an artist.
+
+Why must a test of stabilising not use the scalp of our model?
+[ ] hair moves in real scans
+    Real hair is a reason not to scan it, but our model has none.
+[ ] it has too few points
+    It has hundreds of vertices.
+[x] no expression of our model moves it, so its motion is the answer itself
+    What you put into the test yourself cannot be evidence.
+
+At home a linear map stabilises as well as the network. What does that tell you?
+[ ] the network was not trained long enough
+    It comes as close as the linear map does, which shows that training worked.
+[x] in our model expressions add up linearly, so there is little else to learn
+    Whether real skin is different only real skin can tell; a rival this simple belongs beside every network.
+[ ] networks never help with rigid motions
+    Abroad, on ICT-FaceKit, the network is a little closer.
 """)

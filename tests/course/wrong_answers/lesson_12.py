@@ -45,6 +45,39 @@ def squared(uv, place, precision):
     return ((d @ precision) * d).sum(1)
 
 
+def procrustes(x, y, in_means, in_H):
+    x_mean, y_mean = (in_means @ points / in_means.sum() for points in (x, y))
+    u, _, vh = torch.linalg.svd((y - y_mean).T @ (in_H[:, None] * (x - x_mean)))
+    R = u @ vh
+    return R, y_mean - R @ x_mean
+
+
+def columns(x, y):
+    return torch.stack([x, y, torch.linalg.cross(x, y)], -1)
+
+
+def unit(x):
+    return x / x.norm(dim=1, keepdim=True)
+
+
+def square_only(A, d):
+    beta = torch.zeros(A.shape[1]).double()
+    beta[: len(d)] = torch.linalg.solve(A[:, : len(d)], d)
+    return beta
+
+
+def last_columns(A, d):
+    beta = torch.zeros(A.shape[1]).double()
+    beta[-len(d) :] = torch.linalg.solve(A[:, -len(d) :], d)
+    return beta
+
+
+def rotation(six, project=True, last=True):
+    x, b = unit(six[:, :3]), six[:, 3:]
+    y = b - (x * b).sum(1, keepdim=True) * x if project else b
+    return columns(x, unit(y) if last else y)
+
+
 WRONG = [
     ("shared_out", lambda x, reach, shares: x * reach[PART] * shares, "these are degrees"),
     ("shared_out", lambda x, reach, shares: torch.deg2rad(x * reach.sum() * shares), "the whole neck went to every"),
@@ -67,4 +100,19 @@ WRONG = [
     ("bump", lambda uv, place, P: (-squared(uv, place, torch.linalg.inv(P)) / 2).exp(), "do not invert it"),
     ("bump", lambda uv, place, P: (-squared(uv, 0 * place, P) / 2).exp(), "the place was not subtracted"),
     ("bump", lambda uv, place, P: (-squared(uv, place, P) / 2).softmax(0), "sum to one"),
+    ("least_change", lambda A, d: A.T @ d, "is not an inverse"),
+    ("least_change", lambda A, d: torch.linalg.solve(A @ A.T, d), "this is c; beta = A^T c"),
+    ("least_change", square_only, "the first columns alone"),
+    ("least_change", last_columns, "a shorter beta does it too"),
+    ("least_change", lambda A, d: A.T @ torch.linalg.solve(A @ A.T + torch.eye(len(d)), d), "this is damped"),
+    ("weighted_alignment", lambda x, y, w: procrustes(x, y, w * 0 + 1, w * 0 + 1), "weights are not used"),
+    ("weighted_alignment", lambda x, y, w: procrustes(x, y, w, w * 0 + 1), "in the means only"),
+    ("weighted_alignment", lambda x, y, w: procrustes(x, y, w * 0 + 1, w), "stand in H only"),
+    ("weighted_alignment", lambda x, y, w: procrustes(y, x, w, w), "it takes y to x"),
+    ("weighted_alignment", lambda x, y, w: procrustes(x, y, w, w), "a reflection comes out"),
+    ("weighted_alignment", lambda x, y, w: procrustes(x, y, w, w)[0], "return two things"),
+    ("rotation_from_six", lambda six: rotation(six).mT, "are rows here"),
+    ("rotation_from_six", lambda six: rotation(six, project=False), "not at right angles"),
+    ("rotation_from_six", lambda six: rotation(six, last=False), "y was not made a unit vector"),
+    ("rotation_from_six", lambda six: rotation(six) * torch.tensor([1, 1, -1]), "the sign of z"),
 ]
