@@ -74,7 +74,8 @@ def playground_command(model_file: Path | None, output: Path, serve: bool, port:
         sys.exit(run_to_its_end(command))
     check_output(output, (".html", ".htm"), inputs=[model_file], given=is_given("output"))
     from asm_teach.model.storage import load_model
-    from asm_teach.widgets.playground.page import save_page, write_page
+    from asm_teach.widgets.base.pages import save_page
+    from asm_teach.widgets.playground.page import write_page
 
     page = write_page(load_model(model_file) if model_file else None)
     save_page(page, output)

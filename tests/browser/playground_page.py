@@ -29,6 +29,8 @@ NEEDS_BROWSER = [
 class Page:
     """The page in a browser, and all that it complained about or asked for."""
 
+    STARTED = "() => window.playground && window.playground.ready"
+
     def __init__(
         self, browser: Any, file: Path, width: int = 1400, height: int = 900, fragment: str = "", **options: Any
     ) -> None:
@@ -40,7 +42,7 @@ class Page:
         self.page.on("pageerror", lambda e: self.trouble.append(str(e)))
         self.page.on("request", lambda r: self.asked.append(r.url))
         self.page.goto(file.as_uri() + (f"#{fragment}" if fragment else ""))
-        self.page.wait_for_function("() => window.playground && window.playground.ready", timeout=60_000)
+        self.page.wait_for_function(self.STARTED, timeout=60_000)
 
     def js(self, code: str, given: Any = None) -> Any:
         return self.page.evaluate(code, given)

@@ -1,10 +1,5 @@
 // The parameters of one face, theta: what the torch model calls by the same names, as arrays of numbers.
 
-function unpack(text, Kind) {
-  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  return new Kind(bytes.buffer);
-}
-
 class Bones {
   constructor(data) {
     Object.assign(this, { names: data.bones, parents: data.parents, images: data.images, K: data.components });

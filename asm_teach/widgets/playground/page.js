@@ -34,6 +34,8 @@ function goal() {
   return theta;
 }
 
+const manner = () => ({ look, chosen, dots: $("dots").checked, tint: data.tints[state.tone] });
+
 function show(theta) {
   drawn = theta;
   face.pose(bones.blocks(theta), chosen);
@@ -147,12 +149,7 @@ async function begin() {
   document.querySelector(".ramp i").style.background = `linear-gradient(to top, ${data.ramp.map(
     (c) => `rgb(${c.map((x) => Math.round(255 * x))})`,
   )})`;
-  if (data.skin)
-    face.dress(
-      await createImageBitmap(new Blob([unpack(data.skin, Uint8Array)], { type: "image/jpeg" }), {
-        imageOrientation: "flipY",
-      }),
-    );
+  if (data.skin) await face.dress(data.skin);
   const looks = data.skin ? LOOKS : LOOKS.slice(1),
     shift = LOOKS.length - looks.length;
   chips(

@@ -12,9 +12,10 @@ import ipywidgets
 
 from asm_teach.drawing.plots import new_figure, render_mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
+from asm_teach.widgets.base.pages import save_page
 from asm_teach.widgets.base.pose import parameters, read_pose, set_parameters
 from asm_teach.widgets.base.shown import Shown
-from asm_teach.widgets.playground.page import save_page, write_page
+from asm_teach.widgets.playground.page import write_page
 
 _FRAME = (
     '<iframe title="Playground: the adaptive model" srcdoc="{page}" '

@@ -1,4 +1,5 @@
-// The camera, and how fine a picture it takes.
+// The camera, how fine a picture it takes, and from where it looks, in words. A page that uses it says in what `manner`
+// the face is drawn, and how to `describe` and `fill` what it shows.
 
 const camera = { azimuth: 0, elevation: 0, zoom: 1, aside: [0, 0], view: "front" }; // aside: mm to the right and up
 
@@ -58,11 +59,8 @@ function draw(sharpness) {
       focal,
       distance,
     },
-    look,
-    chosen,
-    $("dots").checked,
     sharpness < sharp.fine,
-    data.tints[state.tone],
+    manner(),
   );
 }
 
@@ -98,4 +96,20 @@ function preset(name) {
   fill();
   paint();
   describe();
+}
+
+function seen() {
+  const side = (x, plus, minus) => `${Math.abs(Math.round(x))}° ${x < 0 ? minus : plus}`;
+  const from = camera.view
+    ? `${camera.view} view`
+    : `seen from ${side(camera.azimuth, "to the person's left", "to the person's right")}, ${side(camera.elevation, "up", "down")}`;
+  const [x, y] = camera.aside.map(Math.round),
+    moved = [];
+  if (x) moved.push(`${Math.abs(x)} mm to the ${x < 0 ? "left" : "right"}`);
+  if (y) moved.push(`${Math.abs(y)} mm ${y < 0 ? "down" : "up"}`);
+  return (
+    from +
+    (Math.abs(camera.zoom - 1) > 0.01 ? `, ${camera.zoom.toFixed(1)} times as large` : "") +
+    (moved.length ? `, shifted ${moved.join(" and ")}` : "")
+  );
 }

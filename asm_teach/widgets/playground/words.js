@@ -71,19 +71,3 @@ function nearest(places, i) {
   });
   return best[1];
 }
-
-function seen() {
-  const side = (x, plus, minus) => `${Math.abs(Math.round(x))}° ${x < 0 ? minus : plus}`;
-  const from = camera.view
-    ? `${camera.view} view`
-    : `seen from ${side(camera.azimuth, "to the person's left", "to the person's right")}, ${side(camera.elevation, "up", "down")}`;
-  const [x, y] = camera.aside.map(Math.round),
-    moved = [];
-  if (x) moved.push(`${Math.abs(x)} mm to the ${x < 0 ? "left" : "right"}`);
-  if (y) moved.push(`${Math.abs(y)} mm ${y < 0 ? "down" : "up"}`);
-  return (
-    from +
-    (Math.abs(camera.zoom - 1) > 0.01 ? `, ${camera.zoom.toFixed(1)} times as large` : "") +
-    (moved.length ? `, shifted ${moved.join(" and ")}` : "")
-  );
-}
