@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.avatar.animation import below, turning
-from asm_teach.avatar.expressions import expression_shapes
+from asm_teach.avatar.expressions import Expressions, expression_shapes
 from asm_teach.avatar.rest_pose import baked
 from asm_teach.avatar.track import Track
 from asm_teach.fitting.result import Fit
@@ -28,7 +28,7 @@ class Performer:
         vertices: (V, 3) at rest.
         names: E shapes.
         offsets: (E, V, 3) what each adds.
-        share: (V,) how far each vertex follows the head's bone: the sum of its weights and those of all bones below.
+        share: (V,) how far each vertex follows the turns of the head: the sum of the weights of the bones that turn.
         middle: (3,) what the head turns about.
     """
 
@@ -40,10 +40,13 @@ class Performer:
 
     @staticmethod
     @torch.no_grad()
-    def of(model: SkinnedModel | Fit) -> Performer:
-        """The performer of a model, fitted or not. Raises ValueError as `expression_shapes` does."""
+    def of(model: SkinnedModel | Fit, shapes: Expressions | None = None) -> Performer:
+        """The performer of a model, fitted or not. Raises ValueError as `expression_shapes` does.
+
+        `shapes` are what that function found for this model, to spare the time.
+        """
         skinned = model.model if isinstance(model, Fit) else model
-        rest, shapes = baked(skinned, {}), expression_shapes(skinned)
+        rest, shapes = baked(skinned, {}), expression_shapes(skinned) if shapes is None else shapes
         turned = turning(skinned.rig, rest.points)
         share, middle = torch.zeros(len(rest.vertices), dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
         if turned is not None:
@@ -53,7 +56,7 @@ class Performer:
     def pose(self, amounts: Mapping[str, float], head: Tensor | None = None) -> Tensor:
         """(V, 3) mm with the shapes added, and the head turned by a rotation vector (3,): eq. (1).
 
-        All bones from the head's down have one matrix and the others none, so the weights come together as `share`.
+        The bones that turn have one matrix and the others none, so the weights come together as `share`.
         Shapes that this head does not have, such as tongueOut, count for nothing.
         """
         row = torch.tensor([amounts.get(name, 0.0) for name in self.names], dtype=torch.float64)

@@ -46,7 +46,7 @@ def test_three_plays_what_the_file_says(tmp_path) -> None:
 
 
 def test_three_plays_a_recorded_face_as_the_performer_does(tmp_path) -> None:
-    """Four bones for each vertex, which three.js counts, turn the neck a little otherwise; the face hardly."""
+    """Four bones for each vertex, which three.js counts, are enough: the head turns as a whole."""
     track, model = recorded(), adaptive()
     export_gltf(model, file := tmp_path / "me.glb", track=track, texture=False)
     performer = Performer.of(model)
@@ -57,4 +57,4 @@ def test_three_plays_a_recorded_face_as_the_performer_does(tmp_path) -> None:
     change = np.linalg.norm(expected - performer.vertices.numpy(), axis=-1)[:, face].mean()
     print(f"a recorded face in three.js: {off[:, face].mean():.2g} mm from the performer on average, "
           f"largest {off.max():.2g}; it moves by {change:.2g} mm on average")  # fmt: skip
-    assert off[:, face].mean() < 0.3 and off.max() < 8 and change > 15
+    assert off.max() < 0.5 and change > 15  # across the gap of 0.13 s a node goes straight, not in an arc
