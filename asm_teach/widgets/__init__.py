@@ -1,9 +1,9 @@
-"""Interactive views for the notebooks: meshes in 3D, bones, weights, charts, fits while they run, the playground.
+"""Interactive views for the notebooks: meshes in 3D, bones, weights, charts, fits, the playground, heads that perform.
 
     from asm_teach.widgets import Viewer
 
 Comes in: meshes, models and fits. Goes out: widgets, each with a text read-out and a still picture for a saved
-notebook. The names are loaded when first used; `import asm_teach` needs no browser. Lessons 0 to 9 use them.
+notebook. The names are loaded when first used; `import asm_teach` needs no browser. Lessons 0 to 10 use them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import lazy_loader
 
-_WITHOUT_3D = ("PinholeView", "Playground")  # they need no library that `early` opens on the page
+_WITHOUT_3D = ("PinholeView", "Playground", "TrackPlayer")  # they need no library that `early` opens on the page
 
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
