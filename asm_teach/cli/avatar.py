@@ -1,31 +1,34 @@
-"""The command that writes a fitted head for programs that play it."""
+"""The command that makes an avatar of a face: a file that programs play, and a page to give away."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from asm_teach.cli.fits import FILE
 from asm_teach.cli.help import examples
+from asm_teach.cli.one_face import DEVICE, adaptive_model, fit_to_scan, fit_to_views, output_option
 from asm_teach.cli.processes import is_given
 from asm_teach.formats.checks.outputs import check_output
+
+if TYPE_CHECKING:
+    from asm_teach.model.adaptive import SkinnedModel
 
 
 @click.command(
     "avatar",
-    short_help="Write a fitted head for Blender, three.js, Unity or Godot.",
-    epilog=examples("avatar me.npz -o me.glb", "avatar me.npz -o me.glb --influences 8"),
-)
-@click.argument("face", type=FILE)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("avatar.glb"),
-    show_default=True,
-    help="The file to write.",
-)
+    short_help="Make an avatar of a face for Blender, three.js, Unity, Godot or a page.",
+    epilog=examples(
+        "avatar me.npz -o me.glb", "avatar photographs --track take.csv -o me.glb --page me.html",
+        "avatar scan.ply --page me.html",
+    ),
+)  # fmt: skip
+@click.argument("face", type=click.Path(exists=True, path_type=Path))
+@output_option("avatar.glb", "The file for programs; left out where --page alone is given.")
+@click.option("--page", type=click.Path(path_type=Path), help="Write a page too: one HTML file that plays the face.")
+@click.option("--track", "take", type=FILE, help="A recorded face to play: Live Link Face's CSV, LLV, or a table.")
 @click.option(
     "--influences",
     type=click.Choice(["4", "8"]),
@@ -34,27 +37,79 @@ from asm_teach.formats.checks.outputs import check_output
     help="Bones for each vertex; not every program counts 8.",
 )
 @click.option("--posed", is_flag=True, help="Keep the template and move its bones, instead of baking the fitted face.")
-@click.option("--no-shapes", is_flag=True, help="Leave out the named shapes; a mesh of your own has none.")
-def avatar_command(face: Path, output: Path, influences: str, posed: bool, no_shapes: bool) -> None:
-    """Write FACE, a saved model (.npz), as a .glb file with bones, 51 named expressions and a skin.
+@click.option("--no-shapes", is_flag=True, help="Leave out the named expressions.")
+@DEVICE
+def avatar_command(
+    face: Path, output: Path, page: Path | None, take: Path | None, influences: str, posed: bool, no_shapes: bool,
+    device: str,
+) -> None:  # fmt: skip
+    """Write FACE as a .glb file with bones, 51 named expressions and a skin, and as a page.
 
-    `asm-teach fit-views --save` writes such a model, and so does asm.save. The expressions have ARKit's names, so the
-    programs that record faces can drive them.
+    FACE is a saved model (.npz), as `asm-teach fit-views --save` and asm.save write it; a scan, to which the model is
+    fitted as by `fit-scan`; or a folder with photographs of one person, as for `fit-views`. The expressions have
+    ARKit's names, so the programs that record faces can drive them.
+
+    No file is replaced: name one that is not there.
     """
-    check_output(output, (".glb",), inputs=[face], given=is_given("output"))
-    from asm_teach.avatar.export import export_gltf  # after the check: it takes seconds to load
+    wanted = None if page is not None and not is_given("output") else output
+    for path, endings, name in ((wanted, (".glb",), "output"), (page, (".html", ".htm"), "--page")):
+        if path is not None:
+            check_output(path, endings, inputs=[face, take], name=name)
+            if path.exists():
+                raise ValueError(f"{name}: {str(path)!r} is there already; give another name, or move it away")
+    if no_shapes and (page is not None or take is not None):
+        raise ValueError("--no-shapes: a page and a track need the shapes; leave it out")
+    from asm_teach.avatar.export import export_gltf  # after the checks: it takes seconds to load
+    from asm_teach.avatar.expressions import expression_shapes
+    from asm_teach.avatar.track import read_track
+
+    track = None if take is None else read_track(take)
+    if track is not None:
+        click.echo(f"{take.name if take else ''}: {track.seconds:.1f} s, {len(track.times)} frames")
+        for note in track.notes:
+            click.echo(note)
+    model = _model_of(face, device)
+    shapes = None if no_shapes else expression_shapes(model)
+    if wanted is not None:
+        done = export_gltf(
+            model,
+            wanted,
+            influences=int(influences),
+            posed=posed,
+            shapes=False if shapes is None else shapes,
+            track=track,
+        )
+        skin = "with its texture" if done.textured else "in clay"
+        named = f"{len(done.shapes)} named shapes" if done.shapes else "no named shapes"
+        moves = f", {done.seconds:.1f} s of animation" if done.seconds else ""
+        click.echo(f"{done.vertices} vertices, {done.bones} bones, {named}, {skin}{moves}")
+        if posed:
+            click.echo(
+                f"{influences} bones for each vertex leave out {100 * done.left_out:.1f} % of the weights, so this "
+                "face differs from the fit; without --posed it does not"
+            )
+        click.echo(f"wrote {wanted}, {done.size / 1e6:.1f} MB")
+    if page is not None:
+        from asm_teach.widgets.base.pages import save_page
+        from asm_teach.widgets.track_player.page import write_page
+
+        text = write_page(model, track, shapes)
+        save_page(text, page)
+        click.echo(f"wrote {page}, {len(text.encode()) / 1e6:.1f} MB; open it in a browser")
+
+
+def _model_of(face: Path, device: str) -> SkinnedModel:
+    """The model of a face: loaded, or fitted on the way."""
+    from asm_teach.many_heads.sources import PICTURES
     from asm_teach.model.storage import load_model
 
-    model = load_model(face)
-    done = export_gltf(
-        model, output, influences=int(influences), posed=posed, shapes=not no_shapes, overwrite=True
-    )  # the output was checked
-    skin = "with its texture" if done.textured else "in clay"
-    shapes = f"{len(done.shapes)} named shapes" if done.shapes else "no named shapes"
-    click.echo(f"{done.vertices} vertices, {done.bones} bones, {shapes}, {skin}")
-    if posed:
-        click.echo(
-            f"{influences} bones for each vertex leave out {100 * done.left_out:.1f} % of the weights, so this face "
-            "differs from the fit; without --posed it does not"
-        )
-    click.echo(f"wrote {output}, {done.size / 1e6:.1f} MB")
+    if face.is_dir():
+        pictures = sorted(file for file in face.iterdir() if file.suffix.lower() in PICTURES)
+        if not pictures:
+            raise ValueError(f"{face.name}: there is no photograph in this folder; give photographs of one person")
+        return fit_to_views(pictures, adaptive_model("makehuman"), device).model
+    if face.suffix.lower() == ".npz":
+        return load_model(face)
+    if face.suffix.lower() in PICTURES:
+        raise ValueError(f"{face.name} is one photograph; give the folder that holds those of this person")
+    return fit_to_scan(face, lambda: adaptive_model("makehuman"), device).model

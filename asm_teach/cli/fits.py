@@ -5,34 +5,23 @@ Each imports what it needs when it runs, so that `asm-teach --help` answers at o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from math import hypot
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from asm_teach.cli.help import MARKS, examples
 from asm_teach.cli.many import CODES, fit_folders, for_folders, not_for_folders, only_for_folders
+from asm_teach.cli.one_face import DEVICE, HEAD, adaptive_model, fit_to_scan, fit_to_views, named, output_option
 from asm_teach.cli.processes import is_given
 from asm_teach.formats.checks.outputs import check_output
 
 if TYPE_CHECKING:
     from asm_teach.fitting.result import Fit
-    from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
+    from asm_teach.model.adaptive import SkinnedModel
 
-DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
-HEAD = click.option("--head", default="makehuman", show_default=True, help="Template: makehuman or soma.")
-OUTPUT = click.option(
-    "-o",
-    "--output",
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("fit.obj"),
-    show_default=True,
-    help="OBJ, PLY, GLB.",
-)
+OUTPUT = output_option("fit.obj", "OBJ, PLY, GLB.")
 GROUP = click.option("--landmark-group", "group", help="Which group of points of an .ljson file with several.")
 MESHES = (".obj", ".ply", ".glb")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -72,10 +61,7 @@ def fit_scan_command(
 
     A mesh with the template's own vertices and faces counts as registered and is fitted vertex to vertex.
     """
-    from asm_teach.geometry.mesh import read_mesh
     from asm_teach.model.storage import load_model
-    from asm_teach.new_head.given_landmarks import points_of_file, unread_beside
-    from asm_teach.scan_fit.fit import fit_scan
 
     if file.is_dir():
         from asm_teach.many_heads.sources import scans_in
@@ -87,21 +73,9 @@ def fit_scan_command(
         return
     only_for_folders(executor=executor, dry_run=dry_run, retry=retry, landmarks_beside=landmarks_beside)
     check_output(output, MESHES, inputs=(inputs := [file, landmarks, model_file]), given=is_given("output"))
-    scan = read_mesh(file)
-    for note in scan.notes:  # now, as the fit may refuse it
-        click.echo(note)
-    model = _adaptive_model(head) if model_file is None else load_model(model_file)
-    points = None if landmarks is None else points_of_file(scan, landmarks, group).to(scan.vertices)
-    for note in unread_beside(file) if landmarks is None else []:
-        click.echo(note)
-    with _named(file):
-        fit = fit_scan(model, scan, landmarks=points, device=device)
-    for note in fit.notes[len(scan.notes) :]:
-        click.echo(note)
-    if fit.history:
-        first, last = (fit.history[k].error for k in (0, -1))
-        end = "when it was stopped" if fit.interrupted else "fitted"
-        click.echo(f"mean distance of the points that count: {first:.3f} mm after the first step, {last:.3f} mm {end}")
+    fit = fit_to_scan(
+        file, lambda: adaptive_model(head) if model_file is None else load_model(model_file), device, landmarks, group
+    )
     _write(fit, output, inputs)
 
 
@@ -127,7 +101,7 @@ def prepare(file: Path, landmarks: Path, group: str | None, part: str | None, co
     check_output(output, (".npz",), inputs=[file, landmarks], given=is_given("output"))
     mesh = read_mesh(file)
     points = points_of_file(mesh, landmarks, group)
-    with _named(file):
+    with named(file):
         prepared = prepare_head(mesh, points, part=part)
     for note in prepared.notes:
         click.echo(note)
@@ -172,9 +146,6 @@ def fit_views_command(
     """
     from asm_teach.data.sidecars import files_beside
     from asm_teach.model.storage import load_model, save
-    from asm_teach.view_fit.checks import before
-    from asm_teach.view_fit.fit import fit_views
-    from asm_teach.view_fit.photos import load_views, read_embedding
 
     if any(picture.is_dir() for picture in pictures):
         from asm_teach.many_heads.sources import views_in
@@ -196,26 +167,11 @@ def fit_views_command(
     check_output(output, MESHES, inputs=inputs, given=is_given("output"))
     if save_file is not None:
         check_output(save_file, (".npz",), inputs=inputs, name="--save")
-    model: SkinnedModel = _adaptive_model(head) if start is None else load_model(start)
-    own = None if embedding is None else read_embedding(embedding, model.mesh.faces)
-    try:
-        views = load_views(pictures, embedding=own, find=find, group=group, exif=not ignore_exif, say=click.echo)
-    except ModuleNotFoundError as error:  # MediaPipe, an extra
-        raise ValueError(str(error)) from None
-    said = before(model.mesh, views)  # now, not after some minutes
-    for note in said:
-        click.echo(note)
-    given: dict[str, Any] = {} if steps is None else {"steps": steps}
-    fit = fit_views(model, views, warm_start=resume is not None, device=device, **given)
-    for view, camera in zip(views, fit.cameras, strict=True):
-        distance = camera.translation.norm().item()
-        told = "" if view.focal_prior is None else f" ({view.focal_prior[0] * hypot(*view.size):.0f} by EXIF)"
-        click.echo(f"{view.name}: focal length {camera.focal.item():.0f} px{told}, {distance:.0f} mm away")
-    for note in fit.notes:
-        if note not in said:
-            click.echo(note)
-    if fit.interrupted:
-        click.echo("stopped early: this is the best result so far")
+    model: SkinnedModel = adaptive_model(head) if start is None else load_model(start)
+    fit = fit_to_views(
+        pictures, model, device, embedding=embedding, find=find, group=group, exif=not ignore_exif,
+        resume=resume is not None, steps=steps,
+    )  # fmt: skip
     if save_file is not None:
         save(fit.model, save_file)
         click.echo(f"wrote {save_file}; --resume {save_file} continues from there")
@@ -227,23 +183,6 @@ def _results(output: Path) -> Path:
     if not is_given("output"):
         raise ValueError("output: name the folder of results with -o")
     return output
-
-
-@contextmanager
-def _named(file: Path) -> Iterator[None]:
-    """What the package says of a mesh names the file that it came from."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{file.name}: {error}") from None
-
-
-def _adaptive_model(head: str) -> AdaptiveSkinningModel:
-    from asm_teach.data.heads import load_head
-    from asm_teach.model.adaptive import AdaptiveSkinningModel
-
-    template = load_head(head)
-    return AdaptiveSkinningModel(template.mesh, template.rig, components=2)
 
 
 def _write(fit: Fit, output: Path, inputs: Iterable[Path | None]) -> None:

@@ -17,10 +17,11 @@ from asm_teach import __version__
 from asm_teach.base.files import NOTEBOOKS, PACKAGE
 from asm_teach.cli.avatar import avatar_command
 from asm_teach.cli.course import check_command, course_command, student_command
-from asm_teach.cli.fits import DEVICE, fit_scan_command, fit_views_command, prepare
+from asm_teach.cli.fits import fit_scan_command, fit_views_command, prepare
 from asm_teach.cli.help import Grouped, examples
 from asm_teach.cli.kernel import jupyter_path
 from asm_teach.cli.many import collect_command, report_command
+from asm_teach.cli.one_face import DEVICE
 from asm_teach.cli.playground import playground_command
 from asm_teach.cli.processes import is_given, run_to_its_end, stopped_tidily
 from asm_teach.cli.views import photographs_command, views_command

@@ -49,7 +49,7 @@ class Player(Page):
 
 @pytest.fixture(scope="module")
 def track() -> Track:
-    return replace(take(12), name="wild")
+    return replace(take(40), name="wild")
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ function buildPlayer() {
   if (!player.track) return;
   const { track } = player,
     scrub = $("scrub");
-  Object.assign(scrub, { min: 0, max: track.seconds, step: 0.01 });
+  Object.assign(scrub, { min: 0, max: Math.ceil(100 * track.seconds) / 100, step: 0.01 });
   scrub.addEventListener("input", () => {
     pause();
     go(+scrub.value);
