@@ -47,12 +47,15 @@ def test_the_examples_can_be_typed(name: str, tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     command = main.main.commands[name]
     lines = re.findall(r"(?m)^ +asm-teach (.+)$", command.epilog or "")
-    for file in {word for line in lines for word in line.split() if "." in word and not word.startswith("-")}:
-        Path(file).touch()
-    for line in lines:
-        first, *words = shlex.split(line)
-        assert first == name
-        command.make_context(name, words)  # parses them, and runs nothing
+    for word in {word for line in lines for word in line.split()[1:] if not word.startswith("-")}:
+        if "." in word:
+            Path(word).touch()
+        else:
+            Path(word).mkdir(exist_ok=True)
+    typed = [shlex.split(line) for line in lines]
+    assert not typed or name in {first for first, *_ in typed}
+    for first, *words in typed:
+        main.main.commands[first].make_context(first, words)  # parses them, and runs nothing
 
 
 def test_the_help_of_landmark_files_names_what_can_be_given(tmp_path: Path) -> None:
