@@ -129,6 +129,7 @@ def _fit(job: Job) -> Entry:
     fit = _fit_scan(job, model) if job.source.kind == "scan" else _fit_views(job, model, told)
     if fit.interrupted:
         raise KeyboardInterrupt("the fit was stopped")
+    errors = None if fit.scan is None else vertex_errors(fit)
     last = fit.history[-1].error if fit.history else math.nan
     entry = job.entry(
         status="fitted",
@@ -137,7 +138,7 @@ def _fit(job: Job) -> Entry:
         seconds=round(time.perf_counter() - began, 3),
         host=platform.node(),
     )
-    _write(job.output, fit, entry)
+    _write(job.output, fit.model.to("cpu"), entry, errors)
     return entry
 
 
@@ -191,17 +192,16 @@ def _is_file(model: str) -> bool:
     return model.endswith(".npz")
 
 
-def _write(output: Path, fit: Fit, entry: Entry) -> None:
+def _write(output: Path, model: SkinnedModel, entry: Entry, errors: np.ndarray | None) -> None:
     """Write the model, whole or not at all, with its entry, its vertices and, where there is a scan, their errors."""
     from asm_teach.model.storage import save
 
-    model = fit.model.to("cpu")
     more = {
         ENTRY: np.frombuffer(json.dumps(asdict(entry)).encode(), np.uint8),
         FITTED: model().detach().numpy(),  # so that the page and the collection need not pose it again
     }
-    if fit.scan is not None:
-        more[ERRORS] = vertex_errors(fit)
+    if errors is not None:
+        more[ERRORS] = errors
     with whole(output) as part:
         save(model, part)
         with zipfile.ZipFile(part, "a", zipfile.ZIP_DEFLATED) as archive:
