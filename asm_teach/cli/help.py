@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 GROUPS = {
-    "Learn": ("lab", "playground", "demo", "course"),
+    "Learn": ("lab", "playground", "demo", "course", "doctor"),
     "Fit your own files": ("fit-scan", "fit-views", "prepare", "avatar", "report", "collect", "data"),
     "Teach": ("student", "check"),
     "Compute the tables of the lessons": ("capacity", "heads", "views", "photographs"),

@@ -17,6 +17,7 @@ from asm_teach import __version__
 from asm_teach.base.files import NOTEBOOKS, PACKAGE
 from asm_teach.cli.avatar import avatar_command
 from asm_teach.cli.course import check_command, course_command, student_command
+from asm_teach.cli.doctor import doctor_command
 from asm_teach.cli.fits import fit_scan_command, fit_views_command, prepare
 from asm_teach.cli.help import Grouped, examples
 from asm_teach.cli.kernel import jupyter_path
@@ -64,7 +65,7 @@ def main() -> None:
 
 for _command in (fit_scan_command, prepare, fit_views_command, avatar_command, report_command, collect_command,
                  views_command, photographs_command, playground_command, course_command, student_command,
-                 check_command):  # fmt: skip
+                 check_command, doctor_command):  # fmt: skip
     main.add_command(_command)
 
 

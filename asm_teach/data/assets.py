@@ -105,6 +105,11 @@ def asset_path(name: str, file: str, progress: bool = True) -> Path:
     return _obtain(wanted, progress)
 
 
+def source_address() -> str:
+    """The address that files are downloaded from."""
+    return str(_sources()["url"])
+
+
 def _sources() -> dict[str, Any]:
     return json.loads((data_dir() / "sources.json").read_text("utf-8"))
 
