@@ -6,6 +6,8 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,63 @@ def test_binder_starts_on_the_start_notebook() -> None:
     assert url == f"/lab/tree/{folder}/00_start_here.ipynb"
     assert f"asm-teach course {folder}" in (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
     assert f"urlpath={url.removeprefix('/')}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """The files of the wheel and of the sdist, by ending."""
+    pytest.importorskip("hatchling", reason="hatchling is not installed: pip install 'asm_teach[release]'")
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", str(folder)], cwd=ROOT, check=True)
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    assert max(wheel.stat().st_size, sdist.stat().st_size) < 60e6  # PyPI takes 100 MB
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    return {"whl": set(zipfile.ZipFile(wheel).namelist()), "gz": names}
+
+
+@pytest.mark.long
+def test_wheel_and_sdist_hold_everything_and_nothing_else(built: dict[str, set[str]]) -> None:
+    tracked = {path.relative_to(ROOT).as_posix() for path in _tracked()}
+    package = {name for name in tracked if name.startswith("asm_teach/")}
+    assert len(package) > 200 and package <= built["whl"]
+    lessons = {name for name in tracked if re.fullmatch(r"notebooks/.+\.ipynb", name)}
+    assert {f"asm_teach/_course/{name}" for name in lessons} <= built["whl"]
+    data = {name for name in tracked if name.startswith("data/")}
+    assert {name.replace("data/", "asm_teach/_data/", 1) for name in data} <= built["whl"]
+    own = {name for name in built["whl"] if not name.startswith(("asm_teach/_course/", "asm_teach/_data/"))}
+    assert {name for name in own if ".dist-info/" not in name} == package
+    assert any(name.endswith(".dist-info/licenses/LICENSE-TEXT.md") for name in built["whl"])
+    left_out = {"package.json", "biome.json", ".gitignore", ".npmrc", "asm-course"}
+    kept = {name for name in tracked if name.partition("/")[0] not in left_out | {".ci"}}
+    assert kept <= built["gz"], sorted(kept - built["gz"])[:10]
+    assert {name for name in built["gz"] - tracked if "." in name} <= {"PKG-INFO", ".gitignore"}
+
+
+def test_the_recipe_for_conda_names_the_same_dependencies() -> None:
+    text = (ROOT / "conda" / "meta.yaml").read_text("utf-8")
+    told = re.findall(r'set version = "(.+?)"', text)
+    assert told == [PROJECT["version"]]
+    recipe = yaml.safe_load(re.sub(r"\{\{ ?(\w+) ?\}\}", r"\1", re.sub(r"\{%.*?%\}", "", text)))
+    wanted = {}
+    for line in recipe["requirements"]["run"][1:]:
+        name, _, clauses = line.partition(" ")
+        wanted[canonicalize_name(CONDA_NAMES.get(name, name))] = SpecifierSet(clauses)
+    assert wanted == DEPENDENCIES
+    (script,) = PROJECT["scripts"].items()
+    assert recipe["build"]["entry_points"] == [" = ".join(script)]
+    assert all((ROOT / name).exists() for name in recipe["about"]["license_file"])
+
+
+def test_a_release_is_published_without_a_password() -> None:
+    """By trusted publishing: the job asks for a token of its own, and no secret is named anywhere."""
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
+    jobs = yaml.safe_load(text)["jobs"]
+    assert jobs["publish"]["permissions"] == {"id-token": "write"} and jobs["publish"]["environment"] == "pypi"
+    assert jobs["publish"]["needs"] == "build" and "secrets." not in text
+    steps = [step.get("run", "") for step in jobs["build"]["steps"]]
+    assert steps.index("bash .ci/run") < steps.index("make dist")
+    assert "twine check --strict" in (ROOT / "Makefile").read_text("utf-8")
 
 
 def test_a_wheel_carries_the_course() -> None:
