@@ -122,7 +122,7 @@ def report_command(fits: Path) -> None:
 @click.command(
     "collect",
     short_help="Make a model of many fitted heads: mean, modes, prior.",
-    epilog=examples("collect fits -o people", "fit-scan scan.ply --model people/mean.npz"),
+    epilog=examples("collect fits -o people", "collect fits -o people --most 1.5"),
 )
 @click.argument("fits", type=FITS)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder to write to.")
