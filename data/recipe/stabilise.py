@@ -256,7 +256,6 @@ def main() -> None:
     take = track.amounts[:, [CHANNELS.index(name) for name in names]].double()
     turned = roma.rotvec_to_rotmat(track.head.double())
     record: dict[str, dict[str, list[float]]] = {}
-    frames: dict[str, list[float]] = {}
     for seed in (0, 1, 2):
         plain, weighted = train(face, skull, alike, seed), train(face, skull, by_spread, seed)
         if seed == 0:
@@ -287,13 +286,10 @@ def main() -> None:
             true = skull @ pairs.turn.mT + pairs.shift[:, None]
             for name, way in ways.items():
                 turn, shift = way(pairs)
-                errors = (skull @ turn.mT + shift[:, None] - true).norm(dim=-1).mean(-1)
-                error = float(errors.mean())
-                if seed == 0 and test == "recorded take":
-                    frames[name] = [round(mm, 2) for mm in errors.tolist()]
+                error = float((skull @ turn.mT + shift[:, None] - true).norm(dim=-1).mean())
                 record.setdefault(test, {}).setdefault(name, []).append(round(error, 3))
                 print(f"{seed} {test:24} {name:36} {error:.2f} mm", flush=True)
-    (DATA / "stabilise.json").write_text(json.dumps({"mm": record, "frames of the take, mm": frames}) + "\n")
+    (DATA / "stabilise.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
