@@ -66,7 +66,10 @@ nitpicky = True
 suppress_warnings = ["ref.python"]  # a field's plain name, such as `rotation`, that several records have
 nitpick_ignore_regex = [
     ("py:.*", r"(?!asm_teach\.).*"),
-    ("py:class", r"asm_teach\..*\.(State|FaceT|T|F|Command|Fitting|_Element)"),  # type variables and private names have no page
+    (
+        "py:class",
+        r"asm_teach\..*\.(State|FaceT|T|F|Command|Fitting|_Element)",
+    ),  # type variables and private names have no page
 ]
 
 from landing import cards, lessons, write_pictures  # noqa: E402
