@@ -1,5 +1,6 @@
 """The public names of asm_teach and where each is defined; `__init__.py` loads them when they are first used."""
 
+from .avatar.editing import edit as edit
 from .avatar.export import export_gltf as export_gltf
 from .avatar.expressions import expression_shapes as expression_shapes
 from .avatar.import_gltf import import_gltf as import_gltf

@@ -66,10 +66,8 @@ nitpicky = True
 suppress_warnings = ["ref.python"]  # a field's plain name, such as `rotation`, that several records have
 nitpick_ignore_regex = [
     ("py:.*", r"(?!asm_teach\.).*"),
-    (
-        "py:class",
-        r"asm_teach\..*\.(State|FaceT|T|F|Command|Fitting|_Element)",
-    ),  # type variables and private names have no page
+    # type variables and private names have no page
+    ("py:class", r"asm_teach\..*\.(State|FaceT|ModelT|T|F|Command|Fitting|_Element)"),
 ]
 
 from landing import cards, lessons, write_pictures  # noqa: E402

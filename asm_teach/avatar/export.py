@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.avatar.animation import animate
+from asm_teach.avatar.editing import edit, slider_of
 from asm_teach.avatar.expressions import Expressions, expression_shapes
 from asm_teach.avatar.influences import Influences, heaviest
 from asm_teach.avatar.rest_pose import NOT_FINITE, RestPose, baked, template
@@ -67,6 +69,7 @@ def export_gltf(
     shapes: bool | Expressions = True,
     texture: bool | Tensor = True,
     track: Track | None = None,
+    edits: Mapping[str, float] | None = None,
     overwrite: bool = False,
 ) -> Exported:
     """Write a head to a GLB file, whole or not at all: Blender, three.js, Unity and Godot play it.
@@ -81,10 +84,12 @@ def export_gltf(
         posed: False makes the fitted face the rest pose, which any number of influences keeps exactly. True keeps the
             template, and the nodes hold the bones' motions: eq. (1), but few influences change the face.
         shapes: write the 51 expressions of this face (ARKit's names), which `expression_shapes` finds; those that it
-            found before, to spare the time; or False.
+            found before, of the edited face, to spare the time; or False.
         texture: True takes the mesh's own picture, else that of the embedded head with this mesh; without one the head
             is clay. False: clay. A picture (H, W, 3) in [0, 1]: that one.
         track: a recorded face that the file plays as an animation: its shapes, and the turns of the head.
+        edits: name -> mm, sliders such as {"nose_width": 2} that change the face first, as `edit` does. The file notes
+            them, and `import_gltf` reads the note.
         overwrite: replace a file that is there.
 
     Returns:
@@ -94,7 +99,7 @@ def export_gltf(
         ValueError: no such model, or one that is not finite; a file that is there, another ending, a place that cannot
             be written to; influences that are no multiple of 4; more than 255 bones; shapes for a mesh without
             landmarks, or those of another mesh; a texture of another shape, or one for a mesh without UV; a track
-            without shapes.
+            without shapes; edits that `edit` refuses.
     """
     path = Path(path)
     skinned = _checked(model, influences)
@@ -103,6 +108,8 @@ def export_gltf(
         raise ValueError("track: it moves the named shapes, which shapes=False leaves out; leave out one of the two")
     if path.exists() and not overwrite:
         raise ValueError(f"path: {str(path)!r} is there already: give another name, or overwrite=True to replace it")
+    edits = {slider_of(name).name: float(amount) for name, amount in (edits or {}).items()}
+    skinned = edit(skinned, "both", **edits) if edits else skinned
     head = embedded_head(skinned.mesh)
     picture = _picture(skinned.mesh, head, texture)
     pose = (template if posed else baked)(skinned, _named_shapes(skinned, shapes))
@@ -112,6 +119,8 @@ def export_gltf(
     kept = heaviest(pose.weights.numpy(), _SET * math.ceil(bones / _SET) if influences is None else influences)
     gltf = GltfWriter(**({"copyright": head.licence} if head is not None else {}))
     count = _add_mesh(gltf, skinned.mesh.to("cpu"), pose, kept, picture)
+    if edits:
+        gltf.json["nodes"][0]["extras"] = {"edits": edits}
     joints = _add_bones(gltf, skinned.rig, pose)
     if track is not None:
         animate(gltf, track, tuple(pose.shapes), skinned.rig, pose, joints)

@@ -12,7 +12,7 @@ import roma
 import torch
 from torch import Tensor
 
-from asm_teach.data.heads import load_head
+from asm_teach.avatar.transfer import embedded_head
 from asm_teach.formats.checks.file_kind import check_file
 from asm_teach.formats.gltf.skeleton import Skeleton
 from asm_teach.formats.gltf.skinned import SkinnedRecord, read_skinned
@@ -111,9 +111,10 @@ def _model(mesh: Mesh, bones: Skeleton, weights: Tensor) -> StaticSkinningModel:
 
 def _known(mesh: Mesh) -> Mesh:
     """The mesh with the parts, quads and landmarks of the embedded head whose triangles it has, if it has."""
-    heads = (load_head(name).mesh for name in ("makehuman", "soma"))
-    head = next((head for head in heads if torch.equal(head.faces, mesh.faces)), None)
-    return mesh if head is None else replace(mesh, parts=head.parts, quads=head.quads, landmarks=head.landmarks)
+    head = embedded_head(mesh)
+    if head is None:
+        return mesh
+    return replace(mesh, parts=head.mesh.parts, quads=head.mesh.quads, landmarks=head.mesh.landmarks)
 
 
 def _edits(read: SkinnedRecord) -> dict[str, float]:
