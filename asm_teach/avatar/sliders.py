@@ -93,7 +93,7 @@ SLIDERS = (
            (Place("nose_bridge_upper", _OUT),)),
     Slider("mouth_width", "Mouth width", "Mouth and cheeks", -9, 11,
            _shift("lip_corner_L", x=0.5) + _shift("lip_upper_side_L lip_lower_side_L", x=0.3),
-           (Place("lip_corner_L", _WIDER),)),
+           (Place("lip_corner_L", _WIDER),), step=1),
     Slider("mouth_height", "Mouth, up", "Mouth and cheeks", -4, 4,
            _shift("lip_corner_L lip_upper_side_L lip_upper_mid", y=1)
            + _shift(_LOWER_LIP, y=1.2), (Place("lip_upper_mid", _UP),)),
@@ -109,7 +109,7 @@ SLIDERS = (
            (Place("apple_outer_L", _WIDER),)),
     Slider("jaw_width", "Jaw width", "Jaw and chin", -18, 22,
            _shift("jaw_L jaw_corner_L", x=0.5) + _shift("chin_side_low_L", x=0.35) + _shift("cheek_L", x=0.12),
-           (Place("jaw_L", _WIDER),)),
+           (Place("jaw_L", _WIDER),), step=1),
     Slider("chin_length", "Chin length", "Jaw and chin", -8, 11,
            _shift("chin_low", y=-1) + _shift("chin", y=-0.75) + _shift("chin_side_low_L", y=-0.9)
            + _shift("chin_side_L", y=-0.65) + _shift("jaw_L", y=-0.4) + _shift(_LOWER_LIP, y=0.2),

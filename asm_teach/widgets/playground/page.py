@@ -66,7 +66,7 @@ def page_data(model: AdaptiveSkinningModel) -> dict[str, Any]:
         "components": model.components,
         "vertices": pack(model.vertices),
         "start": {name: pack(values) for name, values in parameters(model).items()},
-        "sliders": sliders_for(model.rig),
+        "sliders": sliders_for(model),
         "room": ROOM,
         "people": {"mean": pack(mean), "directions": pack(directions), "count": len(directions)},
         "expressions": [
