@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     short_help="Make an avatar of a face for Blender, three.js, Unity, Godot or a page.",
     epilog=examples(
         "avatar me.npz -o me.glb", "avatar photographs --track take.csv -o me.glb --page me.html",
-        "avatar scan.ply --page me.html",
+        "avatar scan.ply --page me.html", "avatar me.npz --set 'nose width=2' -o other.glb",
     ),
 )  # fmt: skip
 @click.argument("face", type=click.Path(exists=True, path_type=Path))
@@ -37,17 +37,19 @@ if TYPE_CHECKING:
     help="Bones for each vertex; not every program counts 8.",
 )
 @click.option("--posed", is_flag=True, help="Keep the template and move its bones, instead of baking the fitted face.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=MM", help="Change the face first; give it several times.")
 @click.option("--no-shapes", is_flag=True, help="Leave out the named expressions.")
 @DEVICE
 def avatar_command(
-    face: Path, output: Path, page: Path | None, take: Path | None, influences: str, posed: bool, no_shapes: bool,
-    device: str,
+    face: Path, output: Path, page: Path | None, take: Path | None, influences: str, posed: bool,
+    sets: tuple[str, ...], no_shapes: bool, device: str,
 ) -> None:  # fmt: skip
     """Write FACE as a .glb file with bones, 51 named expressions and a skin, and as a page.
 
     FACE is a saved model (.npz), as `asm-teach fit-views --save` and asm.save write it; a scan, to which the model is
     fitted as by `fit-scan`; or a folder with photographs of one person, as for `fit-views`. The expressions have
-    ARKit's names, so the programs that record faces can drive them.
+    ARKit's names, so the programs that record faces can drive them. --set moves a slider by millimetres on the skin:
+    nose width, jaw width, eye distance and so on; a name that is not there tells all.
 
     No file is replaced: name one that is not there.
     """
@@ -59,7 +61,8 @@ def avatar_command(
                 raise ValueError(f"{name}: {str(path)!r} is there already; give another name, or move it away")
     if no_shapes and (page is not None or take is not None):
         raise ValueError("--no-shapes: a page and a track need the shapes; leave it out")
-    from asm_teach.avatar.export import export_gltf  # after the checks: it takes seconds to load
+    from asm_teach.avatar.editing import edit  # after the checks: it takes seconds to load
+    from asm_teach.avatar.export import export_gltf
     from asm_teach.avatar.expressions import expression_shapes
     from asm_teach.avatar.track import read_track
 
@@ -68,8 +71,10 @@ def avatar_command(
         click.echo(f"{take.name if take else ''}: {track.seconds:.1f} s, {len(track.times)} frames")
         for note in track.notes:
             click.echo(note)
+    edits = _edits(sets)
     model = _model_of(face, device)
-    shapes = None if no_shapes else expression_shapes(model)
+    edited = edit(model, "both", **edits) if edits else model
+    shapes = None if no_shapes else expression_shapes(edited)
     if wanted is not None:
         done = export_gltf(
             model,
@@ -78,6 +83,7 @@ def avatar_command(
             posed=posed,
             shapes=False if shapes is None else shapes,
             track=track,
+            edits=edits,
         )
         skin = "with its texture" if done.textured else "in clay"
         named = f"{len(done.shapes)} named shapes" if done.shapes else "no named shapes"
@@ -93,9 +99,24 @@ def avatar_command(
         from asm_teach.widgets.base.pages import save_page
         from asm_teach.widgets.track_player.page import write_page
 
-        text = write_page(model, track, shapes)
+        text = write_page(edited, track, shapes)
         save_page(text, page)
         click.echo(f"wrote {page}, {len(text.encode()) / 1e6:.1f} MB; open it in a browser")
+
+
+def _edits(sets: tuple[str, ...]) -> dict[str, float]:
+    """The sliders that --set names, and their millimetres."""
+    from asm_teach.avatar.editing import slider_of
+
+    edits: dict[str, float] = {}
+    for words in sets:
+        name, _, amount = words.partition("=")
+        try:
+            edits[slider_of(name).name] = float(amount)
+        except ValueError as error:
+            reason = str(error).removeprefix("amounts: ") if amount else "write a name and millimetres"
+            raise ValueError(f"--set: found {words!r}, expected such as 'nose width=2': {reason}") from None
+    return edits
 
 
 def _model_of(face: Path, device: str) -> SkinnedModel:

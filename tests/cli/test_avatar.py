@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from asm_teach.avatar.import_gltf import import_gltf
 from asm_teach.fitting.result import Fit
 from asm_teach.formats.checks.outputs import is_ours
 from asm_teach.model.storage import save
@@ -36,6 +37,22 @@ def test_a_saved_model_becomes_an_avatar(face) -> None:
     played = Played(other)
     assert played.weights.shape[1] == 8 and not played.names
     assert any("scale" in node for node in played.nodes)
+
+
+def test_sliders_change_the_face_first(face, tmp_path) -> None:
+    output = tmp_path / "other.glb"
+    words = ("--set", "nose width=+2", "--set", "jaw_width=-4.5")
+    assert run("avatar", face, "-o", output, "--no-shapes", *words).exit_code == 0
+    assert import_gltf(output).edits == {"nose_width": 2.0, "jaw_width": -4.5}
+    for wrong, told in (
+        ("nose size=2", "no slider is called 'nose size'; there are nose_width"),
+        ("nose width", "write a name and millimetres"),
+        ("nose width=wide", "could not convert string to float: 'wide'"),
+    ):
+        line = one_line(run("avatar", face, "-o", tmp_path / "no.glb", "--set", wrong))
+        assert f"--set: found {wrong!r}, expected such as 'nose width=2': {told}" in line
+    line = one_line(run("avatar", face, "-o", tmp_path / "no.glb", "--no-shapes", "--set", "nose width=20"))
+    assert "nose_width is 20.0 mm; it goes from -6 to 7" in line
 
 
 def test_a_track_and_a_page(face, tmp_path) -> None:
