@@ -42,9 +42,9 @@ NOISY = 2.0  # times the others' RMS of all misses
 COARSE, ENOUGH, UNLIKE, TRUSTED, ASIDE = 3.0, 20.0, 0.4, 0.6, 0.8
 # The same of the skin round one place. One person: 0.52 and more. Under a hand, glasses, or smiling: below 0.05.
 COVERED = 0.3
-# The same in grids of `DETAIL` mm, as a share of the others': one person 0.85 and more, a painting 0.4. Below `FINEST`
-# pixels between the points of a grid, a picture cannot show them.
-DETAIL, FAINT, FINEST = 1.5, 0.55, 1.1
+# The same in grids of `DETAIL` mm, as a share of the others': one person 0.84 and more, a mirrored picture
+# 0.68, a painting 0.4 to 0.5. Below `FINEST` pixels between the points of a grid, a picture cannot show them.
+DETAIL, FAINT, FINEST = 1.5, 0.74, 1.1
 # How high the steps between JPEG blocks are against those inside (`block_edges`): quality 15: 2.6 to 3.3; 5: 5.2 to 8.
 BLOCKS = 3.3
 SEEN = 0.25  # cosine: a point that is seen more from the side is a guess of whoever found it
@@ -257,8 +257,8 @@ def unlike_skin(bundle: Bundle[FaceT], views: Sequence[View]) -> list[str]:
         if mean[n] < FAINT * usual and usual > TRUSTED and n not in notes:
             notes[n] = (
                 f"The skin in {names[n]} lacks the detail that the other pictures show (correlation in pieces of "
-                f"{4 * DETAIL:.0f} mm {float(mean[n]):.2f}, theirs {usual:.2f}): it may be painted, retouched, out of "
-                "focus or enlarged. Fit again without it and compare."
+                f"{4 * DETAIL:.0f} mm {float(mean[n]):.2f}, theirs {usual:.2f}): it may be mirrored, painted, "
+                "retouched, out of focus or enlarged. Fit again without it and compare."
             )
     return [notes[n] for n in sorted(notes)]
 
