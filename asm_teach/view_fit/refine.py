@@ -135,7 +135,11 @@ def settle(
     """Move face and cameras of a bundle until landmarks are shown where they were found, by second-order steps.
 
     For faces that descent cannot move, and for landmarks whose errors are known to be shared, where it hardly gets
-    ahead. Returns the history and whether it was interrupted.
+    ahead. For other landmarks descent moves weights too and comes closer, in more time: on two embedded people (demo
+    case a, seeds 0 and 2) 0.43 and 0.41 mm mean in 12 s, these steps 0.51 and 0.45 in 4 s; with twelve more steps on
+    weights 0.48 on the first, in 14 s.
+
+    Returns the history and whether it was interrupted.
     """
     with torch.no_grad():
         bundle.face.adapts = False
