@@ -16,7 +16,7 @@ from torch import Tensor
 
 from asm_teach.avatar.animation import animate
 from asm_teach.avatar.editing import edit, slider_of
-from asm_teach.avatar.expressions import Expressions, expression_shapes
+from asm_teach.avatar.expressions import TOGETHER, Expressions, expression_shapes
 from asm_teach.avatar.influences import Influences, heaviest
 from asm_teach.avatar.rest_pose import NOT_FINITE, RestPose, baked, template
 from asm_teach.avatar.track import Track
@@ -34,6 +34,7 @@ from asm_teach.model.transforms import Rig
 
 MOST_JOINTS = 255  # a vertex names its joints by one byte each
 CLAY = (0.56, 0.38, 0.29, 1.0)  # the colour of a head without a texture; linear, not sRGB
+_UNSEEN = 1e-3  # a change of a unit normal that is left out: 0.06 degrees
 _SET = 4  # bones in a set: JOINTS_0 and WEIGHTS_0, JOINTS_1 and WEIGHTS_1, ...
 
 
@@ -211,11 +212,29 @@ def _add_mesh(gltf: GltfWriter, mesh: Mesh, pose: RestPose, kept: Influences, pi
     }
     named: Json = {}
     if pose.shapes:
-        primitive["targets"] = [{"POSITION": gltf.sparse(_metres(offset[rows]))} for offset in pose.shapes.values()]
+        primitive["targets"] = [
+            {
+                "POSITION": gltf.sparse(_metres(offset[rows])),
+                "NORMAL": gltf.sparse(_float32(_turned(pose, name, mesh.faces)[rows])),
+            }
+            for name, offset in pose.shapes.items()
+        ]
         named = {"extras": {"targetNames": list(pose.shapes)}, "weights": [0.0] * len(pose.shapes)}
     gltf.add("meshes", {"name": "face", "primitives": [primitive], **named})
     gltf.add("nodes", {"mesh": 0, "skin": 0})
     return len(rows)
+
+
+def _turned(pose: RestPose, name: str, faces: Tensor) -> Tensor:
+    """(V, 3) what a shape adds to the normals; engines would light a smile as a calm face without it.
+
+    A shape that is meant to come with another one is judged with it.
+    """
+    other = pose.shapes.get(TOGETHER.get(name, ""))
+    start = pose.vertices if other is None else pose.vertices + other
+    change = vertex_normals(start + pose.shapes[name], faces) - vertex_normals(start, faces)
+    change[change.norm(dim=1) < _UNSEEN] = 0.0
+    return change
 
 
 def _material(gltf: GltfWriter, picture: bytes | None) -> Json:

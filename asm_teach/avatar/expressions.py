@@ -19,7 +19,8 @@ from asm_teach.fitting.result import Fit
 from asm_teach.model.adaptive import SkinnedModel
 
 _TOLERANCE = 0.1  # mm by which lips may pass through each other, beyond what they do at rest
-_TOGETHER = {"mouthClose": "jawOpen"}  # by ARKit's definition the first closes the lips while the second is on
+TOGETHER = {"mouthClose": "jawOpen"}
+"""Shapes that are meant to come with another one: by ARKit's definition the first closes the lips of an open jaw."""
 
 
 class Expressions(NamedTuple):
@@ -82,6 +83,6 @@ def _part_lips(mouth: Lips, start: Tensor, shapes: Expressions) -> None:
     allowed = _TOLERANCE + float(mouth.through(start).norm(dim=1).max())
     lip = torch.cat([mouth.upper, mouth.lower])
     for row, name in enumerate(shapes.names):
-        together = shapes.offsets[shapes.names.index(_TOGETHER[name])] if name in _TOGETHER else 0.0
+        together = shapes.offsets[shapes.names.index(TOGETHER[name])] if name in TOGETHER else 0.0
         if shapes.offsets[row, lip].norm(dim=1).max() > _TOLERANCE:
             shapes.offsets[row] += part_lips(mouth, start, start + together + shapes.offsets[row], allowed)

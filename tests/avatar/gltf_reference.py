@@ -38,6 +38,7 @@ class Played:
         self.weights = np.concatenate([gltf.values(attributes[f"WEIGHTS_{k}"], "VEC4") for k in sets], 1)
         self.names: list[str] = mesh.get("extras", {}).get("targetNames", [])
         self.targets = [gltf.values(target["POSITION"], "VEC3") for target in primitive.get("targets", [])]
+        self.turns = [gltf.values(target["NORMAL"], "VEC3") for target in primitive.get("targets", [])]
 
     def moves(self) -> list[Move]:
         """Of each joint the translation, rotation and scale that the file gives."""

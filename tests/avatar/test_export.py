@@ -109,6 +109,25 @@ def test_a_posed_face_makes_the_same_shapes_as_a_baked_one(tmp_path) -> None:
     assert away(Played(tmp_path / "baked.glb").vertices(amounts=amounts), expected) < 0.001
 
 
+def test_the_light_follows_the_shapes(tmp_path) -> None:
+    """The normals of a laugh, by the sum of what its shapes add, in degrees."""
+    model = AdaptiveSkinningModel(HEAD.mesh, HEAD.rig)
+    shapes = expression_shapes(model)
+    export_gltf(model, tmp_path / "me.glb", shapes=shapes)
+    played = Played(tmp_path / "me.glb")
+    for amounts in (
+        {"jawOpen": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.8},
+        {"jawOpen": 1.0, "mouthClose": 1.0},
+    ):
+        moved = shapes.moved(amounts)
+        right = vertex_normals(model().detach().double() + moved, HEAD.mesh.faces).numpy()
+        found = played.normals + sum(a * played.turns[played.names.index(name)] for name, a in amounts.items())
+        found = found / np.linalg.norm(found, axis=1, keepdims=True)
+        off, without = (np.degrees(np.arccos(np.clip((n * right).sum(1), -1, 1))) for n in (found, played.normals))
+        seen = moved.norm(dim=1).numpy() > 1
+        assert off[seen].mean() < 0.5 * without[seen].mean() > 2
+
+
 def test_shapes_of_another_mesh_are_refused(tmp_path) -> None:
     wrong = Expressions(("a",), torch.zeros(1, 7, 3))
     with pytest.raises(ValueError, match=r"shapes: 1 names with offsets of shape \(1, 7, 3\)"):
