@@ -28,7 +28,7 @@ def test_a_saved_model_becomes_an_avatar(face) -> None:
     result = run("avatar", face, "-o", output)
     assert result.exit_code == 0, result.output
     assert "4165 vertices, 84 bones, 51 named shapes, with its texture" in result.output
-    assert f"wrote {output}, 1.7 MB" in result.output and "leave out" not in result.output
+    assert f"wrote {output}, 1.8 MB" in result.output and "leave out" not in result.output
     played = Played(output)
     assert played.weights.shape[1] == 4 and len(played.names) == 51
     other = face.with_name("other.glb")

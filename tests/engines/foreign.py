@@ -20,6 +20,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def vertices(engine: str, files: Sequence[Path]) -> np.ndarray:
     if engine == "godot":
         (folder / "project.godot").write_text("config_version=4\n")
         (folder / "files.txt").write_text("\n".join(file.name for file in files))
-        _run(["godot3-server", "--path", str(folder), "--editor", "--quit"])
+        _import_into_godot(folder, len(files))
         _run(["godot3-server", "--path", str(folder), "--script", str(SCRIPTS / "godot_vertices.gd")])
         found = folder / "found.bin"
     else:
@@ -90,6 +91,18 @@ def missing(engine: str) -> str:
     if needed and not os.environ.get(needed):
         return f"{needed} is not set"
     return "" if engine != "godot" or shutil.which("godot3-server") else "godot3-server is not installed"
+
+
+def _import_into_godot(folder: Path, count: int) -> None:
+    """Let the editor of Godot read all files; it does not quit by itself, so it is ended when they are there."""
+    with subprocess.Popen(
+        ["godot3-server", "--path", str(folder), "--editor"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as editor:
+        end = time.monotonic() + 300
+        while len(list(folder.glob(".import/*.md5"))) < count and time.monotonic() < end:
+            time.sleep(1)
+        editor.terminate()
+    assert len(list(folder.glob(".import/*.md5"))) == count, "Godot has not imported all files"
 
 
 def _run(command: list[str]) -> None:

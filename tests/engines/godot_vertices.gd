@@ -34,7 +34,7 @@ func _store(scene, output):
 	var skin = face.skin
 	var matrices = []
 	for bind in range(skin.get_bind_count()):
-		var bone = skin.get_bind_bone(bind)
+		var bone = skeleton.find_bone(skin.get_bind_name(bind))
 		matrices.append(skeleton.get_bone_global_pose(bone) * skin.get_bind_pose(bind))
 	var arrays = face.mesh.surface_get_arrays(0)
 	var points = arrays[Mesh.ARRAY_VERTEX]

@@ -36,6 +36,7 @@ class GltfWriter:
         """`asset` is what the file says of itself besides version and generator, such as a copyright."""
         self.json: Json = {"asset": {"version": "2.0", "generator": f"asm_teach {__version__}", **asset}}
         self._bytes = bytearray()
+        self._zeros: dict[int, int] = {}  # how many rows of zeros -> their bufferView
 
     def add(self, kind: str, item: Json) -> int:
         """Put an object into a list at the top of the JSON, such as "nodes"; its number there."""
@@ -62,7 +63,14 @@ class GltfWriter:
         return self._accessor(matrices.swapaxes(1, 2).reshape(-1, 16).astype(np.float32), {})
 
     def sparse(self, values: NDArray[np.float32]) -> int:
-        """Rows (V, 3) that are mostly zero: only the others are stored (section 3.6.2.3). The accessor's number."""
+        """Rows (V, 3) that are mostly zero: only the others are stored (section 3.6.2.3). The accessor's number.
+
+        They go into zeros that all such accessors share. These could be left out, but then Godot 3 takes the first
+        numbers of the file for them.
+        """
+        if len(values) not in self._zeros:
+            zeros = self._zeros[len(values)] = self._view(np.zeros_like(values), _ATTRIBUTES)
+            self.json["bufferViews"][zeros]["byteStride"] = values[0].nbytes  # which shared ones have to say
         rows = np.flatnonzero(values.any(1))
         if not len(rows):  # at least one has to be there
             rows = np.zeros(1, np.int64)
@@ -72,7 +80,8 @@ class GltfWriter:
             "indices": {"bufferView": self._view(rows.astype(kind)), "componentType": _CODES[np.dtype(kind)]},
             "values": {"bufferView": self._view(values[rows])},
         }
-        return self.add("accessors", {**_kind(values), **_bounds(values), "sparse": stored})
+        base = {"bufferView": self._zeros[len(values)]}
+        return self.add("accessors", {**base, **_kind(values), **_bounds(values), "sparse": stored})
 
     def animation(self, name: str, times: Floats, channels: Mapping[tuple[int, str], Floats]) -> int:
         """What nodes do over time, straight from key to key (section 3.11); the number of the animation.
