@@ -51,7 +51,7 @@ pygments_style, pygments_dark_style = "a11y-light", "a11y-dark"
 
 nb_execution_mode = "off"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no widget state is kept, and these scripts would come from outside
-nb_code_prompt_show, nb_code_prompt_hide = "One solution", "Hide it"  # only solutions are folded
+nb_code_prompt_show, nb_code_prompt_hide = "One solution", "Hide it"
 nb_merge_streams = True  # the prints of a cell are one block, however many pieces the kernel sent
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
@@ -115,7 +115,8 @@ def code_link(name: str) -> str:
 def readable(text: str) -> str:
     """A notebook for the site.
 
-    Solutions of exercises are folded, without the markers that student copies need; pictures say where they belong.
+    Solutions of exercises are folded, without the markers that student copies need, and so are the helpers that
+    JupyterLab folds. Pictures say where they belong.
     """
     notebook, section = json.loads(text), ""
     for cell in notebook["cells"]:
@@ -127,6 +128,9 @@ def readable(text: str) -> str:
         if metadata.get("nbgrader", {}).get("solution"):
             metadata["tags"] = [*metadata.get("tags", []), "hide-input"]
             cell["source"] = re.sub(r"(?m)^ *### (BEGIN|END) SOLUTION\n?", "", told).rstrip("\n")
+        elif metadata.get("jupyter", {}).get("source_hidden"):
+            metadata["tags"] = [*metadata.get("tags", []), "hide-input"]
+            metadata.setdefault("mystnb", {})["code_prompt_show"] = "Show the code"
     return json.dumps(notebook)
 
 
