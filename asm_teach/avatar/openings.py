@@ -36,11 +36,13 @@ EYES = {
 }
 _CORNERS = {"Right": (39, 36), "Left": (42, 45)}  # the inner and the outer one
 _SEALED = 1.6  # the way along the skin across an opening, in the distance: round a corner it is twice as long
+_CLEAR = 4.0  # mm: round a corner of the opening both sides are about as near, and the skin goes on
 
 _CLOSED = 0.1  # mm between closed lids
 _LID = 1.5  # mm: how far a correction of a lid's margin reaches
 _LIP = 9.0  # mm from the landmarks: these vertices must not pass through the other lip
 _LIP_FACES = 16.0  # mm: how far the surface reaches that they must not pass through
+_THICK = 8.0  # mm: what lies farther behind the other lip lies in an open mouth
 _SPREAD = 3.0  # mm: how far round it a vertex that is pushed takes its neighbours along
 _ROUNDS = 40
 
@@ -52,9 +54,9 @@ class Sides(NamedTuple):
     lower: Tensor
 
     def near(self, reach: float) -> tuple[Tensor, Tensor]:
-        """Which vertices (V,) lie on the upper side and on the lower one, no farther than `reach`."""
-        upper = self.upper < self.lower
-        return upper & (self.upper < reach), ~upper & (self.lower < reach)
+        """Which vertices (V,) clearly lie on the upper side and on the lower one, no farther than `reach`."""
+        lead = self.lower - self.upper
+        return (lead > _CLEAR) & (self.upper < reach), (lead < -_CLEAR) & (self.lower < reach)
 
 
 def sides(mesh: Mesh, opening: Opening) -> Sides:
@@ -206,6 +208,7 @@ class Lips(NamedTuple):
             normal = face_normals(vertices, faces[face])
             height = ((vertices[rows] - foot) * normal).sum(1)
             inside = (height < 0) & (-height > 0.7 * distance)  # else the foot lies on a rim: beside the lip
+            inside &= distance < _THICK
             push[rows[inside]] = (foot - vertices[rows])[inside]
         return push
 

@@ -123,19 +123,24 @@ def carried(offsets: Tensor, start: Tensor, end: Tensor) -> Tensor:
 def places_on(surface: Mesh, mesh: Mesh, rows: Tensor) -> LandmarkSet:
     """Where vertices (n,) of a mesh lie on another one in the same space.
 
-    Each goes to the nearest place that faces its way, on its own side of mouth and eyes. Both have "ibug68".
+    Each goes to the nearest place that faces its way, on its own side of mouth and eyes; a vertex of the skin goes to
+    the skin, not to the teeth behind it. Both have "ibug68".
     """
     points, normals = mesh.vertices[rows], vertex_normals(mesh.vertices, mesh.faces)[rows]
     found = _put(surface, torch.arange(len(surface.faces)), points, normals)
     face, beta = torch.from_numpy(found.face), torch.from_numpy(found.barycentric)
+
+    def put(chosen: Tensor, allowed: Tensor) -> None:
+        if len(chosen) and len(allowed):
+            on = _put(surface, allowed, points[chosen], normals[chosen])
+            face[chosen], beta[chosen] = allowed[torch.from_numpy(on.face)], torch.from_numpy(on.barycentric)
+
+    skin = sides(surface, MOUTH).upper.isfinite()[surface.faces].all(1)
+    put((sides(mesh, MOUTH).upper.isfinite()[rows] & ~skin[face]).nonzero()[:, 0], skin.nonzero()[:, 0])
     for opening in (MOUTH, *EYES.values()):
         here, there = sides(mesh, opening).near(opening.reach), sides(surface, opening).near(opening.reach)
         for mine, other in ((here[0], there[1]), (here[1], there[0])):
-            chosen = mine[rows].nonzero()[:, 0]
-            allowed = (~other[surface.faces].any(1)).nonzero()[:, 0]
-            if len(chosen):
-                on = _put(surface, allowed, points[chosen], normals[chosen])
-                face[chosen], beta[chosen] = allowed[torch.from_numpy(on.face)], torch.from_numpy(on.barycentric)
+            put(mine[rows].nonzero()[:, 0], (skin & ~other[surface.faces].any(1)).nonzero()[:, 0])
     return LandmarkSet(face, beta)
 
 

@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from asm_teach.avatar.openings import EYES, MOUTH, close_lids, is_sealed, lids, lips, part_lips, sides
+from asm_teach.avatar.openings import (
+    EYES,
+    MOUTH,
+    close_lids,
+    is_sealed,
+    lids,
+    lips,
+    part_lips,
+    sides,
+)
 from asm_teach.avatar.transfer import template_shapes
 from tests.avatar.models import HEAD
 
@@ -25,6 +34,14 @@ def test_landmarks_lie_on_their_own_side(opening) -> None:
     corners = EXACT.faces[HEAD.landmarks.faces]
     assert upper[corners[list(opening.upper)]].all() and lower[corners[list(opening.lower)]].all()
     assert not (upper & lower).any()
+
+
+def test_the_corners_of_the_mouth_lie_on_neither_side() -> None:
+    """The skin goes on round a corner, so a mesh of another maker may not be held to one side there."""
+    side = sides(EXACT, MOUTH)
+    corners = HEAD.landmarks.nearest_vertices(EXACT.faces)[[48, 54]]
+    assert (torch.minimum(side.upper, side.lower)[corners] < MOUTH.reach).all()
+    assert not any(near[corners].any() for near in side.near(MOUTH.reach))
 
 
 def test_the_jaw_takes_the_lower_lip_along_and_leaves_the_upper_one() -> None:
@@ -83,3 +100,12 @@ def test_a_lip_pushed_through_by_hand_is_found_to_be_as_deep() -> None:
     moved[rows, 1] += gap + 2.0  # 2 mm farther than where they touch
     depth = mouth.through(moved).norm(dim=1).max()
     assert 0.5 < depth <= 3.0
+
+
+def test_a_vertex_far_behind_a_lip_lies_in_the_open_mouth() -> None:
+    mouth, moved = lips(EXACT), EXACT.vertices + offsets("jawOpen")
+    tip = mouth.upper[(EXACT.vertices[mouth.upper] - MARKS[62]).norm(dim=1).argmin()]
+    lower = moved[mouth.lower[(EXACT.vertices[mouth.lower] - MARKS[57]).norm(dim=1).argmin()]]
+    for back, found in ((3.0, True), (12.0, False)):
+        moved[tip] = lower - torch.tensor([0.0, 0.0, back])
+        assert bool(mouth.through(moved)[tip].any()) is found

@@ -10,6 +10,8 @@ import torch
 from asm_teach.avatar.openings import EYES, MOUTH, sides
 from asm_teach.avatar.transfer import carried, places_on, template_shapes
 from asm_teach.data.heads import load_head
+from asm_teach.geometry.closest_point import to_array
+from asm_teach.geometry.surface_points import Skin
 from asm_teach.new_head.given_landmarks import HANDFUL
 from asm_teach.new_head.prepare import prepare_head
 from tests.avatar.models import HEAD
@@ -44,6 +46,19 @@ def test_a_vertex_finds_its_place_on_its_own_side(opening) -> None:
         places = places_on(EXACT, soma, rows)
         assert not other[EXACT.faces[places.faces]].any()
         assert (places.points(EXACT.vertices, EXACT.faces) - soma.vertices[rows]).norm(dim=1).median() < 1
+
+
+def test_lips_that_come_near_the_teeth_stay_skin() -> None:
+    """A fit leaves the lips a little off, and the teeth behind them move otherwise."""
+    teeth = torch.zeros(len(EXACT.vertices), dtype=torch.bool)
+    teeth[HEAD.mesh.part_vertices("teeth")] = True
+    behind = EXACT.with_vertices(EXACT.vertices - torch.tensor([0.0, 0.0, 6.0]))
+    lip = torch.minimum(*sides(EXACT, MOUTH)) < 12
+    nearest = Skin(to_array(EXACT.vertices), EXACT.faces.numpy()).put(to_array(behind.vertices[lip]))
+    assert teeth[EXACT.faces[torch.from_numpy(nearest.face)]].any()
+    assert not teeth[EXACT.faces[places_on(EXACT, behind, lip.nonzero()[:, 0]).faces]].any()
+    own = places_on(EXACT, EXACT, teeth.nonzero()[:, 0])
+    assert teeth[EXACT.faces[own.faces]].all()
 
 
 @pytest.mark.long
