@@ -50,6 +50,7 @@ class Exported:
         left_out: the mean weight of the bones that were left out, 0 to 1.
         size: bytes of the file.
         seconds: of the animation; 0 without one.
+        notes: what this face cannot open, as `Expressions` says it.
     """
 
     vertices: int
@@ -59,6 +60,7 @@ class Exported:
     left_out: float
     size: int
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 def export_gltf(
@@ -113,7 +115,8 @@ def export_gltf(
     skinned = edit(skinned, "both", **edits) if edits else skinned
     head = embedded_head(skinned.mesh)
     picture = _picture(skinned.mesh, head, texture)
-    pose = (template if posed else baked)(skinned, _named_shapes(skinned, shapes))
+    named = _named_shapes(skinned, shapes)
+    pose = (template if posed else baked)(skinned, named.by_name())
     if not pose.is_finite():
         raise ValueError(NOT_FINITE)
     bones = len(skinned.rig)
@@ -128,7 +131,7 @@ def export_gltf(
     gltf.write(path)
     return Exported(
         count, bones, tuple(pose.shapes), picture is not None, kept.left_out, path.stat().st_size,
-        0.0 if track is None else track.seconds,
+        0.0 if track is None else track.seconds, named.notes,
     )  # fmt: skip
 
 
@@ -150,8 +153,8 @@ def _checked(model: SkinnedModel | Fit, influences: int | None) -> SkinnedModel:
     return skinned
 
 
-def _named_shapes(model: SkinnedModel, shapes: bool | Expressions) -> dict[str, Tensor]:
-    """name -> (V, 3) mm that move the vertices of the fitted face."""
+def _named_shapes(model: SkinnedModel, shapes: bool | Expressions) -> Expressions:
+    """What moves the vertices of the fitted face."""
     if isinstance(shapes, bool):
         shapes = expression_shapes(model) if shapes else Expressions((), torch.zeros(0, len(model.vertices), 3))
     if shapes.offsets.shape != (len(shapes.names), len(model.vertices), 3):
@@ -159,7 +162,7 @@ def _named_shapes(model: SkinnedModel, shapes: bool | Expressions) -> dict[str, 
             f"shapes: {len(shapes.names)} names with offsets of shape {tuple(shapes.offsets.shape)} do not belong to "
             f"a face of {len(model.vertices)} vertices; give expression_shapes(model) of this model, True or False"
         )
-    return shapes.by_name()
+    return shapes
 
 
 def _picture(mesh: Mesh, head: Head | None, texture: bool | Tensor) -> bytes | None:

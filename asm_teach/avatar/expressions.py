@@ -2,6 +2,7 @@
 
 What the skin does is carried over (`transfer`), not the bones' numbers, which two faces share out differently (lesson
 11, question 14). Then what must meet is made to meet: lids close, lips do not pass through each other, the scalp stays.
+A head scanned with closed eyes, or with lips that are one surface, cannot open them: there both sides move together.
 """
 
 from __future__ import annotations
@@ -12,7 +13,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asm_teach.avatar.openings import MOUTH, Lips, close_lids, is_sealed, lids, lips, part_lips
+from asm_teach.avatar.openings import (
+    EYES,
+    MOUTH,
+    Lips,
+    close_lids,
+    is_sealed,
+    is_shut,
+    lids,
+    lips,
+    part_lips,
+    together,
+)
 from asm_teach.avatar.rest_pose import NOT_FINITE
 from asm_teach.avatar.transfer import TemplateShapes, carried, template_shapes
 from asm_teach.fitting.result import Fit
@@ -29,10 +41,12 @@ class Expressions(NamedTuple):
     Attributes:
         names: E names.
         offsets: (E, V, 3) mm, float64: what each shape of amount 1 adds to the vertices of the face.
+        notes: what this face cannot open, one sentence each.
     """
 
     names: tuple[str, ...]
     offsets: Tensor
+    notes: tuple[str, ...] = ()
 
     def by_name(self) -> dict[str, Tensor]:
         """name -> (V, 3) mm."""
@@ -58,6 +72,9 @@ def expression_shapes(model: SkinnedModel | Fit, template: TemplateShapes | None
             heads, the embedded head is fitted to its template first, which takes half a minute.
         template: what `template_shapes` found for this mesh, to spare that for a second face.
 
+    Returns:
+        The shapes, with a note on each eye that is closed and on lips that are one surface: these cannot open.
+
     Raises:
         ValueError: a mesh without landmarks that is no embedded head; a model that is not finite.
     """
@@ -68,14 +85,31 @@ def expression_shapes(model: SkinnedModel | Fit, template: TemplateShapes | None
         raise ValueError(NOT_FINITE)
     template = template_shapes(skinned.mesh) if template is None else template
     offsets = carried(template.offsets, template.vertices, vertices)
-    offsets[:, template.scalp] = 0.0
     face, names = exact.mesh.with_vertices(vertices), template.names
+    notes: list[str] = []
     for name, margin in template.margins.items():
         shape = names.index(f"eyeBlink{name}")
-        offsets[shape] = close_lids(lids(face, name, margin), vertices, offsets[shape])
-    if not is_sealed(face, MOUTH):
+        if is_shut(face, name):
+            offsets[shape] = 0.0
+            offsets = together(face, EYES[name], offsets)
+            notes.append(
+                f"{name.lower()} eye: its lids are closed at rest, so they cannot open; they move together, and "
+                f"eyeBlink{name} moves nothing"
+            )
+        else:
+            offsets[shape] = close_lids(lids(face, name, margin), vertices, offsets[shape])
+    if is_sealed(face, MOUTH):
+        for close, opened in TOGETHER.items():
+            offsets[names.index(opened)] += offsets[names.index(close)]
+            offsets[names.index(close)] = 0.0
+        offsets = together(face, MOUTH, offsets)
+        notes.append(
+            "mouth: its lips are one surface, so they cannot open; they move together, and mouthClose moves nothing"
+        )
+    else:
         _part_lips(lips(face), vertices, Expressions(names, offsets))
-    return Expressions(names, offsets)
+    offsets[:, template.scalp] = 0.0
+    return Expressions(names, offsets, tuple(notes))
 
 
 def _part_lips(mouth: Lips, start: Tensor, shapes: Expressions) -> None:

@@ -36,6 +36,7 @@ EYES = {
 }
 _CORNERS = {"Right": (39, 36), "Left": (42, 45)}  # the inner and the outer one
 _SEALED = 1.6  # the way along the skin across an opening, in the distance: round a corner it is twice as long
+_SHUT = 0.07  # of an eye's width: upper and lower lids nearer than this touch, or are one surface
 _CLEAR = 4.0  # mm: round a corner of the opening both sides are about as near, and the skin goes on
 
 _CLOSED = 0.1  # mm between closed lids
@@ -43,6 +44,7 @@ _LID = 1.5  # mm: how far a correction of a lid's margin reaches
 _LIP = 9.0  # mm from the landmarks: these vertices must not pass through the other lip
 _LIP_FACES = 16.0  # mm: how far the surface reaches that they must not pass through
 _THICK = 8.0  # mm: what lies farther behind the other lip lies in an open mouth
+_ALIKE = 5.0  # mm: what lies nearer than this moves alike where an opening cannot open
 _SPREAD = 3.0  # mm: how far round it a vertex that is pushed takes its neighbours along
 _ROUNDS = 40
 
@@ -77,6 +79,36 @@ def is_sealed(mesh: Mesh, opening: Opening) -> bool:
     ways = torch.from_numpy(dijkstra(_edges(mesh), directed=False, indices=ends[:, 0].numpy()))
     way = ways[torch.arange(len(ends)), ends[:, 1]]
     return bool((way / across.clamp(min=1e-9)).median() < _SEALED)
+
+
+def is_shut(mesh: Mesh, name: str) -> bool:
+    """Whether the lids of the eye "Left" or "Right" touch, or are one surface with what lies between them.
+
+    The landmarks cannot say it: where a few were given, the others were carried over from a face with open eyes.
+    """
+    vertices, side = mesh.vertices.double(), sides(mesh, EYES[name])
+    inner, outer = mesh.landmarks["ibug68"].points(vertices, mesh.faces)[list(_CORNERS[name])]
+    along, width = outer - inner, (outer - inner).norm()
+    place = (vertices - inner) @ along / width.square()
+    lid = (torch.minimum(side.upper, side.lower) < width / 3) & (place > 0.3) & (place < 0.7)
+    upper = side.upper < side.lower
+    apart = torch.cdist(vertices[lid & upper], vertices[lid & ~upper])
+    return bool((apart < _SHUT * width).any())
+
+
+def together(mesh: Mesh, opening: Opening, offsets: Tensor) -> Tensor:
+    """Offsets (E, V, 3) that tear nothing at an opening that cannot open: what lies at one place goes one way.
+
+    Each vertex near the opening takes the mean of the offsets round it, on both sides alike, by a Gaussian of the
+    distance; farther away, ever less of it.
+    """
+    side = sides(mesh, opening)
+    share = (2 - torch.minimum(side.upper, side.lower) / opening.reach).clamp(0, 1)
+    near, vertices = (share > 0).nonzero()[:, 0], mesh.vertices.double()[share > 0]
+    weights = torch.softmax(torch.cdist(vertices, vertices).square() / (-2 * _ALIKE**2), 1)
+    found = offsets.clone()
+    found[:, near] = torch.lerp(offsets[:, near], weights @ offsets[:, near], share[near, None])
+    return found
 
 
 def _edges(mesh: Mesh) -> coo_matrix:

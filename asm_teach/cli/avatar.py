@@ -75,6 +75,8 @@ def avatar_command(
     model = _model_of(face, device)
     edited = edit(model, "both", **edits) if edits else model
     shapes = None if no_shapes else expression_shapes(edited)
+    for note in () if shapes is None else shapes.notes:
+        click.echo(note)
     if wanted is not None:
         done = export_gltf(
             model,

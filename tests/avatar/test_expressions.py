@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from asm_teach.avatar.expressions import expression_shapes
-from asm_teach.avatar.openings import EYES, lids, lips
+from asm_teach.avatar.openings import EYES, MOUTH, lids, lips, sides
 from asm_teach.avatar.transfer import template_shapes
 from asm_teach.fitting.result import Fit
-from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.geometry.mesh import Mesh
+from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
 from tests.avatar.models import HEAD, adaptive, moved, static
 from tests.formats.fuzz_files import small_model
 
@@ -42,6 +45,52 @@ def test_lids_meet_lips_stay_apart_and_the_scalp_stays(kind) -> None:
     assert TEMPLATE.scalp.sum() > 100 and not shapes.offsets[:, TEMPLATE.scalp].any()
     higher = face.vertices[TEMPLATE.scalp, 1].min() > face.vertices[HEAD.mesh.part_vertices("teeth"), 1].max()
     assert higher
+
+
+def test_eyes_that_were_scanned_closed_stay_closed_and_a_note_names_them() -> None:
+    opened = expression_shapes(StaticSkinningModel(HEAD.mesh, HEAD.hand_rig, HEAD.hand_weights), TEMPLATE)
+    assert opened.notes == ()
+    shut = HEAD.mesh.vertices.double() + opened.moved({"eyeBlinkLeft": 1.0})
+    model = StaticSkinningModel(HEAD.mesh.with_vertices(shut.float()), HEAD.hand_rig, HEAD.hand_weights)
+    shapes = expression_shapes(model, TEMPLATE._replace(vertices=shut))
+    (note,) = shapes.notes
+    assert note.startswith("left eye: its lids are closed at rest") and "eyeBlinkLeft moves nothing" in note
+    assert not shapes.offsets[:, TEMPLATE.scalp].any()
+    assert not shapes.moved({"eyeBlinkLeft": 1.0}).any() and shapes.moved({"eyeBlinkRight": 1.0}).any()
+    eye = lids(HEAD.mesh, "Left", TEMPLATE.margins["Left"])  # which lid is which the open eye says
+    for name in shapes.names:
+        assert eye.gap(shut + shapes.moved({name: 1.0})).max() < 0.7, name
+    assert eye.gap(shut + opened.moved({"eyeWideLeft": 1.0})).max() > 1.5  # the lids would come apart
+
+
+def sewn() -> tuple[Mesh, torch.Tensor]:
+    """The embedded head with triangles from lip to lip, and the ends of the threads (n, 2)."""
+    exact = HEAD.mesh.to(dtype=torch.float64)
+    upper, lower = (rows.nonzero()[:, 0] for rows in sides(exact, MOUTH).near(20.0))
+    apart, other = torch.cdist(exact.vertices[upper], exact.vertices[lower]).topk(2, largest=False)
+    touch = apart[:, 0] < 4
+    thread = torch.cat([upper[touch, None], lower[other[touch]]], 1)
+    return replace(HEAD.mesh, faces=torch.cat([HEAD.mesh.faces, thread]), parts={}, quads=None), thread[:, :2]
+
+
+def test_lips_that_are_one_surface_move_together_and_a_note_says_so() -> None:
+    mesh, thread = sewn()
+    assert len(thread) > 20
+    model = StaticSkinningModel(mesh, HEAD.hand_rig, HEAD.hand_weights)
+    shapes = expression_shapes(model, TEMPLATE)
+    (note,) = shapes.notes
+    assert note.startswith("mouth: its lips are one surface") and "mouthClose moves nothing" in note
+    assert not shapes.moved({"mouthClose": 1.0}).any()
+
+    def pulled(offset: torch.Tensor) -> torch.Tensor:
+        return (offset[thread[:, 0]] - offset[thread[:, 1]]).norm(dim=1).max()
+
+    for name in shapes.names:
+        assert pulled(shapes.moved({name: 1.0})) < 2, name
+    assert pulled(TEMPLATE.offsets[TEMPLATE.names.index("jawOpen")]) > 20
+    chin = HEAD.landmarks.nearest_vertices(HEAD.mesh.faces)[8]
+    jaw = shapes.moved({"jawOpen": 1.0})
+    assert jaw[chin].norm() > 15 and jaw[thread].norm(dim=-1).mean() < 10  # the jaw goes down, the lips stay
 
 
 def test_a_larger_head_turned_aside_makes_the_same_face_larger_and_turned() -> None:

@@ -12,10 +12,12 @@ from asm_teach.avatar.openings import (
     MOUTH,
     close_lids,
     is_sealed,
+    is_shut,
     lids,
     lips,
     part_lips,
     sides,
+    together,
 )
 from asm_teach.avatar.transfer import template_shapes
 from tests.avatar.models import HEAD
@@ -56,6 +58,32 @@ def test_a_mouth_that_is_sewn_up_is_sealed() -> None:
     rows = [HEAD.landmarks.nearest_vertices(EXACT.faces)[k] for k in (50, 58, 51, 57, 52, 56)]
     thread = torch.stack([torch.stack(rows[k : k + 3]) for k in range(4)])
     assert is_sealed(replace(EXACT, faces=torch.cat([EXACT.faces, thread]), parts={}, quads=None), MOUTH)
+
+
+@pytest.mark.parametrize("name", EYES)
+def test_closed_lids_are_shut_although_no_face_joins_them(name) -> None:
+    blink = close_lids(
+        lids(EXACT, name, template_shapes(EXACT).margins[name]), EXACT.vertices, offsets(f"eyeBlink{name}")
+    )
+    assert not is_shut(EXACT, name) and not is_shut(EXACT.with_vertices(EXACT.vertices + blink / 2), name)
+    closed = EXACT.with_vertices(EXACT.vertices + blink)
+    assert is_shut(closed, name) and not is_sealed(closed, EYES[name])
+
+
+def test_what_lies_at_one_place_goes_one_way_where_nothing_opens() -> None:
+    shift = torch.ones(1, len(EXACT.vertices), 3, dtype=torch.float64)
+    torch.testing.assert_close(together(EXACT, MOUTH, shift), shift)
+    jaw = offsets("jawOpen")[None]
+    found = together(EXACT, MOUTH, jaw)[0]
+    side = sides(EXACT, MOUTH)
+    far = torch.minimum(side.upper, side.lower) > 2 * MOUTH.reach
+    assert far.sum() > 1000 and torch.equal(found[far], jaw[0, far])
+    upper, lower = (rows.nonzero()[:, 0] for rows in side.near(9.0))
+    apart, other = torch.cdist(EXACT.vertices[upper], EXACT.vertices[lower]).min(1)
+    pairs = upper[apart < 2], lower[other[apart < 2]]
+    assert len(pairs[0]) > 10
+    before, after = ((way[pairs[0]] - way[pairs[1]]).norm(dim=1).max() for way in (jaw[0], found))
+    assert before > 15 and after < 3
 
 
 @pytest.mark.parametrize("name", EYES)
