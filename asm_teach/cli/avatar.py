@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option("--posed", is_flag=True, help="Keep the template and move its bones, instead of baking the fitted face.")
 @click.option("--set", "sets", multiple=True, metavar="NAME=MM", help="Change the face first; give it several times.")
-@click.option("--no-shapes", is_flag=True, help="Leave out the named expressions.")
+@click.option("--no-shapes", is_flag=True, help="Leave out the named expressions; a mesh without landmarks has none.")
 @DEVICE
 def avatar_command(
     face: Path, output: Path, page: Path | None, take: Path | None, influences: str, posed: bool,
