@@ -89,7 +89,7 @@ def uneven() -> SkinnedModel:
 
 def way(before: SkinnedModel, after: SkinnedModel) -> Tensor:
     """(V, 3) mm by which the skin has moved, in the axes of the head."""
-    return (after() - before()) @ rotation_matrix(before.rotation[0])
+    return ((after() - before()) @ rotation_matrix(before.rotation[0])).detach()
 
 
 def at_places(slider: Slider, moved_by: Tensor) -> list[float]:

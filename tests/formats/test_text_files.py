@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from asm_teach.formats import text_files
 from asm_teach.formats.text_files import parse_json, read_text
 
 
@@ -24,13 +23,12 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     assert read_text(tmp_path / "a.txt", strict=False) == "1 2\n\ufffd\ufffdx"
 
 
-def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("12345")
-    monkeypatch.setattr(text_files, "MOST_BYTES", 5)
-    assert read_text(tmp_path / "a.txt") == "12345"
+    assert read_text(tmp_path / "a.txt", most=5) == "12345"
     (tmp_path / "a.txt").write_text("123456")
     with pytest.raises(ValueError, match="a.txt: larger than"):
-        read_text(tmp_path / "a.txt")
+        read_text(tmp_path / "a.txt", most=5)
 
 
 def test_no_file_is_said(tmp_path: Path) -> None:
