@@ -72,7 +72,7 @@ def test_the_moving_picture_covers_what_the_fine_one_covers(page: Page) -> None:
                   Object.assign(camera, {azimuth, elevation});
                   const draw = face.draw.bind(face);
                   const picture = (quick) => {
-                    face.draw = (eye, look, chosen, dots) => draw(eye, look, chosen, dots, quick);
+                    face.draw = (eye, _, options) => draw(eye, quick, options);
                     playground.draw(1);
                     const bytes = new Uint8Array(4 * canvas.width * canvas.height);
                     gl.readPixels(0, 0, canvas.width, canvas.height, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
