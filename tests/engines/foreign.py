@@ -31,24 +31,12 @@ from asm_teach.avatar.export import export_gltf
 from asm_teach.avatar.expressions import expression_shapes
 from asm_teach.formats.gltf.container import BINARY_CHUNK, JSON_CHUNK, MAGIC
 from tests.avatar.gltf_reference import Played
-from tests.avatar.models import HEAD, adaptive
-from tests.engines.test_gltf import random_moves
+from tests.avatar.models import adaptive
+from tests.engines.test_gltf import random_poses
 
 SCRIPTS = Path(__file__).parent
 ENGINES = {"babylon": (8, 0.001), "blender": (8, 0.001), "godot": (4, 0.02)}
 """Name -> how many bones for each vertex it counts, and mm that are allowed."""
-
-
-def random_poses(played: Played) -> list[dict[str, Any]]:
-    """What `posed_file` takes: rest, 20 poses of all joints, 10 expressions."""
-    generator = np.random.default_rng(0)
-    poses: list[dict[str, Any]] = [{"moves": None, "amounts": {}}]
-    poses += [{"moves": random_moves(played, generator), "amounts": {}} for _ in range(20)]
-    for number in range(10):
-        names = generator.choice(HEAD.expressions.names, 3, replace=False).tolist()
-        amounts = dict(zip(names, generator.uniform(0.2, 1, 3).tolist(), strict=True))
-        poses.append({"moves": random_moves(played, generator) if number % 2 else None, "amounts": amounts})
-    return poses
 
 
 def posed_file(file: Path, played: Played, pose: dict[str, Any], path: Path) -> Path:

@@ -92,18 +92,25 @@ def random_moves(played: Played, generator: np.random.Generator) -> list[Move]:
     return moves
 
 
-@pytest.mark.parametrize("posed", [False, True], ids=["baked", "posed"])
-def test_three_moves_the_vertices_as_equation_1_does(tmp_path, posed) -> None:
-    """At rest, in 20 random poses and 10 expressions, some with a pose: less than 0.001 mm from the plain reference."""
-    model, generator = adaptive(), np.random.default_rng(0)
-    export_gltf(model, file := tmp_path / "me.glb", posed=posed, texture=False)  # node has no pictures
-    played = Played(file)
+def random_poses(played: Played) -> list[dict[str, Any]]:
+    """Rest, 20 poses of all joints, and 10 expressions, some with a pose."""
+    generator = np.random.default_rng(0)
     poses: list[dict[str, Any]] = [{"moves": None, "amounts": {}}]
     poses += [{"moves": random_moves(played, generator), "amounts": {}} for _ in range(20)]
     for number in range(10):
         names = generator.choice(HEAD.expressions.names, 3, replace=False).tolist()
         amounts = dict(zip(names, generator.uniform(0.2, 1, 3).tolist(), strict=True))
         poses.append({"moves": random_moves(played, generator) if number % 2 else None, "amounts": amounts})
+    return poses
+
+
+@pytest.mark.parametrize("posed", [False, True], ids=["baked", "posed"])
+def test_three_moves_the_vertices_as_equation_1_does(tmp_path, posed) -> None:
+    """At rest, in 20 random poses and 10 expressions, some with a pose: less than 0.001 mm from the plain reference."""
+    model = adaptive()
+    export_gltf(model, file := tmp_path / "me.glb", posed=posed, texture=False)  # node has no pictures
+    played = Played(file)
+    poses = random_poses(played)
     found = three_vertices(file, poses)
     expected = np.array([played.vertices(pose["moves"], pose["amounts"]) for pose in poses])
     off = 1000 * np.linalg.norm(found - expected, axis=-1)
