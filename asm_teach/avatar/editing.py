@@ -143,8 +143,8 @@ class _Editor:
 def _source(model: SkinnedModel) -> SkinnedModel:
     """The head that sliders are played on: bones at rest, with the Gaussians that a fit starts from.
 
-    It has the model's own template. A static model has no Gaussians: the embedded head with its mesh is taken, and
-    where there is none the model itself, as it is weighted.
+    It has the model's own template. A static model has no Gaussians: the embedded head with its mesh is taken; if
+    there is none, the model plays the sliders itself, with its own weights.
     """
     source: SkinnedModel = copy.deepcopy(model)
     if isinstance(source, AdaptiveSkinningModel) and source.rig.uv is not None:
