@@ -206,6 +206,13 @@ def test_a_process_that_ends_or_says_nonsense_is_over(source: str, words: str) -
 
 
 @pytest.mark.long
+def test_what_a_cell_prints_fills_no_memory(process: StudentProcess) -> None:
+    process.allow(100)
+    # five gigabytes, of the four that a process may take
+    assert process.run("line = 'x' * 10**6\nfor _ in range(5000): print(line + str(_))") is None
+
+
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with the one that has started it")
 def test_a_process_in_a_loop_ends_with_the_judge() -> None:
     code = """import os, threading, time

@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -25,6 +26,10 @@ class _Shell(InteractiveShell):
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         pass
+
+    def _tee(self, channel: str) -> AbstractContextManager[None]:
+        """IPython 9 would keep all that is printed, and a loop that prints would fill the memory in seconds."""
+        return nullcontext()
 
 
 class Desk:
