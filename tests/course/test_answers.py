@@ -222,7 +222,7 @@ def test_left_over_refuses_what_is_no_factor():
 
 
 def test_the_small_problem_has_the_jacobian_of_autograd():
-    from asm_teach.course.checks.damping import SmallFit
+    from asm_teach.course.checks.topics.damping import SmallFit
 
     fit = SmallFit.of_lesson_5()
     stir = 0.1 * torch.randn(14 * 12, generator=torch.Generator().manual_seed(1)).double()

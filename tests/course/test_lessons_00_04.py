@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from asm_teach.course import check
-from asm_teach.course.checks.rebuilding import SLIPS, case, face_by_slip, judge
+from asm_teach.course.checks.topics.rebuilding import SLIPS, case, face_by_slip, judge
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 
 

@@ -225,8 +225,13 @@ def exercise(*hints: str) -> Callable[[Checker], Checker]:
 
 def lessons() -> dict[str, types.ModuleType]:
     """Import the modules of the lessons; the result maps a number, such as "05" or "00b", to a module."""
-    found = [m.name for m in pkgutil.iter_modules([str(PACKAGE / "course" / "lessons")])]
-    return {name.removeprefix("lesson"): import_module(f"asm_teach.course.lessons.{name}") for name in sorted(found)}
+    room = "asm_teach.course.lessons."
+    found = [m.name for m in pkgutil.walk_packages([str(PACKAGE / "course" / "lessons")], room) if not m.ispkg]
+    return {name.rpartition(".lesson")[2]: import_module(name) for name in sorted(found, key=_name_of_module)}
+
+
+def _name_of_module(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def exercises() -> dict[str, Exercise]:

@@ -11,9 +11,10 @@ from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import differs, equal, not_finite, not_numbers, numbers, one_of
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
-from asm_teach.course.checks.rotations import not_a_rotation, wrong_rotations
 from asm_teach.course.checks.shapes import wrong_shape
-from asm_teach.course.checks.skinning import (
+from asm_teach.course.checks.slips import degrees_for_radians, gradient_cut, pivot_ignored, result_of
+from asm_teach.course.checks.topics.rotations import not_a_rotation, wrong_rotations
+from asm_teach.course.checks.topics.skinning import (
     TREE_SLIPS,
     affine,
     inv,
@@ -27,7 +28,6 @@ from asm_teach.course.checks.skinning import (
     wrong_still,
     wrong_waists,
 )
-from asm_teach.course.checks.slips import degrees_for_radians, gradient_cut, pivot_ignored, result_of
 from asm_teach.course.quizzes import questions
 from asm_teach.model.transforms import rotation_matrix
 

@@ -12,9 +12,9 @@ from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import differs, equal, not_finite, not_numbers, numbers, one_of
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
-from asm_teach.course.checks.rebuilding import weights_by_slip, wrong_weights
 from asm_teach.course.checks.shapes import wrong_shape
 from asm_teach.course.checks.slips import CallsOf, result_of, rows_not_one
+from asm_teach.course.checks.topics.rebuilding import weights_by_slip, wrong_weights
 from asm_teach.course.quizzes import questions
 
 

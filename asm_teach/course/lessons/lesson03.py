@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from asm_teach.course.checks.binding import branches, coordinates, edges_of, seats, wrong_pivots
 from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, numbers, one_of
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.shapes import wrong_shape
 from asm_teach.course.checks.slips import result_of, rows_not_one
+from asm_teach.course.checks.topics.binding import branches, coordinates, edges_of, seats, wrong_pivots
 from asm_teach.course.quizzes import questions
 
 

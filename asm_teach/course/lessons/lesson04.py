@@ -11,9 +11,9 @@ import torch
 from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, not_finite, numbers, one_number, one_of
 from asm_teach.course.checks.draws import draws, varied
-from asm_teach.course.checks.rebuilding import Face, judge
 from asm_teach.course.checks.shapes import wrong_shape
 from asm_teach.course.checks.slips import ignores, result_of
+from asm_teach.course.checks.topics.rebuilding import Face, judge
 from asm_teach.course.quizzes import questions
 from asm_teach.data.heads import load_head
 from asm_teach.geometry.mesh import Mesh

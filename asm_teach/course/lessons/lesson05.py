@@ -10,10 +10,10 @@ from torch import Tensor
 from asm_teach.course.checks.checking import Function, Right, exercise
 from asm_teach.course.checks.comparing import equal, not_finite, numbers, one_of, pair
 from asm_teach.course.checks.confirming import named
-from asm_teach.course.checks.damping import SmallFit, halve_or_quadruple, solve_case
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, factor, varied
 from asm_teach.course.checks.shapes import wrong_shape
+from asm_teach.course.checks.topics.damping import SmallFit, halve_or_quadruple, solve_case
 from asm_teach.course.quizzes import questions
 
 

@@ -6,7 +6,8 @@ nothing.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -27,9 +28,10 @@ class _Shell(InteractiveShell):
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         pass
 
-    def _tee(self, channel: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def _tee(self, channel: str) -> Iterator[None]:
         """IPython 9 would keep all that is printed, and a loop that prints would fill the memory in seconds."""
-        return nullcontext()
+        yield
 
 
 class Desk:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 
-from asm_teach.course.checks.rebuilding import face_by_slip
+from asm_teach.course.checks.topics.rebuilding import face_by_slip
 from asm_teach.course.lessons.lesson06 import RING, wrong_clicks
 
 half = math.log(2) / 2

@@ -12,8 +12,8 @@ from asm_teach.course.checks.checking import Function, exercise
 from asm_teach.course.checks.comparing import equal, numbers, one_of, pair
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
-from asm_teach.course.checks.rotations import alignments, chains, six_columns
 from asm_teach.course.checks.slips import result_of
+from asm_teach.course.checks.topics.rotations import alignments, chains, six_columns
 from asm_teach.course.quizzes import questions
 
 

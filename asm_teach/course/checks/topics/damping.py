@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.func import jacfwd
 
-from asm_teach.course.checks.rotations import cross_matrix
+from asm_teach.course.checks.topics.rotations import cross_matrix
 from asm_teach.data.heads import load_head
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.transforms import Rig, bind_matrices, rotation_matrix, skinning_matrices

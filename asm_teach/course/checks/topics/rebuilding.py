@@ -14,9 +14,9 @@ from torch import Tensor
 
 from asm_teach.course.checks.comparing import differs, equal, not_finite, not_numbers, one_of
 from asm_teach.course.checks.draws import seed_of
-from asm_teach.course.checks.rotations import cross_matrix
 from asm_teach.course.checks.shapes import wrong_shape
 from asm_teach.course.checks.slips import changed_inputs
+from asm_teach.course.checks.topics.rotations import cross_matrix
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.transforms import Rig
