@@ -1,6 +1,6 @@
 """How fast many heads are fitted, by which executor, and where the parent becomes the limit.
 
-    python -m tests.benchmarks.many_heads                          # 100 fits by 1 and 2 workers, processes and dask
+    python -m tests.benchmarks.many_heads   # 100 fits by 1 and 2 workers: processes, dask, and programs without either
     python -m tests.benchmarks.many_heads --count 16 --steps 6     # shorter
     python -m tests.benchmarks.many_heads --simulate               # up to 1,000 workers and 100,000 heads
 
@@ -11,6 +11,7 @@ takes the time that it takes, and only the waiting is left out.
 from __future__ import annotations
 
 import heapq
+import multiprocessing
 import os
 import random
 import sys
@@ -28,6 +29,7 @@ import click
 import psutil
 
 from asm_teach.data.heads import load_head
+from asm_teach.geometry.mesh import read_mesh
 from asm_teach.many_heads import run as run_module
 from asm_teach.many_heads import worker
 from asm_teach.many_heads.executors import Opener, dask, processes
@@ -35,9 +37,12 @@ from asm_teach.many_heads.fit_many import fit_many
 from asm_teach.many_heads.manifest import Entry
 from asm_teach.many_heads.run import Batch
 from asm_teach.many_heads.sources import Source, scans_in
+from asm_teach.model.adaptive import AdaptiveSkinningModel
+from asm_teach.scan_fit.fit import fit_scan
 
 _SPREAD = 0.25  # of the logarithm of a fit's duration, as recorded
 _HEADS = 100_000
+ENGINES = ["by hand", "processes", "dask"]
 
 
 @contextmanager
@@ -72,6 +77,37 @@ def measure(sources: list[Source], opener: Opener, workers: int, output: Path, s
     assert len(batch.names("fitted")) == len(sources), batch
     busy = sum(entry.seconds for entry in batch.entries.values())
     return len(sources) / seconds * 60, clock.memory / 1e6, (workers * seconds - busy) / len(sources)
+
+
+def fit_share(files: list[Path], steps: int, ready: Any) -> None:
+    """What one of the programs of `by_hand` does: fit some scans by a plain loop."""
+    worker.set_one_thread()
+    head = load_head()
+    model = AdaptiveSkinningModel(head.mesh, head.rig, components=2)
+    fit_scan(model, read_mesh(files[0]), steps=steps, progress=False)
+    ready.wait()
+    for file in files:
+        fit_scan(model, read_mesh(file), steps=steps, progress=False)
+    ready.wait()
+
+
+def by_hand(sources: list[Source], workers: int, steps: int) -> float:
+    """Heads per minute of so many programs that know nothing of each other: the most that this machine gives."""
+    context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(workers + 1)
+    files = [source.files[0] for source in sources]
+    programs = [
+        context.Process(target=fit_share, args=(files[n::workers], steps, ready), daemon=True) for n in range(workers)
+    ]
+    for program in programs:
+        program.start()
+    ready.wait()
+    began = time.perf_counter()
+    ready.wait()
+    seconds = time.perf_counter() - began
+    for program in programs:
+        program.join()
+    return len(files) / seconds * 60
 
 
 # --- simulation
@@ -143,7 +179,7 @@ def simulate(workers: int, heads: int, durations: list[float]) -> tuple[float, f
 @click.command()
 @click.option("--count", default=100, show_default=True, help="Heads to fit.")
 @click.option("--steps", default=36, show_default=True, help="Steps of a fit.")
-@click.option("--engine", type=click.Choice(["processes", "dask"]), multiple=True, default=["processes", "dask"])
+@click.option("--engine", type=click.Choice(ENGINES), multiple=True, default=ENGINES)
 @click.option("--output", type=click.Path(path_type=Path), help="Keep the fits there.")
 @click.option("--simulate", "simulated", is_flag=True, help="Simulate many workers instead.")
 @click.option("--seconds", default=18.0, show_default=True, help="Of a fit, for the simulation.")
@@ -170,8 +206,10 @@ def main(count: int, steps: int, engine: tuple[str, ...], output: Path | None, s
         for name in engine:
             rates: dict[int, float] = {}
             for workers in (1, 2):
-                place = folder / f"{name}{workers}"
-                if name == "dask":
+                place, memory, beside = folder / f"{name}{workers}", float("nan"), float("nan")
+                if name == "by hand":
+                    rates[workers] = by_hand(sources, workers, steps)
+                elif name == "dask":
                     with local_dask(workers) as opener:
                         rates[workers], memory, beside = measure(sources, opener, workers, place, steps)
                 else:
