@@ -11,6 +11,7 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from asm_teach.drawing.plots import new_figure
+from asm_teach.drawing.portrait import finish_of
 from asm_teach.drawing.still import to_numpy
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.rendering.camera import Camera
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 BEHIND = 3.0  # mm: a point that lies this far behind what a pixel shows is hidden there
 DIMMEST = 0.15  # of the light: where less is estimated, a picture says nothing of the skin's colour
 CARD = 0.93  # grey of the ground beside the photographs
+BAND = 22.0  # mm: within this of the scalp the face's own skin gives way to one colour
+DRAWN = ("face", "scalp", "eyes")  # parts: a fit to pictures says nothing of teeth and palate
 
 
 def own_skin(
@@ -119,12 +122,37 @@ def _smaller(camera: Camera, image: Tensor, rows: int) -> tuple[Camera, Tensor]:
     return replace(camera, focal=camera.focal / step, principal=principal, size=size), image
 
 
+def _own_share(mesh: Mesh) -> Tensor:
+    """How much each vertex wears its own skin, (V, 1): 1 in the face and the eyes, softly 0 where the scalp begins."""
+    share = torch.zeros(len(mesh.vertices)).to(mesh.vertices)
+    share[torch.cat([mesh.part_vertices(name) for name in ("face", "eyes") if name in mesh.parts])] = 1.0
+    if "scalp" in mesh.parts:
+        face = mesh.part_vertices("face")
+        border = face[torch.isin(face, mesh.part_vertices("scalp"))]
+        exact = "donot_use_mm_for_euclid_dist"  # 0 on the border itself
+        inward = torch.cdist(mesh.vertices[face], mesh.vertices[border], compute_mode=exact).amin(1) / BAND
+        inward = inward.clamp_max(1)
+        share[face] = inward**2 * (3 - 2 * inward)
+    return share[:, None]
+
+
+def _in_one_colour(mesh: Mesh, texture: Tensor, share: Tensor) -> Tensor:
+    """The texture where a vertex's share (V, 1) is 1; the middle colour of that skin where it is 0."""
+    chart = _flat(mesh, len(texture))
+    here = blend(chart.weights, share, mesh.faces, chart.hits)
+    inside = chart.spread(here)[..., 0]
+    skin = texture[inside > 0.99].median(0).values
+    return skin + chart.spread(here) * (texture - skin)
+
+
 def draw_in_own_skin(mesh: Mesh, views: Sequence[View], cameras: Sequence[Camera], height: int = 180) -> Figure:
-    """Each photograph, the fitted face over it, and the fitted face alone, in its own skin and the picture's light.
+    """Each photograph, the fitted face over it, and the fitted head alone, in its own skin and the picture's light.
+
+    The face's own skin gives way softly: to the photograph in the one picture, to one colour of the head in the other.
 
     Args:
         mesh: the template's topology with the fitted vertices (V, 3), one uv for each, and the part `face`. Of its
-            other parts only `eyes` are drawn: photographs tell little of the rest of a head.
+            other parts `scalp` and `eyes` are drawn: photographs tell nothing of the inside of a mouth.
         views: N photographs.
         cameras: N, as fitted to them.
         height: of a photograph in the figure, in pixels.
@@ -139,19 +167,21 @@ def draw_in_own_skin(mesh: Mesh, views: Sequence[View], cameras: Sequence[Camera
     taken = [view.image for view in views if view.image is not None]
     pairs = [_smaller(camera, image, 2 * height) for camera, image in zip(cameras, taken, strict=True)]
     texture, lights = own_skin(mesh, [camera for camera, _ in pairs], [image for _, image in pairs])
-    drawn = torch.cat([mesh.parts[name] for name in ("face", "eyes") if name in mesh.parts])
-    face = replace(mesh, faces=mesh.faces[drawn], quads=None, parts={}, landmarks={})
+    share, finish = _own_share(mesh), finish_of(len(mesh.vertices), mesh.faces)
+    fade = torch.ones_like(share) if finish is None else torch.from_numpy(finish.values[:, 1:2]).to(share)
+    texture = _in_one_colour(mesh, texture, share)
+    drawn = torch.cat([mesh.parts[name] for name in DRAWN if name in mesh.parts])
+    head = replace(mesh, faces=mesh.faces[drawn], quads=None, parts={}, landmarks={})
     width = max(1, round(height * max(view.size[0] / view.size[1] for view in views)))
     figure, axes = new_figure(len(views), (width, height), rows=3)
     for column, (camera, image), light in zip(axes.T, pairs, lights, strict=True):
-        ground = torch.full_like(image, CARD)
-        over, alone = (
-            render(face, camera, texture=texture, light=light, background=behind, samples=2)[..., :3]
-            for behind in (image, ground)
-        )
+        lit = render(head, camera, texture=texture, light=light, samples=2)
+        own, shown = (render(head, camera, colours=much.expand(-1, 3), samples=2)[..., :1] for much in (share, fade))
+        bare = lit[..., :3] / lit[..., 3:].clamp_min(1e-6)  # not yet weighed by what a pixel covers
+        over, alone = image + own * (bare - image), CARD + shown * (bare - CARD)
         for ax, picture in zip(column, (image, over, alone), strict=True):
             ax.imshow(to_numpy(picture.clamp(0, 1)))
             ax.set(xticks=[], yticks=[])
-    for ax, name in zip(axes[:, 0], ("photograph", "fitted face over it", "fitted face alone"), strict=True):
+    for ax, name in zip(axes[:, 0], ("photograph", "fitted face over it", "fitted head alone"), strict=True):
         ax.set_ylabel(name, fontsize=9)
     return figure

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import binary_erosion
 from torch import Tensor
 
 import asm_teach as asm
-from asm_teach.drawing.own_skin import draw_in_own_skin, own_skin
+from asm_teach.drawing.own_skin import BAND, _in_one_colour, _own_share, draw_in_own_skin, own_skin
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.rendering.camera import Camera
 from asm_teach.rendering.raster import rasterise
@@ -87,6 +88,36 @@ def test_the_figure_has_a_column_for_each_photograph(taken: tuple[Mesh, list[Cam
     assert (np.abs(over - photograph)[green] < 0.02).mean() > 0.98  # but for the face's own border
     assert (alone[green] > 0.9).mean() > 0.98
     assert np.abs(over - photograph).mean() < 0.02 < np.abs(alone - photograph).mean()
+
+
+def test_the_own_skin_ends_softly_where_the_scalp_begins(taken: tuple[Mesh, list[Camera], list[Tensor]]) -> None:
+    mesh = taken[0]
+    share, face, scalp = _own_share(mesh)[:, 0], mesh.part_vertices("face"), mesh.part_vertices("scalp")
+    assert float(share[scalp].max()) == 0 and float(share[mesh.part_vertices("eyes")].min()) == 1
+    assert 0.6 < float((share[face] == 1).double().mean()) < 0.95
+    a, b = mesh.faces[torch.cat([mesh.parts["face"], mesh.parts["scalp"]])][:, :2].unbind(1)
+    length = (mesh.vertices[a] - mesh.vertices[b]).norm(dim=1)
+    assert ((share[a] - share[b]).abs() <= 1.5 * length / BAND + 1e-5).all()  # the steepest slope of a smooth step
+
+
+def test_outside_of_the_face_one_picture_keeps_its_photograph_and_the_other_has_one_colour(
+    taken: tuple[Mesh, list[Camera], list[Tensor]],
+) -> None:
+    mesh, cameras, images = taken
+    points = asm.load_head().landmarks.points(mesh.vertices, mesh.faces)
+    views = [View(image, camera.project(points)) for camera, image in zip(cameras, images, strict=True)]
+    photograph, over, _ = (
+        np.asarray(ax.images[0].get_array()) for ax in draw_in_own_skin(mesh, views, cameras, height=100).axes[1::3]
+    )
+    scalp = torch.isin(rasterise(mesh.vertices, mesh.faces, cameras[1]).face, mesh.parts["scalp"]).numpy()
+    inside = binary_erosion(scalp, iterations=2)  # no part of these pixels shows anything else
+    assert inside.sum() > 300
+    np.testing.assert_allclose(over[inside], photograph[inside], atol=1e-6)
+    texture, _ = own_skin(mesh, cameras, images, size=128)
+    whole = _in_one_colour(mesh, texture, _own_share(mesh))
+    u, v = mesh.vertex_uv()[mesh.part_vertices("scalp")].unbind(1)
+    worn = whole[(128 * (1 - v)).long().clamp_max(127), (128 * u).long().clamp_max(127)]
+    assert float((worn - worn.median(0).values).abs().amax(1).quantile(0.9)) < 0.02
 
 
 def test_pictures_that_do_not_fit_are_refused_in_words(taken: tuple[Mesh, list[Camera], list[Tensor]]) -> None:
