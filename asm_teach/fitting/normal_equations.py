@@ -133,7 +133,7 @@ def equations(
     force = (points.homogeneous[:, :, None] * gradient[:, None]).flatten(1)  # (n, 12)
     by_matrices = (weights.T @ force).view(bones, 4, 3).permute(2, 0, 1).flatten(1)
     together = any(metric.ndim == 3 for _, metric in patches)  # the rows of S are mixed
-    gram = torch.zeros((3, 4 * bones, 3, 4 * bones) if together else (4 * bones, 4 * bones), device=device)
+    gram = torch.zeros(4 * bones, 4 * bones * (6 if together else 1), device=device)
     components = posed.shares.shape[1] // bones if gaussians else 0
     size = NUMBERS * bones * components
     curvature = torch.zeros(size, size, device=device)
@@ -145,7 +145,12 @@ def equations(
         most = shares.amax(0)
         acting = (most.view(-1, bones).amax(0) > _LEAST_SHARE).nonzero()[:, 0]
         design, entries, near = _design(posed, rows, acting), _spread(acting, 4), beside.index_select(0, rows)
-        _add_gram(gram, design, metric, entries)
+        if together:  # xx, xy, xz, yy, yz, zz: the others are the same
+            heavy = metric[:, (0, 0, 0, 1, 1, 2), (0, 1, 2, 1, 2, 2), None] * design[:, None]
+            six = torch.cat([entries + 4 * bones * k for k in range(6)])
+            _add_block(gram, entries, six, design.T @ heavy.flatten(1))
+        else:
+            _add_block(gram, entries, entries, design.T @ _weighed(metric, design))
         beside_matrices[:, entries] += design.T @ near.transpose(0, 1)
         if gaussians:
             present = (most > (_LEAST_SHARE if least is None else least)).nonzero()[:, 0]
@@ -156,6 +161,9 @@ def equations(
             _add_block(mixed.flatten(0, 1), _spread(entries, 3), columns, design.T @ heavy.flatten(1))
             beside_gaussians[columns] += slopes.flatten(0, 1).T @ near.flatten(0, 1)
     mixed = mixed.transpose(0, 1)
+    if together:
+        six = torch.tensor([[0, 1, 2], [1, 3, 4], [2, 4, 5]], device=device)
+        gram = gram.unflatten(1, (6, -1))[:, six].transpose(0, 1)
     if not gaussians:
         return Equations(gram, by_matrices, mixed, curvature, force.new_zeros(0), beside_matrices, beside_gaussians)
     flow = force @ posed.by_column.flatten(1).T  # (n, J): the derivative by the weights
@@ -181,16 +189,6 @@ def _weighed(metric: Tensor, fields: Tensor) -> Tensor:
 def _design(posed: Posed, rows: Tensor, acting: Tensor) -> Tensor:
     """(n, 4 b): the weights of the acting bones times the homogeneous points; v is linear in S with these factors."""
     return (posed.weights[rows][:, acting, None] * posed.points.homogeneous[rows, None]).flatten(1)
-
-
-def _add_gram(gram: Tensor, design: Tensor, metric: Tensor, entries: Tensor) -> None:
-    if gram.ndim == 2:
-        _add_block(gram, entries, entries, design.T @ _weighed(metric, design))
-        return
-    heavy = metric[..., None] * design[:, None, None]  # (n, 3, 3, 4 b)
-    block = (design.T @ heavy.flatten(1)).unflatten(1, (3, 3, -1)).transpose(0, 1)  # (3, 4 b, 3, 4 b)
-    every = torch.cat([entries + row * gram.shape[1] for row in range(3)])
-    _add_block(gram.view(3 * gram.shape[1], -1), every, every, block.flatten(0, 1))
 
 
 def _slopes(posed: Posed, rows: Tensor, shares: Tensor, present: Tensor) -> Tensor:
