@@ -52,6 +52,7 @@ class SkinnedFace:
             bend = Bend.of(self.mesh, (1000 / len(rest)) ** 0.5 / prior.bending)
             self._bends = Pull(_chart(model), every, rest, torch.zeros_like(rest[:, 0]), bend, rest)
         self._mirror = None if prior.asymmetry is None else _mirror(self._joint, prior.asymmetry)
+        self._mirrored = None if self._mirror is None else self._mirror.T @ self._mirror
         roots = (model.rig.parents < 0).nonzero()[:, 0]
         self._held = self._joint.motion_columns[roots if len(roots) == 1 else roots[:0]].flatten()
 
@@ -100,10 +101,10 @@ class SkinnedFace:
             first, beside = joint.through_summed(first), joint.through_summed(beside)
             second = joint.through_summed(joint.through_summed(second).mT)
         second.diagonal().add_(1.0)
-        if self._mirror is not None:
-            mirror = self._mirror[:, : len(first)]
-            first = first + (mirror.T @ (mirror @ away.float())).double()
-            second += mirror.T @ mirror
+        if self._mirrored is not None:
+            mirrored = self._mirrored[: len(first), : len(first)]
+            first = first + (mirrored @ away.float()).double()
+            second += mirrored
         # Moving the whole head and moving all cameras against it look the same: the root stays, the cameras move.
         held = self._held
         first[held], beside[held], second[held], second[:, held] = 0, 0, 0, 0
