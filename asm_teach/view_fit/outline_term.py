@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, grid_sample, normalize, pad
+from torch.nn.functional import grid_sample, normalize, pad
 
 from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.geometry.visibility import Contour, exposed, occluding_contour
@@ -22,6 +22,7 @@ from asm_teach.rendering.raster import rasterise
 from asm_teach.view_fit.bundle import Demand, Face
 from asm_teach.view_fit.camera_numbers import CameraNumbers
 from asm_teach.view_fit.landmark_term import DemandSum
+from asm_teach.view_fit.skin_patches import blurred
 from asm_teach.view_fit.skin_term import cut_out
 
 _NEAR, _FAR = 80.0, 100.0  # mm from the tip of the nose: all and none of the trust; ears, neck and hair lie beyond
@@ -168,9 +169,9 @@ def find_outline(image: Tensor, pixels: Tensor, across: Tensor, size: float, rea
     half, window, deep = (max(2, round(length / step)) for length in (reach, 0.2 * reach, _DEEP))
     ticks = torch.arange(-half - window - deep, half + window + 1, device=pixels.device).to(pixels)
     where = pixels[:, None] + (ticks * step * size)[:, None] * across[:, None]
-    blurred, corner = _blurred(image, where, 0.6 * step * size)
-    extent = pixels.new_tensor([blurred.shape[3], blurred.shape[2]])
-    tone = grid_sample(blurred, (2 * (where - corner) / extent - 1)[None], align_corners=False, padding_mode="border")
+    layers, corner = _blurred(image, where, 0.6 * step * size)
+    extent = pixels.new_tensor([layers.shape[3], layers.shape[2]])
+    tone = grid_sample(layers, (2 * (where - corner) / extent - 1)[None], align_corners=False, padding_mode="border")
     total = pad((tone[0].permute(1, 2, 0) + _DARK).log().cumsum(1), (0, 0, 1, 0))  # (k, T + 1, 3)
     middle = torch.arange(2 * half + 1, device=pixels.device)
     at = middle + window + deep
@@ -218,9 +219,5 @@ def _blurred(image: Tensor, where: Tensor, blur: float) -> tuple[Tensor, Tensor]
     last = torch.tensor([image.shape[1], image.shape[0]]) - 1
     left, top = (where.flatten(0, -2).amin(0).floor().long().cpu() - reach).clamp_min(0).minimum(last).tolist()
     right, bottom = (where.flatten(0, -2).amax(0).ceil().long().cpu() + reach).clamp_min(0).minimum(last).tolist()
-    kernel = torch.exp(-(torch.arange(-reach, reach + 1).to(image) ** 2) / (2 * max(blur, 0.1) ** 2))
-    kernel = kernel / kernel.sum()
-    cut = image[top : bottom + 1, left : right + 1]
-    layers = pad(cut.permute(2, 0, 1)[:, None], (reach, reach, reach, reach), mode="replicate")
-    blurred = conv2d(conv2d(layers, kernel[None, None, None, :]), kernel[None, None, :, None])[:, 0][None]
-    return blurred, where.new_tensor([left, top])
+    cut = image[top : bottom + 1, left : right + 1].permute(2, 0, 1)[None]
+    return blurred(cut, max(blur, 0.1)), where.new_tensor([left, top])
