@@ -192,8 +192,23 @@ class LensPrior:
         return first, spread**-2 + weight / own_spread.square()
 
 
-def first_cameras(views: Sequence[LandmarkView], vertices: Tensor, faces: Tensor, lenses: LensPrior) -> CameraNumbers:
-    """The cameras that see a face as it is: where a fit begins. vertices: (V, 3) mm. faces: (F, 3)."""
+def first_cameras(
+    views: Sequence[LandmarkView],
+    vertices: Tensor,
+    faces: Tensor,
+    lenses: LensPrior,
+    known: Sequence[Camera] | None = None,
+) -> CameraNumbers:
+    """The cameras that see a face as it is: where a fit begins.
+
+    vertices: (V, 3) mm. faces: (F, 3). known: those that see it by the prior on any lens, if they were found before;
+    only where a picture tells more of its lens are they found again.
+    """
     points = [view.embedding.points(vertices, faces) for view in views]
-    cameras = [lenses.first_camera(view, x, n) for n, (view, x) in enumerate(zip(views, points, strict=True))]
+    cameras = [
+        known[n].to(vertices.device, vertices.dtype)
+        if known is not None and not (lenses.told and lenses.told[n])
+        else lenses.first_camera(view, points[n], n)
+        for n, view in enumerate(views)
+    ]
     return CameraNumbers.of(cameras, torch.cat(points).mean(0))

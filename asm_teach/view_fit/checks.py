@@ -17,18 +17,15 @@ from asm_teach.formats.jpeg_blocks import block_edges
 from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.rendering.camera import Camera
 from asm_teach.view_fit.bundle import Bundle, FaceT
-from asm_teach.view_fit.landmark_term import beyond_known
+from asm_teach.view_fit.landmark_term import all_misses, beyond_known, misses, shared_misses
 from asm_teach.view_fit.skin_term import SkinTerm
-from asm_teach.view_fit.view import LandmarkView, View, landmark_view, same_picture, view_names
+from asm_teach.view_fit.view import View, landmark_view, same_picture, view_names
 
 # Where measured: on 12 photographs of four people with MediaPipe's points, on embedded people, and on both spoilt.
 WILD = 20.0  # mm: further from where the template has it than a point of a closed mouth ever is
 MOST_WILD = 0.25  # share of wild landmarks. Neutral: none. A jaw that drops too far: 0.17. Another order: 0.35 and more
-BEHIND = (
-    -0.25
-)  # cosine of front and line of sight. Faces, to a full profile: above -0.21. Mirrored, to 60 degrees: below
+BEHIND = -0.25  # cosine of front and line of sight. Faces, to a profile: above -0.21. Mirrored, to 60 degrees: below
 ONE_SIDE = 10.0  # degrees between lines of sight: depth hardly shows
-NEIGHBOURS, NEAR = 8, 20.0  # landmarks next to one, and how far off they may be, mm
 # Shared misses, mm, with landmarks of `find_landmarks`: of all views together (one person: 0.41 of two views,
 # 0.45 of more; two people in two pictures: 0.51 and more, but for one pair of 37 at 0.46), and of an odd one (one
 # person: 0.63; a view of another: 0.74, and 1.33 times the others). Landmarks of one framing: to 0.57 of two.
@@ -47,10 +44,9 @@ COVERED = 0.3
 DETAIL, FAINT, FINEST = 1.5, 0.74, 1.1
 # How high the steps between JPEG blocks are against those inside (`block_edges`): quality 15: 2.6 to 3.3; 5: 5.2 to 8.
 BLOCKS = 3.3
-SEEN = 0.25  # cosine: a point that is seen more from the side is a guess of whoever found it
 
 
-class _Look(NamedTuple):
+class Look(NamedTuple):
     """A view by its name, the template's pose in it, and the template's points (L, 3) that its landmarks are."""
 
     name: str
@@ -63,16 +59,25 @@ class _Look(NamedTuple):
 
 
 @torch.no_grad()
-def before(mesh: Mesh, views: Sequence[View]) -> list[str]:
-    """What is to be said of views before a fit, in sentences; empty when all is well. Derived in lesson 8.
+def looks_of(mesh: Mesh, views: Sequence[View]) -> list[Look]:
+    """Place the template in each view as it is.
 
-    The template is placed in each view as it is. Seen without perspective, a face with its left and right landmarks
-    swapped is exactly a face seen from behind, through the head: this is how swapped landmarks are told.
+    Seen without perspective, a face with its left and right landmarks swapped is exactly a face seen from behind,
+    through the head: this is how swapped landmarks are told.
 
     Raises ValueError, with the view's name, for landmarks that fit no set of the mesh, that are not a face's, or that
     are mirrored.
     """
-    looks = [_look(name, view, mesh) for name, view in zip(view_names(views), views, strict=True)]
+    return [_look(name, view, mesh) for name, view in zip(view_names(views), views, strict=True)]
+
+
+@torch.no_grad()
+def before(mesh: Mesh, views: Sequence[View], looks: Sequence[Look] | None = None) -> list[str]:
+    """What is to be said of views before a fit, in sentences; empty when all is well. Derived in lesson 8.
+
+    looks: what `looks_of` gave. Raises ValueError as that does.
+    """
+    looks = looks_of(mesh, views) if looks is None else looks
     notes = []
     if len(views) == 1:
         notes.append(
@@ -108,20 +113,20 @@ def _compressed(view: View, name: str) -> str:
     )
 
 
-def _look(name: str, view: View, mesh: Mesh) -> _Look:
+def _look(name: str, view: View, mesh: Mesh) -> Look:
     try:
         seen = landmark_view(view, mesh)
         points = seen.embedding.points(mesh.vertices, mesh.faces)
         camera = seen.first_camera(points)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    wild = float((_misses(points, seen, camera).norm(dim=1) > WILD).double().mean())
+    wild = float((misses(points, seen, camera).norm(dim=1) > WILD).double().mean())
     if wild > MOST_WILD:
         raise ValueError(
             f"{name}: landmarks: {wild:.0%} of them lie more than {WILD:.0f} mm from where a face has them; they are "
             "not those of a face, or stand in another order than the mesh's"
         )
-    look = _Look(name, camera, points)
+    look = Look(name, camera, points)
     normals = face_normals(mesh.vertices, mesh.faces[seen.embedding.faces])
     front = torch.nn.functional.normalize(normals.mean(0), dim=0)
     if float(front @ look.sees_from()) < BEHIND:
@@ -140,11 +145,6 @@ def _look(name: str, view: View, mesh: Mesh) -> _Look:
     return look
 
 
-def _misses(points: Tensor, seen: LandmarkView, camera: Camera) -> Tensor:
-    """(L, 2) mm on the face, from each landmark to where its point is projected."""
-    return (camera.project(points) - seen.pixels) * (camera.depth(points) / camera.focal)[:, None]
-
-
 @torch.no_grad()
 def after(
     mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera], expected: bool = False
@@ -161,7 +161,7 @@ def after(
         return _unexpected(mesh, vertices, views, cameras)
     shared = shared_misses(mesh, vertices, views, cameras)
     notes = []
-    single = _all_misses(mesh, vertices, views, cameras)
+    single = all_misses(mesh, vertices, views, cameras)
     for n, name in enumerate(names):
         others = torch.arange(len(views)) != n
         usual, usual_single = float(shared[others].quantile(0.5)), float(single[others].quantile(0.5))
@@ -261,37 +261,3 @@ def unlike_skin(bundle: Bundle[FaceT], views: Sequence[View]) -> list[str]:
                 "retouched, out of focus or enlarged. Fit again without it and compare."
             )
     return [notes[n] for n in sorted(notes)]
-
-
-@torch.no_grad()
-def shared_misses(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> Tensor:
-    """For each view how far its landmarks are missed, in mm on the face, beyond the noise of single points: (N,).
-
-    The mean product of the misses of neighbouring landmarks, as a length. A point that is set wrongly by itself has no
-    part in it, as its neighbour is as often off the other way; a jaw that is wider than that of the fitted head has.
-    Only points that the view sees count.
-    """
-    lengths = []
-    for view, camera in zip(views, cameras, strict=True):
-        points, misses = _visible_misses(mesh, vertices, view, camera)
-        gaps, which = torch.cdist(points, points).fill_diagonal_(torch.inf).sort(1)
-        near, which = gaps[:, :NEIGHBOURS] < NEAR, which[:, :NEIGHBOURS]
-        products = (misses[:, None] * misses[which]).sum(-1)[near]
-        lengths.append(products.mean().clamp(min=0).sqrt() if len(products) else vertices.new_zeros(()))
-    return torch.stack(lengths)
-
-
-def _all_misses(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> Tensor:
-    """For each view the RMS distance, mm on the face, of its visible points from their landmarks: (N,)."""
-    misses = [_visible_misses(mesh, vertices, v, c)[1] for v, c in zip(views, cameras, strict=True)]
-    return torch.stack([m.square().sum(1).mean().sqrt() if len(m) else vertices.new_zeros(()) for m in misses])
-
-
-def _visible_misses(mesh: Mesh, vertices: Tensor, view: View, camera: Camera) -> tuple[Tensor, Tensor]:
-    """The points (n, 3) that a view sees of the fitted head, and how its landmarks miss them, (n, 2) mm."""
-    seen, faces = landmark_view(view, mesh), mesh.faces
-    points = seen.embedding.points(vertices, faces)
-    normals = face_normals(vertices, faces[seen.embedding.faces])
-    towards = torch.nn.functional.normalize(camera.centre() - points, dim=1)
-    visible = (normals * towards).sum(1) > SEEN
-    return points[visible], _misses(points, seen, camera)[visible]

@@ -21,7 +21,7 @@ from asm_teach.fitting.result import Fit, LiveFace, Record, Watcher, watching
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.view_fit.bundle import Bundle
 from asm_teach.view_fit.camera_numbers import CameraNumbers, LensPrior, first_cameras
-from asm_teach.view_fit.checks import after, before, unlike_skin
+from asm_teach.view_fit.checks import after, before, looks_of, unlike_skin
 from asm_teach.view_fit.landmark_term import LandmarkLoss, believed
 from asm_teach.view_fit.movable_face import SkinnedFace
 from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree, settle
@@ -84,7 +84,8 @@ def fit_views(
         raise ValueError(f"photometric: pictures are compared with each other; found {len(pictured)}, give two or more")
     if outlines and not pictured:
         raise ValueError("outlines: they are looked for in the pictures; found none, give views an image")
-    notes = before(model.mesh, views)
+    placed = looks_of(model.mesh, views)
+    notes = before(model.mesh, views, placed)
     prior = prior or Prior()
     fitted = copy.deepcopy(model).to(pick_device(device))
     if not warm_start:
@@ -92,8 +93,9 @@ def fit_views(
     found_by = [landmark_view(view, fitted.mesh) for view in views]
     seen = believed(found_by)
     start = snapshot(fitted)
+    known = None if warm_start or focal_prior else [look.camera for look in placed]
     with torch.no_grad():
-        first = first_cameras(seen, fitted(), fitted.mesh.faces, lenses)
+        first = first_cameras(seen, fitted(), fitted.mesh.faces, lenses, known)
     first = first.with_one_lens() if one_lens else first
     turn, shift, size, focal = (first.rotation.new_zeros(len(views), k, requires_grad=True) for k in (3, 2, 1, 1))
     if one_lens:

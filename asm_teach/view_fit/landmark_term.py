@@ -13,8 +13,10 @@ from asm_teach.geometry.mesh import Mesh, face_normals
 from asm_teach.rendering.camera import Camera
 from asm_teach.view_fit.bundle import Demand, Face
 from asm_teach.view_fit.camera_numbers import NUMBERS, CameraNumbers
-from asm_teach.view_fit.view import LandmarkView
+from asm_teach.view_fit.view import LandmarkView, View, landmark_view
 
+NEIGHBOURS, NEAR = 8, 20.0  # landmarks next to one, and how far off they may be, mm
+SEEN = 0.25  # cosine: a point that is seen more from the side is a guess of whoever found it
 MANY = 4  # views, from which on a detector's errors may be told from the face. See `believed`.
 
 
@@ -51,6 +53,45 @@ def beyond_known(mesh: Mesh, vertices: Tensor, view: LandmarkView, camera: Camer
     modes = (modes / rest[:, None, None]).flatten(0, 1)
     shared = torch.linalg.solve(torch.eye(modes.shape[1]).to(modes) + modes.T @ modes, modes.T @ away)
     return float(shared.square().mean().sqrt()), float((away - modes @ shared).square().mean().sqrt())
+
+
+def misses(points: Tensor, seen: LandmarkView, camera: Camera) -> Tensor:
+    """(L, 2) mm on the face, from each landmark to where its point is projected."""
+    return (camera.project(points) - seen.pixels) * (camera.depth(points) / camera.focal)[:, None]
+
+
+@torch.no_grad()
+def shared_misses(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> Tensor:
+    """For each view how far its landmarks are missed, in mm on the face, beyond the noise of single points: (N,).
+
+    The mean product of the misses of neighbouring landmarks, as a length. A point that is set wrongly by itself has no
+    part in it, as its neighbour is as often off the other way; a jaw that is wider than that of the fitted head has.
+    Only points that the view sees count.
+    """
+    lengths = []
+    for view, camera in zip(views, cameras, strict=True):
+        points, away = _visible_misses(mesh, vertices, view, camera)
+        gaps, which = torch.cdist(points, points).fill_diagonal_(torch.inf).sort(1)
+        near, which = gaps[:, :NEIGHBOURS] < NEAR, which[:, :NEIGHBOURS]
+        products = (away[:, None] * away[which]).sum(-1)[near]
+        lengths.append(products.mean().clamp(min=0).sqrt() if len(products) else vertices.new_zeros(()))
+    return torch.stack(lengths)
+
+
+def all_misses(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> Tensor:
+    """For each view the RMS distance, mm on the face, of its visible points from their landmarks: (N,)."""
+    away = [_visible_misses(mesh, vertices, v, c)[1] for v, c in zip(views, cameras, strict=True)]
+    return torch.stack([m.square().sum(1).mean().sqrt() if len(m) else vertices.new_zeros(()) for m in away])
+
+
+def _visible_misses(mesh: Mesh, vertices: Tensor, view: View, camera: Camera) -> tuple[Tensor, Tensor]:
+    """The points (n, 3) that a view sees of the fitted head, and how its landmarks miss them, (n, 2) mm."""
+    seen, faces = landmark_view(view, mesh), mesh.faces
+    points = seen.embedding.points(vertices, faces)
+    normals = face_normals(vertices, faces[seen.embedding.faces])
+    towards = torch.nn.functional.normalize(camera.centre() - points, dim=1)
+    visible = (normals * towards).sum(1) > SEEN
+    return points[visible], misses(points, seen, camera)[visible]
 
 
 class DemandSum:

@@ -25,10 +25,12 @@ from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.renderer import render
 from asm_teach.view_fit import checks
+from asm_teach.view_fit import view as view_module
 from asm_teach.view_fit.bundle import Bundle
 from asm_teach.view_fit.camera_numbers import CameraNumbers
-from asm_teach.view_fit.checks import after, before, shared_misses, unlike_skin
+from asm_teach.view_fit.checks import after, before, unlike_skin
 from asm_teach.view_fit.fit import fit_views
+from asm_teach.view_fit.landmark_term import shared_misses
 from asm_teach.view_fit.movable_face import SkinnedFace
 from asm_teach.view_fit.view import View
 
@@ -81,6 +83,23 @@ def test_good_views_need_no_words(name: str) -> None:
 def test_real_photographs_need_no_words() -> None:
     assert before(HEAD.mesh, real("james_view0", "james_view1")) == []
     assert before(HEAD.mesh, real("lisa1", "lisa3", "15cm", "james_view0", "001_03")) == []
+
+
+def test_a_fit_begins_with_the_cameras_that_were_found_for_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where more is known, of a lens or of the face, are they found again."""
+    found = []
+    pose = view_module.pose_from_landmarks
+    monkeypatch.setattr(
+        view_module, "pose_from_landmarks", lambda *args, **given: found.append(1) or pose(*args, **given)
+    )
+    views = taken(0)
+    for given, count in (({}, 3), ({"warm_start": True}, 6), ({"focal_prior": (1.2, 0.1)}, 6)):
+        found.clear()
+        fit_views(MODEL, views, steps=1, progress=False, device="cpu", **given)
+        assert len(found) == count, given
+    found.clear()
+    fit_views(MODEL, [replace(views[0], focal_prior=(2.2, 0.1)), *views[1:]], steps=1, progress=False, device="cpu")
+    assert len(found) == 4
 
 
 def test_one_picture_only() -> None:
