@@ -6,7 +6,7 @@ fit survives (one picture only, the same one twice, another person's among them)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -147,25 +147,32 @@ def _look(name: str, view: View, mesh: Mesh) -> Look:
 
 @torch.no_grad()
 def after(
-    mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera], expected: bool = False
+    mesh: Mesh,
+    vertices: Tensor,
+    views: Sequence[View],
+    cameras: Sequence[Camera],
+    expected: bool = False,
+    alike: Collection[int] = (),
 ) -> list[str]:
     """What is to be said of a fit: which views do not agree with the others. Empty when all is well.
 
-    vertices: (V, 3) mm, of the fitted head. cameras: the fitted ones, one for each view. expected: the landmarks are a
-    detector's, whose known errors are shared and grow with the angle: misses are compared with those.
+    vertices: (V, 3) mm, of the head that was fitted to landmarks. cameras: those of this fit, one for each view.
+    expected: the landmarks are a detector's, whose known errors are shared and grow with the angle: misses are compared
+    with those. alike: views that show the skin of the others (`unlike_skin`). Where their landmarks are missed
+    together, the model cannot take the person's form.
     """
     names = view_names(views)
     if len(views) < 2:
         return []
     if expected:
-        return _unexpected(mesh, vertices, views, cameras)
+        return _unexpected(mesh, vertices, views, cameras, alike)
     shared = shared_misses(mesh, vertices, views, cameras)
     notes = []
     single = all_misses(mesh, vertices, views, cameras)
     for n, name in enumerate(names):
         others = torch.arange(len(views)) != n
         usual, usual_single = float(shared[others].quantile(0.5)), float(single[others].quantile(0.5))
-        if len(views) > 2 and shared[n] > max(MOST_ODD, ODD * usual):
+        if len(views) > 2 and n not in alike and shared[n] > max(MOST_ODD, ODD * usual):
             notes.append(
                 f"{name} does not agree with the other pictures: its neighbouring landmarks are missed together by "
                 f"{float(shared[n]):.1f} mm, theirs by {usual:.1f}. It may show another person or expression, or its "
@@ -176,8 +183,9 @@ def after(
                 f"The landmarks of {name} are much less exact than the others: they are missed by "
                 f"{float(single[n]):.1f} mm (RMS), the others by {usual_single:.1f}. They add little; set them again."
             )
-    together, most = float(shared.square().mean().sqrt()), MOST_PAIR if len(views) == 2 else MOST_ALL
-    if together > most and not notes:
+    doubted = shared[[n for n in range(len(views)) if n not in alike]]
+    together, most = float(doubted.square().mean().sqrt()), MOST_PAIR if len(views) == 2 else MOST_ALL
+    if together > most and not notes:  # the mean of none is no number, and above nothing
         which = " and ".join(names) if len(names) == 2 else "The pictures"
         notes.append(
             f"{which} do not agree well: neighbouring landmarks are missed together by {together:.2f} mm, and by less "
@@ -187,7 +195,9 @@ def after(
     return notes
 
 
-def _unexpected(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera]) -> list[str]:
+def _unexpected(
+    mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Sequence[Camera], alike: Collection[int]
+) -> list[str]:
     """Which views' misses are not those of a detector, of which it is known how they are shared. In sentences."""
     seen = [landmark_view(view, mesh) for view in views]
     which = [n for n, view in enumerate(seen) if view.detected]
@@ -197,7 +207,7 @@ def _unexpected(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Se
         others = vertices.new_tensor([size for j, size in enumerate(sizes) if j != k]).quantile(0.5, dim=0)
         usual, usual_alone = others.tolist()
         name = view_names(views)[which[k]]
-        if shared > ODD_DETECTED * usual:
+        if shared > ODD_DETECTED * usual and which[k] not in alike:
             notes.append(
                 f"{name} does not agree with the other pictures: its landmarks are off together by {shared:.1f} times "
                 f"what a detector's are, theirs by {usual:.1f}. It may show another person or expression; the result "
@@ -212,46 +222,51 @@ def _unexpected(mesh: Mesh, vertices: Tensor, views: Sequence[View], cameras: Se
 
 
 @torch.no_grad()
-def unlike_skin(bundle: Bundle[FaceT], views: Sequence[View]) -> list[str]:
-    """Which pictures, three or more, show other skin than the rest, once the fit has compared them. In sentences.
+def unlike_skin(bundle: Bundle[FaceT], views: Sequence[View]) -> tuple[list[str], set[int]]:
+    """Which pictures, three or more, show other skin than the rest, once the fit has compared them.
 
     Landmarks can hardly tell: a detector makes two people alike. Coarse grids tell other skin; fine ones tell where the
-    detail is missing.
+    detail is missing. Returns sentences, and which pictures surely show the skin of the others.
     """
     face, cameras, names = bundle.face, bundle.cameras, view_names(views)
     skin = SkinTerm([view.image for view in views], face, 1.0)
     samples = face.samples(skin.places)
+    frontal = [n for n in range(len(views)) if abs(cameras.side(n)[0]) < ASIDE]
 
-    def compared(spacing: float) -> tuple[list[int], Tensor, Tensor]:
-        """The pictures that can be told from the others, their correlations (N,), and those round samples (M, N)."""
+    def compared(spacing: float) -> tuple[list[int], list[int], Tensor, Tensor]:
+        """Pictures that show enough, those that can be told, correlations (N,), and those round samples (M, N)."""
         skin.look(face.vertices(), cameras, spacing)
         alike, counts = skin.alike(samples, cameras)
         total = counts.sum(0)
-        large = cameras.log_size.exp() * spacing > FINEST
-        told = [n for n in range(len(views)) if large[n] and total[n] > ENOUGH and abs(cameras.side(n)[0]) < ASIDE]
+        enough = (cameras.log_size.exp() * spacing > FINEST) & (total > ENOUGH)
+        told = [n for n in frontal if enough[n]]
         around = skin.around(samples, alike, counts)
-        return told if len(told) > 2 else [], (counts * alike).sum(0) / total.clamp_min(1e-6), around
+        if len(told) < 3:
+            return [], [], total, around
+        return enough.nonzero()[:, 0].tolist(), told, (counts * alike).sum(0) / total.clamp_min(1e-6), around
 
-    told, mean, around = compared(COARSE)
-    notes = {}
-    for n in told:
+    enough, told, mean, around = compared(COARSE)
+    notes, same = {}, set()
+    for n in enough:
         others = [m for m in told if m != n]
         usual, there = float(mean[others].quantile(0.5)), around[:, others].nanquantile(0.5, dim=1)
         lowest, place = around[:, n].masked_fill(~(there > TRUSTED), torch.inf).nan_to_num(torch.inf).min(0)
-        if mean[n] < UNLIKE and usual > TRUSTED:
+        if min(usual, float(mean[n])) > TRUSTED and lowest > COVERED:
+            same.add(n)
+        elif n in told and mean[n] < UNLIKE and usual > TRUSTED:
             notes[n] = (
                 f"The skin in {names[n]} is not what the other pictures show (correlation {float(mean[n]):.2f}, theirs "
                 f"{usual:.2f}): it may show another person, or the face is covered, painted or out of focus. Fit again "
                 "without it and compare."
             )
-        elif lowest < COVERED:
+        elif n in told and lowest < COVERED:
             x, y = cameras.project(samples[place], n).tolist()
             notes[n] = (
                 f"The skin in {names[n]} round the pixel ({x:.0f}, {y:.0f}) is not what the other pictures show there "
                 f"(correlation {float(lowest):.2f}, theirs {float(there[place]):.2f}): a hand, glasses or hair may "
                 "cover it, or the face has another expression. Fit again without it and compare."
             )
-    told, mean, _ = compared(DETAIL)
+    _, told, mean, _ = compared(DETAIL)
     for n in told:
         usual = float(mean[[m for m in told if m != n]].quantile(0.5))
         if mean[n] < FAINT * usual and usual > TRUSTED and n not in notes:
@@ -260,4 +275,4 @@ def unlike_skin(bundle: Bundle[FaceT], views: Sequence[View]) -> list[str]:
                 f"{4 * DETAIL:.0f} mm {float(mean[n]):.2f}, theirs {usual:.2f}): it may be mirrored, painted, "
                 "retouched, out of focus or enlarged. Fit again without it and compare."
             )
-    return [notes[n] for n in sorted(notes)]
+    return [notes[n] for n in sorted(notes)], same - notes.keys()

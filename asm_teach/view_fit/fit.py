@@ -145,9 +145,9 @@ def fit_views(
         first = bundle.cameras.to(fitted.vertices)  # nothing was added to it by descent
     else:
         history, interrupted = descend(loss, groups, steps, "fit views", watching(watcher, fitted), progress, looks)
-    with torch.no_grad():  # what landmarks say of each other shows best before the pictures have their say
+    with torch.no_grad():
         found = cameras()
-        notes += after(fitted.mesh, fitted(), views, found.cameras(), any(view.detected for view in seen))
+        by_landmarks = fitted(), views, found.cameras(), any(view.detected for view in seen)
     compared, outlines = looked_at(views, found_by, photometric, outlines)
     if (compared or outlines) and not interrupted:
         bundle = Bundle(SkinnedFace(fitted, prior), found, lenses, one_lens)
@@ -161,7 +161,9 @@ def fit_views(
         history += tuple(_later(record, history) for record in more)
         bundle.face.finish()
         found = bundle.cameras.to(fitted.vertices)
-        notes += unlike_skin(bundle, views) if compared and not interrupted else []
+    odd, alike = unlike_skin(bundle, views) if compared and not interrupted else ([], set())
+    # What landmarks say of each other shows best before the pictures have their say, who know better.
+    notes += after(fitted.mesh, *by_landmarks, alike) + odd
     notes += lenses.contradicted(view_names(views), found.cameras())
     with torch.no_grad():
         vertices = fitted()
