@@ -145,7 +145,9 @@ def _in_one_colour(mesh: Mesh, texture: Tensor, share: Tensor) -> Tensor:
     return skin + chart.spread(here) * (texture - skin)
 
 
-def draw_in_own_skin(mesh: Mesh, views: Sequence[View], cameras: Sequence[Camera], height: int = 180) -> Figure:
+def draw_in_own_skin(
+    mesh: Mesh, views: Sequence[View], cameras: Sequence[Camera], height: int = 180, whole_head: bool = True
+) -> Figure:
     """Each photograph, the fitted face over it, and the fitted head alone, in its own skin and the picture's light.
 
     The face's own skin gives way softly: to the photograph in the one picture, to one colour of the head in the other.
@@ -156,6 +158,7 @@ def draw_in_own_skin(mesh: Mesh, views: Sequence[View], cameras: Sequence[Camera
         views: N photographs.
         cameras: N, as fitted to them.
         height: of a photograph in the figure, in pixels.
+        whole_head: False shows the face alone, which fades out: for a fit that leaves the rest of the head anywhere.
 
     Raises:
         ValueError: a view without a picture, or as `own_skin`.
@@ -178,10 +181,14 @@ def draw_in_own_skin(mesh: Mesh, views: Sequence[View], cameras: Sequence[Camera
         lit = render(head, camera, texture=texture, light=light, samples=2)
         own, shown = (render(head, camera, colours=much.expand(-1, 3), samples=2)[..., :1] for much in (share, fade))
         bare = lit[..., :3] / lit[..., 3:].clamp_min(1e-6)  # not yet weighed by what a pixel covers
-        over, alone = image + own * (bare - image), CARD + shown * (bare - CARD)
+        over, alone = image + own * (bare - image), CARD + (shown if whole_head else own) * (bare - CARD)
         for ax, picture in zip(column, (image, over, alone), strict=True):
             ax.imshow(to_numpy(picture.clamp(0, 1)))
             ax.set(xticks=[], yticks=[])
-    for ax, name in zip(axes[:, 0], ("photograph", "fitted face over it", "fitted head alone"), strict=True):
+    for ax, name in zip(
+        axes[:, 0],
+        ("photograph", "fitted face over it", f"fitted {'head' if whole_head else 'face'} alone"),
+        strict=True,
+    ):
         ax.set_ylabel(name, fontsize=9)
     return figure

@@ -11,7 +11,7 @@ from scipy.ndimage import binary_erosion
 from torch import Tensor
 
 import asm_teach as asm
-from asm_teach.drawing.own_skin import BAND, _in_one_colour, _own_share, draw_in_own_skin, own_skin
+from asm_teach.drawing.own_skin import BAND, CARD, _in_one_colour, _own_share, draw_in_own_skin, own_skin
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.rendering.camera import Camera
 from asm_teach.rendering.raster import rasterise
@@ -106,13 +106,15 @@ def test_outside_of_the_face_one_picture_keeps_its_photograph_and_the_other_has_
     mesh, cameras, images = taken
     points = asm.load_head().landmarks.points(mesh.vertices, mesh.faces)
     views = [View(image, camera.project(points)) for camera, image in zip(cameras, images, strict=True)]
-    photograph, over, _ = (
-        np.asarray(ax.images[0].get_array()) for ax in draw_in_own_skin(mesh, views, cameras, height=100).axes[1::3]
+    photograph, over, alone = (
+        np.asarray(ax.images[0].get_array())
+        for ax in draw_in_own_skin(mesh, views, cameras, height=100, whole_head=False).axes[1::3]
     )
     scalp = torch.isin(rasterise(mesh.vertices, mesh.faces, cameras[1]).face, mesh.parts["scalp"]).numpy()
     inside = binary_erosion(scalp, iterations=2)  # no part of these pixels shows anything else
     assert inside.sum() > 300
     np.testing.assert_allclose(over[inside], photograph[inside], atol=1e-6)
+    np.testing.assert_allclose(alone[inside], CARD, atol=1e-6)
     texture, _ = own_skin(mesh, cameras, images, size=128)
     whole = _in_one_colour(mesh, texture, _own_share(mesh))
     u, v = mesh.vertex_uv()[mesh.part_vertices("scalp")].unbind(1)
