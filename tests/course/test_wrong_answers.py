@@ -15,9 +15,16 @@ from typing import Any
 import pytest
 
 from asm_teach.course.checks.checking import exercises, find
-from tests.course.wrong_answers import lesson_10, lesson_12, lessons_00_03, lessons_04_06, lessons_07_11
+from tests.course.wrong_answers import lesson_10, lesson_12, lesson_19, lessons_00_03, lessons_04_06, lessons_07_11
 
-WRONG = [*lessons_00_03.WRONG, *lessons_04_06.WRONG, *lessons_07_11.WRONG, *lesson_10.WRONG, *lesson_12.WRONG]
+WRONG = [
+    *lessons_00_03.WRONG,
+    *lessons_04_06.WRONG,
+    *lessons_07_11.WRONG,
+    *lesson_10.WRONG,
+    *lesson_12.WRONG,
+    *lesson_19.WRONG,
+]
 SLOW = {"next_damping", "whole_face", "tame", "best_width", "mended_marks"}
 ONLY_WRONG = (  # sentences that measure the answer, and claim nothing about the slip
     r"the largest difference is at",
