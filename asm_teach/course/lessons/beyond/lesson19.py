@@ -178,8 +178,10 @@ def face_and_layer(function: Function) -> str | None:
     trust, price = varied(2.0), varied(0.3)
     right = _alternate(x, mean, basis, normals, trust, price, 4)
 
-    def other(**changes: float | bool) -> tuple[Tensor, Tensor]:
-        return _alternate(x, mean, basis, normals, **{"trust": trust, "price": price, "rounds": 4, **changes})
+    def other(
+        rounds: int = 4, trust: float = trust, price: float = price, clamp: bool = True, lagged: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        return _alternate(x, mean, basis, normals, trust, price, rounds, clamp, lagged)
 
     tables = {
         "this is what one round gives: loop `rounds` times, and take the layer off before each solve": other(rounds=1),
@@ -207,7 +209,7 @@ def _alternate(
     """Face and layer in turns, perhaps with a slip: no sign, or the layer measured from what is left of the scan."""
     square = basis @ basis.T + trust**2 * torch.eye(len(basis), dtype=basis.dtype)
     t = torch.zeros_like(x[:, 0])
-    for _ in range(int(rounds)):
+    for _ in range(rounds):
         bare = x - t[:, None] * normals
         c = torch.linalg.solve(square, basis @ (bare - mean).flatten())
         left = (bare if lagged else x) - mean - (c @ basis).view_as(mean)
