@@ -7,19 +7,19 @@ moves it far and is not accused should be. From the root of the repository:
 
     python -m tests.benchmarks.odd_pictures --views 8 --photos FOLDER
 
-By the whole fit: adaptive model on eight drawn pictures of 512 pixels, painted model on eight photographs of Lee
-Perry-Smith by Cycles. Good pictures are never accused. A dash: not run with the present words.
+By the whole fit: on eight drawn pictures of 512 pixels, and on eight photographs of Lee Perry-Smith by Cycles. Good
+pictures are never accused, on the photographs by the adaptive model neither. A dash: not run with the present words.
 
-    odd picture             drawn         moved     photographs   moved
-    nothing                 not accused    0.00     not accused    0.00
-    another person          accused        0.73     accused        2.46
-    two faces               not accused    0.96     -
-    smiling                 accused        2.05
-    mirrored                accused        0.74     accused        1.05
-    hand before the mouth   accused        0.18     -
-    painting                -                       accused        1.41
-    JPEG quality 5          -                       accused        1.48
-    profile only            -                       said           4.72
+    odd picture             drawn, adaptive     drawn, painted      photographs, painted
+    nothing                 not accused  0.00   not accused  0.00   not accused  0.00
+    another person          accused      0.73   -                   accused      2.46
+    two faces               not accused  0.96   not accused  0.53   not accused  0.77
+    smiling                 accused      1.32   -
+    mirrored                accused      0.74   accused      0.70   accused      1.05
+    hand before the mouth   accused      0.18   -                   -
+    painting                -                   accused      0.24   accused      1.41
+    JPEG quality 5          -                   -                   accused      1.48
+    profile only            -                   -                   said         4.72
 
 Two faces are told by `find_landmarks`, where the points come from; the fit sees one face, beside the middle.
 """
