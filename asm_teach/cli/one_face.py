@@ -83,6 +83,7 @@ def fit_to_scan(
 def fit_to_views(
     pictures: Sequence[Path], model: SkinnedModel, device: str, *, embedding: Path | None = None, find: bool = False,
     group: str | None = None, exif: bool = True, resume: bool = False, steps: int | None = None,
+    prior: str | None = None,
 ) -> Fit:  # fmt: skip
     """Fit a model to photographs of one person, and print what there is to say of both.
 
@@ -96,6 +97,7 @@ def fit_to_views(
         exif: whether focal lengths of the pictures' EXIF data count.
         resume: whether the model is what an earlier fit wrote.
         steps: of the fit.
+        prior: "learned" or the file of one, as of `fit_views`.
     """
     from asm_teach.view_fit.checks import before
     from asm_teach.view_fit.fit import fit_views
@@ -110,7 +112,7 @@ def fit_to_views(
     for note in said:
         click.echo(note)
     given: dict[str, Any] = {} if steps is None else {"steps": steps}
-    fit = fit_views(model, views, warm_start=resume, device=device, **given)
+    fit = fit_views(model, views, prior=prior, warm_start=resume, device=device, **given)
     for view, camera in zip(views, fit.cameras, strict=True):
         distance = camera.translation.norm().item()
         told = "" if view.focal_prior is None else f" ({view.focal_prior[0] * hypot(*view.size):.0f} by EXIF)"

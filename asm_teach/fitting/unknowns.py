@@ -23,7 +23,8 @@ _LONGEST = 0.7  # of a step of any Gaussian: in widths, logarithms of widths and
 class Unknowns:
     """All u unknowns of a face, and the face as they have it now; `moved` gives the face after a step.
 
-    motion: of the bones, as it is now. gaussians: (J, K, 6) centre, factor and log share; K = 0 for fixed weights.
+    motion: of the bones, as it is now; width: (9 J,) what it is counted in. gaussians: (J, K, 6) centre, factor and log
+    share; K = 0 for fixed weights.
     start: (J, K, 6) where they began. moves, adapts: whether motions and Gaussians are among the unknowns.
     motion_columns: (J, 9) and gaussian_columns: (J, K, 6), which unknowns they are; of "binding" without "weights" each
     bone has two unknowns in the place of the latter: its Gaussians share one shift.
@@ -37,7 +38,7 @@ class Unknowns:
         self.model, self.bind_points = model, model.bind_points().detach().double()
         self.motion, self._posed = motion_of(model), dict[Points, Posed]()
         numbers = self.motion.numbers()
-        self._width = numbers.new_tensor(self.motion.widths(prior)).repeat(len(numbers))
+        self.width = numbers.new_tensor(self.motion.widths(prior)).repeat(len(numbers))
         self._belief = (torch.ones_like(numbers) if rooted else self.motion.belief(model.rig)).flatten()
         self.moves, self._binds = "motion" in free, "binding" in free
         self.gaussians = self.start = gaussians_of(model)
@@ -82,7 +83,7 @@ class Unknowns:
         """How far the unknowns are from where the prior believes them, (u,); only the motions' if not `adapts`."""
         parts = []
         if self.moves:
-            parts.append(self._belief * self.motion.numbers().flatten() / self._width)
+            parts.append(self._belief * self.motion.numbers().flatten() / self.width)
         if self.adapts and adapts:
             away = ((self.gaussians - self.start) / self._span).flatten()
             if self._spread is not None:  # all Gaussians of a bone say the same: ask the first
@@ -94,8 +95,8 @@ class Unknowns:
         """The face after a step (u,)."""
         after = self._again()
         if self.moves:
-            count = len(self._width)
-            after.motion = self.motion.moved((step[:count] * self._width).view(len(self.bind_points), -1))
+            count = len(self.width)
+            after.motion = self.motion.moved((step[:count] * self.width).view(len(self.bind_points), -1))
             step = step[count:]
         if self.adapts and adapts:
             if self._spread is not None:
@@ -153,7 +154,7 @@ class Unknowns:
         narrow = span.float()
         if self.moves:
             follow = self.motion.jacobian(self.bind_points, self.model.rig)  # (J, 3, 4, J, 9)
-            follow = torch.einsum("lrajk,ab->rlbjk", follow, unit).flatten(3).flatten(1, 2) * self._width
+            follow = torch.einsum("lrajk,ab->rlbjk", follow, unit).flatten(3).flatten(1, 2) * self.width
             parts.append(torch.einsum("re,reu->u", found.by_matrices.double(), follow))
             # A bone's matrix knows the numbers of its ancestors alone: nearly all of `follow` is zero.
             by_row = [one.T.float().to_sparse() for one in follow]  # 3 of (9 J, 4 J)

@@ -1,37 +1,30 @@
 """From a folder of fits to a model of them all: their mean as a head, their modes, and a prior on a face's numbers.
 
-The prior is a normal distribution of low rank, as probabilistic principal components have it (Tipping and Bishop 1999):
-the parameters theta of a face are centre + scale (sum_m c_m mode_m + noise), c_m ~ N(0, deviation_m^2). How many modes
-are worth having, and how large the noise beside them is, is measured on fits that were left out.
+The prior is a `FacePrior`: how many modes are worth having, and how large the noise beside them is, is measured on fits
+that were left out.
 """
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from asm_teach.base.arrays import load_npz
-from asm_teach.formats.text_files import parse_json
+from asm_teach.data.face_prior import FacePrior, flat
 from asm_teach.geometry.alignment import align_points, apply_alignment
-from asm_teach.geometry.mesh import Mesh
 from asm_teach.many_heads.manifest import read_manifest
 from asm_teach.many_heads.worker import FITTED
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.model.linear import LinearMorphableModel, principal_axes
-from asm_teach.model.storage import FORMAT, load_model, mesh_of, write_model
+from asm_teach.model.storage import load_model
 from asm_teach.scan_fit.fit import DENSE
 
 FEWEST = 3
 FOLDS = 5
-_KIND, _ARRAYS = "prior", ("centre", "scale", "directions", "deviations")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,107 +94,14 @@ def read_collection(folder: Path, most: float | None = None) -> Collection:
         if rest is None or not torch.equal(rest, template.mesh.vertices) or FITTED not in arrays:
             raise ValueError(f"folder: {name} was fitted with another model than {names[0]}; collect them separately")
         shapes.append(_aligned(arrays[FITTED], template))
-        theta.append(_flat(template, {key.removeprefix("parameter:"): a for key, a in arrays.items()}))
+        theta.append(flat(template, {key.removeprefix("parameter:"): a for key, a in arrays.items()}))
     return Collection(tuple(names), template, torch.stack(shapes), torch.stack(theta))
-
-
-@dataclass(frozen=True, eq=False)
-class FacePrior:
-    """A normal distribution of the parameters of a face, learned from fits.
-
-    Call it with a model for the negative logarithm of its density, up to a constant; `fit_views(..., terms=(prior,))`
-    adds that to its loss. Where a head stands and which way it looks is not part of it.
-
-    Attributes:
-        mesh: the template that the fits began with; the parameters mean nothing on another.
-        centre: (P,) the mean. scale: (P,) the unit of each parameter.
-        directions: (M, P) orthonormal, in these units. deviations: (M,) of the heads along them.
-        noise: the deviation in every other direction.
-    """
-
-    mesh: Mesh
-    centre: Tensor
-    scale: Tensor
-    directions: Tensor
-    deviations: Tensor
-    noise: float
-
-    @classmethod
-    def of(cls, model: SkinnedModel, samples: Tensor, scale: Tensor, rank: int, noise: float) -> FacePrior:
-        """The distribution of samples (n, P), in units of `scale`, with so many modes."""
-        mean = samples.mean(0)
-        spread, directions = principal_axes(samples - mean)
-        variance = spread[:rank].square() / (len(samples) - 1) - noise**2  # the noise is in the modes' directions too
-        deviations = variance.clamp_min(0).sqrt().to(scale)
-        return cls(model.mesh, mean.to(scale) * scale, scale, directions[:rank].to(scale), deviations, noise)
-
-    def __call__(self, model: SkinnedModel, cameras: object = None) -> Tensor:
-        """Half the squared distance from the centre, in deviations; differentiable. `cameras` are not looked at."""
-        away = (parameters_of(model) - self.centre) / self.scale
-        along = self.directions @ away
-        variance = self.deviations.square()
-        inside = along.square() * variance / (variance + self.noise**2)  # Woodbury's formula
-        loss: Tensor = (away.square().sum() - inside.sum()) / (2 * self.noise**2)
-        return loss
-
-    @torch.no_grad()
-    def sample(self, model: SkinnedModel, seed: int) -> SkinnedModel:
-        """A copy of a model that shows a face drawn from the modes."""
-        drawn = torch.randn(len(self.deviations), generator=torch.Generator().manual_seed(seed))
-        theta = self.centre + self.scale * ((drawn * self.deviations) @ self.directions)
-        found = deepcopy(model)
-        kept, begin = _kept(found), 0
-        for name, parameter in found.named_parameters():
-            rows = kept[name]
-            count = int(rows.sum())
-            parameter[rows] = theta[begin : begin + count].to(parameter)
-            begin += count
-        return found
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the prior to one `.npz` file, whole or not at all."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        write_model(path, {"kind": _KIND, "noise": self.noise}, self.mesh, arrays)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> FacePrior:
-        """Read what `save` wrote. Raises ValueError for a file that is something else, cut off or incomplete."""
-        arrays, name = load_npz(path), os.fspath(path)
-        try:
-            about: Any = parse_json(arrays["about"].tobytes(), "about")
-            if (about["format"], about["kind"]) != (FORMAT, _KIND):
-                raise ValueError(f"format {about['format']}, kind {about['kind']!r}")
-            got = {key: torch.from_numpy(array) for key, array in arrays.items() if key != "about"}
-            centre, scale, directions, deviations = (got[key] for key in _ARRAYS)
-            return cls(mesh_of(about, got), centre, scale, directions, deviations, float(about["noise"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            reason = f"there is no {error}" if isinstance(error, KeyError) else str(error)[:300]
-            raise ValueError(f"path: {name} is no prior, or not a whole one ({reason})") from error
-
-
-def parameters_of(model: SkinnedModel) -> Tensor:
-    """All parameters of a model in one row (P,), without the place and the direction of its roots."""
-    return _flat(model, dict(model.named_parameters()))
-
-
-def _flat(model: SkinnedModel, parameters: Mapping[str, Tensor]) -> Tensor:
-    kept = _kept(model)
-    return torch.cat([parameters[name][rows] for name, rows in kept.items()])
-
-
-def _kept(model: SkinnedModel) -> dict[str, Tensor]:
-    """Which numbers of each parameter count: (J, ...) bool."""
-    roots = model.rig.parents < 0
-    kept = {name: torch.ones_like(parameter, dtype=torch.bool) for name, parameter in model.named_parameters()}
-    for name in ("translation", "rotation"):
-        kept[name][roots] = False
-    return kept
 
 
 def _scales(model: SkinnedModel) -> Tensor:
     """What each parameter is counted in (P,): the deviations that a fit to a scan believes in."""
     widths = {name: torch.full_like(p, getattr(DENSE, name)) for name, p in model.named_parameters()}
-    return _flat(model, {name: width.detach() for name, width in widths.items()})
+    return flat(model, {name: width.detach() for name, width in widths.items()})
 
 
 def _aligned(vertices: Tensor, template: SkinnedModel) -> Tensor:

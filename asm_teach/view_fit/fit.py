@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.base.device import pick_device
+from asm_teach.data.face_prior import Believed, face_prior
 from asm_teach.fitting.descent import descend, parameter_groups, snapshot
 from asm_teach.fitting.priors import Asymmetry, Bending, Prior, prior_loss
 from asm_teach.fitting.result import Fit, LiveFace, Record, Watcher, watching
@@ -27,6 +28,9 @@ from asm_teach.view_fit.movable_face import SkinnedFace
 from asm_teach.view_fit.refine import OUTLINE_WEIGHT, WEIGHT, agree, settle
 from asm_teach.view_fit.view import FOCAL_PRIOR, LandmarkView, View, landmark_view, view_names
 
+BESIDE_LEARNED = Prior(translation=100.0, rotation=4.0, log_scale=4.0, bending=None, asymmetry=None)
+"""What is believed of motions beside a learned prior: hardly anything."""
+
 COMPARED = 3  # pictures that are compared with each other unless they are told not to be
 
 
@@ -34,7 +38,7 @@ def fit_views(
     model: SkinnedModel,
     views: Sequence[View],
     *,
-    prior: Prior | None = None,
+    prior: Prior | Believed | None = None,
     focal_prior: tuple[float, float] | None = None,
     noise: float = 1.0,
     outlier: float = 5.0,
@@ -64,13 +68,16 @@ def fit_views(
     that a point counts less and less), with `prior` on the person and a normal prior on log(focal / image diagonal) of
     each picture (median 1.2, deviation 0.7), besides what is known of its own lens (`View.focal_prior`, from EXIF
     data). With `focal_prior`, median and deviation, that one alone is believed of all. `terms` adds further losses:
-    functions of the model and the cameras as they are then. The bones start at rest, or with `warm_start` where the
-    model has them; weights and binding start as the model has them. The given model is not changed; the result stays
-    on the device of the fit.
+    functions of the model and the cameras as they are then. `prior` may also be one that was learned from fits: a
+    `FacePrior`, its file, or "learned" for the one that comes with the package. It speaks of the bones in place of the
+    general one, and weights and places start as its people have them; then landmarks too are fitted by second-order
+    steps. It helps with one to three photographs (`tests/benchmarks/face_prior.py`). The bones start at rest, or with
+    `warm_start` where the model has them; weights and binding start as the model has them. The given model is not
+    changed; the result stays on the device of the fit.
 
     Raises ValueError for no views, landmarks that fit no set of the mesh, are no face's or have left and right
     exchanged, fewer than one step, a noise, outlier or focal prior that is not above zero, for `photometric` with fewer
-    than two pictures and for `outlines` with none.
+    than two pictures, for `outlines` with none, and for a learned prior of another head or rig.
     """
     views = [views] if isinstance(views, View) else list(views)
     if not views:
@@ -86,10 +93,16 @@ def fit_views(
         raise ValueError("outlines: they are looked for in the pictures; found none, give views an image")
     placed = looks_of(model.mesh, views)
     notes = before(model.mesh, views, placed)
-    prior = prior or Prior()
+    learned = None if prior is None or isinstance(prior, Prior) else face_prior(prior)
+    if learned is not None:
+        learned.check(model)
+        terms = (*terms, learned) if terms else ()
+    prior = prior if isinstance(prior, Prior) else Prior() if learned is None else BESIDE_LEARNED
     fitted = copy.deepcopy(model).to(pick_device(device))
     if not warm_start:
         fitted.reset_motion()
+        if learned is not None:
+            learned.begin(fitted)
     found_by = [landmark_view(view, fitted.mesh) for view in views]
     seen = believed(found_by)
     start = snapshot(fitted)
@@ -133,8 +146,8 @@ def fit_views(
     watcher = Watcher.of(watch)
     if watcher:
         watcher.see(lambda: cameras().cameras())
-    if any(view.detected for view in seen) and not terms:
-        bundle = Bundle(SkinnedFace(fitted, prior), first, lenses, one_lens)
+    if (learned is not None or any(view.detected for view in seen)) and not terms:
+        bundle = Bundle(SkinnedFace(fitted, prior, learned), first, lenses, one_lens)
         if watcher:
             watcher.see(lambda: bundle.cameras.cameras())
         history, interrupted = settle(
@@ -150,7 +163,7 @@ def fit_views(
         by_landmarks = fitted(), views, found.cameras(), any(view.detected for view in seen)
     compared, outlines = looked_at(views, found_by, photometric, outlines)
     if (compared or outlines) and not interrupted:
-        bundle = Bundle(SkinnedFace(fitted, prior), found, lenses, one_lens)
+        bundle = Bundle(SkinnedFace(fitted, prior, learned), found, lenses, one_lens)
         if watcher:
             watcher.see(lambda: bundle.cameras.cameras())
         more, interrupted = agree(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asm_teach.data.face_prior import FacePrior
 from asm_teach.fitting.normal_equations import Equations, Points, equations
 from asm_teach.fitting.priors import MIRROR, Prior, mirror_pairs
 from asm_teach.fitting.unknowns import FREE, Unknowns
@@ -36,9 +37,10 @@ class SkinnedFace:
     The model as it is gives the start. It is not changed before `finish`. adapts: whether the Gaussians may move yet;
     a static model has none, and whatever it is told moves its bones alone.
     Samples are float32, whatever the model is, as the mesh is that others see.
+    learned: speaks of the motions in place of `prior`, which should hardly do so then (`believed_of`).
     """
 
-    def __init__(self, model: SkinnedModel, prior: Prior) -> None:
+    def __init__(self, model: SkinnedModel, prior: Prior, learned: FacePrior | None = None) -> None:
         self.model, self.mesh, self.adapts = model, model.mesh.to(dtype=torch.float32), False
         free = FREE if isinstance(model, AdaptiveSkinningModel) else ("motion",)
         self._joint = Unknowns(model, free, prior, rooted=True)
@@ -51,8 +53,14 @@ class SkinnedFace:
             # The sum stands for 1,000 vertices, as that of `Bending` does.
             bend = Bend.of(self.mesh, (1000 / len(rest)) ** 0.5 / prior.bending)
             self._bends = Pull(_chart(model), every, rest, torch.zeros_like(rest[:, 0]), bend, rest)
-        self._mirror = None if prior.asymmetry is None else _mirror(self._joint, prior.asymmetry)
-        self._mirrored = None if self._mirror is None else self._mirror.T @ self._mirror
+        asked = [] if prior.asymmetry is None else [_mirror(self._joint, prior.asymmetry)]
+        if learned is not None:
+            asked.append(_learned(self._joint, learned))
+        # Beliefs that join several unknowns, (r, u) and (r,): they cost |rows @ deviations - aims|^2.
+        empty = torch.zeros(0, len(self._joint.deviations())).to(self.mesh.vertices)
+        self._rows = torch.cat([empty, *(rows for rows, _ in asked)])
+        self._aims = torch.cat([empty[:, 0], *(aims for _, aims in asked)])
+        self._joined = self._rows.T @ self._rows
         roots = (model.rig.parents < 0).nonzero()[:, 0]
         self._held = self._joint.motion_columns[roots if len(roots) == 1 else roots[:0]].flatten()
 
@@ -78,8 +86,7 @@ class SkinnedFace:
         """What the priors cost now."""
         away = self._joint.deviations()
         cost = away.square().sum()
-        if self._mirror is not None:
-            cost = cost + (self._mirror @ away.float()).square().sum()
+        cost = cost + (self._rows @ away.float() - self._aims).square().sum()
         bent = 0.0 if self._bends is None else self._bends.cost(self.vertices())
         return float(cost) + bent
 
@@ -101,10 +108,9 @@ class SkinnedFace:
             first, beside = joint.through_summed(first), joint.through_summed(beside)
             second = joint.through_summed(joint.through_summed(second).mT)
         second.diagonal().add_(1.0)
-        if self._mirrored is not None:
-            mirrored = self._mirrored[: len(first), : len(first)]
-            first = first + (mirrored @ away.float()).double()
-            second += mirrored
+        joined = self._joined[: len(first), : len(first)]
+        first = first + (joined @ away.float() - self._rows[:, : len(first)].T @ self._aims).double()
+        second += joined
         # Moving the whole head and moving all cameras against it look the same: the root stays, the cameras move.
         held = self._held
         first[held], beside[held], second[held], second[:, held] = 0, 0, 0, 0
@@ -234,8 +240,16 @@ def _chart(model: SkinnedModel) -> Tensor:
     return model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
 
 
-def _mirror(face: Unknowns, asymmetry: float) -> Tensor:
-    """(r, u): the differences between bones and their mirror images, by the unknowns, both in deviations."""
+def _learned(face: Unknowns, learned: FacePrior) -> tuple[Tensor, Tensor]:
+    """A learned prior on the motions, (r, u) by the unknowns in deviations, and (r,) what it aims at."""
+    root, centre = learned.on_motion(face.model)
+    rows = root.new_zeros(len(root), len(face.deviations()))
+    rows[:, face.motion_columns.flatten()] = root * face.width.to(root)
+    return rows, root @ centre
+
+
+def _mirror(face: Unknowns, asymmetry: float) -> tuple[Tensor, Tensor]:
+    """(r, u): the differences between bones and their mirror images, by the unknowns, both in deviations; aims (r,)."""
     left, right = mirror_pairs(face.model.rig)
     motion: tuple[float, ...] = (*MIRROR["translation"], *MIRROR["rotation"], *MIRROR["log_scale"])
     blocks = [(face.motion_columns, motion)]
@@ -246,4 +260,5 @@ def _mirror(face: Unknowns, asymmetry: float) -> Tensor:
     each, rows = torch.arange(len(one)), torch.zeros(len(one), len(face.deviations()))
     rows[each, one] += 1 / asymmetry
     rows[each, other] -= sign / asymmetry
-    return rows[rows.any(1)].to(face.model.vertices.device)
+    rows = rows[rows.any(1)].to(face.model.vertices.device)
+    return rows, torch.zeros_like(rows[:, 0])

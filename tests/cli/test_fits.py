@@ -382,3 +382,14 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = run("fit-scan", str(tmp_path / "none.obj"))
     assert result.exit_code == 2
     assert "does not exist" in result.stderr
+
+
+def test_a_prior_is_named_or_comes_from_a_file(photographs: list[Path], tmp_path: Path, spied: list[dict]) -> None:
+    output = tmp_path / "a.obj"
+    result = run("fit-views", photographs[0], "--prior", "learned", "-o", output, "--steps", 2, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert spied[-1]["prior"] == "learned"
+    line = one_line(run("fit-views", photographs[0], "--prior", "lerned", "-o", tmp_path / "b.obj"))
+    assert "--prior: there is no file 'lerned'" in line
+    line = one_line(run("fit-views", photographs[0], "--prior", photographs[0], "-o", tmp_path / "b.obj"))
+    assert "whole .npz file" in line

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from asm_teach.data.face_prior import FacePrior, parameters_of
 from asm_teach.geometry.alignment import align_points, apply_alignment
 from asm_teach.geometry.mesh import Mesh
-from asm_teach.many_heads.collection import Collection, FacePrior, parameters_of, read_collection
+from asm_teach.many_heads.collection import Collection, read_collection
 from asm_teach.many_heads.fit_many import fit_many
 from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.model.linear import LinearMorphableModel

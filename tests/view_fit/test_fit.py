@@ -541,3 +541,17 @@ def test_a_detectors_errors_are_believed_as_they_are(monkeypatch):
     taken = fit_views(adaptive(), views, progress=False, device="cpu")
     assert len(told.history) <= 12 < len(taken.history)
     assert face_error(PERSON, told.vertices) < 0.9 * face_error(PERSON, taken.vertices)
+
+
+def test_a_learned_prior_brings_one_photograph_nearer_to_the_person():
+    """By landmarks with noise, on somebody whom it was not learned from: nearer than the template, and than without."""
+    person = HEAD.sample(0)
+    view = photographs(person)[1]
+    noise = 2 * torch.randn(view.landmarks.shape, generator=torch.Generator().manual_seed(0))
+    view = replace(view, landmarks=view.landmarks + noise)
+    learned, general = (
+        fit_views(adaptive(), [view], prior=prior, steps=100, progress=False, device="cpu").vertices
+        for prior in ("learned", None)
+    )
+    error = face_error(person, learned)
+    assert error < 0.85 * face_error(person, HEAD.mesh.vertices) and error < 0.85 * face_error(person, general)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from asm_teach.data.face_prior import FacePrior, parameters_of
 from asm_teach.fitting.priors import Asymmetry, Prior
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.model.adaptive import AdaptiveSkinningModel, StaticSkinningModel
@@ -406,3 +407,28 @@ def test_what_nuisance_parameters_explain_is_taken_from_the_system():
         torch.testing.assert_close(second, bare_second - columns @ columns.T, **close)
         torch.testing.assert_close(beside, bare_beside - columns @ asked.shared_cameras.T, rtol=1e-3, atol=1e-3)
         assert columns.abs().max() > 0.1
+
+
+def test_a_learned_prior_costs_what_its_density_says_and_pulls_as_it_rises():
+    """Beside the same face without it: the cost against the prior itself, slopes against differences of the cost."""
+    model = adaptive()
+    size = len(parameters_of(model))
+    directions = torch.linalg.qr(noise(size, 3, seed=50))[0].T.float()
+    directions[:, 9 * BONES - 6 :] = 0.0  # of the motions alone
+    directions = torch.linalg.qr(directions.T)[0].T
+    centre = (parameters_of(model) + 0.1 * noise(size, seed=51).float()).detach()
+    learned = FacePrior(MESH, RIG.names, centre, torch.full((size,), 0.7), directions, torch.tensor([2.0, 1, 0.5]), 0.3)
+    weights = torch.arange(size) >= 9 * BONES - 6
+    centre[weights] = parameters_of(model).detach()[weights]
+    bare, face = SkinnedFace(model, BARE), SkinnedFace(model, BARE, learned)
+    assert face.cost() - bare.cost() == pytest.approx(2 * float(learned(model).detach()), rel=1e-4)
+    (one, _, _), (two, second, _) = bare.system(demands_of(bare)), face.system(demands_of(face))
+    some = torch.arange(9, 9 * BONES, 5)
+    ways = 1e-2 * torch.eye(len(one)).double()[some]
+
+    def cost(way: Tensor) -> float:
+        return face.moved(way).cost() - bare.moved(way).cost()
+
+    slope = torch.tensor([(cost(way) - cost(-way)) / 4e-2 for way in ways])
+    close((two - one)[some], slope, 2e-2)  # turns that come after a turn are not its own numbers
+    assert (torch.linalg.eigvalsh(second[9:, 9:]) > 0).all()
