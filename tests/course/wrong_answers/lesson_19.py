@@ -30,6 +30,25 @@ def in_turns(x, mean, basis, normals, trust, price, rounds, square=True, signed=
     return c, t
 
 
+def price(away, modes, deviations, noise, seen=1.0, rest=1.0, both=True, half=0.5):
+    along = modes @ away
+    variance = deviations**2 + noise**2 if both else deviations**2
+    outside = (away @ away - along @ along) / noise**2
+    return half * (seen * (along**2 / variance).sum() + rest * outside)
+
+
+def kalman(z, q, r, p, late=False, shrink=True, turned=False):
+    a, found = torch.zeros_like(z[0]), []
+    for measured in z:
+        p = p if late else p + q
+        k = r / (p + r) if turned else p / (p + r)
+        a = a + k * (measured - a)
+        p = (1 - k) * p if shrink else p
+        p = p + q if late else p
+        found.append(a)
+    return torch.stack(found)
+
+
 WRONG = [
     ("by_means", lambda ann, bob: bob.mean(0) + ann[0] - ann.mean(0), "not her first"),
     ("by_means", lambda ann, bob: bob.mean(0) + ann[-1], "subtract her mean"),
@@ -65,4 +84,15 @@ WRONG = [
     ("face_and_layer", lambda *given: in_turns(*given[:5], 0.0, given[6]), "the price is missing"),
     ("face_and_layer", lambda *given: in_turns(*given)[::-1], "the two are exchanged"),
     ("face_and_layer", lambda *given: in_turns(*given)[0], "return two things"),
+    ("price_of_face", lambda *given: price(*given, half=1.0), "the factor 1/2"),
+    ("price_of_face", lambda *given: price(*given, both=False), "the noise acts too"),
+    ("price_of_face", lambda *given: price(*given, rest=0.0), "outside the modes is missing"),
+    ("price_of_face", lambda *given: price(*given, seen=0.0), "along the modes is missing"),
+    ("price_of_face", lambda away, modes, deviations, noise: away @ away / noise**2 / 2, "the noise alone"),
+    ("filtered", lambda *given: kalman(*given, late=True), "after the measurement"),
+    ("filtered", lambda *given: kalman(*given, shrink=False), "p does not shrink"),
+    ("filtered", lambda *given: kalman(*given, turned=True), "this is r / (p + r)"),
+    ("filtered", lambda z, q, r, p: kalman(z, 0.0, r, p), "q is missing"),
+    ("filtered", lambda z, q, r, p: kalman(z, q**2, r, p), "q is a variance already"),
+    ("filtered", lambda z, q, r, p: kalman(z, q, r, p)[-1], "this is the last"),
 ]

@@ -11,6 +11,10 @@ from asm_teach.course.checks.comparing import pair
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.slips import result_of
+from asm_teach.course.checks.topics.filtering import filters
+from asm_teach.course.checks.topics.layers import in_turns, wrong_layers
+from asm_teach.course.checks.topics.posing import posed
+from asm_teach.course.checks.topics.priors import prices
 from asm_teach.course.quizzes import questions
 
 
@@ -88,44 +92,25 @@ def pose_by_design(function: Function) -> str | None:
         shift = 5 * torch.randn(3, 3, 1, generator=generator, dtype=torch.float64)
         return torch.cat([1.2 * turn, shift], -1)
 
-    P, M = motions(), motions()
+    given = {"v": v, "weights": weights, "places": places, "person": motions(), "moment": motions()}
+    return compare(result_of(function, **given), *posed(**given))
 
-    def act(matrix: Tensor, x: Tensor) -> Tensor:
-        return torch.einsum("jcd,vjd->vjc", matrix[..., :3], x) + matrix[..., 3]
 
-    def blend(x: Tensor) -> Tensor:
-        return torch.einsum("vj,vjc->vc", weights, x)
-
-    all_v, d = v[:, None].expand(-1, 3, -1), v[:, None] - places
-    right = blend(act(P, act(M, d) + places))
-    wrong = {
-        "the moment must turn about the bone's place: subtract places before it and add them after it": (
-            blend(act(P, act(M, all_v)))
-        ),
-        "places were subtracted and not added again before the person acts": blend(act(P, act(M, d))),
-        "places were added after the person; they come back before it, so that P carries them": (
-            blend(act(P, act(M, d)) + places)
-        ),
-        "the order: the moment acts first, in the bone's own frame, and the person carries all of it": (
-            blend(act(M, act(P, all_v) - places) + places)
-        ),
-        "the moment is missing": blend(act(P, all_v)),
-        "the person is missing": blend(act(M, d) + places),
-        "the matrices are transposed: a row of A goes with the coordinates of x": blend(
-            torch.einsum("jdc,vjd->vjc", P[..., :3], torch.einsum("jdc,vjd->vjc", M[..., :3], d) + M[..., 3] + places)
-            + P[..., 3]
-        ),
-        "the translation of the moment is missing": (
-            blend(act(P, torch.einsum("jcd,vjd->vjc", M[..., :3], d) + places))
-        ),
-        "the translation of the person is missing": (
-            blend(torch.einsum("jcd,vjd->vjc", P[..., :3], act(M, d) + places))
-        ),
-        "the weights are missing: this is the plain sum over the bones": act(P, act(M, d) + places).sum(1),
-        "the weights are missing: this is the mean over the bones": act(P, act(M, d) + places).mean(1),
-        "this is each bone on its own: sum over the bones with the weights": act(P, act(M, d) + places),
-    }
-    return compare(result_of(function, v=v, weights=weights, places=places, person=P, moment=M), right, wrong)
+@exercise(
+    "Split `away` into its part along the modes and the rest. Which variance has each part?",
+    "Along mode m the square is divided by deviation^2 + noise^2; everything outside the modes by noise^2. "
+    "Half the sum is the answer.",
+    "`along = modes @ away` is (M,). The square of what is outside is `away.square().sum() - along.square().sum()`. "
+    "What divides it?",
+)
+def price_of_face(function: Function) -> str | None:
+    """away (P,), orthonormal modes (M, P), deviations (M,) and noise to half the squared distance in deviations."""
+    generator = draws(0)
+    modes = torch.linalg.qr(torch.randn(8, 3, generator=generator, dtype=torch.float64))[0].T.contiguous()
+    deviations = varied(torch.tensor([3.0, 2.0, 0.7], dtype=torch.float64))
+    away, noise = torch.randn(8, generator=generator, dtype=torch.float64), varied(0.5)
+    found = result_of(lambda a, m, d: function(a, m, d, noise), away=away, modes=modes, deviations=deviations)
+    return compare(found, *prices(away, modes, deviations, noise))
 
 
 @exercise(
@@ -138,24 +123,7 @@ def layer_of(function: Function) -> str | None:
     """How far the scan lies outside, r (V,), and a price to the thickness t >= 0, (V,)."""
     r = varied(torch.tensor([-3.0, -0.2, 0.1, 0.4, 1.0, 5.0, 8.0], dtype=torch.float64))
     price = varied(0.5)
-    right = (r - price).clamp(min=0)
-    wrong = {
-        "t was not kept from becoming negative: a layer lies outside": r - price,
-        "both signs are kept here; a layer has one sign": r.sign() * (r.abs() - price).clamp(min=0),
-        "the price is missing: t is what lies outside, less the price": r.clamp(min=0),
-        "this keeps or drops whole values; what is kept costs the price too": torch.where(r > price, r, 0.0),
-        "the size is taken before the price: where the scan lies inside there is no layer": (
-            (r.abs() - price).clamp(min=0)
-        ),
-        "the price is added here; a price makes a layer thinner": (r + price).clamp(min=0),
-        "the price multiplies here; set the derivative to zero: t - r + price = 0": ((1 - price) * r).clamp(min=0),
-        "the derivative of (r - t)^2 / 2 is t - r, without a factor of 2": (r - price / 2).clamp(min=0),
-        "twice the price: the factor 1/2 before the square cancels the 2 of its derivative": (
-            (r - 2 * price).clamp(min=0)
-        ),
-        "this shrinks everything by a factor, as a squared price would": (r / (1 + price)).clamp(min=0),
-    }
-    return compare(function(r.clone(), price), right, wrong)
+    return compare(function(r.clone(), price), (r - price).clamp(min=0), wrong_layers(r, price))
 
 
 @exercise(
@@ -176,12 +144,12 @@ def face_and_layer(function: Function) -> str | None:
     thick = torch.tensor([0.0] * 7 + [6.0, 5.0, 4.0, 3.0, 2.0], dtype=torch.float64)
     x = mean + true.view(12, 3) + varied(thick)[:, None] * normals
     trust, price = varied(2.0), varied(0.3)
-    right = _alternate(x, mean, basis, normals, trust, price, 4)
+    right = in_turns(x, mean, basis, normals, trust, price, 4)
 
     def other(
         rounds: int = 4, trust: float = trust, price: float = price, clamp: bool = True, lagged: bool = False
     ) -> tuple[Tensor, Tensor]:
-        return _alternate(x, mean, basis, normals, trust, price, rounds, clamp, lagged)
+        return in_turns(x, mean, basis, normals, trust, price, rounds, clamp, lagged)
 
     tables = {
         "this is what one round gives: loop `rounds` times, and take the layer off before each solve": other(rounds=1),
@@ -202,20 +170,17 @@ def face_and_layer(function: Function) -> str | None:
     )
 
 
-def _alternate(
-    x: Tensor, mean: Tensor, basis: Tensor, normals: Tensor,
-    trust: float, price: float, rounds: int, clamp: bool = True, lagged: bool = False,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Face and layer in turns, perhaps with a slip: no sign, or the layer measured from what is left of the scan."""
-    square = basis @ basis.T + trust**2 * torch.eye(len(basis), dtype=basis.dtype)
-    t = torch.zeros_like(x[:, 0])
-    for _ in range(rounds):
-        bare = x - t[:, None] * normals
-        c = torch.linalg.solve(square, basis @ (bare - mean).flatten())
-        left = (bare if lagged else x) - mean - (c @ basis).view_as(mean)
-        t = (left * normals).sum(1) - price
-        t = t.clamp(min=0) if clamp else t
-    return c, t
+@exercise(
+    "Four lines in a loop, in the order of the text. What grows before each measurement, and what shrinks after it?",
+    "p + q, then k = p / (p + r), then a + k (z - a), then (1 - k) p.",
+    "Begin with `a = torch.zeros_like(z[0])`, append the new `a` to a list in each turn, and `torch.stack` the list. "
+    "Which p stands in the gain: before q was added, or after?",
+)
+def filtered(function: Function) -> str | None:
+    """Measurements z (T,), variances q and r, and the first variance p to the filter's guesses (T,)."""
+    z = torch.randn(6, generator=draws(0), dtype=torch.float64) + 2
+    q, r, p = varied(0.3), varied(1.1), varied(0.8)
+    return compare(result_of(lambda z: function(z, q, r, p), z=z), *filters(z, q, r, p))
 
 
 QUIZ = questions("""
@@ -266,6 +231,30 @@ What finds the beard, although its place is not given?
     Sign, sparseness and a prior: leave one out and the beard becomes chin.
 [ ] the landmarks
     They lie on the mouth and the jaw, and are not used here.
+
+One photograph, and a prior that was learned from 300 fits. Why does it help more than the general prior?
+[ ] it is stronger
+    A general prior of any strength knows bones one at a time.
+[x] it knows which parameters vary together, so what is seen tells about what is not seen
+    The few directions in which faces vary are cheap, and all others are dear.
+[ ] it knows the person
+    Nobody in the test is among the 300.
+
+Why is a filter that believes in little motion far from the truth, although it is so calm?
+[x] it comes late: each frame moves the guess by a small share of the difference only
+    Calm is bought with lateness; the smoother, which sees the future, need not pay.
+[ ] it averages the noise of too many points
+    More points make it better.
+[ ] the landmarks tremble too much
+    They tremble as much for its rivals.
+
+With 69 numbers each, the auto-encoder loses to the linear model at home. What does that tell you?
+[ ] neural models are worse
+    Here people are sums of shapes: a linear model has nothing to miss.
+[ ] it was trained on too few steps
+    It begins as the linear model and leaves it.
+[x] on this home ground there is nothing non-linear to learn, and 900 scans do not teach it what lies abroad
+    Ask of each model on whose home ground it was measured.
 
 The price of the layer is set too high. What happens to a bearded chin?
 [x] the layer becomes too thin, and the face swallows the rest of the beard
