@@ -40,6 +40,7 @@ from .rendering.camera import look_at as look_at
 from .scan_fit.fit import fit_scan as fit_scan
 from .scan_fit.linear_fit import fit_morphable as fit_morphable
 from .scan_fit.place import place_scan as place_scan
+from .tracking.follow import track as track
 from .view_fit.fit import fit_views as fit_views
 from .view_fit.pose import pose_from_landmarks as pose_from_landmarks
 from .view_fit.view import View as View

@@ -51,6 +51,7 @@ ROOMS = [
     ["fitting"],
     ["scan_fit", "view_fit", "new_head"],
     ["avatar"],
+    ["tracking"],
     ["beyond"],
     ["studies"],
     ["drawing"],

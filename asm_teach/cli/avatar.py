@@ -72,7 +72,7 @@ def avatar_command(
         for note in track.notes:
             click.echo(note)
     edits = _edits(sets)
-    model = _model_of(face, device)
+    model = model_of(face, device)
     edited = edit(model, "both", **edits) if edits else model
     shapes = None if no_shapes else expression_shapes(edited)
     for note in () if shapes is None else shapes.notes:
@@ -121,7 +121,7 @@ def _edits(sets: tuple[str, ...]) -> dict[str, float]:
     return edits
 
 
-def _model_of(face: Path, device: str) -> SkinnedModel:
+def model_of(face: Path, device: str) -> SkinnedModel:
     """The model of a face: loaded, or fitted on the way."""
     from asm_teach.many_heads.sources import PICTURES
     from asm_teach.model.storage import load_model

@@ -143,8 +143,8 @@ def fit_views_command(
     upper left corner), or face.npy, .tem, .ljson, .csv, .pts, .xml (dlib) or .json (MediaPipe): the 68 iBUG points, 51
     without the jaw, or 468 or 478 of a face mesh. Without such a file MediaPipe finds them: pip install
     'asm_teach[photos]'. The fit trusts a focal length in the EXIF data of a picture within some 7 %, while the pictures
-    agree with it. Ctrl-C stops the fit and keeps the best result so far. With one to three photographs, --prior learned
-    brings the fit nearer to the true face, as a rule.
+    agree with it. Ctrl-C stops the fit and keeps the best result so far. With one or two photographs and
+    landmarks placed by hand, --prior learned brings the fit nearer to the face; with more it does harm.
     """
     from asm_teach.data.face_prior import LEARNED
     from asm_teach.data.sidecars import files_beside

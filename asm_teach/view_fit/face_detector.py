@@ -28,6 +28,10 @@ SMALL = 100  # pixels across a face: some 0.7 of a mm
 Say: TypeAlias = Callable[[str], None]
 
 
+class NoFace(ValueError):
+    """A picture shows no face, or less than is needed of it."""
+
+
 def find_landmarks(image: Tensor, name: str = "picture", say: Say = print) -> Tensor:
     """MediaPipe's 478 face-mesh points of the largest face in a picture (H, W, 3): (478, 2) pixels, float32.
 
@@ -37,7 +41,7 @@ def find_landmarks(image: Tensor, name: str = "picture", say: Say = print) -> Te
 
     Raises:
         ModuleNotFoundError: MediaPipe is not installed, or is a release without its face mesh.
-        ValueError: no face was found, or a large part of it lies beyond the frame; the message begins with `name`.
+        NoFace: no face was found, or a large part of it lies beyond the frame; the message begins with `name`.
     """
     if not isinstance(image, Tensor) or image.ndim != 3 or image.shape[2] != 3 or not image.is_floating_point():
         raise ValueError("image: expected a float tensor (H, W, 3) from 0 to 1")
@@ -50,7 +54,7 @@ def find_landmarks(image: Tensor, name: str = "picture", say: Say = print) -> Te
             face for box in _far_boxes(solutions, picture) for face in _framed(mesh, picture, box, 0.8)
         ]
         if not found:
-            raise ValueError(
+            raise NoFace(
                 f"{name}: no face was found in it; give a picture in which one face is upright, lit, and at least a "
                 "third as high as the picture, or put its landmarks into a file beside it"
             )
@@ -85,7 +89,7 @@ def _check_whole(points: np.ndarray, size: tuple[int, ...], name: str, say: Say)
     share = float(beyond.any(1).mean())
     side = ("left", "upper", "right", "lower")[int(beyond.sum(0).argmax())]
     if share > MOST_BEYOND:
-        raise ValueError(
+        raise NoFace(
             f"{name}: the face is cut off by the picture's {side} edge, with {share:.0%} of its points beyond; give a "
             "picture that shows all of it"
         )

@@ -71,9 +71,9 @@ def fit_views(
     functions of the model and the cameras as they are then. `prior` may also be one that was learned from fits: a
     `FacePrior`, its file, or "learned" for the one that comes with the package. It speaks of the bones in place of the
     general one, and weights and places start as its people have them; then landmarks too are fitted by second-order
-    steps. It helps with one to three photographs (`tests/benchmarks/face_prior.py`). The bones start at rest, or with
-    `warm_start` where the model has them; weights and binding start as the model has them. The given model is not
-    changed; the result stays on the device of the fit.
+    steps. It helps with one or two pictures, not with MediaPipe's points (`tests/benchmarks/face_prior.py`). The bones
+    start at rest, or with `warm_start` where the model has them; weights and binding start as the model has them. The
+    given model is not changed; the result stays on the device of the fit.
 
     Raises ValueError for no views, landmarks that fit no set of the mesh, are no face's or have left and right
     exchanged, fewer than one step, a noise, outlier or focal prior that is not above zero, for `photometric` with fewer
