@@ -209,7 +209,7 @@ def learned_prior() -> FacePrior:
     return FacePrior(head.mesh, head.rig.names, flat(model, centre), flat(model, scale), rows, deviations, noise)
 
 
-Believed: TypeAlias = "FacePrior | str | os.PathLike[str]"
+Believed: TypeAlias = FacePrior | str | os.PathLike[str]
 
 
 def face_prior(prior: Believed) -> FacePrior:
