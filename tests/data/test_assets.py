@@ -190,7 +190,7 @@ def test_the_real_list(monkeypatch, tmp_path) -> None:
     rows = {row.name: row for row in list_assets()}
     assert set(rows) == {
         "james", "lee-perry-smith", "ict-facekit", "mediapipe-canonical", "lisa", "zoom", "london",
-        "llv-capture", "librivox-speech", "neck",
+        "llv-capture", "librivox-speech", "neck", "london-smiles", "face-api-expression",
     }  # fmt: skip
     assert not any(row.here for row in rows.values())
     content = json.loads((data_dir() / "sources.json").read_text())
