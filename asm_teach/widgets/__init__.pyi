@@ -4,5 +4,6 @@ from .fit_watcher.fit_watcher import FitWatcher as FitWatcher
 from .pinhole import PinholeView as PinholeView
 from .playground.playground import Playground as Playground
 from .track_player.track_player import TrackPlayer as TrackPlayer
+from .unit_explorer.unit_explorer import UnitExplorer as UnitExplorer
 from .viewer.viewer import Viewer as Viewer
 from .weight_explorer.weight_explorer import WeightExplorer as WeightExplorer
