@@ -267,6 +267,30 @@ LEDGER: dict[str, Entry] = {
             "avatar/test_influences.py::test_the_heaviest_bones_come_first_and_make_a_whole",
         ),
     ),
+    "13.1": Entry(
+        "where the skin moves",
+        ("beyond.action_units.union_map",),
+        (("13_what_a_reader_looks_at", r"\tag{13.1}"),),
+        ("beyond/test_action_units.py::test_the_union_takes_the_most_of_maps_of_one_height",),
+    ),
+    "13.2": Entry(
+        "the frame of a crop",
+        ("beyond.face_crops.crop_frame",),
+        (("13_what_a_reader_looks_at", r"\tag{13.2}"),),
+        ("beyond/test_face_crops.py::test_the_frame_undoes_a_similarity",),
+    ),
+    "13.3": Entry(
+        "the attention loss",
+        ("beyond.reader.attention_loss",),
+        (("13_what_a_reader_looks_at", r"\tag{13.3}"),),
+        ("beyond/test_reader.py::test_the_loss_is_zero_for_the_same_shape_and_has_the_right_gradient",),
+    ),
+    "13.4": Entry(
+        "the occlusion map",
+        ("beyond.reader.occlusion_maps",),
+        (("13_what_a_reader_looks_at", r"\tag{13.4}"),),
+        ("beyond/test_reader.py::test_the_map_finds_the_only_square_that_counts",),
+    ),
 }
 
 

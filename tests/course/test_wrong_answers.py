@@ -15,7 +15,15 @@ from typing import Any
 import pytest
 
 from asm_teach.course.checks.checking import exercises, find
-from tests.course.wrong_answers import lesson_10, lesson_12, lesson_19, lessons_00_03, lessons_04_06, lessons_07_11
+from tests.course.wrong_answers import (
+    lesson_10,
+    lesson_12,
+    lesson_13,
+    lesson_19,
+    lessons_00_03,
+    lessons_04_06,
+    lessons_07_11,
+)
 
 WRONG = [
     *lessons_00_03.WRONG,
@@ -23,6 +31,7 @@ WRONG = [
     *lessons_07_11.WRONG,
     *lesson_10.WRONG,
     *lesson_12.WRONG,
+    *lesson_13.WRONG,
     *lesson_19.WRONG,
 ]
 SLOW = {"next_damping", "whole_face", "tame", "best_width", "mended_marks"}
