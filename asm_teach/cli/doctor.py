@@ -31,7 +31,7 @@ State: TypeAlias = Literal["ok", "note", "problem"]
 
 LEAST_MEMORY = 1.5e9  # bytes, of a notebook; below it the system ends kernels
 LEAST_SPACE = 0.5e9
-EXTRAS = {"photos": "mediapipe", "dask": "distributed", "draco": "DracoPy", "voila": "voila"}
+EXTRAS = {"photos": "mediapipe", "dask": "distributed", "draco": "DracoPy", "speech": "pocketsphinx", "voila": "voila"}
 WIDGETS = {  # package -> the folder in which JupyterLab looks for its part in the browser
     "jupyterlab_widgets": "@jupyter-widgets/jupyterlab-manager",
     "pythreejs": "jupyter-threejs",
