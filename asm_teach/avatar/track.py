@@ -59,6 +59,7 @@ class Track:
         head: (T, 3) how the head is turned: rotation vectors, radians, in the axes of the head.
         eyes: (T, 2, 3) the same of the left and the right eye. The eyeLook shapes turn the eyes already.
         notes: what a reader of the file should know, such as gaps and channels that are missing.
+        sound: a WAV file that begins with the track, of a face that speaks. Pages play it; a GLB file cannot hold it.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Track:
     head: Tensor
     eyes: Tensor
     notes: tuple[str, ...] = ()
+    sound: bytes | None = None
 
     @property
     def seconds(self) -> float:

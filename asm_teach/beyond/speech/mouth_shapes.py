@@ -155,7 +155,7 @@ def amounts(phones: Sequence[Timed], times: Tensor) -> Tensor:
 
 
 def speak(sentence: Sentence) -> Track:
-    """The track of a face that says a sentence: 100 frames a second, from the sound's beginning to its end.
+    """The track of a face that says a sentence: 100 frames a second, as long as the sound, which it brings along.
 
     Only the mouth moves; head and eyes stay as they are.
     """
@@ -165,6 +165,7 @@ def speak(sentence: Sentence) -> Track:
     return Track(
         sentence.sound.name, times, amounts(sentence.phones, times),
         torch.zeros(count, 3, dtype=torch.float64), torch.zeros(count, 2, 3, dtype=torch.float64),
+        sound=sentence.sound.wav(),
     )  # fmt: skip
 
 

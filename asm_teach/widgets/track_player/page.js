@@ -151,7 +151,7 @@ async function begin() {
   }
   if (data.track) player.track = new Track(data.track, data.shapes.length);
   const recorded = data.track
-    ? ` A recorded face of ${player.track.seconds.toFixed(1)} s, ${player.track.times.length} frames.`
+    ? ` A ${data.track.sound ? "spoken sentence" : "recorded face"} of ${player.track.seconds.toFixed(1)} s, ${player.track.times.length} frames.`
     : "";
   $("about").textContent =
     `${face.V.toLocaleString("en")} vertices, ${data.shapes.length} shapes.${recorded} Everything is computed in this page.`;

@@ -89,4 +89,7 @@ def _track(track: Track, names: tuple[str, ...]) -> dict[str, Any]:
         "size": size,
         "columns": [names.index(CHANNELS[k]) for k in moved],
         "heads": pack(roma.rotvec_to_unitquat(track.head)),
+        "sound": None
+        if track.sound is None
+        else pack(torch.frombuffer(bytearray(track.sound), dtype=torch.uint8), "u1"),
     }

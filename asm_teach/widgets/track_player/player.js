@@ -1,4 +1,5 @@
-// A recorded face, and the clock that runs through it: play, pause, go to a time, speed, repeat.
+// A recorded face, and the clock that runs through it: play, pause, go to a time, speed, repeat. Where there is a sound,
+// its clock is the only one: each picture shows the time that is heard.
 
 class Track {
   constructor({ times, amounts, size, heads, columns }, shapes) {
@@ -40,7 +41,7 @@ class Track {
 }
 
 const SPEEDS = [0.25, 0.5, 1, 2];
-const player = { track: null, time: 0, speed: 1, playing: false, repeat: false, request: 0 };
+const player = { track: null, sound: null, time: 0, speed: 1, playing: false, repeat: false, request: 0 };
 
 function go(time) {
   player.time = Math.max(0, Math.min(player.track.seconds, time));
@@ -53,13 +54,22 @@ function play() {
   if (!player.track || player.playing) return;
   player.playing = true;
   if (player.time >= player.track.seconds) player.time = 0;
+  const { sound } = player;
+  if (sound) {
+    sound.currentTime = player.time;
+    sound.play().catch((error) => {
+      if (error.name === "AbortError") return; // paused before it began
+      pause();
+      trouble(`The browser does not play the sound: ${error.message}`);
+    });
+  }
   let last = performance.now();
   const step = (now) => {
-    let time = player.time + (player.speed * Math.max(0, now - last)) / 1000;
+    let time = sound ? sound.currentTime : player.time + (player.speed * Math.max(0, now - last)) / 1000;
     last = now;
     if (player.repeat) time %= player.track.seconds;
     go(time);
-    if (player.time < player.track.seconds) player.request = requestAnimationFrame(step);
+    if (player.time < player.track.seconds && !sound?.ended) player.request = requestAnimationFrame(step);
     else pause();
   };
   player.request = requestAnimationFrame(step);
@@ -70,6 +80,7 @@ function pause() {
   cancelAnimationFrame(player.request);
   if (!player.playing) return;
   player.playing = false;
+  player.sound?.pause();
   tell();
 }
 
@@ -89,16 +100,21 @@ function nudge(frames) {
   describe();
 }
 
-function faster(steps) {
-  const at = SPEEDS.indexOf(player.speed) + steps;
-  player.speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at))];
-  fill();
+function setSpeed(number) {
+  player.speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, number))];
+  if (player.sound) player.sound.playbackRate = player.speed;
   describe();
+}
+
+function faster(steps) {
+  setSpeed(SPEEDS.indexOf(player.speed) + steps);
+  fill();
 }
 
 function buildPlayer() {
   $("player").hidden = !player.track;
   if (!player.track) return;
+  if (data.track.sound) player.sound = new Audio(`data:audio/wav;base64,${data.track.sound}`);
   const { track } = player,
     scrub = $("scrub");
   Object.assign(scrub, { min: 0, max: Math.ceil(100 * track.seconds) / 100, step: 0.01 });
@@ -116,16 +132,14 @@ function buildPlayer() {
   $("play").addEventListener("click", toggle);
   $("repeat").addEventListener("change", () => {
     player.repeat = $("repeat").checked;
+    if (player.sound) player.sound.loop = player.repeat;
   });
   chips(
     $("speeds"),
     "speed",
     SPEEDS.map((x) => `${x} ×`),
     () => SPEEDS.indexOf(player.speed),
-    (i) => {
-      player.speed = SPEEDS[i];
-      describe();
-    },
+    setSpeed,
   );
   const acts = {
     " ": toggle,
