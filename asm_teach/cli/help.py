@@ -6,7 +6,7 @@ import click
 
 GROUPS = {
     "Learn": ("lab", "playground", "demo", "course", "doctor"),
-    "Fit your own files": ("fit-scan", "fit-views", "prepare", "avatar", "track", "report", "collect", "data"),
+    "Fit your own files": ("fit-scan", "fit-views", "prepare", "avatar", "track", "speak", "report", "collect", "data"),
     "Teach": ("student", "check"),
     "Compute the tables of the lessons": ("capacity", "heads", "views", "photographs"),
 }

@@ -25,7 +25,7 @@ from asm_teach.cli.many import collect_command, report_command
 from asm_teach.cli.one_face import DEVICE
 from asm_teach.cli.playground import playground_command
 from asm_teach.cli.processes import is_given, run_to_its_end, stopped_tidily
-from asm_teach.cli.track import track_command
+from asm_teach.cli.track import speak_command, track_command
 from asm_teach.cli.views import photographs_command, views_command
 from asm_teach.formats.checks.outputs import check_output
 
@@ -64,9 +64,9 @@ def main() -> None:
     """Learn how a face is modelled with bones, and fit the model to your own scans and photographs."""
 
 
-for _command in (fit_scan_command, prepare, fit_views_command, avatar_command, track_command, report_command,
-                 collect_command, views_command, photographs_command, playground_command, course_command,
-                 student_command, check_command, doctor_command):  # fmt: skip
+for _command in (fit_scan_command, prepare, fit_views_command, avatar_command, track_command, speak_command,
+                 report_command, collect_command, views_command, photographs_command, playground_command,
+                 course_command, student_command, check_command, doctor_command):  # fmt: skip
     main.add_command(_command)
 
 
