@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 import json
@@ -37,6 +38,16 @@ def test_it_shows_the_performer(player) -> None:
     assert torch.equal(fit.vertices(3.0), fit.performer.vertices)
     assert fit.text == "a head of 4165 vertices with 51 named shapes, at rest"
     assert player.text == "a head of 4165 vertices with 51 named shapes; a recorded face, 4.0 s in 6 frames"
+
+
+def test_a_sound_goes_into_the_page() -> None:
+    """With as many bytes as it has, and words that say so."""
+    sound = bytes(range(256)) + b"end"
+    talking = TrackPlayer(adaptive(), replace(take(6), sound=sound))
+    assert talking.text.endswith("; a spoken sentence, 4.0 s in 6 frames")
+    packed = page_data(talking.model, talking.performer, talking.track)["track"]["sound"]
+    assert base64.b64decode(packed) == sound and packed in talking.page
+    assert page_data(talking.model, talking.performer, take(6))["track"]["sound"] is None
 
 
 def test_a_saved_notebook_has_a_picture_of_four_times(player) -> None:

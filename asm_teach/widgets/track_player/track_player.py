@@ -38,7 +38,8 @@ class TrackPlayer(Shown, ipywidgets.HTML):
     Args:
         model: an adaptive or a static model, or a fit, whose model is taken. The expressions of a mesh that is none of
             the embedded heads take half a minute.
-        track: what `asm.read_track` read; without one there are the sliders alone.
+        track: what `asm.read_track` read, or a spoken sentence, whose sound is played too; without one there are the
+            sliders alone.
         height: of the frame, in pixels.
 
     Raises:
@@ -66,7 +67,8 @@ class TrackPlayer(Shown, ipywidgets.HTML):
         shown = f"a head of {len(self.performer.vertices)} vertices with {len(self.performer.names)} named shapes"
         if self.track is None:
             return f"{shown}, at rest"
-        return f"{shown}; a recorded face, {self.track.seconds:.1f} s in {len(self.track.times)} frames"
+        what = "a recorded face" if self.track.sound is None else "a spoken sentence"
+        return f"{shown}; {what}, {self.track.seconds:.1f} s in {len(self.track.times)} frames"
 
     def picture(self, times: Sequence[float] | None = None, *, width: int = 240) -> NotebookFigure:
         """The face at some times of the track as a matplotlib figure, which has `savefig` and `png`.
