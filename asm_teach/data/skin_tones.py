@@ -1,4 +1,4 @@
-"""Tones of skin for people who are sampled: eight colours, and a head's texture in one of them.
+"""The colours of heads: clay where there is no texture, and eight tones of skin for people who are sampled.
 
 The colours are our own choice (CC0), spread over the range of the medians of MakeHuman's skins; no picture is copied.
 """
@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from asm_teach.geometry.mesh import Mesh
 
+CLAY = (0.80, 0.735, 0.675)  # of a head without a texture, and where each scale of colours begins; as screens show it
 PAINTED = (0.800, 0.569, 0.463)  # the median of the embedded texture: the tone that it is painted in
 TONES: tuple[tuple[float, float, float], ...] = (
     PAINTED,

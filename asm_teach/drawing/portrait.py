@@ -30,7 +30,6 @@ from asm_teach.data.assets import data_dir
 
 Array = NDArray[np.float64]
 
-CLAY = (0.80, 0.735, 0.675)  # of a head without a texture, and where each scale of colours begins
 INSIDE = (0.21, 0.065, 0.06)  # of a head, seen from below through its neck: in the playground
 BACK = 0.6  # elsewhere: of the surface's own colour, so that a hairline between two triangles does not stand out
 # The light hangs on the camera (x right, y up, z towards the viewer), so no view is ever dark.

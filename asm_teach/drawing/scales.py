@@ -8,7 +8,7 @@ from __future__ import annotations
 import matplotlib
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 
-from asm_teach.drawing.portrait import CLAY
+from asm_teach.data.skin_tones import CLAY
 
 WEIGHTS, ERROR = "asm_weights", "asm_error"
 _STOPS = {

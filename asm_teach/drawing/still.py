@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from asm_teach.data.skin_tones import CLAY
 from asm_teach.drawing import portrait
 from asm_teach.geometry.mesh import vertex_normals
 from asm_teach.rendering import raster
@@ -175,7 +176,7 @@ def draw(
             chart = torch.cat([_indices(uv_faces), torch.zeros_like(triangles[len(skin) :])])
         own = look_up(_tensor(texture), blended(_tensor(uv), chart))
     elif colours is None:
-        own = _tensor(portrait.CLAY).expand(len(normals), 3)
+        own = _tensor(CLAY).expand(len(normals), 3)
     else:
         own = blended(_tensor(colours).expand_as(points))
     albedo = own.clamp(0, 1).numpy()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import asm_teach as asm
+from asm_teach.data.skin_tones import CLAY
 from asm_teach.drawing import portrait, scales, still
 from asm_teach.geometry.mesh import Mesh
 
@@ -100,7 +101,7 @@ def test_the_iris_is_round_with_a_dark_pupil_and_a_light_in_it() -> None:
 def test_a_bare_head_is_clay_and_shows_its_shape() -> None:
     drawn = picture(colours=None, texture=None)
     seen = drawn[..., :3][drawn[..., 3] == 1]
-    assert (np.abs(np.median(seen, 0) - portrait.CLAY) < 0.12).all()
+    assert (np.abs(np.median(seen, 0) - CLAY) < 0.12).all()
     assert seen.mean(-1).std() > 0.05
 
 
@@ -126,7 +127,7 @@ def test_the_edge_of_the_shadow_is_warm() -> None:
 @pytest.mark.parametrize("name", [scales.WEIGHTS, scales.ERROR])
 def test_scales_begin_at_clay_and_grow_steadily_darker(name: str) -> None:
     table = matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, :3]
-    np.testing.assert_allclose(table[0], portrait.CLAY, atol=0.003)
+    np.testing.assert_allclose(table[0], CLAY, atol=0.003)
     lightness = table**2.2 @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(lightness) < 0).all()
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from asm_teach.data.heads import load_head
+from asm_teach.data.skin_tones import CLAY
 from asm_teach.drawing import still
-from asm_teach.drawing.portrait import CLAY
 from asm_teach.drawing.scales import WEIGHTS
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.widgets import Viewer

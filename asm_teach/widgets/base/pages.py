@@ -18,6 +18,7 @@ from torch import Tensor
 
 from asm_teach.base.files import whole
 from asm_teach.data.heads import load_head
+from asm_teach.data.skin_tones import CLAY
 from asm_teach.drawing import portrait, still
 from asm_teach.formats.checks.outputs import MARK, check_output, signed
 from asm_teach.geometry.mesh import Mesh
@@ -69,7 +70,7 @@ def surface_data(mesh: Mesh, uv: Tensor) -> dict[str, Any]:
         "margin": still.MARGIN,
         "skin": _jpeg(skin_of(mesh)),
         "light": portrait.FUNCTIONS,
-        "clay": list(portrait.CLAY),
+        "clay": list(CLAY),
         "inside": list(portrait.INSIDE),
         "finish": pack(torch.as_tensor(finish)),
         "lids": pack(torch.as_tensor(lids), "<u2"),

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asm_teach.drawing import portrait, still
+from asm_teach.data.skin_tones import CLAY
+from asm_teach.drawing import still
 from asm_teach.geometry.mesh import Mesh
 from asm_teach.widgets.base import colours
 
@@ -133,7 +134,7 @@ class Colouring:
 
     def tone(self, index: int) -> NDArray[np.float64]:
         """(3,) what a key shows for mesh number `index` in plain colours."""
-        return np.array(_OVER[(index - 1) % len(_OVER)] if index else portrait.CLAY)
+        return np.array(_OVER[(index - 1) % len(_OVER)] if index else CLAY)
 
     def texture(self, name: str) -> NDArray[np.float64]:
         """(H, W, 3) in [0, 1], row 0 at v = 1."""
@@ -196,7 +197,7 @@ class Colouring:
 
 def skin_colours(mesh: Mesh) -> NDArray[np.float64]:
     """(V, 3): clay, with eyes, teeth and the inside of the mouth in their own tones where the mesh names them."""
-    table = np.broadcast_to(np.array(portrait.CLAY), (len(mesh.vertices), 3)).copy()
+    table = np.broadcast_to(np.array(CLAY), (len(mesh.vertices), 3)).copy()
     faces = still.to_numpy(mesh.faces).astype(np.int64)
     for name in _PARTS.keys() & mesh.parts.keys():
         table[faces[still.to_numpy(mesh.parts[name]).astype(np.int64)].ravel()] = _PARTS[name]
