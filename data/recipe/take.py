@@ -20,18 +20,17 @@ DATA = Path(__file__).parents[1]
 EVERY, MOVES = 2, 0.02
 
 
-def main() -> None:
-    """Write the table."""
+def table() -> str:
+    """The text of the table."""
     take = read_packets(asset_path("llv-capture", "dao.gesichter"), (*CHANNELS, *ANGLES))
     kept = {name: column[::EVERY] for name, column in take.values.items() if np.ptp(column) > MOVES}
     times = take.times[::EVERY] - take.times[0]
     lines = [",".join(["time", *kept])]
     for row, time in enumerate(times):
-        lines.append(
-            ",".join([f"{time:.3f}", *(f"{column[row]:.3f}".rstrip("0").rstrip(".") for column in kept.values())])
-        )
-    (DATA / "take.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        numbers = (f"{column[row]:.3f}".rstrip("0").rstrip(".") for column in kept.values())
+        lines.append(",".join([f"{time:.3f}", *numbers]))
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    main()
+    (DATA / "take.csv").write_text(table(), encoding="utf-8")
