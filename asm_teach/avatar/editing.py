@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.autograd.functional import jacobian
 
 from asm_teach.avatar.sliders import SLIDERS, Place, Slider
-from asm_teach.avatar.transfer import embedded_head
+from asm_teach.data.heads import embedded_head
 from asm_teach.fitting.priors import MIRROR
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.model.skinning import linear_blend_skinning

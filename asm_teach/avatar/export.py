@@ -18,10 +18,11 @@ from asm_teach.avatar.animation import animate
 from asm_teach.avatar.editing import edit, slider_of
 from asm_teach.avatar.expressions import TOGETHER, Expressions, expression_shapes
 from asm_teach.avatar.influences import Influences, heaviest
+from asm_teach.avatar.inside import walls
 from asm_teach.avatar.rest_pose import NOT_FINITE, RestPose, baked, template
 from asm_teach.avatar.track import Track
-from asm_teach.avatar.transfer import embedded_head
-from asm_teach.data.heads import Head
+from asm_teach.data.heads import Head, embedded_head
+from asm_teach.data.skin_tones import CLAY
 from asm_teach.fitting.result import Fit
 from asm_teach.formats.checks.outputs import check_output
 from asm_teach.formats.gltf.container import Json
@@ -33,7 +34,6 @@ from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, Static
 from asm_teach.model.transforms import Rig
 
 MOST_JOINTS = 255  # a vertex names its joints by one byte each
-CLAY = (0.56, 0.38, 0.29, 1.0)  # the colour of a head without a texture; linear, not sRGB
 _UNSEEN = 1e-3  # a change of a unit normal that is left out: 0.06 degrees
 _SET = 4  # bones in a set: JOINTS_0 and WEIGHTS_0, JOINTS_1 and WEIGHTS_1, ...
 
@@ -85,7 +85,8 @@ def export_gltf(
         influences: bones for each vertex, the heaviest: 4, which every engine counts, or 8, 12 and so on. None keeps
             all, which none plays, to measure what the others lose.
         posed: False makes the fitted face the rest pose, which any number of influences keeps exactly. True keeps the
-            template, and the nodes hold the bones' motions: eq. (1), but few influences change the face.
+            template, and the nodes hold the bones' motions: eq. (1), also for eyeballs, teeth and the mouth's inside,
+            but few influences change the face. Else these are placed by the skin round them.
         shapes: write the 51 expressions of this face (ARKit's names), which `expression_shapes` finds; those that it
             found before, of the edited face, to spare the time; or False.
         texture: True takes the mesh's own picture, else that of the embedded head with this mesh; without one the head
@@ -123,8 +124,9 @@ def export_gltf(
     kept = heaviest(pose.weights.numpy(), _SET * math.ceil(bones / _SET) if influences is None else influences)
     gltf = GltfWriter(**({"copyright": head.licence} if head is not None else {}))
     count = _add_mesh(gltf, skinned.mesh.to("cpu"), pose, kept, picture)
-    if edits:
-        gltf.json["nodes"][0]["extras"] = {"edits": edits}
+    said = {"edits": edits, "walls": len(walls(skinned.mesh))}  # what `import_gltf` needs to know
+    if any(said.values()):
+        gltf.json["nodes"][0]["extras"] = {name: value for name, value in said.items() if value}
     joints = _add_bones(gltf, skinned.rig, pose)
     if track is not None:
         animate(gltf, track, tuple(pose.shapes), skinned.rig, pose, joints)
@@ -198,6 +200,8 @@ def _add_mesh(gltf: GltfWriter, mesh: Mesh, pose: RestPose, kept: Influences, pi
         rows, faces, uv = doubled_on_seams(faces, uv, mesh.uv_faces, len(rows))
     normals = vertex_normals(pose.vertices, mesh.faces)
     normals[(normals == 0).all(1)] = normals.new_tensor([0.0, 0.0, 1.0])  # of a vertex without a face; it needs one
+    if pose.shapes:
+        gltf.begin_with_zeros(len(rows))
     attributes = {
         "POSITION": gltf.attribute(_metres(pose.vertices[rows]), bounds=True),
         "NORMAL": gltf.attribute(_float32(normals[rows])),
@@ -210,7 +214,7 @@ def _add_mesh(gltf: GltfWriter, mesh: Mesh, pose: RestPose, kept: Influences, pi
         attributes[f"WEIGHTS_{number}"] = gltf.attribute(kept.shares[rows.numpy(), columns])
     primitive: Json = {
         "attributes": attributes,
-        "indices": gltf.indices(faces.numpy()),
+        "indices": gltf.indices(torch.cat([faces, walls(mesh)]).numpy()),
         "material": gltf.add("materials", _material(gltf, picture)),
     }
     named: Json = {}
@@ -241,7 +245,8 @@ def _turned(pose: RestPose, name: str, faces: Tensor) -> Tensor:
 
 
 def _material(gltf: GltfWriter, picture: bytes | None) -> Json:
-    colour: Json = {"baseColorFactor": CLAY}
+    linear = [((x + 0.055) / 1.055) ** 2.4 for x in CLAY]  # of sRGB's curve, which glTF's factors do not have
+    colour: Json = {"baseColorFactor": [*linear, 1.0]}
     if picture is not None:
         colour = {"baseColorTexture": {"index": gltf.texture(picture)}}
     return {"name": "skin", "pbrMetallicRoughness": {**colour, "metallicFactor": 0.0, "roughnessFactor": 0.6}}
@@ -289,7 +294,8 @@ def _free_name(name: str, taken: tuple[str, ...]) -> str:
 
 
 def _metres(mm: Tensor) -> np.ndarray:
-    return _float32(mm / 1000)
+    """Float32 metres that come back as the nearest float32 millimetres, as `import_gltf` tells."""
+    return _float32(mm.float().double() / 1000)
 
 
 def _float32(values: Tensor) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from asm_teach.avatar.inside import hard_pieces, place_inside
 from asm_teach.avatar.openings import (
     EYES,
     MOUTH,
@@ -28,6 +29,7 @@ from asm_teach.avatar.openings import (
 from asm_teach.avatar.rest_pose import NOT_FINITE
 from asm_teach.avatar.transfer import TemplateShapes, carried, template_shapes
 from asm_teach.fitting.result import Fit
+from asm_teach.geometry.alignment import align_points
 from asm_teach.model.adaptive import SkinnedModel
 
 _TOLERANCE = 0.1  # mm by which lips may pass through each other, beyond what they do at rest
@@ -40,7 +42,8 @@ class Expressions(NamedTuple):
 
     Attributes:
         names: E names.
-        offsets: (E, V, 3) mm, float64: what each shape of amount 1 adds to the vertices of the face.
+        offsets: (E, V, 3) mm, float64: what each shape of amount 1 adds to the vertices of the face, whose inside
+            `face_of` placed.
         notes: what this face cannot open, one sentence each.
     """
 
@@ -65,7 +68,7 @@ class Expressions(NamedTuple):
 
 @torch.no_grad()
 def expression_shapes(model: SkinnedModel | Fit, template: TemplateShapes | None = None) -> Expressions:
-    """The 51 expressions of a fitted face, to be added to its vertices `model()`.
+    """The 51 expressions of a fitted face, to be added to its vertices `face_of(model)`.
 
     Args:
         model: an adaptive or a static model, or a fit, whose model is taken. If its mesh is none of the embedded
@@ -80,12 +83,16 @@ def expression_shapes(model: SkinnedModel | Fit, template: TemplateShapes | None
     """
     skinned = model.model if isinstance(model, Fit) else model
     exact = copy.deepcopy(skinned).cpu().double().requires_grad_(False)
-    vertices = exact()
+    fitted = exact()
+    vertices = place_inside(exact.mesh, fitted)
     if not vertices.isfinite().all():
         raise ValueError(NOT_FINITE)
     template = template_shapes(skinned.mesh) if template is None else template
-    offsets = carried(template.offsets, template.vertices, vertices)
+    offsets = carried(template.offsets, template.vertices, fitted)
     face, names = exact.mesh.with_vertices(vertices), template.names
+    for rows in hard_pieces(face):  # the one similarity that placed them keeps their form in every expression
+        scale, rotation, _ = align_points(template.vertices[rows], vertices[rows], scale=True)
+        offsets[:, rows] = scale * template.offsets[:, rows] @ rotation.T
     notes: list[str] = []
     for name, margin in template.margins.items():
         shape = names.index(f"eyeBlink{name}")

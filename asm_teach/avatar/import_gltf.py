@@ -12,7 +12,7 @@ import roma
 import torch
 from torch import Tensor
 
-from asm_teach.avatar.transfer import embedded_head
+from asm_teach.data.heads import embedded_head
 from asm_teach.formats.checks.file_kind import check_file
 from asm_teach.formats.gltf.skeleton import Skeleton
 from asm_teach.formats.gltf.skinned import SkinnedRecord, read_skinned
@@ -63,9 +63,11 @@ class Avatar:
 def import_gltf(path: str | os.PathLike[str]) -> Avatar:
     """Read a head with bones from a GLB or glTF file, by eq. (1) as engines do.
 
-    Of a file that `export_gltf` wrote, vertices, bones and shapes come back to 1e-5 mm, which float32 leaves of metres,
-    with the weights that the file has. Of other programs' files all meshes that bones move become one, in millimetres,
-    as the scene places them; the first root bone rests. Animations, and the axes of the joints, are left behind.
+    Of a file that `export_gltf` wrote, vertices, bones and shapes come back to 1e-5 mm, with the weights that the file
+    has: as the nearest millimetres in float32, which is what a model holds. Only from 125 to 128 mm, where metres have
+    steps twice as long as millimetres, up to 1.2e-5 mm are lost. Of other programs' files all meshes that bones move
+    become one, in millimetres, as the scene places them; the first root bone rests. Animations, and the axes of the
+    joints, are left behind.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -85,7 +87,7 @@ def import_gltf(path: str | os.PathLike[str]) -> Avatar:
 
 
 def _avatar(read: SkinnedRecord, name: str) -> Avatar:
-    mesh = replace(read.mesh, vertices=float32_tensor(_MM * read.mesh.vertices.numpy()))
+    mesh = replace(read.mesh, vertices=float32_tensor(_MM * read.mesh.vertices.numpy()), faces=_without_walls(read))
     shapes = {shape: float32_tensor(_MM * offset) for shape, offset in read.shapes.items()}
     if not all(offset.isfinite().all() for offset in shapes.values()):
         raise ValueError("a morph target holds NaN or infinite numbers: the file is damaged; fetch or export it again")
@@ -115,6 +117,14 @@ def _known(mesh: Mesh) -> Mesh:
     if head is None:
         return mesh
     return replace(mesh, parts=head.mesh.parts, quads=head.mesh.quads, landmarks=head.mesh.landmarks)
+
+
+def _without_walls(read: SkinnedRecord) -> Tensor:
+    """The triangles without those by which `export_gltf` closed eyes and mouth behind; they come last."""
+    faces, count = read.mesh.faces, read.extras.get("walls")
+    if not read.generator.startswith(_MAKER) or not isinstance(count, int) or not 0 < count < len(faces):
+        return faces
+    return faces[:-count]
 
 
 def _edits(read: SkinnedRecord) -> dict[str, float]:

@@ -63,7 +63,7 @@ class Sides(NamedTuple):
 
 def sides(mesh: Mesh, opening: Opening) -> Sides:
     """The sides of an opening of a mesh with the landmarks "ibug68"."""
-    graph, corners = _edges(mesh), mesh.faces[mesh.landmarks["ibug68"].faces]
+    graph, corners = edges(mesh), mesh.faces[mesh.landmarks["ibug68"].faces]
 
     def way(points: tuple[int, ...]) -> Tensor:
         start = torch.unique(corners[list(points)]).numpy()
@@ -76,7 +76,7 @@ def is_sealed(mesh: Mesh, opening: Opening) -> bool:
     """Whether the mesh goes on from side to side, as in scans of closed eyes or lips: then nothing can open."""
     ends = mesh.landmarks["ibug68"].nearest_vertices(mesh.faces)[torch.tensor(opening.across)]
     across = (mesh.vertices[ends[:, 0]] - mesh.vertices[ends[:, 1]]).double().norm(dim=1)
-    ways = torch.from_numpy(dijkstra(_edges(mesh), directed=False, indices=ends[:, 0].numpy()))
+    ways = torch.from_numpy(dijkstra(edges(mesh), directed=False, indices=ends[:, 0].numpy()))
     way = ways[torch.arange(len(ends)), ends[:, 1]]
     return bool((way / across.clamp(min=1e-9)).median() < _SEALED)
 
@@ -111,7 +111,7 @@ def together(mesh: Mesh, opening: Opening, offsets: Tensor) -> Tensor:
     return found
 
 
-def _edges(mesh: Mesh) -> coo_matrix:
+def edges(mesh: Mesh) -> coo_matrix:
     """The edges of a mesh as a graph, with their lengths in mm."""
     vertices, ends = mesh.vertices.double(), edge_list(mesh.faces).ends
     length = (vertices[ends[:, 0]] - vertices[ends[:, 1]]).norm(dim=1).clamp(min=1e-9).numpy()
@@ -207,7 +207,7 @@ def close_lids(eye: Lids, vertices: Tensor, blink: Tensor) -> Tensor:
         if missing.norm(dim=1).max() < _CLOSED:
             break
         reach = _LID / (1 + number / 10)
-        closed = closed + eye.upper[:, None] * _spread(vertices, upper.points(vertices, eye.faces), missing, reach)
+        closed = closed + eye.upper[:, None] * spread(vertices, upper.points(vertices, eye.faces), missing, reach)
     return closed
 
 
@@ -269,11 +269,16 @@ def part_lips(mouth: Lips, start: Tensor, moved: Tensor, tolerance: float) -> Te
             if not len(pushed):
                 continue
             around = torch.unique(faces)
-            added[around] += 0.5 * _spread(start[around], start[pushed], push[pushed], _SPREAD)
+            added[around] += 0.5 * spread(start[around], start[pushed], push[pushed], _SPREAD)
     return added
 
 
-def _spread(points: Tensor, at: Tensor, push: Tensor, reach: float) -> Tensor:
-    """(V, 3) how far points (V, 3) go along with pushes (n, 3) at (n, 3), by a Gaussian of their distance."""
-    share = torch.cdist(points, at).square().div(-2 * reach**2).exp()
-    return share @ push / share.sum(1, keepdim=True).clamp(min=1.0)
+def spread(points: Tensor, at: Tensor, push: Tensor, reach: float) -> Tensor:
+    """(V, 3) how far points (V, 3) go along with pushes (n, 3) at (n, 3), by a Gaussian of their distance.
+
+    Rounds of it amplify the last bit, which a product of matrices leaves to how its numbers lie in memory: so it takes
+    distances and sums one by one, and the same face always gets the same shapes.
+    """
+    away = torch.cdist(points, at, compute_mode="donot_use_mm_for_euclid_dist")
+    share = away.square().div(-2 * reach**2).exp()
+    return (share[..., None] * push).sum(1) / share.sum(1, keepdim=True).clamp(min=1.0)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from asm_teach.avatar.inside import face_of
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
 from asm_teach.model.transforms import bind_matrices, bone_transforms, world_matrices
 
@@ -49,7 +50,7 @@ class RestPose:
 
 @torch.no_grad()
 def baked(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> RestPose:
-    """The fitted face is the rest pose, and the bones rest on it without a motion.
+    """The fitted face is the rest pose, and the bones rest on it without a motion; its inside is placed by the skin.
 
     At rest the weights do not matter, so with few bones for each vertex the face is still the fitted one. The bones of
     an adaptive model stand on the fitted skin, eq. (3); those of a static one where they have moved to.
@@ -58,8 +59,7 @@ def baked(model: SkinnedModel, shapes: Mapping[str, Tensor]) -> RestPose:
         model: the fitted model.
         shapes: name -> (V, 3) mm that move the fitted face.
     """
-    model = _precise(model)
-    vertices = model()
+    vertices, model = face_of(model), _precise(model)
     if isinstance(model, AdaptiveSkinningModel):
         points = model.chart.bind(model.bone_uv, vertices)
     else:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from asm_teach.avatar.openings import EYES, MOUTH, sides
-from asm_teach.data.heads import Head, load_head
+from asm_teach.data.heads import Head, embedded_head, load_head
 from asm_teach.geometry.closest_point import to_array
 from asm_teach.geometry.landmarks import LandmarkSet
 from asm_teach.geometry.mesh import Mesh, vertex_normals
@@ -89,12 +89,6 @@ def template_shapes(mesh: Mesh, *, steps: int | None = None, progress: bool = Fa
         margins[name] = places_on(exact, ours, margin.nearest_vertices(ours.faces))
     scalp = _scalp(source)[places.nearest_vertices(ours.faces)]
     return TemplateShapes(source.expressions.names, exact.vertices, offsets, margins, scalp)
-
-
-def embedded_head(mesh: Mesh) -> Head | None:
-    """The embedded head whose faces this mesh has, in the same order."""
-    heads = (load_head(name) for name in ("makehuman", "soma"))
-    return next((head for head in heads if torch.equal(head.mesh.faces, mesh.faces.cpu())), None)
 
 
 def carried(offsets: Tensor, start: Tensor, end: Tensor) -> Tensor:

@@ -142,6 +142,12 @@ def load_head(name: str = "makehuman") -> Head:
     raise ValueError(f"name: there is no head {name!r}; choose from {', '.join(map(repr, LICENCES))}")
 
 
+def embedded_head(mesh: Mesh) -> Head | None:
+    """The embedded head whose faces a mesh has, in the same order; None for any other mesh."""
+    heads = (load_head(name) for name in LICENCES)
+    return next((head for head in heads if torch.equal(head.mesh.faces, mesh.faces.cpu())), None)
+
+
 def sample_identity(shapes: Shapes, generator: np.random.Generator) -> dict[str, float]:
     """Amounts for one person: a mix of the twelve grown-up people, then every pair of opposite local shapes.
 

@@ -41,12 +41,14 @@ def off(found: torch.Tensor, exact: torch.Tensor) -> float:
 @pytest.mark.parametrize("posed", [False, True], ids=["baked", "posed"])
 @pytest.mark.parametrize("kind", MODELS)
 def test_our_own_file_comes_back(tmp_path, kind, posed) -> None:
-    """Rounded to float32 in metres and again in millimetres: half a step each, where metres' may be twice as long."""
+    """The nearest millimetres in float32; between 125 and 128 mm the steps of metres are twice as long."""
     model = MODELS[kind]()
-    export_gltf(model, tmp_path / "me.glb", posed=posed)
-    written_pose = (template if posed else baked)(model, expression_shapes(model).by_name())
+    shapes = expression_shapes(model)
+    export_gltf(model, tmp_path / "me.glb", posed=posed, shapes=shapes)
+    written_pose = (template if posed else baked)(model, shapes.by_name())
     read = asm.import_gltf(tmp_path / "me.glb")
     assert read.model.rig.names == model.rig.names and torch.equal(read.model.rig.parents, model.rig.parents)
+    far = (written_pose.vertices.abs() > 124.99) & (written_pose.vertices.abs() < 128)
     assert off(read.model.vertices, written_pose.vertices) <= 1.51
     assert off(read.model.bind_points(), written_pose.points) <= 1.51
     assert off(read.model.translation, written_pose.translation) < 0.51
@@ -54,9 +56,9 @@ def test_our_own_file_comes_back(tmp_path, kind, posed) -> None:
     torch.testing.assert_close(read.model.log_scale.double().exp(), written_pose.scale, atol=1e-6, rtol=0)
     assert tuple(read.shapes) == HEAD.expressions.names
     assert max(off(read.shapes[name], offset) for name, offset in written_pose.shapes.items()) <= 1.51
-    apart = (read.model.vertices.double() - written_pose.vertices).abs().max()
+    apart = (read.model.vertices.double() - written_pose.vertices)[~far].abs().max()
     print(f"{kind}, {'posed' if posed else 'baked'}: {apart:.1e} mm")
-    assert apart < 1.6e-5 and (posed or (read.model() == read.model.vertices).all())
+    assert apart < 1e-5 and (posed or (read.model() == read.model.vertices).all())
     assert read.generator.startswith("asm_teach") and not read.edits and not read.notes
 
 

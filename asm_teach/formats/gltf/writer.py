@@ -36,7 +36,7 @@ class GltfWriter:
         """`asset` is what the file says of itself besides version and generator, such as a copyright."""
         self.json: Json = {"asset": {"version": "2.0", "generator": f"asm_teach {__version__}", **asset}}
         self._bytes = bytearray()
-        self._zeros: dict[int, int] = {}  # how many rows of zeros -> their bufferView
+        self._zeros: Json = {}  # of an accessor that begins with the zeros of the file
 
     def add(self, kind: str, item: Json) -> int:
         """Put an object into a list at the top of the JSON, such as "nodes"; its number there."""
@@ -62,15 +62,22 @@ class GltfWriter:
         """Matrices (n, 4, 4), which glTF stores by columns. The number of the accessor."""
         return self._accessor(matrices.swapaxes(1, 2).reshape(-1, 16).astype(np.float32), {})
 
+    def begin_with_zeros(self, count: int) -> None:
+        """Put `count` rows of zeros before all else, for `sparse` to come.
+
+        Godot 3 takes the first numbers of the file for the zeros that a sparse accessor leaves out. To name them in
+        each would not do: Babylon 9 writes what the accessors store into the one array that they share. So the first
+        of them names the zeros, since what nothing names is an object without a use, and the others leave them out.
+        """
+        if self.json.get("bufferViews"):
+            raise ValueError("begin_with_zeros: there are numbers in the file already; call it first")
+        self._zeros = {"bufferView": self._view(np.zeros((count, 3), np.float32), _ATTRIBUTES)}
+
     def sparse(self, values: NDArray[np.float32]) -> int:
         """Rows (V, 3) that are mostly zero: only the others are stored (section 3.6.2.3). The accessor's number.
 
-        They go into zeros that all such accessors share. These could be left out, but then Godot 3 takes the first
-        numbers of the file for them.
+        They go into zeros, which need not be in the file: see `begin_with_zeros`.
         """
-        if len(values) not in self._zeros:
-            zeros = self._zeros[len(values)] = self._view(np.zeros_like(values), _ATTRIBUTES)
-            self.json["bufferViews"][zeros]["byteStride"] = values[0].nbytes  # which shared ones have to say
         rows = np.flatnonzero(values.any(1))
         if not len(rows):  # at least one has to be there
             rows = np.zeros(1, np.int64)
@@ -80,7 +87,7 @@ class GltfWriter:
             "indices": {"bufferView": self._view(rows.astype(kind)), "componentType": _CODES[np.dtype(kind)]},
             "values": {"bufferView": self._view(values[rows])},
         }
-        base = {"bufferView": self._zeros[len(values)]}
+        base, self._zeros = self._zeros, {}
         return self.add("accessors", {**base, **_kind(values), **_bounds(values), "sparse": stored})
 
     def animation(self, name: str, times: Floats, channels: Mapping[tuple[int, str], Floats]) -> int:
