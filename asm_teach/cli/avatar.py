@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,9 @@ from asm_teach.cli.processes import is_given
 from asm_teach.formats.checks.outputs import check_output
 
 if TYPE_CHECKING:
+    from asm_teach.fitting.result import Fit
     from asm_teach.model.adaptive import SkinnedModel
+    from asm_teach.view_fit.view import View
 
 
 @click.command(
@@ -47,9 +51,10 @@ def avatar_command(
     """Write FACE as a .glb file with bones, 51 named expressions and a skin, and as a page.
 
     FACE is a saved model (.npz), as `asm-teach fit-views --save` and asm.save write it; a scan, to which the model is
-    fitted as by `fit-scan`; or a folder with photographs of one person, as for `fit-views`. The expressions have
-    ARKit's names, so the programs that record faces can drive them. --set moves a slider by millimetres on the skin:
-    nose width, jaw width, eye distance and so on; a name that is not there tells all.
+    fitted as by `fit-scan`; or a folder with photographs of one person, as for `fit-views`, from which the head takes
+    its skin too. The expressions have ARKit's names, so the programs that record faces can drive them. --set moves a
+    slider by millimetres on the skin: nose width, jaw width, eye distance and so on; a name that is not there tells
+    all.
 
     No file is replaced: name one that is not there.
     """
@@ -130,9 +135,21 @@ def model_of(face: Path, device: str) -> SkinnedModel:
         pictures = sorted(file for file in face.iterdir() if file.suffix.lower() in PICTURES)
         if not pictures:
             raise ValueError(f"{face.name}: there is no photograph in this folder; give photographs of one person")
-        return fit_to_views(pictures, adaptive_model("makehuman"), device).model
+        return _in_own_skin(*fit_to_views(pictures, adaptive_model("makehuman"), device))
     if face.suffix.lower() == ".npz":
         return load_model(face)
     if face.suffix.lower() in PICTURES:
         raise ValueError(f"{face.name} is one photograph; give the folder that holds those of this person")
     return fit_to_scan(face, lambda: adaptive_model("makehuman"), device).model
+
+
+def _in_own_skin(fit: Fit, views: Sequence[View]) -> SkinnedModel:
+    """The fitted model with the skin that its photographs show as its texture."""
+    from asm_teach.drawing.own_skin import whole_skin
+
+    model = fit.model
+    mesh, images = model.mesh.to("cpu"), [view.image for view in views]
+    pairs = [(camera.to("cpu"), image) for camera, image in zip(fit.cameras, images, strict=True) if image is not None]
+    cameras, pictures = zip(*pairs, strict=True)
+    model.mesh = replace(mesh, texture=whole_skin(mesh.with_vertices(fit.vertices.cpu()), cameras, pictures))
+    return model

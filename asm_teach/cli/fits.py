@@ -175,7 +175,7 @@ def fit_views_command(
     if save_file is not None:
         check_output(save_file, (".npz",), inputs=inputs, name="--save")
     model: SkinnedModel = adaptive_model(head) if start is None else load_model(start)
-    fit = fit_to_views(
+    fit, _ = fit_to_views(
         pictures, model, device, embedding=embedding, find=find, group=group, exif=not ignore_exif,
         resume=resume is not None, steps=steps, prior=prior,
     )  # fmt: skip

@@ -16,6 +16,7 @@ import click
 if TYPE_CHECKING:
     from asm_teach.fitting.result import Fit
     from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
+    from asm_teach.view_fit.view import View
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
@@ -84,8 +85,8 @@ def fit_to_views(
     pictures: Sequence[Path], model: SkinnedModel, device: str, *, embedding: Path | None = None, find: bool = False,
     group: str | None = None, exif: bool = True, resume: bool = False, steps: int | None = None,
     prior: str | None = None,
-) -> Fit:  # fmt: skip
-    """Fit a model to photographs of one person, and print what there is to say of both.
+) -> tuple[Fit, list[View]]:  # fmt: skip
+    """Fit a model to photographs of one person, and print what there is to say of both: the fit, and what it saw.
 
     Args:
         pictures: their files.
@@ -122,4 +123,4 @@ def fit_to_views(
             click.echo(note)
     if fit.interrupted:
         click.echo("stopped early: this is the best result so far")
-    return fit
+    return fit, views

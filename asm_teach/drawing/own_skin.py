@@ -1,4 +1,4 @@
-"""A fitted head in the skin that its own photographs show, drawn over them and beside them. Used in lessons 8 and 9."""
+"""A fitted head in the skin that its own photographs show, over them, beside them, and on an avatar. Lessons 8, 9."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
+from asm_teach.avatar.inside import INNER
 from asm_teach.drawing.plots import new_figure
 from asm_teach.drawing.portrait import finish_of
 from asm_teach.drawing.still import to_numpy
@@ -79,6 +80,20 @@ def own_skin(
     seen = chart.spread(weights.sum(0), 0.0)[..., 0] > 1e-4
     nearest = torch.from_numpy(distance_transform_edt(to_numpy(~seen), return_distances=False, return_indices=True))
     return chart.spread(mean)[tuple(nearest.long())].clamp(0, 1), lights
+
+
+def whole_skin(mesh: Mesh, cameras: Sequence[Camera], images: Sequence[Tensor], size: int = 1024) -> Tensor:
+    """A texture (size, size, 3) for a whole head: the face as its photographs show it, the rest in one colour of skin.
+
+    What lies inside, which no photograph shows, keeps the mesh's own texture. The arguments are those of `own_skin`.
+    """
+    texture = _in_one_colour(mesh, own_skin(mesh, cameras, images, size)[0], _own_share(mesh))
+    if mesh.texture is None:
+        return texture
+    inner = torch.cat([mesh.faces[:0, 0], *(mesh.parts[name] for name in INNER if name in mesh.parts)])
+    hidden = torch.isin(_flat(mesh, size).face, inner)[..., None]
+    resized = torch.nn.functional.interpolate(mesh.texture.movedim(2, 0)[None], (size, size), mode="bilinear")
+    return torch.where(hidden, resized[0].movedim(0, 2).to(texture), texture)
 
 
 def _flat(mesh: Mesh, size: int) -> Raster:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from asm_teach.avatar.import_gltf import import_gltf
 from asm_teach.fitting.result import Fit
 from asm_teach.formats.checks.outputs import is_ours
+from asm_teach.geometry.mesh import read_mesh
 from asm_teach.model.storage import save
+from asm_teach.rendering.camera import look_at
+from asm_teach.view_fit.view import View
 from asm_teach.widgets.track_player.page import NAME
 from tests.avatar.gltf_reference import Played
 from tests.avatar.models import HEAD, adaptive
@@ -97,13 +101,23 @@ def test_a_folder_of_photographs_is_fitted_on_the_way(tmp_path, monkeypatch) -> 
         (folder / name).write_bytes(b"")
     asked = []
 
-    def fit_to_views(pictures, model, device) -> Fit:
+    vertices = adaptive()().detach()
+    target = vertices[HEAD.mesh.part_vertices("face")].mean(0)
+    camera = look_at(target + torch.tensor([0.0, 0.0, 600.0]), target, 300.0, (120, 120))
+    green = torch.tensor([0.2, 0.6, 0.3]).expand(120, 120, 3)
+
+    def fit_to_views(pictures, model, device) -> tuple[Fit, list[View]]:
         asked.append([picture.name for picture in pictures])
-        return Fit(adaptive(), adaptive()().detach())
+        return Fit(adaptive(), vertices, cameras=(camera,)), [View(green, torch.rand(68, 2) * 100)]
 
     monkeypatch.setattr("asm_teach.cli.avatar.fit_to_views", fit_to_views)
     assert run("avatar", folder, "-o", tmp_path / "me.glb").exit_code == 0
     assert asked == [["a.png", "b.JPG"]]
+    skin, painted = read_mesh(tmp_path / "me.glb").texture, HEAD.mesh.texture
+    assert skin is not None and painted is not None and skin.shape == painted.shape == (1024, 1024, 3)
+    forehead, mouth = (slice(300, 340), slice(500, 540)), (slice(710, 720), slice(505, 520))
+    assert (skin[forehead] - green[0, 0]).abs().max() < 0.1 < (painted[forehead] - green[0, 0]).abs().max()
+    assert (skin[mouth] - painted[mouth]).abs().max() < 0.1  # no photograph shows what lies inside
     for file in folder.glob("*.*"):
         file.unlink()
     assert "there is no photograph in this folder" in one_line(run("avatar", folder, "-o", tmp_path / "you.glb"))
