@@ -9,7 +9,7 @@ const HEAD_SLIDERS = [
   ["tilt", "Tilt to the right", 40],
 ].map(([name, label, most]) => ({ name, label, unit: "°", low: -most, high: most, step: 1 }));
 
-const rest = () => ({ amounts: data.shapes.map(() => 0), head: [0, 0, 0, 1] });
+const rest = () => ({ amounts: data.shapes.map(() => 0), head: [0, 0, 0, 1], edits: data.edits.map(() => 0) });
 let state = rest(),
   face = null,
   performer = null;
@@ -19,7 +19,7 @@ let state = rest(),
 const manner = () => ({ look: data.skin ? 0 : 1 });
 
 function show() {
-  performer.pose(state.amounts, state.head);
+  performer.pose(state.amounts, state.head, state.edits);
   face.place(performer.spread(performer.at), performer.spread(performer.normal));
   paint();
 }
@@ -35,6 +35,7 @@ function change() {
 }
 
 function value({ unit }, x) {
+  if (unit === "mm") return `${x} mm`.replace("-", "−");
   return unit === "°" ? `${Math.round(x)}°`.replace("-", "−") : `${Math.round(x)} %`;
 }
 
@@ -67,6 +68,9 @@ function describe() {
     const turns = angles(state.head);
     HEAD_SLIDERS.forEach(({ label: words }, k) => {
       if (Math.abs(turns[k]) >= 1) parts.push(`${words.toLowerCase()} ${value({ unit: "°" }, turns[k])}`);
+    });
+    data.edits.forEach(({ label: words }, k) => {
+      if (state.edits[k]) parts.push(`${words.toLowerCase()} ${value({ unit: "mm" }, state.edits[k])}`);
     });
     const now = player.track && player.time > 0 ? `At ${player.time.toFixed(2)} s: ` : "",
       doing = player.playing ? `Playing at ${player.speed} times the speed; ${seen()}.` : "";
@@ -121,6 +125,16 @@ function buildSliders() {
         },
       );
     });
+  data.edits.forEach((slider, k) => {
+    add(
+      "Edit",
+      { ...slider, unit: "mm" },
+      () => state.edits[k],
+      (x) => {
+        state.edits[k] = x;
+      },
+    );
+  });
   for (const name of ["Mouth", "Head"]) if (homes[name]) homes[name].open = true;
   $("find").addEventListener("input", () => search($("find").value));
 }
@@ -136,7 +150,9 @@ function search(text) {
     if (words.length) home.open = here > 0;
     found += here;
   }
-  $("found").textContent = words.length ? `${found} of ${data.shapes.length + 3 * data.turns} sliders` : "";
+  $("found").textContent = words.length
+    ? `${found} of ${data.shapes.length + 3 * data.turns + data.edits.length} sliders`
+    : "";
 }
 
 // ---- begin
@@ -169,6 +185,8 @@ async function begin() {
   performer.pose(state.amounts, state.head);
   face.place(performer.spread(performer.at), performer.spread(performer.normal));
   frame(face.positions());
+  [camera.azimuth, camera.elevation] = data.views["three-quarter"];
+  camera.view = "three-quarter";
   sharp.fine = sharp.quick = 1;
   fill();
   change();

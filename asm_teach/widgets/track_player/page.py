@@ -1,4 +1,4 @@
-"""The page of the track player: a head with its named shapes and a recorded face, as one HTML file.
+"""The page of the track player: a head with its named shapes, a recorded face and sliders that edit it, in one file.
 
 `performer.js` moves the vertices, `player.js` keeps the time, `page.js` has the sliders and the words; the camera, the
 light and the inputs are those of the playground's files. Here they meet a head's numbers.
@@ -6,14 +6,17 @@ light and the inputs are those of the playground's files. Here they meet a head'
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import roma
 import torch
 from torch import Tensor
 
+from asm_teach.avatar.editing import PARTS, slider_motions
 from asm_teach.avatar.expressions import Expressions
 from asm_teach.avatar.performer import Performer
+from asm_teach.avatar.sliders import SLIDERS
 from asm_teach.avatar.track import CHANNELS, Track
 from asm_teach.fitting.result import Fit
 from asm_teach.formats.mesh_files import doubled_on_seams
@@ -26,12 +29,13 @@ SCRIPTS = (
     *(f"playground/{name}.js" for name in ("mesh", "surface", "programs", "view", "inputs", "hands")),
     *(f"track_player/{name}.js" for name in ("performer", "player", "page")),
 )
+_COARSE = 127  # the same of a slider, of which a vertex far from it moves by less than one
 _STEPS = 32_000  # the whole numbers that a shape's largest offset, or a track's largest amount, is stored as
 _MOST = 65_535  # vertices that 16 bits can count
 
 
 def write_page(model: SkinnedModel | Fit, track: Track | None = None, shapes: Expressions | None = None) -> str:
-    """The page as a text: HTML with all that it needs in it, some 800 kB for the embedded head.
+    """The page as a text: HTML with all that it needs in it, some 1.3 MB for the embedded head.
 
     Args:
         model: an adaptive or a static model, or a fit, whose model is taken.
@@ -64,6 +68,7 @@ def page_data(model: SkinnedModel | Fit, performer: Performer, track: Track | No
         "rest": pack(performer.vertices),
         "rows": pack(rows, "<u2") if seams else None,
         "shapes": [_shape(name, offset) for name, offset in zip(performer.names, performer.offsets, strict=True)],
+        "edits": _edits(skinned),
         "share": pack(performer.share),
         "middle": performer.middle.tolist(),
         "turns": int(performer.share.any()),
@@ -73,10 +78,27 @@ def page_data(model: SkinnedModel | Fit, performer: Performer, track: Track | No
 
 def _shape(name: str, offset: Tensor) -> dict[str, Any]:
     """A shape (V, 3) mm as the vertices that it moves and whole numbers, of which one is `size` mm."""
-    size = float(offset.abs().max()) / _STEPS or 1.0
+    return {"name": name, **_sparse(offset, _STEPS, "<i2")}
+
+
+def _sparse(offset: Tensor, most: int, kind: str) -> dict[str, Any]:
+    size = float(offset.abs().max()) / most or 1.0
     steps = (offset / size).round()
     (rows,) = steps.any(1).nonzero(as_tuple=True)
-    return {"name": name, "rows": pack(rows, "<u2"), "values": pack(steps[rows], "<i2"), "size": size}
+    return {"rows": pack(rows, "<u2"), "values": pack(steps[rows], kind), "size": size}
+
+
+@torch.no_grad()
+def _edits(model: SkinnedModel) -> list[dict[str, Any]]:
+    """The sliders that change the face, each with what a millimetre of it adds to the vertices."""
+    face, known, found = model().detach(), {slider.name: slider for slider in SLIDERS}, []
+    moved, start = copy.deepcopy(model), {part: getattr(model, part).detach() for part in PARTS}
+    for name, motion in slider_motions(model).items():
+        for part, columns in PARTS.items():
+            getattr(moved, part).copy_(start[part] + motion[:, columns].to(start[part]))
+        about = {key: getattr(known[name], key) for key in ("name", "label", "low", "high", "step")}
+        found.append({**about, **_sparse((moved() - face).cpu(), _COARSE, "<i1")})
+    return found
 
 
 def _track(track: Track, names: tuple[str, ...]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 // A head that performs: its vertices for any amounts of the named shapes and any turn of the head, as
-// avatar/performer.py computes them. A turn is a quaternion [x, y, z, w].
+// avatar/performer.py computes them, and for any millimetres of the sliders that edit the face. A turn is a quaternion [x, y, z, w].
 
 class Performer {
   constructor(data) {
@@ -9,27 +9,33 @@ class Performer {
     this.drawn = new Mesh(unpack(data.faces, Uint16Array), unpack(data.uv, Float32Array).length / 2);
     this.rows = data.rows && unpack(data.rows, Uint16Array); // which vertex each drawn one is; null: the same
     this.faces = this.rows ? this.drawn.faces.map((v) => this.rows[v]) : this.drawn.faces;
-    this.shapes = data.shapes.map(({ name, rows, values, size }) => ({
-      name,
-      rows: unpack(rows, Uint16Array),
-      values: unpack(values, Int16Array), // of which one is `size` mm
-      size,
-    }));
+    const moves = (list, Kind) =>
+      list.map(({ name, rows, values, size }) => ({
+        name,
+        rows: unpack(rows, Uint16Array),
+        values: unpack(values, Kind), // of which one is `size` mm
+        size,
+      }));
+    this.shapes = moves(data.shapes, Int16Array);
+    this.edits = moves(data.edits, Int8Array);
     this.at = new Float32Array(this.rest.length);
     this.normal = new Float32Array(this.rest.length);
   }
 
-  // Move the vertices: shapes first, then the head's bone, eq. (1).
-  pose(amounts, head) {
+  // Move the vertices: edits and shapes first, then the head's bone, eq. (1).
+  pose(amounts, head, edits = []) {
     const { at, share, middle } = this;
     at.set(this.rest);
-    this.shapes.forEach(({ rows, values, size }, shape) => {
-      const by = amounts[shape] * size;
-      if (by)
-        rows.forEach((v, i) => {
-          for (let k = 0; k < 3; k++) at[3 * v + k] += by * values[3 * i + k];
-        });
-    });
+    const add = (list, by) =>
+      list.forEach(({ rows, values, size }, number) => {
+        const step = (by[number] ?? 0) * size;
+        if (step)
+          rows.forEach((v, i) => {
+            for (let k = 0; k < 3; k++) at[3 * v + k] += step * values[3 * i + k];
+          });
+      });
+    add(this.edits, edits);
+    add(this.shapes, amounts);
     if (Math.abs(head[3]) < 1) {
       const [x, y, z] = matrix(head);
       for (let v = 0; v < share.length; v++) {
