@@ -1,6 +1,7 @@
 """Whether other engines move our GLB files as eq. (1) does: run by hand where they are installed.
 
     python -m tests.engines.foreign [babylon] [blender] [godot]
+    python -m tests.engines.foreign --record    # and write data/engines.json, which lesson 10 shows
 
 It writes a face as GLB files, at rest, in 20 random poses and in 10 expressions, every second of them in a pose too. It
 asks each engine for its vertices, prints how many mm they are from the plain reference of `tests.avatar.gltf_reference`
@@ -35,6 +36,7 @@ from tests.avatar.models import adaptive
 from tests.engines.test_gltf import random_poses
 
 SCRIPTS = Path(__file__).parent
+RECORD = Path(__file__).parents[2] / "data" / "engines.json"
 ENGINES = {"babylon": (8, 0.001), "blender": (8, 0.001), "godot": (4, 0.02)}
 """Name -> how many bones for each vertex it counts, and mm that are allowed."""
 
@@ -102,7 +104,9 @@ def main() -> None:
     """Print the figures of the engines that are named, or of all that are here."""
     model = adaptive()
     shapes = expression_shapes(model)
-    for engine in sys.argv[1:] or ENGINES:
+    asked = [name for name in sys.argv[1:] if name != "--record"]
+    record = json.loads(RECORD.read_text("utf-8")) if RECORD.is_file() else {}
+    for engine in asked or ENGINES:
         if lacks := missing(engine):
             print(f"{engine}: left out, {lacks}; the head of this file says how to get it")
             continue
@@ -121,8 +125,13 @@ def main() -> None:
             kind = "posed" if posed else "baked"
             parts = {"rest": off[:1], "poses": off[1:21], "expressions": off[21:]}
             figures = ", ".join(f"{name} {part.mean():.2g} (largest {part.max():.2g})" for name, part in parts.items())
+            record.setdefault(engine, {"influences": influences})[kind] = {
+                name: float(f"{part.max():.1e}") for name, part in parts.items()
+            }
             print(f"{engine} {kind}, {influences} influences, mm: {figures}", flush=True)
             assert off.max() < allowed
+    if "--record" in sys.argv:
+        RECORD.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
