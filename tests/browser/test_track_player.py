@@ -121,7 +121,7 @@ def test_edits_change_the_face_as_in_python_and_the_shapes_come_on_top(page: Pla
     assert all(1 <= amount <= 6 for amount in amounts.values())
     face = edit(adaptive(), **amounts)().detach()[SKIN]
     assert away(page.positions()[SKIN], face) < 0.2 < 1.0 < away(face.numpy(), performer.vertices[SKIN].float())
-    assert "nose width" in page.said("chin length")
+    assert "nose width" in page.said("chin length").lower()
     page.js("() => { document.getElementById('s_jawOpen').closest('details').open = true; }")
     page.page.locator("#s_jawOpen").focus()
     page.page.keyboard.press("End")
