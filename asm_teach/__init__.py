@@ -13,7 +13,7 @@ import lazy_loader
 
 from asm_teach.course import old_names
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _public, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ = sorted([*__all__, "__version__"])
