@@ -205,14 +205,21 @@ def capacity(
 
 
 @main.command(short_help="Five heads of other topologies (lesson 6).", epilog=examples("heads"))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep the rows of the table: .json.")
 @DEVICE
-def heads(device: str) -> None:
+def heads(output: Path | None, device: str) -> None:
     """Make five heads of other topologies ready, fit each to one person and compare: the table of lesson 6."""
     from asm_teach.data.scans import load_scan
     from asm_teach.studies.new_heads import compare_heads, format_heads, new_heads
+    from asm_teach.studies.record_files import write_records
 
+    if output is not None:
+        check_output(output, (".json",))
     james = load_scan("james")
-    click.echo(format_heads(compare_heads(new_heads(), james.mesh, james.landmarks, device=device)))
+    rows = compare_heads(new_heads(), james.mesh, james.landmarks, device=device)
+    if output is not None:
+        write_records(rows, output, "heads")
+    click.echo(format_heads(rows))
 
 
 class _Callable(ModuleType):

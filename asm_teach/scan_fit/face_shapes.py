@@ -36,6 +36,7 @@ class FaceShapes:
     names: tuple[str, ...]
 
     @classmethod
+    @functools.lru_cache(maxsize=2)  # a folder of scans is fitted with one template, and so are most lessons
     def of(cls, template: Mesh) -> FaceShapes | None:
         """Those of an embedded head or of a template that has landmarks; None for another one."""
         if "ibug68" not in template.landmarks:

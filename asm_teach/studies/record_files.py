@@ -1,4 +1,4 @@
-"""Results of a study in a JSON file, one line for each, so that a later run goes on from it. Used in lesson 9."""
+"""Results of a study in a JSON file, one line for each, so that a later run goes on from it. Lessons 6 and 9."""
 
 from __future__ import annotations
 
