@@ -12,6 +12,7 @@ from torch import Tensor
 from asm_teach.avatar.editing import edit, has_bones, slider_motions, slider_of
 from asm_teach.avatar.export import export_gltf
 from asm_teach.avatar.import_gltf import import_gltf
+from asm_teach.avatar.inside import face_of
 from asm_teach.avatar.sliders import SLIDERS, Slider
 from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel, StaticSkinningModel
 from asm_teach.model.binding import Chart
@@ -227,7 +228,7 @@ def test_edits_are_written_and_come_back(tmp_path) -> None:
     export_gltf(uneven(), tmp_path / "me.glb", shapes=False, edits={"nose width": 2, "jaw_width": -3.5})
     read = import_gltf(tmp_path / "me.glb")
     assert read.edits == {"nose_width": 2.0, "jaw_width": -3.5}
-    expected = edit(uneven(), nose_width=2, jaw_width=-3.5)()
+    expected = face_of(edit(uneven(), nose_width=2, jaw_width=-3.5))
     assert (read.model() - expected).norm(dim=1).max() < 1e-3 < (uneven()() - expected).norm(dim=1).max()
     with pytest.raises(ValueError, match=r"amounts: nose_width is 20.0 mm"):
         export_gltf(uneven(), tmp_path / "no.glb", edits={"nose_width": 20})

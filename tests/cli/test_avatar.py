@@ -66,7 +66,7 @@ def test_a_track_and_a_page(face, tmp_path) -> None:
     assert result.exit_code == 0, result.output
     assert "take.csv: 0.5 s, 2 frames\nnot known and left out: mood\n" in result.output
     assert "51 named shapes, with its texture, 0.5 s of animation" in result.output
-    assert f"wrote {page}, 1.0 MB; open it in a browser" in result.output
+    assert f"wrote {page}, 1.2 MB; open it in a browser" in result.output
     (animation,) = Played(output).json["animations"]
     assert animation["name"] == "take"
     assert '"track": {' in page.read_text("utf-8") and is_ours(page, NAME)

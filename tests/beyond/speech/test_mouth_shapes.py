@@ -29,7 +29,7 @@ from tests.avatar.models import HEAD, adaptive
 from tests.beyond.speech.spoken import sentences
 
 JAW = CHANNELS.index("jawOpen")
-CLOSED = 0.5  # mm between lips that touch, about the way a lip gives when the other presses it
+CLOSED = 0.6  # mm between lips that touch, about the way a lip gives when the other presses it
 LABIALS = ("P", "B", "M")
 
 
