@@ -96,11 +96,10 @@ def walls(mesh: Mesh) -> Tensor:
     soft = [piece.rows for piece in _pieces(mesh)[1] if piece.is_soft]
     if not soft:
         return mesh.faces[:0]
-    inside = mesh.faces[torch.isin(mesh.faces, torch.cat(soft)).any(1)]
-    behind = [torch.from_numpy(loop) for loop in boundary_loops(inside.numpy())]
-    behind = [
-        loop for loop in behind if torch.isin(loop, torch.cat(soft)).all()
-    ]  # the others are rims of lips and lids
+    bags = torch.cat(soft)
+    inside = mesh.faces[torch.isin(mesh.faces, bags).any(1)]
+    loops = [torch.from_numpy(loop) for loop in boundary_loops(inside.numpy())]
+    behind = [loop for loop in loops if torch.isin(loop, bags).all()]  # the others are rims of lips and lids
     closing = [torch.stack([loop[:1].expand(len(loop) - 2), loop[2:], loop[1:-1]], 1) for loop in behind]
     return torch.cat([mesh.faces[:0], *closing])
 

@@ -162,13 +162,9 @@ def facing(head: Head) -> Tensor:
 
 
 @lru_cache(maxsize=512)
-def _person(head: Head, person: int) -> Tensor:
-    return head.mesh.vertices + head.offsets(sample_identity(head.identities, np.random.default_rng(person)))
-
-
 def person_at_rest(head: Head, person: int) -> Tensor:
     """(V, 3) mm: the face of a sampled person at rest; a whole number names the person."""
-    return _person(head, person)
+    return head.mesh.vertices + head.offsets(sample_identity(head.identities, np.random.default_rng(person)))
 
 
 @lru_cache(maxsize=4)

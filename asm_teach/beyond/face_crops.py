@@ -63,9 +63,7 @@ def crop_photograph(image: Tensor, points: Tensor, size: int = SIZE) -> Tensor:
     if image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image has shape {tuple(image.shape)}: give (H, W, 3), red, green and blue, or a grey (H, W)")
     scale, shift = crop_frame(points)
-    fine = max(
-        1, round(float(1 / scale.abs()) / size)
-    )  # rays across a pixel, so that none of the photograph is skipped
+    fine = max(1, round(float(1 / scale.abs()) / size))  # rays across a pixel: none of the photograph is skipped
     at = (torch.arange(size * fine, dtype=torch.float64) + 0.5) / (size * fine)
     z = (torch.complex(*torch.meshgrid(at, at, indexing="xy")) - shift) / scale
     height, width = image.shape[:2]

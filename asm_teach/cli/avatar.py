@@ -11,9 +11,8 @@ import click
 
 from asm_teach.cli.fits import FILE
 from asm_teach.cli.help import examples
-from asm_teach.cli.one_face import DEVICE, adaptive_model, fit_to_scan, fit_to_views, output_option
+from asm_teach.cli.one_face import DEVICE, adaptive_model, check_free, fit_to_scan, fit_to_views, output_option
 from asm_teach.cli.processes import is_given
-from asm_teach.formats.checks.outputs import check_output
 
 if TYPE_CHECKING:
     from asm_teach.fitting.result import Fit
@@ -61,9 +60,7 @@ def avatar_command(
     wanted = None if page is not None and not is_given("output") else output
     for path, endings, name in ((wanted, (".glb",), "output"), (page, (".html", ".htm"), "--page")):
         if path is not None:
-            check_output(path, endings, inputs=[face, take], name=name)
-            if path.exists():
-                raise ValueError(f"{name}: {str(path)!r} is there already; give another name, or move it away")
+            check_free(path, endings, [face, take], name)
     if no_shapes and (page is not None or take is not None):
         raise ValueError("--no-shapes: a page and a track need the shapes; leave it out")
     from asm_teach.avatar.editing import edit  # after the checks: it takes seconds to load

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from asm_teach.formats.checks.outputs import check_output
+
 if TYPE_CHECKING:
     from asm_teach.fitting.result import Fit
     from asm_teach.model.adaptive import AdaptiveSkinningModel, SkinnedModel
@@ -27,6 +29,13 @@ def output_option(default: str, help: str) -> Callable[[Command], Command]:
     """The option that names the file to write."""
     names = ("-o", "--output", "--out")
     return click.option(*names, type=click.Path(path_type=Path), default=Path(default), show_default=True, help=help)
+
+
+def check_free(path: Path, endings: Sequence[str], inputs: Sequence[Path | None], name: str = "output") -> None:
+    """Raise a ValueError unless a file can be written and is not there: these commands replace nothing."""
+    check_output(path, endings, inputs=inputs, name=name)
+    if path.exists():
+        raise ValueError(f"{name}: {str(path)!r} is there already; give another name, or move it away")
 
 
 @contextmanager

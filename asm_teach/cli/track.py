@@ -10,9 +10,8 @@ import click
 from asm_teach.cli.avatar import model_of
 from asm_teach.cli.fits import FILE
 from asm_teach.cli.help import examples
-from asm_teach.cli.one_face import DEVICE, output_option
+from asm_teach.cli.one_face import DEVICE, check_free, output_option
 from asm_teach.cli.processes import is_given
-from asm_teach.formats.checks.outputs import check_output
 
 if TYPE_CHECKING:
     from asm_teach.avatar.expressions import Expressions
@@ -44,9 +43,7 @@ def track_command(
 
     No file is replaced: name one that is not there.
     """
-    check_output(output, (".glb",), inputs=[take, person])
-    if output.exists():
-        raise ValueError(f"output: {str(output)!r} is there already; give another name, or move it away")
+    check_free(output, (".glb",), [take, person])
     from asm_teach.avatar.export import export_gltf  # after the checks: it takes seconds to load
     from asm_teach.avatar.expressions import expression_shapes
     from asm_teach.tracking.follow import track
@@ -97,9 +94,7 @@ def speak_command(
     wanted = None if page is not None and not is_given("output") else output
     for path, endings, name in ((wanted, (".glb",), "output"), (page, (".html", ".htm"), "--page")):
         if path is not None:
-            check_output(path, endings, inputs=[face, sentence, phones], name=name)
-            if path.exists():
-                raise ValueError(f"{name}: {str(path)!r} is there already; give another name, or move it away")
+            check_free(path, endings, [face, sentence, phones], name)
     if phones is not None and words is not None:
         raise ValueError("--words: the file of --phones has the words already; leave out one of the two")
     spoken = _spoken(sentence, phones, words)  # before the face, which may have to be fitted first

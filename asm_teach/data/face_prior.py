@@ -8,7 +8,7 @@ folder of fits; `data/recipe/face_prior.py` learned the one that comes with the 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -94,16 +94,9 @@ class FacePrior:
             said = said if len(self.centre) != count else "bones of other names"
             raise ValueError(f"prior: it was learned with another rig ({said}); {remedy}")
 
-    @torch.no_grad()
     def begin(self, model: SkinnedModel) -> None:
         """Give a model the weights and places that these people have on average; its motions stay."""
-        kept, start = _kept(model), 0
-        for name, parameter in model.named_parameters():
-            rows = kept[name]
-            count = int(rows.sum())
-            if name not in _MOTION:
-                parameter[rows] = self.centre[start : start + count].to(parameter)
-            start += count
+        _put(model, self.centre, [name for name, _ in model.named_parameters() if name not in _MOTION])
 
     def on_motion(self, model: SkinnedModel) -> tuple[Tensor, Tensor]:
         """The distribution of the bones' motions alone, whatever the weights: root R (9 J, 9 J) and centre m (9 J,).
@@ -130,18 +123,12 @@ class FacePrior:
         centre[here] = self.centre[there]
         return whole.to(model.vertices.device), centre.to(model.vertices.device)
 
-    @torch.no_grad()
     def sample(self, model: SkinnedModel, seed: int) -> SkinnedModel:
         """A copy of a model that shows a face drawn from the modes."""
         drawn = torch.randn(len(self.deviations), generator=torch.Generator().manual_seed(seed))
         theta = self.centre + self.scale * ((drawn * self.deviations) @ self.directions)
         found = deepcopy(model)
-        kept, begin = _kept(found), 0
-        for name, parameter in found.named_parameters():
-            rows = kept[name]
-            count = int(rows.sum())
-            parameter[rows] = theta[begin : begin + count].to(parameter)
-            begin += count
+        _put(found, theta, [name for name, _ in found.named_parameters()])
         return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -177,6 +164,17 @@ def flat(model: SkinnedModel, parameters: Mapping[str, Tensor]) -> Tensor:
     """The same of other values of a model's parameters, by their names."""
     kept = _kept(model)
     return torch.cat([parameters[name][rows] for name, rows in kept.items()])
+
+
+@torch.no_grad()
+def _put(model: SkinnedModel, theta: Tensor, names: Collection[str]) -> None:
+    """Give the parameters of these names the values that they have in a row (P,), as `parameters_of` makes it."""
+    kept = _kept(model)
+    parts = theta.split([int(rows.sum()) for rows in kept.values()])
+    for (name, rows), part in zip(kept.items(), parts, strict=True):
+        if name in names:
+            parameter = model.get_parameter(name)
+            parameter[rows] = part.to(parameter)
 
 
 def _kept(model: SkinnedModel) -> dict[str, Tensor]:

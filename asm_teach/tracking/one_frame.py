@@ -145,11 +145,7 @@ class Watched:
         by_point[:, :, 2] = -flat
         by_point /= self.noise
         # The rotation vector's own slopes: a small change of it turns what is turned already by J_l times that.
-        cross = np.zeros((len(points), 3, 3))
-        x, y, z = arm.T
-        cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = z, -y, x
-        cross -= cross.transpose(0, 2, 1)
-        by_turn = cross @ (_STRAIGHT @ _left_jacobian(numbers[count : count + 3]))
+        by_turn = -_cross(arm) @ (_STRAIGHT @ _left_jacobian(numbers[count : count + 3]))
         by_amount = (face.moves @ rotation.T).transpose(1, 2, 0)  # (L, 3, E)
         by_shift = np.broadcast_to(np.eye(3), (len(points), 3, 3))
         slopes = by_point @ np.concatenate([by_amount, by_turn, by_shift], 2)
@@ -179,11 +175,15 @@ def _within(numbers: Floats, first: Floats, second: Floats, least: Floats, most:
     return np.clip(moved, least, most)
 
 
+def _cross(vectors: Floats) -> Floats:
+    """The matrices (..., 3, 3) whose products are the cross products with vectors (..., 3)."""
+    return np.cross(vectors[..., None, :], np.eye(3)).swapaxes(-1, -2)
+
+
 def _left_jacobian(turn: Floats) -> Floats:
     """(3, 3) of a rotation vector: exp(v + d) = exp(J d) exp(v) for a small d."""
     angle = float(np.linalg.norm(turn))
-    x, y, z = turn
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    cross = _cross(turn)
     if angle < 1e-4:
         return np.eye(3) + cross / 2
     return np.eye(3) + (1 - math.cos(angle)) / angle**2 * cross + (angle - math.sin(angle)) / angle**3 * cross @ cross

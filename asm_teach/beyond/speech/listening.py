@@ -13,7 +13,6 @@ from asm_teach.beyond.speech.sentence import Sentence, Timed, sentence_of
 from asm_teach.beyond.speech.sound import RATE, Sound
 
 _FRAME = 0.01  # s of PocketSphinx
-_HEADER = 44  # bytes of a WAV file of 16 bit before its samples
 
 
 def listen(sound: Sound, words: str | None = None) -> Sentence:
@@ -29,7 +28,7 @@ def listen(sound: Sound, words: str | None = None) -> Sentence:
             fit the sound.
     """
     decoder = _decoder(recognise=words is None)
-    samples = sound.wav()[_HEADER:]
+    samples = sound.pcm()
     text = _spoken(decoder, words) if words is not None else _heard(decoder, samples, sound.name)
     decoder.set_align_text(text)
     _run(decoder, samples)

@@ -59,12 +59,16 @@ class Sound:
         padded = torch.nn.functional.pad(self.samples, (0, -len(self.samples) % step))
         return padded.reshape(-1, step).square().mean(1).sqrt()
 
+    def pcm(self) -> bytes:
+        """The samples as whole numbers of 16 bit, the lower byte first."""
+        return (self.samples.clamp(-1, 1) * 32767).round().numpy().astype("<i2").tobytes()
+
     def wav(self) -> bytes:
         """The sound as a WAV file of 16 bit."""
         file = io.BytesIO()
         with wave.open(file, "wb") as out:
             out.setparams((1, 2, RATE, 0, "NONE", "not compressed"))
-            out.writeframes((self.samples.clamp(-1, 1) * 32767).round().numpy().astype("<i2").tobytes())
+            out.writeframes(self.pcm())
         return file.getvalue()
 
 
