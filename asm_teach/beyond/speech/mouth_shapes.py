@@ -100,9 +100,9 @@ _RULE_OF = {phone: rule for phones, rule in RULES.items() for phone in phones.sp
 def dominances(phones: Sequence[Timed], times: Tensor) -> dict[str, Tensor]:
     """gesture -> (T, S): the share of each phone in what the mouth does at each time; rows sum to 1.
 
-    The dominance of phone s for gesture g is D = firm[s, g] exp(-fall[g] away[s]), with the seconds `away` from the
-    middle half of the phone. Cohen and Massaro count from its middle, where a long m would open before it ends. The
-    shares D / sum D are the softmax of log firm - fall away, which cannot divide by 0.
+    The dominance of phone s for gesture g is D = firm[s, g] exp(-fall[g] away[s]), eq. (17.1), with the seconds `away`
+    from the middle half of the phone. Cohen and Massaro count from its middle, where a long m would open before it
+    ends. The shares D / sum D are the softmax of log firm - fall away, which cannot divide by 0.
 
     Args:
         phones: S phones without diphthongs, as `halves` makes them.
@@ -139,13 +139,17 @@ def halves(phones: Sequence[Timed]) -> list[Timed]:
 
 
 def amounts(phones: Sequence[Timed], times: Tensor) -> Tensor:
-    """(T, 52) amounts of ARKit's shapes, in the order of `CHANNELS`.
+    """(T, 52) amounts of ARKit's shapes at each time, as `shapes_of` makes them of the `gestures`."""
+    return shapes_of(gestures(phones, times))
+
+
+def shapes_of(found: Mapping[str, Tensor]) -> Tensor:
+    """(T, 52) amounts of ARKit's shapes, in the order of `CHANNELS`, of gesture -> (T,).
 
     mouthClose closes the lips of a jaw that is as far open, by ARKit's definition; so closed lips are that share of the
     jaw's amount, and what else parts lips (funnel, raised upper lip) gives way to them.
     """
-    found = gestures(phones, times)
-    table = torch.zeros(len(times), len(CHANNELS), dtype=torch.float64)
+    table = torch.zeros(len(found["jaw"]), len(CHANNELS), dtype=torch.float64)
     for name, gesture in GESTURES.items():
         parting = (1 - found["closed"]) if name in ("funnel", "raised") else 1.0
         for shape in gesture.shapes:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asm_teach.beyond.speech.sound import LEVELS, Sound, read_sound
+from asm_teach.data.assets import data_dir
 
 SILENCE = "SIL"
 PHONES = (
@@ -70,6 +71,11 @@ def read_sentence(path: str | os.PathLike[str], phones: str | os.PathLike[str]) 
             or there is none.
     """
     return sentence_of(read_sound(path), *read_phones(phones), Path(phones).name)
+
+
+def embedded_sentence() -> Sentence:
+    """The sentence that comes with the package, 3.3 s: "He might even have been made amiable himself"."""
+    return read_sentence(data_dir() / "sentence.wav", data_dir() / "sentence.phone.json")
 
 
 def read_phones(path: str | os.PathLike[str]) -> tuple[list[Timed], list[Timed]]:
