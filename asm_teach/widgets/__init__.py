@@ -13,7 +13,12 @@ from typing import Any
 
 import lazy_loader
 
-_WITHOUT_3D = ("PinholeView", "Playground", "TrackPlayer")  # they need no library that `early` opens on the page
+_WITHOUT_3D = (
+    "PinholeView",
+    "Playground",
+    "SpeechTimeline",
+    "TrackPlayer",
+)  # they need no library that `early` opens on the page
 
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

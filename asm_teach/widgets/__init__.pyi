@@ -3,6 +3,7 @@ from .bone_panel.bone_panel import BonePanel as BonePanel
 from .fit_watcher.fit_watcher import FitWatcher as FitWatcher
 from .pinhole import PinholeView as PinholeView
 from .playground.playground import Playground as Playground
+from .speech_timeline.speech_timeline import SpeechTimeline as SpeechTimeline
 from .track_player.track_player import TrackPlayer as TrackPlayer
 from .unit_explorer.unit_explorer import UnitExplorer as UnitExplorer
 from .viewer.viewer import Viewer as Viewer

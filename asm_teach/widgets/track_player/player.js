@@ -87,6 +87,7 @@ function pause() {
 function tell() {
   // what the button does next, and what is said of the clock
   $("play").textContent = player.playing ? "Pause" : "Play";
+  fill();
   describe();
 }
 

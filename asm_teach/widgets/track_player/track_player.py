@@ -10,7 +10,7 @@ from pathlib import Path
 import ipywidgets
 from torch import Tensor
 
-from asm_teach.avatar.expressions import expression_shapes
+from asm_teach.avatar.expressions import Expressions, expression_shapes
 from asm_teach.avatar.performer import Performer
 from asm_teach.avatar.track import Track
 from asm_teach.drawing.plots import NotebookFigure, new_figure, render_mesh
@@ -50,8 +50,12 @@ class TrackPlayer(Shown, ipywidgets.HTML):
         self.model = model.model if isinstance(model, Fit) else model
         shapes = expression_shapes(self.model)
         self.track, self.performer = track, Performer.of(self.model, shapes)
-        self.page = write_page(self.model, track, shapes)
+        self.page = self._written(shapes)
         super().__init__(_FRAME.format(page=html.escape(self.page), height=int(height)))
+
+    def _written(self, shapes: Expressions) -> str:
+        """The page."""
+        return write_page(self.model, self.track, shapes)
 
     def vertices(self, time: float = 0.0) -> Tensor:
         """(V, 3) mm, float64: what the page shows at a time of the track; without a track the face at rest."""
