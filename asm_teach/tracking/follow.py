@@ -7,8 +7,8 @@ earlier ones could not know (`Smoother`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
 
@@ -17,13 +17,18 @@ import torch
 from torch import Tensor
 
 from asm_teach.avatar.expressions import Expressions
+from asm_teach.avatar.performer import Performer
 from asm_teach.avatar.track import CHANNELS, Track, read_track
+from asm_teach.base.arrays import Floats
 from asm_teach.data.assets import data_dir
 from asm_teach.fitting.result import Fit
 from asm_teach.model.adaptive import SkinnedModel
 from asm_teach.rendering.camera import Camera
-from asm_teach.tracking.one_frame import Frame, HeldFace, Watched
+from asm_teach.tracking.held_face import HeldFace
+from asm_teach.tracking.one_frame import Frame, Watched
+from asm_teach.tracking.skin import HeldSkin, samples_of
 from asm_teach.tracking.walk import SHIFT, STRAY, TURN, Belief, Smoother, Walk, amount_change, head_change
+from asm_teach.view_fit.view import landmark_set
 
 _FIRST = 9  # frames that are asked for the focal length
 _ODD = 4.0  # mm on the face, the median of a frame's landmarks: beyond it they are those of somebody else
@@ -72,6 +77,7 @@ def track(
     lag: int | None = None,
     walk: Walk | None = None,
     temporal: bool = True,
+    pictures: bool = False,
     shapes: Expressions | None = None,
     name: str = "take",
 ) -> Followed:
@@ -86,12 +92,13 @@ def track(
         lag: how many later frames each one waits for; None for all of them, which is smoothest.
         walk: how fast faces move; by default as the embedded recording does.
         temporal: False looks at each frame by itself, to compare.
+        pictures: follow the skin in the pictures of the frames too, as the first of them show it.
         shapes: what `expression_shapes` found for this person, to spare the time.
         name: of the track.
 
     Raises:
         ValueError: a size, focal length, noise or lag that is none; fewer than two frames with a face; times that do
-            not rise; landmarks that fit no set of the mesh.
+            not rise; landmarks that fit no set of the mesh; pictures that are missing or of another size.
     """
     for label, value in {"focal": focal, "noise": noise, "width": size[0], "height": size[1]}.items():
         if value is not None and not (math.isfinite(value) and value > 0):
@@ -103,12 +110,34 @@ def track(
     seen = [frame for frame in first if frame.is_seen]
     if len(seen) < 2:
         raise ValueError(f"frames: {len(seen)} of {len(first)} show a face, and it takes two or more to follow one")
-    face = HeldFace.of(person, shapes, 0 if seen[0].landmarks is None else len(seen[0].landmarks))
-    focal = focal or float(np.median([float(face.pose(frame, size, None).focal) for frame in seen]))
-    tracker = _Tracker(Watched(face, focal, size, noise), walk or recorded_walk(), temporal, lag)
+    performer = Performer.of(person, shapes)
+    mesh = (person.model if isinstance(person, Fit) else person).mesh.to("cpu")
+    points = landmark_set(mesh, 0 if seen[0].landmarks is None else len(seen[0].landmarks))
+    watched = Watched(HeldFace.landmarks(performer, points, mesh.faces), focal or 1.0, size, noise)
+    if focal is None:
+        watched = replace(watched, focal=float(np.median([float(watched.pose(frame, None).focal) for frame in seen])))
+    walk = walk or recorded_walk()
+    if pictures:
+        watched = replace(watched, skin=_remembered(watched, walk, seen, samples_of(performer, mesh)))
+    tracker = _Tracker(watched, walk, temporal, lag)
     for frame in chain(first, frames):
         tracker.add(frame)
     return tracker.followed(name)
+
+
+def _remembered(watched: Watched, walk: Walk, frames: Sequence[Frame], samples: HeldFace) -> HeldSkin:
+    """The skin that the first frames show, which landmarks alone follow."""
+    pictured = [frame for frame in frames if frame.image is not None]
+    if len(pictured) < 2:
+        raise ValueError(
+            f"pictures: {len(pictured)} of the first {len(frames)} frames have one; give Frame(time, landmarks, "
+            "image), or leave pictures out"
+        )
+    tracker = _Tracker(watched, walk, True, None)
+    for frame in pictured:
+        tracker.add(frame)
+    images = [frame.image for frame in pictured if frame.image is not None]
+    return HeldSkin.of(samples, watched.focal, watched.size, images, tracker.numbers())
 
 
 def _until_seen(frames: Iterator[Frame], count: int) -> Iterator[Frame]:
@@ -122,7 +151,7 @@ def _until_seen(frames: Iterator[Frame], count: int) -> Iterator[Frame]:
 
 @dataclass(eq=False)
 class _Tracker:
-    """A face on its way through a video. lost: times of the last frames without it."""
+    """A face on its way through a video. lost: times of the last frames without it. count: landmarks of a frame."""
 
     watched: Watched
     walk: Walk
@@ -133,6 +162,7 @@ class _Tracker:
     lost: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     early: int = 0
+    count: int = 0
 
     def add(self, frame: Frame) -> None:
         """Follow the face into another frame. Those before the first face are left out."""
@@ -141,10 +171,18 @@ class _Tracker:
                 f"frames: the time goes from {self.times[-1]:.3f} to {frame.time:.3f} s; give each frame once, in order"
             )
         seen = frame.is_seen
-        if frame.landmarks is not None and len(frame.landmarks) != len(self.watched.face.rest):
+        if frame.landmarks is not None:
+            count, self.count = len(frame.landmarks), self.count or len(frame.landmarks)
+            if count != self.count:
+                raise ValueError(
+                    f"frames: {count} landmarks at {frame.time:.2f} s and {self.count} before; give the same set for "
+                    "each frame"
+                )
+        width, height = self.watched.size
+        if frame.image is not None and frame.image.shape != (height, width, 3):
             raise ValueError(
-                f"frames: {len(frame.landmarks)} landmarks at {frame.time:.2f} s and {len(self.watched.face.rest)} "
-                "before; give the same set for each frame"
+                f"frames: the picture at {frame.time:.2f} s has shape {tuple(frame.image.shape)}; give "
+                f"{(height, width, 3)}, as the size says"
             )
         if not self.times:
             if not seen:
@@ -194,9 +232,13 @@ class _Tracker:
             )
         self.lost.clear()
 
+    def numbers(self) -> Floats:
+        """What was found in all frames, (T, n)."""
+        return self._smoother.finish()
+
     def followed(self, name: str) -> Followed:
         """What was found in all frames; those after the last face are left out."""
-        numbers = self._smoother.finish()
+        numbers = self.numbers()
         kept = len(self.times) - len(self.lost)
         if self.lost:
             self.notes.append(

@@ -124,11 +124,11 @@ def _folder(path: Path, rate: float, say: Say) -> Footage:
     def frames() -> Iterator[Frame]:
         last: Tensor | None = None
         for number, file in enumerate(pictures):
-            points = None
+            points = image = None
             try:
                 if files_beside(file):
                     (view,) = load_views([file], exif=False, say=told)
-                    points, shape = view.landmarks, view.size
+                    points, image, shape = view.landmarks, view.image, view.size
                 else:
                     image = read_photo(file, told).pixels
                     shape = (image.shape[1], image.shape[0])
@@ -143,7 +143,7 @@ def _folder(path: Path, rate: float, say: Say) -> Footage:
                     "has frames of one size"
                 )
             last = points
-            yield Frame(number / rate, points)
+            yield Frame(number / rate, points, image)
         told.finish()
 
     return Footage(frames(), (width, height), path.name)
@@ -175,7 +175,7 @@ def _video(path: Path, say: Say) -> Footage:
                         last = _near(image, last, f"frame {number + 1}", told)
                     except NoFace:
                         last = None
-                    yield Frame(time, last)
+                    yield Frame(time, last, image)
             except ModuleNotFoundError as error:
                 raise ValueError(str(error)) from None
             except av.error.FFmpegError as error:

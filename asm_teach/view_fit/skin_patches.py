@@ -143,32 +143,32 @@ class Agreement:
         trust: Tensor,
         worth: Tensor | None = None,
         derivatives: bool = True,
+        common: Tensor | None = None,
     ) -> Disagreement:
         """Compare samples at `points` (M, 3) mm with unit `normals` (M, 3) by eq. (8.2), derivatives by eq. (8.3).
 
         trust: (M, N), 0 for what is not seen and where a view has no picture. worth: (M, N) from 0 to 1, as `worth`
         finds it; 1 if None. It is the inverse of a variance: rows of little worth count less, and may differ more
-        before they are disbelieved.
+        before they are disbelieved. common: (M, K), what `rows` found before and pictures are now compared with; by
+        default with each other.
         """
         worth = torch.ones_like(trust) if worth is None else worth
-        values = self._read(points, normals, cameras, trust > 0, derivatives)
-        size = (values[..., 0].square().mean(2) + _NOTHING**2).sqrt()
-        values = values / (size[..., None, None] * SIDE)  # sums over a grid become means
+        values = self._even(points, normals, cameras, trust > 0, derivatives)
         rows, slopes = values[..., 0], values[..., 1:]  # (M, N, K), (M, N, K, 2)
         # A row keeps its size: what would only stretch it is no change.
         slopes = slopes - rows[..., None] * (rows[..., None, :] @ slopes)
         weight = trust * worth
         for _ in range(3):
-            weight, apart, away = self._believe(rows, trust, worth, weight)
+            weight, apart, away = self._believe(rows, trust, worth, weight, common)
         cut = _ALIKE**2
         loss = float((trust * cut * away / (cut + away)).sum(dtype=torch.float64))
         if not derivatives:
             return Disagreement(loss)
-        # The common row answers to every change of a picture's own: half the second derivative is
+        # The common row answers to every change of a picture's own, unless it is given: half the second derivative is
         # a_n J_n' J_n on the diagonal, less a_n a_m / sum(a) J_n' J_m everywhere.
         flat = (weight[..., None, None] * slopes).transpose(2, 3).flatten(1, 2)  # (M, 2 N, K)
         total = weight.sum(1).clamp_min(1e-6)[:, None, None]
-        metric = -(flat @ flat.mT) / total
+        metric = -(flat @ flat.mT) / total if common is None else torch.zeros_like(flat @ flat.mT)
         views = trust.shape[1]
         metric = metric.unflatten(2, (views, 2)).unflatten(1, (views, 2))
         own = (weight[..., None, None] * slopes.mT) @ slopes  # (M, N, 2, 2)
@@ -176,6 +176,10 @@ class Agreement:
         metric[:, each, :, each] += own.transpose(0, 1)
         force = weight[..., None] * (slopes.mT @ apart[..., None])[..., 0]
         return Disagreement(loss, force, metric)
+
+    def rows(self, points: Tensor, normals: Tensor, cameras: CameraNumbers, seen: Tensor) -> Tensor:
+        """(M, N, K) what `measure` compares: the grids without their bowls, of one size; 0 where not `seen` (M, N)."""
+        return self._even(points, normals, cameras, seen, False)[..., 0]
 
     def alike(
         self, points: Tensor, normals: Tensor, cameras: CameraNumbers, trust: Tensor, worth: Tensor
@@ -191,6 +195,12 @@ class Agreement:
         counts = weight * (weight.sum(1, keepdim=True) - weight).clamp_max(1)
         return (rows * others).sum(2), counts
 
+    def _even(self, points: Tensor, normals: Tensor, cameras: CameraNumbers, seen: Tensor, derivatives: bool) -> Tensor:
+        """What `_read` finds, (M, N, K, 3), with rows of values brought to one size."""
+        values = self._read(points, normals, cameras, seen, derivatives)
+        size = (values[..., 0].square().mean(2) + _NOTHING**2).sqrt()
+        return values / (size[..., None, None] * SIDE)  # sums over a grid become means
+
     def _read(self, points: Tensor, normals: Tensor, cameras: CameraNumbers, seen: Tensor, derivatives: bool) -> Tensor:
         """Grey values and slopes (M, N, K, 3) of the grids, without their bowls; 0 where not `seen` (M, N)."""
         side, above = tangents(normals)
@@ -203,10 +213,13 @@ class Agreement:
         return values - torch.einsum("mnkc,ki,li->mnlc", values, self.bowls, self.bowls)
 
     @staticmethod
-    def _believe(rows: Tensor, trust: Tensor, worth: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _believe(
+        rows: Tensor, trust: Tensor, worth: Tensor, weight: Tensor, common: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """How much pictures are believed (M, N), and how far from the common row: (M, N, K), squared (M, N)."""
-        common = (weight[..., None] * rows).sum(1, keepdim=True) / weight.sum(1).clamp_min(1e-6)[:, None, None]
-        apart = rows - common
+        if common is None:
+            common = (weight[..., None] * rows).sum(1) / weight.sum(1).clamp_min(1e-6)[:, None]
+        apart = rows - common[:, None]
         away = worth * apart.square().sum(2)
         return trust * worth / (1 + away / _ALIKE**2).square(), apart, away
 

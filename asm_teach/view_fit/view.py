@@ -149,25 +149,30 @@ class LandmarkView:
         return pose_from_landmarks(points, self.pixels, self.size, focal, focal_prior=focal_prior, robust=robust)
 
 
+def landmark_set(mesh: Mesh, count: int, remedy: str = "give the points of one of them") -> LandmarkSet:
+    """The landmark set of a mesh that so many points of a picture belong to, without the ten points of the irises.
+
+    Raises ValueError when there is none, with the remedy.
+    """
+    known = mesh.landmarks
+    fitting = [points for points in known.values() if len(points) == count]
+    # 478 face-mesh points are 468 on the skin and ten on the irises: either may stand for the other's skin.
+    fitting += [points for points in known.values() if {len(points), count} == {468, 478}]
+    # 51 are iBUG's 68 without the line of the jaw.
+    whole = [points for points in known.values() if count == 68 - JAW and len(points) == 68]
+    fitting += [points.subset(torch.arange(JAW, 68)) for points in whole]
+    if not fitting:
+        sizes = ", ".join(f"{len(points)} ({name})" for name, points in known.items()) or "none"
+        raise ValueError(f"landmarks: {count} points fit no landmark set of this mesh, which has {sizes}; {remedy}")
+    # Where the eyes look says nothing of the face.
+    return fitting[0].subset(torch.arange(468)) if {len(fitting[0]), count} <= {468, 478} else fitting[0]
+
+
 def landmark_view(view: View, mesh: Mesh) -> LandmarkView:
     """Tie the landmarks that a view shows to a mesh. Raises ValueError when no landmark set of the mesh fits them."""
     embedding, count = view.embedding, len(view.landmarks)
     if embedding is None:
-        known = mesh.landmarks
-        fitting = [points for points in known.values() if len(points) == count]
-        # 478 face-mesh points are 468 on the skin and ten on the irises: either may stand for the other's skin.
-        fitting += [points for points in known.values() if {len(points), count} == {468, 478}]
-        # 51 are iBUG's 68 without the line of the jaw.
-        whole = [points for points in known.values() if count == 68 - JAW and len(points) == 68]
-        fitting += [points.subset(torch.arange(JAW, 68)) for points in whole]
-        if not fitting:
-            sizes = ", ".join(f"{len(points)} ({name})" for name, points in known.items()) or "none"
-            raise ValueError(
-                f"landmarks: {count} points fit no landmark set of this mesh, which has {sizes}; give View an embedding"
-            )
-        embedding = fitting[0]
-        if {len(embedding), count} <= {468, 478}:
-            embedding = embedding.subset(torch.arange(468))  # where the eyes look says nothing of the face
+        embedding = landmark_set(mesh, count, "give View an embedding")
     pixels = view.landmarks[: len(embedding)].to(mesh.vertices)
     kept = pixels.isfinite().all(1).nonzero()[:, 0]
     embedding = embedding.subset(kept.cpu()).to(mesh.vertices.device, mesh.vertices.dtype)

@@ -27,9 +27,13 @@ lag adds little. It brings the shape no nearer: at 30 frames a second it costs 0
 from __future__ import annotations
 
 import math
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,8 +41,11 @@ import asm_teach as asm
 from asm_teach.avatar.expressions import Expressions, expression_shapes
 from asm_teach.avatar.performer import Performer
 from asm_teach.avatar.track import Track, read_track
-from asm_teach.data.assets import asset_path
+from asm_teach.data.assets import asset_path, data_dir
 from asm_teach.rendering.camera import Camera
+from asm_teach.rendering.edges import mesh_edges
+from asm_teach.rendering.renderer import render
+from asm_teach.studies.view_cases import GAMMA, SENSOR, random_light
 from asm_teach.tracking.follow import track
 from asm_teach.tracking.one_frame import Frame
 from asm_teach.tracking.walk import Walk
@@ -55,19 +62,33 @@ def part(take: Track, first: int, last: int, every: int = 1) -> Track:
     return replace(take, **{**cut, "times": cut["times"] - cut["times"][0]})
 
 
-def landmarks(faces: Tensor, head: asm.Head, take: Track, seed: int) -> list[Frame]:
-    """What a detector would find of faces (T, V, 3) in a camera that stands still."""
-    like = faces.new_zeros(())
-    camera = Camera(
-        like + FOCAL, like.new_tensor(SIZE) / 2, like.new_tensor([math.pi, 0, 0]), like.new_tensor([5, 3, AWAY]), SIZE
-    )
-    dense, draw = head.dense_landmarks.subset(torch.arange(468)), torch.Generator().manual_seed(seed)
-    found = []
+def camera(like: Tensor) -> Camera:
+    """The camera, which stands still."""
+    middle, straight = like.new_tensor(SIZE) / 2, like.new_tensor([math.pi, 0, 0])
+    return Camera(like.new_tensor(FOCAL), middle, straight, like.new_tensor([5, 3, AWAY]), SIZE)
+
+
+def landmarks(faces: Tensor, head: asm.Head, take: Track, seed: int, count: int = 468) -> list[Frame]:
+    """What a detector would find of faces (T, V, 3): 468 or 68 points."""
+    points = head.dense_landmarks.subset(torch.arange(468)) if count == 468 else head.landmarks
+    draw, found = torch.Generator().manual_seed(seed), []
     for now, face in zip(take.times.tolist(), faces, strict=True):
-        pixels = camera.project(dense.points(face, head.mesh.faces).to(face))
+        pixels = camera(faces).project(points.points(face, head.mesh.faces).to(face))
         off = torch.randn(pixels.shape, generator=draw, dtype=pixels.dtype)
         found.append(Frame(now, pixels + NOISE * FOCAL / AWAY * off))
     return found
+
+
+def photographed(faces: Tensor, head: asm.Head, seed: int) -> list[Tensor]:
+    """The pictures (480, 640, 3) of the same camera, by the head's own skin, in light and with grain of a seed."""
+    draw, taken = np.random.default_rng(seed), []
+    assert head.mesh.texture is not None
+    albedo, edges, light = head.mesh.texture**GAMMA, mesh_edges(head.mesh.faces, head.mesh.vertices), random_light(draw)
+    for face in faces.float():
+        seen = render(head.mesh, camera(face), vertices=face, texture=albedo, light=light, samples=2, edges=edges)
+        grain = torch.from_numpy(draw.normal(0, SENSOR, (*SIZE[::-1], 3))).float()
+        taken.append((255 * seen[..., :3].clamp(0, 1) ** (1 / GAMMA) + grain).round().clamp(0, 255) / 255)
+    return taken
 
 
 def calm(performer: Performer, take: Track, area: Tensor) -> Tensor:
@@ -75,35 +96,79 @@ def calm(performer: Performer, take: Track, area: Tensor) -> Tensor:
     return torch.stack([performer.pose(take.at(now)[0])[area] for now in take.times.tolist()])
 
 
-def main() -> None:
-    """Print a table for 60 and 30 frames a second, mean and range of three people and noises."""
+People = list[tuple[asm.AdaptiveSkinningModel, Expressions, Performer]]
+
+
+def main(ways: Sequence[str]) -> None:
+    """Print the tables: mean and range of three people and noises."""
     torch.set_num_threads(1)
     head = asm.load_head()
-    whole = read_track(asset_path("llv-capture", "dao.gesichter"))
-    walk, area = Walk.of(part(whole, 0, 90)), head.mesh.part_vertices("face")  # what is followed comes after it
-    people: list[tuple[asm.AdaptiveSkinningModel, Expressions, Performer]] = []
+    people: People = []
     for seed in SEEDS:
         person = head.sample(seed, expression=False)
         truth = Performer(person.vertices.double(), head.expressions.names, _offsets(head), *_turning(head))
         model = asm.AdaptiveSkinningModel(head.mesh, head.rig)
         fitted = asm.fit_scan(model, person, steps=16, progress=False, device="cpu").model
         people.append((fitted, expression_shapes(fitted), truth))
+    if not ways or "time" in ways:
+        over_time(head, people)
+    if not ways or "pictures" in ways:
+        with_pictures(head, people)
+
+
+def over_time(head: asm.Head, people: People) -> None:
+    """By landmarks, at 60 and 30 frames a second, with and without a prior over time."""
+    whole = read_track(asset_path("llv-capture", "dao.gesichter"))
+    walk = Walk.of(part(whole, 0, 90))  # what is followed comes after it
     for every in (1, 2):
         take = part(whole, 90, 180, every)
-        print(f"{60 / every:.0f} frames a second   shape error mm      jitter mm a frame   turn, degrees   frames/s")
+        seen = [(landmarks(played(truth, take), head, take, seed), take) for seed, (*_, truth) in enumerate(people)]
+        title(f"{60 / every:.0f} frames a second")
         for name, options in WAYS.items():
-            errors, jitters, turns, speeds = [], [], [], []
-            for seed, (fitted, shapes, truth) in zip(SEEDS, people, strict=True):
-                frames = landmarks(torch.stack([truth.at(take, t) for t in take.times.tolist()]), head, take, seed)
-                begin = time.process_time()
-                found = track(fitted, frames, SIZE, focal=FOCAL, noise=NOISE, walk=walk, shapes=shapes, **options).track
-                speeds.append(len(frames) / (time.process_time() - begin))
-                off = calm(Performer.of(fitted, shapes), found, area) - calm(truth, take, area)
-                errors.append(float(off.norm(dim=2).mean()))
-                jitters.append(float(off.diff(dim=0).norm(dim=2).mean()))
-                turns.append(math.degrees(float((found.head - take.head).norm(dim=1).mean())))
-            columns = "   ".join(f"{sum(x) / 3:.2f} ({min(x):.2f} to {max(x):.2f})" for x in (errors, jitters, turns))
-            print(f"  {name:15}   {columns}   {sum(speeds) / 3:.0f}", flush=True)
+            row(name, head, people, seen, walk=walk, **options)
+
+
+def with_pictures(head: asm.Head, people: People) -> None:
+    """By 468 and by 68 landmarks, without and with the pictures of the frames: a second and a half of the take."""
+    take, images = part(read_track(data_dir() / "take.csv"), 0, 45), []
+    for seed, (*_, truth) in enumerate(people):
+        images.append(photographed(played(truth, take), head, seed))
+    for count in (468, 68):
+        title(f"{count} landmarks")
+        found = [landmarks(played(truth, take), head, take, seed, count) for seed, (*_, truth) in enumerate(people)]
+        seen = [
+            ([one._replace(image=image) for one, image in zip(frames, taken, strict=True)], take)
+            for frames, taken in zip(found, images, strict=True)
+        ]
+        for name in ("landmarks", "and pictures"):
+            for lag in (0, None):
+                how = f"{name}, lag {'all' if lag is None else lag}"
+                row(how, head, people, seen, lag=lag, pictures=name == "and pictures")
+
+
+def played(truth: Performer, take: Track) -> Tensor:
+    """(T, V, 3) mm, how a person really performs a take."""
+    return torch.stack([truth.at(take, now) for now in take.times.tolist()])
+
+
+def title(name: str) -> None:
+    """The head of a table."""
+    print(f"    {name:24}   shape error mm        jitter mm a frame     turn, degrees         frames/s", flush=True)
+
+
+def row(name: str, head: asm.Head, people: People, seen: list[tuple[list[Frame], Track]], **options: Any) -> None:
+    """One line of a table: mean and range of the people."""
+    area, errors, jitters, turns, speeds = head.mesh.part_vertices("face"), [], [], [], []
+    for (fitted, shapes, truth), (frames, take) in zip(people, seen, strict=True):
+        begin = time.process_time()
+        found = track(fitted, frames, SIZE, focal=FOCAL, noise=NOISE, shapes=shapes, **options).track
+        speeds.append(len(frames) / (time.process_time() - begin))
+        off = calm(Performer.of(fitted, shapes), found, area) - calm(truth, take, area)
+        errors.append(float(off.norm(dim=2).mean()))
+        jitters.append(float(off.diff(dim=0).norm(dim=2).mean()))
+        turns.append(math.degrees(float((found.head - take.head).norm(dim=1).mean())))
+    columns = "   ".join(f"{sum(x) / 3:.2f} ({min(x):.2f} to {max(x):.2f})" for x in (errors, jitters, turns))
+    print(f"      {name:22}   {columns}   {sum(speeds) / 3:.0f}", flush=True)
 
 
 def _offsets(head: asm.Head) -> Tensor:
@@ -117,4 +182,4 @@ def _turning(head: asm.Head) -> tuple[Tensor, Tensor]:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

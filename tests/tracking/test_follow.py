@@ -16,8 +16,12 @@ from asm_teach.avatar.performer import Performer
 from asm_teach.avatar.track import CHANNELS, Track, read_track
 from asm_teach.data.assets import data_dir
 from asm_teach.rendering.camera import Camera
+from asm_teach.rendering.edges import mesh_edges
+from asm_teach.rendering.renderer import render
+from asm_teach.rendering.shading import lamp
 from asm_teach.tracking.follow import track
-from asm_teach.tracking.one_frame import Frame, HeldFace, Watched
+from asm_teach.tracking.held_face import HeldFace
+from asm_teach.tracking.one_frame import Frame, Watched
 from asm_teach.tracking.walk import Belief, Smoother, Walk
 
 HEAD = asm.load_head()
@@ -109,6 +113,33 @@ def test_frames_without_a_face_are_bridged_or_left_out_and_that_is_said(performe
     assert shape_error(performer, found.track, true).mean() < 1.0
 
 
+def test_pictures_show_what_few_landmarks_leave_open(performer, shapes, take) -> None:
+    """The head's turn most of all; and the skin that they show is remembered from the first frames."""
+    albedo, light = HEAD.mesh.texture**2.2, lamp(torch.tensor([0.5, 0.4, 1.0]), 0.6, 0.4)
+    edges, draw, frames = mesh_edges(HEAD.mesh.faces, HEAD.mesh.vertices), torch.Generator().manual_seed(3), []
+    for time in take.times[:14].tolist():
+        vertices = performer.at(take, time).float()
+        seen = render(HEAD.mesh, camera(), vertices=vertices, texture=albedo, light=light, edges=edges)
+        points = camera().project(HEAD.landmarks.points(vertices, HEAD.mesh.faces))
+        off = 1.5 * FOCAL / 650 * torch.randn(points.shape, generator=draw)
+        frames.append(Frame(time, points + off, seen[..., :3].clamp(0, 1) ** (1 / 2.2)))
+    true = replace(take, times=take.times[:14], amounts=take.amounts[:14], head=take.head[:14])
+    turn = []
+    for pictures in (False, True):
+        found = track(MODEL, frames, SIZE, focal=FOCAL, noise=1.5, shapes=shapes, pictures=pictures)
+        turn.append((found.track.head - true.head).norm(dim=1).mean())
+    assert turn[1] < 0.6 * turn[0]
+
+
+def test_the_irises_do_not_steer_the_face(performer, shapes, take) -> None:
+    """Ten of MediaPipe's 478 points say where the eyes look."""
+    frames = seen(performer, take)[:5]
+    wide = [Frame(f.time, torch.cat([f.landmarks, torch.full((10, 2), 40.0 * k)])) for k, f in enumerate(frames)]
+    with_them, without = (track(MODEL, given, SIZE, focal=FOCAL, shapes=shapes).track for given in (wide, frames))
+    assert torch.allclose(with_them.amounts, without.amounts, atol=1e-9)
+    assert torch.allclose(with_them.head, without.head, atol=1e-9)
+
+
 def test_another_person_is_noticed(performer, shapes, take) -> None:
     frames = seen(performer, take)[:4]
     bent = [Frame(f.time, f.landmarks + 25 * torch.sin(f.landmarks.flip(1) / 12)) for f in frames]
@@ -126,6 +157,12 @@ def test_another_person_is_noticed(performer, shapes, take) -> None:
         (lambda f: f, {"focal": -3.0}, "focal is -3.0"),
         (lambda f: f, {"noise": 0.0}, "noise is 0.0"),
         (lambda f: f, {"lag": -1}, "lag is -1"),
+        (lambda f: f, {"pictures": True}, "0 of the first 3 frames have one"),
+        (
+            lambda f: [one._replace(image=torch.zeros(480, 600, 3)) for one in f],
+            {"pictures": True},
+            r"the picture at 0.00 s has shape \(480, 600, 3\)",
+        ),
     ],
 )
 def test_takes_that_cannot_be_are_refused(performer, shapes, take, change, options, message) -> None:
@@ -134,7 +171,7 @@ def test_takes_that_cannot_be_are_refused(performer, shapes, take, change, optio
 
 
 def test_residuals_have_the_slopes_that_they_say(shapes) -> None:
-    face = HeldFace.of(MODEL, shapes, 468)
+    face = HeldFace.landmarks(Performer.of(MODEL, shapes), DENSE, HEAD.mesh.faces)
     watched, count = Watched(face, FOCAL, SIZE, 1.0), len(face.names)
     draw = np.random.default_rng(0)
     numbers = np.concatenate([draw.uniform(0, 0.6, count), [0.2, -0.3, 0.1], [10.0, 5.0, 700.0]])

@@ -62,6 +62,7 @@ def test_a_folder_of_pictures_is_read_in_order_with_the_landmarks_beside_them(tm
     frames = list(read_footage(tmp_path, rate=20).frames)
     assert [frame.time for frame in frames] == [0.0, 0.05, 0.1, 0.15]
     assert np.abs(frames[3].landmarks.numpy() - points()[3]).max() < 1e-3
+    assert all(frame.image.shape == (300, 400, 3) for frame in frames)
     Image.new("RGB", (400, 310)).save(tmp_path / "frame2.png")
     with pytest.raises(ValueError, match="frame2.png: 400 x 310 pixels, and frame0.png 400 x 300"):
         list(read_footage(tmp_path).frames)
@@ -127,6 +128,8 @@ def test_the_command_writes_an_animation(tmp_path: Path) -> None:
     content = output.read_bytes()
     described = json.loads(content[20 : 20 + int.from_bytes(content[12:16], "little")])
     assert described["animations"][0]["name"] == "take"
+    line = one_line(run("track", tmp_path / "take.npz", "--person", tmp_path / "me.npz", "--pictures", "-o", "b.glb"))
+    assert "pictures: 0 of the first 4 frames have one" in line
     assert "is there already" in one_line(
         run("track", tmp_path / "take.npz", "--person", tmp_path / "me.npz", "-o", output)
     )

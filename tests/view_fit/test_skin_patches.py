@@ -324,6 +324,27 @@ def test_the_loss_is_that_of_a_loop(continuous):
     assert loss(continuous, trust=trust, worth=worth) == pytest.approx(expected, rel=1e-9)
 
 
+def test_rows_may_be_compared_with_one_that_is_remembered(continuous):
+    """With the row that the pictures agree on, all is the same but that this row no longer answers to them."""
+    trust, worth = some_trust(), some_worth()
+    found, rows = (
+        continuous.measure(POINTS, NORMALS, STATE, trust, worth),
+        continuous.rows(POINTS, NORMALS, STATE, trust > 0),
+    )
+    assert torch.allclose(rows.norm(dim=2)[trust > 0], torch.ones(1).double(), atol=1e-3)
+    weight = trust * worth
+    for _ in range(3):
+        common = (weight[..., None] * rows).sum(1) / weight.sum(1).clamp_min(1e-6)[:, None]
+        weight, _, _ = continuous._believe(rows, trust, worth, weight, None)
+    held = continuous.measure(POINTS, NORMALS, STATE, trust, worth, common=common)
+    assert held.loss == pytest.approx(found.loss) and torch.allclose(held.force, found.force)
+    each = torch.arange(trust.shape[1])
+    blocks = held.metric.clone()
+    blocks[:, each, :, each] = 0
+    assert blocks.eq(0).all() and held.metric.sum() > 0
+    assert (torch.einsum("mnana->m", held.metric) >= torch.einsum("mnana->m", found.metric)).all()
+
+
 def test_force_and_metric_are_those_of_the_loop(continuous):
     """By central differences of its rows: half the first derivative while the common row is held, which is nearly where
     it would be least; and half the second of the sum of squares with the weights held, as Gauss and Newton have it."""
