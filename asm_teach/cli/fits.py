@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 OUTPUT = output_option("fit.obj", "OBJ, PLY, GLB.")
 GROUP = click.option("--landmark-group", "group", help="Which group of points of an .ljson file with several.")
+PRIOR = click.option(
+    "--prior", metavar="FILE|learned", help="Believe what `asm-teach collect` learned, or the package did."
+)
 MESHES = (".obj", ".ply", ".glb")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
@@ -43,14 +46,15 @@ FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
 )
 @GROUP
 @click.option("--model", "model_file", type=FILE, help="A model to fit, as `asm-teach prepare` writes it.")
+@PRIOR
 @click.option("--landmarks-beside", is_flag=True, help="For folders: use the landmark file beside each scan.")
 @for_folders
 @HEAD
 @OUTPUT
 @DEVICE
 def fit_scan_command(
-    file: Path, landmarks: Path | None, group: str | None, model_file: Path | None, landmarks_beside: bool,
-    executor: str | None, dry_run: bool, retry: bool, head: str, output: Path, device: str,
+    file: Path, landmarks: Path | None, group: str | None, model_file: Path | None, prior: str | None,
+    landmarks_beside: bool, executor: str | None, dry_run: bool, retry: bool, head: str, output: Path, device: str,
 ) -> None:  # fmt: skip
     """Fit the adaptive model to FILE, a scan (OBJ, PLY, GLB, glTF, STL, OFF) of any topology, unit and pose.
 
@@ -63,19 +67,22 @@ def fit_scan_command(
     """
     from asm_teach.model.storage import load_model
 
+    prior = _prior_of(prior)
     if file.is_dir():
         from asm_teach.many_heads.sources import scans_in
 
         not_for_folders(landmarks=landmarks, landmark_group=group)
         folder = _results(output)
         found = scans_in(file, landmarks_beside, leave_out=folder)
-        fit_folders(found, executor, folder, model_file or head, {"device": device}, retry, dry_run)
+        options = {"device": device} | ({} if prior is None else {"prior": prior})
+        fit_folders(found, executor, folder, model_file or head, options, retry, dry_run)
         return
     only_for_folders(executor=executor, dry_run=dry_run, retry=retry, landmarks_beside=landmarks_beside)
     check_output(output, MESHES, inputs=(inputs := [file, landmarks, model_file]), given=is_given("output"))
     fit = fit_to_scan(
-        file, lambda: adaptive_model(head) if model_file is None else load_model(model_file), device, landmarks, group
-    )
+        file, lambda: adaptive_model(head) if model_file is None else load_model(model_file), device, landmarks, group,
+        prior,
+    )  # fmt: skip
     _write(fit, output, inputs)
 
 
@@ -122,7 +129,7 @@ def prepare(file: Path, landmarks: Path, group: str | None, part: str | None, co
 @click.option("--embedding", type=FILE, help="Where a landmark set of your own lies on the mesh (.npz).")
 @click.option("--model", "model_file", type=FILE, help="A model to fit, as `asm-teach prepare` writes it.")
 @click.option("--resume", type=FILE, help="Continue from a model that an earlier fit wrote with --save.")
-@click.option("--prior", metavar="FILE|learned", help="Believe what `asm-teach collect` learned, or the package did.")
+@PRIOR
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the fit; more take longer and fit more closely.")
 @click.option("--save", "save_file", type=click.Path(path_type=Path), help="Write the fitted model too (.npz).")
 @for_folders
@@ -146,14 +153,10 @@ def fit_views_command(
     agree with it. Ctrl-C stops the fit and keeps the best result so far. With one or two photographs and
     landmarks placed by hand, --prior learned brings the fit nearer to the face; with more it does harm.
     """
-    from asm_teach.data.face_prior import LEARNED
     from asm_teach.data.sidecars import files_beside
     from asm_teach.model.storage import load_model, save
 
-    if prior is not None and prior != LEARNED:
-        if not Path(prior).is_file():
-            raise ValueError(f"--prior: there is no file {prior!r}; give one of `asm-teach collect`, or {LEARNED!r}")
-        prior = str(Path(prior).resolve())
+    prior = _prior_of(prior)
     if any(picture.is_dir() for picture in pictures):
         from asm_teach.many_heads.sources import views_in
 
@@ -183,6 +186,17 @@ def fit_views_command(
         save(fit.model, save_file)
         click.echo(f"wrote {save_file}; --resume {save_file} continues from there")
     _write(fit, output, inputs)
+
+
+def _prior_of(given: str | None) -> str | None:
+    """The prior of --prior, with the whole path of a file."""
+    from asm_teach.data.face_prior import LEARNED
+
+    if given is None or given == LEARNED:
+        return given
+    if not Path(given).is_file():
+        raise ValueError(f"--prior: there is no file {given!r}; give one of `asm-teach collect`, or {LEARNED!r}")
+    return str(Path(given).resolve())
 
 
 def _results(output: Path) -> Path:

@@ -57,8 +57,9 @@ def adaptive_model(head: str) -> AdaptiveSkinningModel:
 
 
 def fit_to_scan(
-    file: Path, model: Callable[[], SkinnedModel], device: str, landmarks: Path | None = None, group: str | None = None
-) -> Fit:
+    file: Path, model: Callable[[], SkinnedModel], device: str, landmarks: Path | None = None, group: str | None = None,
+    prior: str | None = None,
+) -> Fit:  # fmt: skip
     """Fit a model to the file of a scan, and print what there is to say of both.
 
     Args:
@@ -67,6 +68,7 @@ def fit_to_scan(
         device: as of `fit_scan`.
         landmarks: the file of points on it; None searches for the face.
         group: of the points of that file.
+        prior: "learned" or the file of one, as of `fit_scan`.
     """
     from asm_teach.geometry.mesh import read_mesh
     from asm_teach.new_head.given_landmarks import points_of_file, unread_beside
@@ -80,7 +82,7 @@ def fit_to_scan(
     for note in unread_beside(file) if landmarks is None else []:
         click.echo(note)
     with named(file):
-        fit = fit_scan(start, scan, landmarks=points, device=device)
+        fit = fit_scan(start, scan, landmarks=points, prior=prior, device=device)
     for note in fit.notes[len(scan.notes) :]:
         click.echo(note)
     if fit.history:

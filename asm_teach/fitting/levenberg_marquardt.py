@@ -17,10 +17,19 @@ from asm_teach.model.adaptive import SkinnedModel
 
 
 class JointFit:
-    """A model on its way to a target; the model itself is written by `finish`. free: as that of `Unknowns`."""
+    """A model on its way to a target; the model itself is written by `finish`. free: as that of `Unknowns`.
 
-    def __init__(self, model: SkinnedModel, free: tuple[str, ...], prior: Prior) -> None:
+    learned: what is believed of all motions together, beside the prior (`Unknowns.joined`).
+    """
+
+    def __init__(
+        self, model: SkinnedModel, free: tuple[str, ...], prior: Prior, learned: tuple[Tensor, Tensor] | None = None
+    ) -> None:
         self.face, self.damping = Unknowns(model, free, prior), Damping()
+        empty = self.face.width.new_zeros(0, len(self.face.deviations()))
+        rows, aims = (empty, empty[:, 0]) if learned is None else self.face.joined(*learned)
+        self._rows, self._aims = rows.to(empty), aims.to(empty)
+        self._joined = self._rows.T @ self._rows
 
     def pose(self, points: Points) -> Posed:
         """Points of the face as they are now."""
@@ -40,13 +49,17 @@ class JointFit:
         trust, unity = noise * noise * part, unity * part
 
         def costs(face: Unknowns, energy: float) -> float:
-            return energy + trust * face.deviations(adapts).square().sum().item() + unity * face.excess()
+            away = face.deviations(adapts)
+            joined = (self._rows[:, : len(away)] @ away - self._aims).square().sum()
+            return energy + trust * (away.square().sum() + joined).item() + unity * face.excess()
 
         posed = face.pose(points)
         energy = pull.cost(posed.vertices)
         found = equations(posed, pull.gradient(posed.vertices), pull.patches(), adapts, None, pull.least)
         first, second, _ = face.reduce(found, points.unit, adapts)
-        first = first + trust * face.deviations(adapts)
+        away, count = face.deviations(adapts), len(first)
+        joined = self._joined[:count, :count] @ away - self._rows[:, :count].T @ self._aims
+        first, second = first + trust * (away + joined), second + (trust * self._joined[:count, :count]).to(second)
         if adapts and unity:
             face.add_excess(first, second, unity)
         # Damping counts for the prior's part too: of some Gaussians the scan says next to nothing, and their steps

@@ -91,6 +91,12 @@ class Unknowns:
             parts.append(away)
         return torch.cat(parts)
 
+    def joined(self, root: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
+        """A belief |R (x - m)|^2 about all motions x (9 J,) together: rows (r, u) and aims (r,) of the deviations."""
+        rows = root.new_zeros(len(root), len(self.deviations()))
+        rows[:, self.motion_columns.flatten()] = root * (self.width * self._belief).to(root)
+        return rows, root @ (centre * self._belief.to(centre))
+
     def moved(self, step: Tensor, adapts: bool) -> Unknowns:
         """The face after a step (u,)."""
         after = self._again()

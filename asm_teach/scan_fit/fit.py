@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import roma
 import torch
 from torch import Tensor
 
 from asm_teach.base.device import pick_device
+from asm_teach.data.face_prior import Believed, face_prior
 from asm_teach.data.landmark_files import with_jaw
 from asm_teach.fitting.levenberg_marquardt import JointFit
 from asm_teach.fitting.normal_equations import Points
@@ -33,6 +35,9 @@ DENSE = Prior(
 )  # fmt: skip
 """The prior of a fit to a scan, where every vertex is seen: little is left for a prior to say."""
 
+BESIDE_LEARNED = replace(DENSE, translation=100.0, rotation=4.0, log_scale=4.0)
+"""What is believed beside a learned prior: hardly anything of motions."""
+
 REGISTERED_STEPS, RAW_STEPS = (36, 50), 40  # a registered mesh of many vertices shows more, and is given more
 _MANY = 6000
 _EARLY, _LATE = 10.0, 0.2  # noise in mm: how much the prior is listened to, at first and after a third of the steps
@@ -52,7 +57,7 @@ def fit_scan(
     landmarks: Tensor | None = None,
     mask: Tensor | None = None,
     free: Collection[str] = FREE,
-    prior: Prior | None = None,
+    prior: Prior | Believed | None = None,
     steps: int | None = None,
     warm_start: bool = False,
     watch: Watcher | Callable[[Record, LiveFace], None] | None = None,
@@ -80,7 +85,10 @@ def fit_scan(
             if there is one, and 0.25 elsewhere. Of a raw scan, (V,) or (F,) bool, what of it counts.
         free: which parameters may move: "motion" of the bones, "weights" (centres, widths and shares of the
             Gaussians), "binding" (the bones' places; their Gaussians go with them). A static model has only motion.
-        prior: standard deviations about the start; its `asymmetry` is not used here.
+        prior: standard deviations about the start; its `asymmetry` is not used here. Or one that was learned from fits:
+            a `FacePrior`, its file, or "learned" for the package's. It speaks of the bones in place of the general one,
+            and weights and places start as its people have them. It helps where little of a face was scanned
+            (`tests/benchmarks/scan_prior.py`).
         steps: number of iterations; for a registered mesh 36, or 50 beyond 6,000 vertices, and 40 for a raw
             one where none is given.
         watch: a `Watcher`, or a function that is called after each iteration with its `Record` and the model and may
@@ -88,22 +96,31 @@ def fit_scan(
 
     Raises:
         ValueError: a scan that is no mesh or has no face to be found in it, a mask or landmarks of the wrong shape, a
-            word in `free` that is none of the three, fewer than one step.
+            word in `free` that is none of the three, fewer than one step, a learned prior of another head or rig, or
+            for bones that may not move.
     """
     landmarks = None if landmarks is None else with_jaw(landmarks)
     registered = is_registered(model.mesh, scan, landmarks, steps)
     free = _check_free(free)
     if "motion" not in free and not isinstance(model, AdaptiveSkinningModel):
         raise ValueError(f"free: found {free!r}; a static model has motion only")
+    learned = None if prior is None or isinstance(prior, Prior) else face_prior(prior)
+    if learned is not None:
+        learned.check(model)
+        if "motion" not in free:
+            raise ValueError(f'prior: a learned one speaks of the bones\' motions, and free is {free!r}; add "motion"')
     placed = register(model.mesh, scan, mask) if registered else place_scan(model.mesh, scan, landmarks, mask)
     watcher = Watcher.of(watch)
     if watcher:
         watcher.begin(placed.mesh)
     fitted = copy.deepcopy(model).to(pick_device(device))
-    prior, stopped, first = prior or DENSE, False, 0.0
+    own = prior if isinstance(prior, Prior) else DENSE if learned is None else BESIDE_LEARNED
+    stopped, first = False, 0.0
     if not warm_start:
         fitted.reset_motion()
-        if "weights" in free:
+        if learned is not None:
+            learned.begin(fitted)
+        elif "weights" in free:
             narrow(fitted)
     if isinstance(placed, RegisteredScan):
         target, weight = placed.target.to(fitted.vertices), placed.weight.to(fitted.vertices.device)
@@ -120,10 +137,10 @@ def fit_scan(
             rotation, shift = placed.rotation.to(fitted.vertices), placed.shift.to(fitted.vertices)
             _move_roots(fitted, rotation, shift, placed.scale, face_middle(model.mesh).to(shift))
         uv = chart_places(fitted)
-        pull = SurfacePull(fitted.mesh, fitted(), uv, placed.mesh, prior.bending, landmarks, placed.unit)
+        pull = SurfacePull(fitted.mesh, fitted(), uv, placed.mesh, own.bending, landmarks, placed.unit)
         levels, steps = [(Points(fitted, pull.rows), pull)], steps or RAW_STEPS
 
-    joint = JointFit(fitted, free, prior)
+    joint = JointFit(fitted, free, own, None if learned is None else learned.on_motion(fitted))
 
     def step(iteration: int) -> tuple[float, float]:
         if stopped:

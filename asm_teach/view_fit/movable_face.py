@@ -55,7 +55,7 @@ class SkinnedFace:
             self._bends = Pull(_chart(model), every, rest, torch.zeros_like(rest[:, 0]), bend, rest)
         asked = [] if prior.asymmetry is None else [_mirror(self._joint, prior.asymmetry)]
         if learned is not None:
-            asked.append(_learned(self._joint, learned))
+            asked.append(self._joint.joined(*learned.on_motion(model)))
         # Beliefs that join several unknowns, (r, u) and (r,): they cost |rows @ deviations - aims|^2.
         empty = torch.zeros(0, len(self._joint.deviations())).to(self.mesh.vertices)
         self._rows = torch.cat([empty, *(rows for rows, _ in asked)])
@@ -238,14 +238,6 @@ def _together(parts: Sequence[Equations], cameras: int) -> Equations:
 def _chart(model: SkinnedModel) -> Tensor:
     """(V, 2) where vertices that lie together have near numbers."""
     return model.uv if isinstance(model, AdaptiveSkinningModel) else model.vertices[:, :2]
-
-
-def _learned(face: Unknowns, learned: FacePrior) -> tuple[Tensor, Tensor]:
-    """A learned prior on the motions, (r, u) by the unknowns in deviations, and (r,) what it aims at."""
-    root, centre = learned.on_motion(face.model)
-    rows = root.new_zeros(len(root), len(face.deviations()))
-    rows[:, face.motion_columns.flatten()] = root * face.width.to(root)
-    return rows, root @ centre
 
 
 def _mirror(face: Unknowns, asymmetry: float) -> tuple[Tensor, Tensor]:

@@ -393,3 +393,11 @@ def test_a_prior_is_named_or_comes_from_a_file(photographs: list[Path], tmp_path
     assert "--prior: there is no file 'lerned'" in line
     line = one_line(run("fit-views", photographs[0], "--prior", photographs[0], "-o", tmp_path / "b.obj"))
     assert "whole .npz file" in line
+
+
+def test_fit_scan_takes_a_prior_too(tmp_path: Path, scan_calls: list[dict]) -> None:
+    head, scan = load_head(), tmp_path / "scan.obj"
+    head.mesh.write(scan)
+    assert run("fit-scan", scan, "--prior", "learned", "-o", tmp_path / "fit.ply").exit_code == 0
+    assert scan_calls[-1]["prior"] == "learned"
+    assert "--prior: there is no file 'lerned'" in one_line(run("fit-scan", scan, "--prior", "lerned"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -127,6 +128,24 @@ def test_with_a_prior_the_sum_of_both_falls(noise):
         values.append(whole())
     assert all(after <= before for before, after in zip(values, values[1:], strict=False))
     assert values[-1] < values[0]
+
+
+def test_a_belief_about_all_motions_together_is_a_prior_like_another():
+    """Told as rows of a matrix, the deviations of a prior lead where the prior itself does."""
+    model = static()
+    points, pull = make_pull(model)
+    widths = torch.tensor([DENSE.translation] * 3 + [DENSE.rotation] * 3 + [DENSE.log_scale] * 3).double().repeat(5)
+    vague = replace(DENSE, translation=1e3, rotation=50.0, log_scale=50.0)
+    own, told = (
+        JointFit(model, ("motion",), DENSE),
+        JointFit(model, ("motion",), vague, (widths.pow(-1).diag(), 0 * widths)),
+    )
+    for joint in (own, told):
+        run(joint, points, pull, 25, noise=8.0)
+    assert (own.pose(points).vertices - told.pose(points).vertices).norm(dim=1).mean() < 0.05
+    elsewhere = JointFit(model, ("motion",), vague, (widths.pow(-1).diag(), 0.5 * widths))
+    run(elsewhere, points, pull, 6, noise=100.0)
+    assert (elsewhere.face.motion.numbers()[1:] - 0.5 * widths.view(5, 9)[1:]).abs().max() < 0.1 * widths.max()
 
 
 def test_a_strong_prior_leaves_the_bones_and_lets_the_head_go():

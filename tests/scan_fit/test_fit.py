@@ -201,6 +201,31 @@ def test_the_prior_holds_the_face_back():
     assert mean(free.vertices) < 0.6 * mean(held.vertices) < 0.6 * START
 
 
+def test_a_learned_prior_knows_the_half_that_was_not_scanned():
+    """The general one leaves it nearly as the template has it."""
+    left = HEAD.mesh.vertices[:, 0] > 0
+    mask, unseen = (~left).float(), left.nonzero()[:, 0]
+    unseen = unseen[torch.isin(unseen, HEAD.mesh.part_vertices("face"))]
+    person = HEAD.sample(0, expression=False)
+    fits = [quick(make("adaptive"), person, 6, mask=mask, prior=prior) for prior in (None, "learned")]
+    general, learned = ((fit.vertices - person.vertices)[unseen].norm(dim=1).mean() for fit in fits)
+    assert learned < 0.6 * general
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        (few, {}, "prior: it was learned with another rig"),
+        (lambda: make("static"), {}, "prior: it was learned with another rig"),
+        (lambda: make("adaptive"), {"free": ("weights",)}, "a learned one speaks of the bones' motions"),
+        (lambda: make("adaptive"), {"prior": "none.npz"}, "none.npz"),
+    ],
+)
+def test_a_learned_prior_that_cannot_speak_of_the_model_is_refused(model, options, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        quick(model(), PERSON, **{"prior": "learned", **options})
+
+
 def test_what_a_mask_leaves_out_is_not_followed():
     """Half of the person is spoiled: the mask decides whether the fit goes there."""
     right = HEAD.mesh.vertices[:, 0] < 0
