@@ -20,6 +20,7 @@ from asm_teach.studies.bone_budget import budget_rig
 GROUPS = {
     "given": "linear, modes given",
     "learned": "linear, modes learned from people",
+    "neural": "neural, learned from people",
     "static": "skinned, weights fixed",
     "adaptive": "skinned, what adapts",
     "bones": "adaptive, number of bones",

@@ -12,7 +12,9 @@ from itertools import groupby
 from pathlib import Path
 
 from asm_teach.base.files import whole
+from asm_teach.data.assets import data_dir
 from asm_teach.formats.checks.outputs import check_output
+from asm_teach.studies.record_files import checked
 from asm_teach.studies.scan_models import GROUPS
 
 
@@ -62,6 +64,12 @@ def format_table(rows: Sequence[ScanRow], caption: bool = True) -> str:
         for group, part in groupby(listed, key=lambda row: row.group):
             lines += [f"  {GROUPS[group]}", *(_line(("    " + name, *values)) for name, *values in map(_cells, part))]
     return "\n".join(lines).lstrip("\n")
+
+
+def neural_rows() -> list[ScanRow]:
+    """The rows of the neural contender, three trainings on each kind of face: `data/recipe/neural_contender.py`."""
+    rows = json.loads((data_dir() / "neural_contender.json").read_text(encoding="utf-8"))["rows"]
+    return [checked(ScanRow(**row)) for row in rows]
 
 
 def write_table(rows: Sequence[ScanRow], path: Path) -> None:
