@@ -18,6 +18,8 @@ import re
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from html.parser import HTMLParser
@@ -33,6 +35,7 @@ from axe_playwright_python.base import AXE_SCRIPT  # noqa: E402
 from harness import _FLAGS, _LOCAL, NO_BROWSER, chromium  # noqa: E402
 
 PHONE, DESK, PROJECTOR = (390, 844), (1366, 768), (1280, 720)
+BROWSERS = 2  # as many as a small machine has cores
 LEAST = 0.7  # smaller than this, nobody reads it from the last row
 LIVE = "playground.html"  # a page that Sphinx did not write
 START = "docs/index.html"  # which shows a face first, then the playground
@@ -266,20 +269,28 @@ def open_pages(site: Path, shots: Path | None) -> list[str]:
     names = [name for name in names if not name.startswith("_static/") and name != "index.html"]
     slides = [name for name in names if "Reveal.initialize" in (site / name).read_text("utf-8")]
     desk = [n for n in names if re.search(r"docs/(index|ledger|api_model|glossary)|notebooks/0[58]_|playground", n)]
+    jobs = [(name, PHONE, True) for name in names if name not in slides] + [(name, DESK, False) for name in desk]
+    jobs += [(name, PROJECTOR, False) for name in slides]
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    base, faults = f"http://127.0.0.1:{server.server_port}", []
-    try:
+    base = f"http://127.0.0.1:{server.server_port}"
+
+    def work(left: list[tuple[str, tuple[int, int], bool]]) -> list[str]:
+        found = []
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS, headless=True, timeout=60_000)
-            for name in names:
-                if name not in slides:
-                    faults += look(browser, base, name, PHONE, True, shots)
-            for name in desk:
-                faults += look(browser, base, name, DESK, False, shots)
-            for name in slides:
-                faults += look(browser, base, name, PROJECTOR, False, shots)
+            with suppress(IndexError):
+                while True:
+                    found += look(browser, base, *left.pop(0), shots)
             browser.close()
+        return found
+
+    try:
+        faults = work([job for job in jobs if job[0] == START])  # alone: its seconds are measured
+        rest = [job for job in jobs if job[0] != START]
+        with ThreadPoolExecutor(BROWSERS) as pool:
+            for found in pool.map(work, [rest] * BROWSERS):
+                faults += found
     finally:
         server.shutdown()
         server.server_close()
