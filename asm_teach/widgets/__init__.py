@@ -1,4 +1,4 @@
-"""Interactive views for the notebooks: meshes in 3D, bones, weights, charts, fits, heads that perform or are read.
+"""Interactive views for the notebooks: meshes in 3D, bones, weights, charts, fits, heads that perform, speak, are read.
 
     from asm_teach.widgets import Viewer
 

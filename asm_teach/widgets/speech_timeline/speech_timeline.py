@@ -118,7 +118,7 @@ class SpeechTimeline(TrackPlayer):
             ax.plot(self.track.times, lane, color=colour, linewidth=1.2, label=name)
         for time in times:
             ax.axvline(time, color="0.8", linewidth=0.8, zorder=0)
-        ax.legend(fontsize=7, ncols=6, loc=9, frameon=False, bbox_to_anchor=(0.5, -0.22))
+        ax.legend(fontsize=7, ncols=6, loc=9, frameon=False, bbox_to_anchor=(0.5, -0.3))
         ax.set(xlim=(0, self.sentence.sound.seconds), ylim=(-0.05, 1.05), xlabel="s", yticks=[])
 
     def _written(self, shapes: Expressions) -> str:
