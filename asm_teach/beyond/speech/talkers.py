@@ -215,11 +215,11 @@ def load_talker() -> Talker:
 
 
 def windows_at(frames: int, every: int, shift: int = 0) -> Tensor:
-    """(n, WINDOW) windows that begin at k `every` - `shift`, counted round the end to the start, eq. (17.3)."""
+    """(n, WINDOW) windows that begin at k `every` - `shift`, counted round the end to the start, eq. (17.4)."""
     starts = torch.arange(0, frames, every) - shift
     return (starts[:, None] + torch.arange(WINDOW)) % frames
 
 
 def jerk(performance: Tensor, scale: Tensor = SCALE) -> Tensor:
-    """(N - 3,) how suddenly a performance (N, 12) changes from frame n to n + 3: third differences, eq. (17.4)."""
+    """(N - 3,) how suddenly a performance (N, 12) changes from frame n to n + 3: third differences, eq. (17.3)."""
     return (performance / scale).diff(n=3, dim=0).square().mean(1).sqrt()
