@@ -291,6 +291,36 @@ LEDGER: dict[str, Entry] = {
         (("13_what_a_reader_looks_at", r"\tag{13.4}"),),
         ("beyond/test_reader.py::test_the_map_finds_the_only_square_that_counts",),
     ),
+    "17.1": Entry(
+        "what each phone asks of the mouth",
+        ("beyond.speech.mouth_shapes.dominances",),
+        (("17_faces_that_speak", r"\tag{17.1}"),),
+        ("beyond/speech/test_mouth_shapes.py::test_the_closed_form_is_the_papers_sum",),
+    ),
+    "17.2": Entry(
+        "the direction from noise to a take",
+        ("beyond.speech.talkers.flow_loss",),
+        (("17_faces_that_speak", r"\tag{17.2}"),),
+        ("beyond/speech/test_talkers.py::test_it_learns",),
+    ),
+    "17.3": Entry(
+        "the jerk at a seam",
+        ("beyond.speech.talkers.jerk",),
+        (("17_faces_that_speak", r"\tag{17.3}"),),
+        ("beyond/speech/test_talkers.py::test_jerk_is_none_on_a_parabola_and_one_where_it_jumps",),
+    ),
+    "17.4": Entry(
+        "windows that are shifted",
+        ("beyond.speech.talkers.windows_at",),
+        (("17_faces_that_speak", r"\tag{17.4}"),),
+        ("beyond/speech/test_talkers.py::test_windows_cover_every_frame_and_go_round",),
+    ),
+    "17.5": Entry(
+        "branches that exchange",
+        ("beyond.speech.talkers.Look",),
+        (("17_faces_that_speak", r"\tag{17.5}"),),
+        ("beyond/speech/test_talkers.py::test_looking_prefers_the_same_time_and_has_the_right_gradient",),
+    ),
 }
 
 
