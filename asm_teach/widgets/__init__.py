@@ -16,6 +16,7 @@ import lazy_loader
 _WITHOUT_3D = (
     "PinholeView",
     "Playground",
+    "ShortcutExplorer",
     "SpeechTimeline",
     "TrackPlayer",
 )  # they need no library that `early` opens on the page
