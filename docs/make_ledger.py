@@ -291,6 +291,24 @@ LEDGER: dict[str, Entry] = {
         (("13_what_a_reader_looks_at", r"\tag{13.4}"),),
         ("beyond/test_reader.py::test_the_map_finds_the_only_square_that_counts",),
     ),
+    "14.1": Entry(
+        "gradient reversal",
+        ("beyond.reversal.ReverseGradient", "beyond.reversal.train_reader"),
+        (("14_labels_people_shortcuts", r"\tag{14.1}"),),
+        ("beyond/test_reversal.py::test_the_reversal_changes_nothing_forwards_and_turns_the_gradient_round",),
+    ),
+    "14.2": Entry(
+        "F1 of action units",
+        ("beyond.labelled_faces.f1_score",),
+        (("14_labels_people_shortcuts", r"\tag{14.2}"),),
+        ("beyond/test_labelled_faces.py::test_measures_agree_with_their_words",),
+    ),
+    "14.3": Entry(
+        "concordance",
+        ("beyond.labelled_faces.concordance",),
+        (("14_labels_people_shortcuts", r"\tag{14.3}"),),
+        ("beyond/test_labelled_faces.py::test_measures_agree_with_their_words",),
+    ),
     "17.1": Entry(
         "what each phone asks of the mouth",
         ("beyond.speech.mouth_shapes.dominances",),

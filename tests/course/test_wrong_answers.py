@@ -19,6 +19,7 @@ from tests.course.wrong_answers import (
     lesson_10,
     lesson_12,
     lesson_13,
+    lesson_14,
     lesson_17,
     lesson_19,
     lessons_00_03,
@@ -33,6 +34,7 @@ WRONG = [
     *lesson_10.WRONG,
     *lesson_12.WRONG,
     *lesson_13.WRONG,
+    *lesson_14.WRONG,
     *lesson_17.WRONG,
     *lesson_19.WRONG,
 ]
