@@ -309,6 +309,54 @@ LEDGER: dict[str, Entry] = {
         (("14_labels_people_shortcuts", r"\tag{14.3}"),),
         ("beyond/test_labelled_faces.py::test_measures_agree_with_their_words",),
     ),
+    "15.1": Entry(
+        "flow by projection",
+        ("beyond.moving.small_motions.flow_map",),
+        (("15_small_and_moving", r"\tag{15.1}"),),
+        ("beyond/moving/test_small_motions.py::test_flow_is_the_difference_of_two_projections",),
+    ),
+    "15.2": Entry(
+        "attention",
+        ("beyond.moving.small_motions.Block.attend",),
+        (("15_small_and_moving", r"\tag{15.2}"),),
+        (
+            "beyond/moving/test_small_motions.py::test_attention_mixes_only_the_tokens_of_a_row",
+            "beyond/moving/test_small_motions.py::test_attention_has_the_right_gradient",
+        ),
+    ),
+    "15.3": Entry(
+        "scores that give each class the same weight",
+        ("beyond.moving.small_motions.uf1_uar",),
+        (("15_small_and_moving", r"\tag{15.3}"),),
+        ("beyond/moving/test_small_motions.py::test_scores_count_each_class_alike",),
+    ),
+    "15.4": Entry(
+        "adapters with a router",
+        ("beyond.moving.clips.CourseReader",),
+        (("15_small_and_moving", r"\tag{15.4}"),),
+        ("beyond/moving/test_clips.py::test_the_gates_weigh_what_the_adapters_add",),
+    ),
+    "15.5": Entry(
+        "the gates of a router",
+        ("beyond.moving.clips.noisy_top2",),
+        (("15_small_and_moving", r"\tag{15.5}"),),
+        (
+            "beyond/moving/test_clips.py::test_two_gates_of_each_row_share_one",
+            "beyond/moving/test_clips.py::test_the_router_and_its_balance_have_the_right_gradient",
+        ),
+    ),
+    "15.6": Entry(
+        "the balance of loads",
+        ("beyond.moving.clips.balance",),
+        (("15_small_and_moving", r"\tag{15.6}"),),
+        ("beyond/moving/test_clips.py::test_the_balance_is_0_for_equal_loads_whatever_the_batch",),
+    ),
+    "15.7": Entry(
+        "comparing with prompts",
+        ("beyond.moving.scenes.prompt_logits",),
+        (("15_small_and_moving", r"\tag{15.7}"),),
+        ("beyond/moving/test_scenes.py::test_only_directions_count_for_prompts",),
+    ),
     "17.1": Entry(
         "what each phone asks of the mouth",
         ("beyond.speech.mouth_shapes.dominances",),

@@ -3,7 +3,7 @@
     from asm_teach.widgets import Viewer
 
 Comes in: meshes, models and fits. Goes out: widgets, each with a text read-out and a still picture for a saved
-notebook. The names are loaded when first used; `import asm_teach` needs no browser. Lessons 0 to 13 use them.
+notebook. The names are loaded when first used; `import asm_teach` needs no browser. Lessons 0 to 17 use them.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from tests.course.wrong_answers import (
     lesson_12,
     lesson_13,
     lesson_14,
+    lesson_15,
     lesson_17,
     lesson_19,
     lessons_00_03,
@@ -35,6 +36,7 @@ WRONG = [
     *lesson_12.WRONG,
     *lesson_13.WRONG,
     *lesson_14.WRONG,
+    *lesson_15.WRONG,
     *lesson_17.WRONG,
     *lesson_19.WRONG,
 ]
