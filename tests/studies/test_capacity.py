@@ -31,7 +31,7 @@ from asm_teach.studies.scan_models import (
     file_size,
     sampled_shapes,
 )
-from asm_teach.studies.scan_table import CAPTION, ScanRow, format_table, write_table
+from asm_teach.studies.scan_table import CAPTION, ScanRow, format_table, neural_rows, write_table
 
 HEAD = load_head()
 LINEAR = LinearMorphableModel.from_samples(HEAD.mesh, sampled_shapes(HEAD, 12))
@@ -70,6 +70,17 @@ def test_the_models_that_compete():
 def test_the_linear_models_that_compete():
     found = contenders(HEAD, ["learned"], quick=True)
     assert [len(c.model) for c in found] == [24, 199] and [c.parameters for c in found] == [31, 206]
+
+
+def test_the_recorded_rows_of_the_neural_contender_fit_into_the_table():
+    rows = neural_rows()
+    assert [row.where for row in rows] == ["embedded people"] * 3 + ["new people"] * 3 + ["the stranger"] * 3
+    assert {row.group for row in rows} == {"neural"} and len({row.model for row in rows}) == 3
+    # as many numbers as a linear model of 69 modes, whose modes it keeps beside its own weights
+    assert {row.parameters for row in rows} == {76} and min(row.bytes for row in rows) > 8e6
+    assert all(0 < row.median < row.p95 and row.mean < row.rmse for row in rows)
+    assert max(row.mean for row in rows[:6]) < min(row.mean for row in rows[6:])
+    assert "neural, learned from people" in format_table(rows[:1])
 
 
 def test_what_a_group_leaves_out_is_not_in_its_rows():
