@@ -211,7 +211,12 @@ Believed: TypeAlias = FacePrior | str | os.PathLike[str]
 
 
 def face_prior(prior: Believed) -> FacePrior:
-    """A prior itself, that of a file, or with the name "learned" the one that comes with the package."""
+    """A prior itself, that of a file, or with the name "learned" the one that comes with the package.
+
+    Raises ValueError for anything else.
+    """
     if isinstance(prior, FacePrior):
         return prior
+    if not isinstance(prior, (str, os.PathLike)):
+        raise ValueError(f"prior: found a {type(prior).__name__}; give a FacePrior, its file, or {LEARNED!r}")
     return learned_prior() if prior == LEARNED else FacePrior.load(prior)

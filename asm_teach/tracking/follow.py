@@ -166,6 +166,8 @@ class _Tracker:
 
     def add(self, frame: Frame) -> None:
         """Follow the face into another frame. Those before the first face are left out."""
+        if not math.isfinite(frame.time):
+            raise ValueError(f"frames: a time is {frame.time}; give seconds")
         if self.times and frame.time <= self.times[-1]:
             raise ValueError(
                 f"frames: the time goes from {self.times[-1]:.3f} to {frame.time:.3f} s; give each frame once, in order"
@@ -179,6 +181,8 @@ class _Tracker:
                     "each frame"
                 )
         width, height = self.watched.size
+        if frame.image is not None and not frame.image.is_floating_point():
+            raise ValueError(f"frames: a picture holds {frame.image.dtype}; give numbers from 0 to 1, bytes / 255")
         if frame.image is not None and frame.image.shape != (height, width, 3):
             raise ValueError(
                 f"frames: the picture at {frame.time:.2f} s has shape {tuple(frame.image.shape)}; give "

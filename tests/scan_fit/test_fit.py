@@ -219,6 +219,7 @@ def test_a_learned_prior_knows_the_half_that_was_not_scanned():
         (lambda: make("static"), {}, "prior: it was learned with another rig"),
         (lambda: make("adaptive"), {"free": ("weights",)}, "a learned one speaks of the bones' motions"),
         (lambda: make("adaptive"), {"prior": "none.npz"}, "none.npz"),
+        (lambda: make("adaptive"), {"prior": 3.0}, "prior: found a float; give a FacePrior"),
     ],
 )
 def test_a_learned_prior_that_cannot_speak_of_the_model_is_refused(model, options, message):

@@ -157,6 +157,12 @@ def test_another_person_is_noticed(performer, shapes, take) -> None:
         (lambda f: f, {"focal": -3.0}, "focal is -3.0"),
         (lambda f: f, {"noise": 0.0}, "noise is 0.0"),
         (lambda f: f, {"lag": -1}, "lag is -1"),
+        (lambda f: [f[0], f[1]._replace(time=math.nan)], {}, "a time is nan"),
+        (
+            lambda f: [one._replace(image=torch.zeros(480, 640, 3).byte()) for one in f],
+            {"pictures": True},
+            "holds torch.uint8; give numbers from 0 to 1",
+        ),
         (lambda f: f, {"pictures": True}, "0 of the first 3 frames have one"),
         (
             lambda f: [one._replace(image=torch.zeros(480, 600, 3)) for one in f],
