@@ -17,9 +17,12 @@ pytestmark = [
 SCREEN = (1366, 768)
 HIGH = 645  # pixels: of a notebook between JupyterLab's bars
 BEGIN = """
+import json
+
 import asm_teach as asm
+from asm_teach.data.assets import data_dir
 from asm_teach.widgets import (
-    BindingExplorer, BonePanel, FitWatcher, PinholeView, Viewer, WeightExplorer,
+    BindingExplorer, BonePanel, FitWatcher, PinholeView, ShortcutExplorer, Viewer, WeightExplorer,
 )
 head = asm.load_head()
 model = asm.AdaptiveSkinningModel(head.mesh, head.rig)
@@ -31,6 +34,7 @@ WIDGETS = {
     "BindingExplorer": 'BindingExplorer(model, bone="nose_tip")',
     "FitWatcher": "FitWatcher(asm.fit_scan, model, head.sample(1), start=False)",
     "PinholeView": "PinholeView(head)",
+    "ShortcutExplorer": "ShortcutExplorer(json.loads((data_dir() / 'shortcuts.json').read_text()))",
 }
 
 
