@@ -16,6 +16,7 @@ import lazy_loader
 _WITHOUT_3D = (
     "PinholeView",
     "Playground",
+    "SentenceEditor",
     "ShortcutExplorer",
     "SpeechTimeline",
     "TrackPlayer",

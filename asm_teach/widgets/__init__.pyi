@@ -4,6 +4,7 @@ from .fit_watcher.fit_watcher import FitWatcher as FitWatcher
 from .motion_magnifier.motion_magnifier import MotionMagnifier as MotionMagnifier
 from .pinhole import PinholeView as PinholeView
 from .playground.playground import Playground as Playground
+from .sentence_editor.sentence_editor import SentenceEditor as SentenceEditor
 from .shortcut_explorer import ShortcutExplorer as ShortcutExplorer
 from .speech_timeline.speech_timeline import SpeechTimeline as SpeechTimeline
 from .track_player.track_player import TrackPlayer as TrackPlayer
