@@ -387,6 +387,39 @@ LEDGER: dict[str, Entry] = {
         (("17_faces_that_speak", r"\tag{17.5}"),),
         ("beyond/speech/test_talkers.py::test_looking_prefers_the_same_time_and_has_the_right_gradient",),
     ),
+    "18.1": Entry(
+        "attention with a mask",
+        ("beyond.driving.two_faces.masked_attention",),
+        (("18_driving_and_editing", r"\tag{18.1}"),),
+        (
+            "beyond/driving/test_two_faces.py::"
+            "test_masked_attention_hears_its_own_driver_alone_and_has_the_right_gradient",
+        ),
+    ),
+    "18.2": Entry(
+        "leakage",
+        ("beyond.driving.two_faces.leakage",),
+        (("18_driving_and_editing", r"\tag{18.2}"),),
+        ("beyond/driving/test_two_faces.py::test_leakage_is_a_share_of_the_own_motion",),
+    ),
+    "18.3": Entry(
+        "pictures and captions",
+        ("beyond.captions.match_loss",),
+        (("18_driving_and_editing", r"\tag{18.3}"),),
+        ("beyond/test_captions.py::test_the_losses_are_least_for_the_right_partner_and_have_the_right_gradient",),
+    ),
+    "18.4": Entry(
+        "the directional loss",
+        ("beyond.captions.directional_loss",),
+        (("18_driving_and_editing", r"\tag{18.4}"),),
+        ("beyond/test_captions.py::test_the_losses_are_least_for_the_right_partner_and_have_the_right_gradient",),
+    ),
+    "18.5": Entry(
+        "edits told apart",
+        ("beyond.captions.contrast_loss",),
+        (("18_driving_and_editing", r"\tag{18.5}"),),
+        ("beyond/test_captions.py::test_the_losses_are_least_for_the_right_partner_and_have_the_right_gradient",),
+    ),
 }
 
 

@@ -22,6 +22,7 @@ from tests.course.wrong_answers import (
     lesson_14,
     lesson_15,
     lesson_17,
+    lesson_18,
     lesson_19,
     lessons_00_03,
     lessons_04_06,
@@ -38,6 +39,7 @@ WRONG = [
     *lesson_14.WRONG,
     *lesson_15.WRONG,
     *lesson_17.WRONG,
+    *lesson_18.WRONG,
     *lesson_19.WRONG,
 ]
 SLOW = {"next_damping", "whole_face", "tame", "best_width", "mended_marks"}
