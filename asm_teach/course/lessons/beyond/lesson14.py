@@ -96,7 +96,7 @@ def reversed_gradient(function: Function) -> str | None:
 def chosen(function: Function) -> str | None:
     """f1 (L,) and probe (L,) of people kept for choosing, and allow, to the index of the lambda to take."""
     before = varied(2, 0.5)
-    f1 = torch.tensor([*([0.4] * before), 0.650, 0.668, 0.661, 0.659, 0.645, 0.300]).double()
+    f1 = varied(1.0, 0.05) * torch.tensor([*([0.4] * before), 0.650, 0.668, 0.661, 0.659, 0.645, 0.300]).double()
     probe = torch.tensor([*([0.3] * before), 0.25, 0.18, 0.15, 0.16, 0.11, 0.09]).double()
     found = numbers(function(f1.clone(), probe.clone(), 0.01))
     right = before + 2
