@@ -51,7 +51,7 @@ class MotionMagnifier(Shown, ipywidgets.VBox):
         self.head, self.rest = head, person_at_rest(head, person)
         mesh = head.mesh.with_vertices(self.rest)
         self.viewer = Viewer.compare({BEFORE: mesh, AFTER: mesh}, width=width, height=300)
-        wide = {"style": {"description_width": "110px"}, "layout": {"width": "360px"}}
+        wide = {"style": {"description_width": "110px"}, "layout": {"width": "290px"}}
         self.chooser = ipywidgets.Dropdown(options=list(MOTIONS), description="motion", **wide)
         self.amount = ipywidgets.FloatSlider(
             0.1, min=0.02, max=0.2, step=0.01, description="amount", continuous_update=False, **wide
@@ -63,9 +63,10 @@ class MotionMagnifier(Shown, ipywidgets.VBox):
         self._words, self._said, self._held = "", ipywidgets.HTML(), False
         for control in (self.chooser, self.amount, self.times):
             control.observe(lambda _: self._moved(), "value")
-        controls = ipywidgets.VBox([self.chooser, self.amount, self.times, self._said])
-        below = ipywidgets.HBox([self.arrows, controls], layout={"flex_flow": "row wrap"})
-        super().__init__(children=[self.viewer, below])
+        flow = ipywidgets.VBox([self.arrows, self._said], layout={"width": f"{VIDEO + 20}px"})
+        wrap = {"flex_flow": "row wrap"}
+        controls = ipywidgets.HBox([self.chooser, self.amount, self.times], layout=wrap)
+        super().__init__(children=[controls, ipywidgets.HBox([self.viewer, flow], layout=wrap)])
         self._draw()
 
     def show(self, motion: str, amount: float = 0.1, times: int = 1) -> None:
