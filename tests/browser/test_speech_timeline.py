@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from asm_teach.beyond.speech.sentence import embedded_sentence
+from asm_teach.model.adaptive import AdaptiveSkinningModel
 from asm_teach.widgets import SpeechTimeline
-from tests.avatar.models import adaptive
+from tests.avatar.models import HEAD
 from tests.widgets.parts import close_widgets  # noqa: F401
 
+from .harness import keep_picture
 from .playground_page import NEEDS_BROWSER
 from .test_track_player import Player
 
@@ -22,7 +24,7 @@ pytestmark = NEEDS_BROWSER
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("speech") / "talk.html"
-    SpeechTimeline(adaptive(), embedded_sentence()).save(path)
+    SpeechTimeline(AdaptiveSkinningModel(HEAD.mesh, HEAD.rig, 2), embedded_sentence()).save(path)
     return path
 
 
@@ -64,6 +66,8 @@ def test_a_click_goes_there(page: Player) -> None:
     page.page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + box["height"] - 20)
     assert page.clock() == pytest.approx(3.29 / 2, abs=0.01)
     assert "the phone D in “made”" in heard(page)  # 1.63 to 1.70 s
+    assert page.said("jaw open 12 %") and "jaw open 12 %" in heard(page)  # one number for one thing
+    keep_picture(page.page.locator(".stage").screenshot(), "speech_timeline.webp")
 
 
 def test_the_line_follows_the_sound(page: Player) -> None:

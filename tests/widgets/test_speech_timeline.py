@@ -55,6 +55,7 @@ def test_the_page_holds_sentence_and_sound(timeline: SpeechTimeline) -> None:
     levels = np.frombuffer(base64.b64decode(data["sentence"]["levels"]), "<f4")
     assert levels.max() == 1 and len(levels) == 329
     assert {len(base64.b64decode(lane["values"])) for lane in data["sentence"]["lanes"]} == {4 * 165}
+    assert [lane["said"] for lane in data["sentence"]["lanes"]] == [[0, 50, " %"], [0, 100, " %"]]
     jaw = timeline.track.amounts[:, CHANNELS.index("jawOpen")]
     lane = np.frombuffer(base64.b64decode(data["sentence"]["lanes"][0]["values"]), "<f4")
     np.testing.assert_allclose(lane, 2 * jaw[::2], rtol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,11 @@ from asm_teach.widgets.track_player.track_player import TrackPlayer
 _STYLES = (*STYLES, "speech_timeline/timeline.css")
 _SCRIPTS = (*SCRIPTS[:-1], "speech_timeline/timeline.js", SCRIPTS[-1])  # before the page, which begins at its end
 _NOD, _TURN = 0.3, 0.5  # rad of the head that fill their lane, from its middle
+_SAID = {  # what a lane is in words: (where 0 lies in it, what its height stands for, unit)
+    "jaw open": (0.0, 50.0, " %"),
+    "nod": (0.5, math.degrees(2 * _NOD), "°"),
+    "turn": (0.5, math.degrees(2 * _TURN), "°"),
+}
 _COLOURS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#e8a200", "#0b7285")
 
 
@@ -130,11 +136,11 @@ class SpeechTimeline(TrackPlayer):
             "phones": [_row(phone) for phone in self.sentence.phones],
             "levels": pack(levels / levels.max()),
             "lanes": [
-                {"name": name, "colour": colour, "values": pack(lane[::2])}
+                {"name": name, "colour": colour, "values": pack(lane[::2]), "said": _SAID.get(name, (0.0, 100.0, " %"))}
                 for (name, lane), colour in zip(self.lanes.items(), _COLOURS, strict=False)
             ],
         }
-        data = {**page_data(self.model, self.performer, self.track), "sentence": sentence}
+        data = {**page_data(self.model, self.performer, self.track, edits=False), "sentence": sentence}
         return one_file("track_player/page.html", _STYLES, _SCRIPTS, data, NAME)
 
 

@@ -86,9 +86,9 @@ class Timeline {
     const heard =
         phone < 0 ? "the end" : this.phones[phone][0] === "SIL" ? "silence" : `the phone ${this.phones[phone][0]}`,
       inside = word < 0 ? "" : ` in “${this.words[word][0]}”`,
-      does = this.lanes.map(({ name, list }) => {
+      does = this.lanes.map(({ name, list, said: [zero, size, unit] }) => {
         const at = Math.round((time / this.seconds) * (list.length - 1));
-        return `${name} ${Math.round(100 * list[at])} %`;
+        return `${name} ${Math.round(size * (list[at] - zero))}${unit}`.replace("-", "−");
       });
     return `${time.toFixed(2)} s, ${heard}${inside}: ${does.join(", ")}.`;
   }

@@ -49,8 +49,10 @@ def write_page(model: SkinnedModel | Fit, track: Track | None = None, shapes: Ex
     return one_file("track_player/page.html", STYLES, SCRIPTS, data, NAME)
 
 
-def page_data(model: SkinnedModel | Fit, performer: Performer, track: Track | None = None) -> dict[str, Any]:
-    """All numbers of the page, the long ones in base64."""
+def page_data(
+    model: SkinnedModel | Fit, performer: Performer, track: Track | None = None, edits: bool = True
+) -> dict[str, Any]:
+    """All numbers of the page, the long ones in base64; without `edits` it has no sliders that change the face."""
     skinned = model.model if isinstance(model, Fit) else model
     mesh = skinned.mesh.to("cpu")
     count = len(mesh.vertices)
@@ -68,7 +70,7 @@ def page_data(model: SkinnedModel | Fit, performer: Performer, track: Track | No
         "rest": pack(performer.vertices),
         "rows": pack(rows, "<u2") if seams else None,
         "shapes": [_shape(name, offset) for name, offset in zip(performer.names, performer.offsets, strict=True)],
-        "edits": _edits(skinned),
+        "edits": _edits(skinned) if edits else [],
         "share": pack(performer.share),
         "middle": performer.middle.tolist(),
         "turns": int(performer.share.any()),
