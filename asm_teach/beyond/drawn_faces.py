@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asm_teach.beyond.action_units import PROTOTYPES, UNITS, moved_skin
+from asm_teach.beyond.action_units import UNITS, moved_skin
 from asm_teach.beyond.face_crops import SIZE, STEADY, crop_camera
 from asm_teach.data.heads import Head, sample_identity
 from asm_teach.data.skin_tones import TONES, in_tone
 from asm_teach.geometry.mesh import Mesh, vertex_normals
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.interpolation import blend, look_up
-from asm_teach.rendering.raster import rasterise
+from asm_teach.rendering.raster import Raster, rasterise
 from asm_teach.rendering.renderer import surface_colours, surface_normals
 from asm_teach.rendering.shading import even_light, harmonics, lamp
 
@@ -60,32 +60,6 @@ def draw_scene(generator: np.random.Generator) -> Scene:
     )
 
 
-def draw_units(generator: np.random.Generator) -> dict[int, float]:
-    """Amounts of action units at random: a face at rest, a prototype, or some units of their own.
-
-    Joy comes three times as often as another prototype, half of the time with lips apart and sometimes without the
-    cheeks, since smiles differ so. Both sides of the face move alike. A unit moves by 0.15 at least, so that it shows.
-    """
-    kind = generator.random()
-    if kind < 0.25:
-        return {}
-    if kind < 0.7:
-        emotion = str(generator.choice([*list(PROTOTYPES)[1:], "joy", "joy"]))
-        chosen, whole = list(PROTOTYPES[emotion]), generator.uniform(0.25, 1.0)
-        if emotion == "joy":
-            if generator.random() < 0.3:
-                chosen.remove(6)
-            if generator.random() < 0.5:
-                chosen += generator.choice((10, 16, 26), generator.integers(1, 3), replace=False).tolist()
-        share = {number: 0.5 if emotion == "joy" and number not in (6, 12) else 1.0 for number in chosen}
-        return {
-            number: float(np.clip(whole * part * generator.uniform(0.6, 1.2), 0.15, 1))
-            for number, part in share.items()
-        }
-    some = generator.choice(NUMBERS, generator.integers(1, 5), replace=False)
-    return {int(number): float(generator.uniform(0.15, 1)) for number in some}
-
-
 class Surface(NamedTuple):
     """What a picture shows before light falls on it: grey albedo (S, S), normals (S, S, 3), covered (S, S) 0 to 1."""
 
@@ -101,14 +75,19 @@ class Surface(NamedTuple):
 
 def draw_surface(head: Head, vertices: Tensor, camera: Camera, scene: Scene) -> Surface:
     """What a camera sees of a head with these vertices (V, 3), in a scene's tone and beard; two by two rays a pixel."""
-    size, mesh = camera.size[0], _toned(head, scene.tone)
-    raster = rasterise(vertices, mesh.faces, camera, (2 * size, 2 * size))
+    mesh = toned(head, scene.tone)
+    raster = rasterise(vertices, mesh.faces, camera, (2 * camera.size[0], 2 * camera.size[1]))
     brightness, bearded = _make_up(head)
     brightness = (brightness * (1 - scene.beard * bearded))[:, None]
     albedo = surface_colours(raster, mesh).mean(1, keepdim=True)
-    albedo = albedo * blend(raster.weights, brightness, mesh.faces, raster.hits)
+    return seen_surface(raster, vertices, albedo * blend(raster.weights, brightness, mesh.faces, raster.hits))
+
+
+def seen_surface(raster: Raster, vertices: Tensor, albedo: Tensor) -> Surface:
+    """What shows of vertices (V, 3), from the grey albedo (n, 1) of the n rays that hit; two by two rays a pixel."""
     shown = raster.spread(torch.cat([albedo, surface_normals(raster, vertices), torch.ones_like(albedo)], 1))
-    grey, normals, covered = shown.reshape(size, 2, size, 2, 5).mean((1, 3)).split((1, 3, 1), -1)
+    height, width = shown.shape[:2]
+    grey, normals, covered = shown.reshape(height // 2, 2, width // 2, 2, 5).mean((1, 3)).split((1, 3, 1), -1)
     return Surface(
         (grey / covered.clamp_min(1e-6))[..., 0], torch.nn.functional.normalize(normals, dim=-1), covered[..., 0]
     )
@@ -191,5 +170,6 @@ def _make_up(head: Head) -> tuple[Tensor, Tensor]:
 
 
 @lru_cache(maxsize=16)
-def _toned(head: Head, tone: int) -> Mesh:
+def toned(head: Head, tone: int) -> Mesh:
+    """The head's mesh with its skin in a tone, 0 to 7."""
     return in_tone(head.mesh, tone)
