@@ -41,6 +41,30 @@ def in_place(score, crop, side):
     return found
 
 
+def middle_of(scores, cost):
+    s = scores.sort().values
+    k = min(range(1, len(s)), key=lambda k: cost(s[:k], s[k:]))
+    return s[:k], s[k:]
+
+
+def squares(x):
+    return (x - x.mean()).square()
+
+
+def least(scores):
+    return middle_of(scores, lambda a, b: squares(a).sum() + squares(b).sum())
+
+
+def between(groups):
+    return (groups[0][-1] + groups[1][0]) / 2
+
+
+def gap(scores):
+    s = scores.sort().values
+    k = (s[1:] - s[:-1]).argmax()
+    return (s[k] + s[k + 1]) / 2
+
+
 def marks(heat, mask):
     marked = torch.zeros_like(mask)
     marked[heat.topk(int(mask.sum())).indices] = True
@@ -80,6 +104,18 @@ WRONG = [
         "balanced_accuracy",
         lambda said, true: torch.stack(shares(said, true)).nan_to_num(0).mean(),
         "with one class alone",
+    ),
+    ("cut", lambda scores: scores.mean(), "the mean of all scores"),
+    ("cut", lambda scores: scores.median(), "this is the median"),
+    ("cut", lambda scores: (least(scores)[0].mean() + least(scores)[1].mean()) / 2, "half way between the means"),
+    ("cut", gap, "the widest gap"),
+    ("cut", lambda scores: (scores.min() + scores.max()) / 2, "the lowest and the highest"),
+    ("cut", lambda scores: least(scores)[0][-1], "the highest score of the low group"),
+    ("cut", lambda scores: least(scores)[1][0], "the lowest score of the high group"),
+    (
+        "cut",
+        lambda scores: between(middle_of(scores, lambda a, b: squares(a).mean() + squares(b).mean())),
+        "add up the squares",
     ),
     ("unpacked", lambda n, scale, lowest, shape: (n.float() * scale).reshape(shape), "lowest is missing"),
     ("unpacked", lambda n, scale, lowest, shape: ((n.float() + lowest) * scale).reshape(shape), "multiplies lowest"),

@@ -104,6 +104,52 @@ def balanced_accuracy(function: Function) -> str | None:
 
 
 @exercise(
+    "Sort the scores. Then a cut is a place in the row, and there are only N - 1 of them: try each.",
+    "For each cut, add up (x - mean)^2 over the low group, with its own mean, and over the high group, with its own.",
+    "`s = scores.sort().values`, and the groups are `s[:k]` and `s[k:]` for k from 1 to N - 1. "
+    "Between which two scores lies the threshold of the best k?",
+)
+def cut(function: Function) -> str | None:
+    """scores (N,) to one number, between two of them."""
+    generator = draws(0)
+    low, high = torch.randn(17, generator=generator).double(), 2 * torch.randn(9, generator=generator).double()
+    scores = varied(1.0) * torch.cat([low - 1.5, high + 3.5, torch.tensor([-11.0, 13.5]).double()])  # two far out
+    scores = scores[torch.randperm(len(scores), generator=generator)]
+    s = scores.sort().values
+    middle = (s[1:] + s[:-1]) / 2
+
+    def around(x: Tensor) -> Tensor:
+        return (x - x.mean()).square()
+
+    parts = [(s[:k], s[k:]) for k in range(1, len(s))]
+    sums = torch.stack([around(a).sum() + around(b).sum() for a, b in parts])
+    means = torch.stack([around(a).mean() + around(b).mean() for a, b in parts])
+    k = int(sums.argmin())
+    a, b = parts[k]
+    wrong = {
+        "this is the mean of all scores: no group has been formed, and it moves with the share of smiles": (
+            scores.mean()
+        ),
+        "this is the median: it calls half of the photographs smiles, whether they are or not": scores.median(),
+        "this is half way between the median's neighbours: it calls half of them smiles, whether they are or not": (
+            s[len(s) // 2 - 1 : len(s) // 2 + 1].mean()
+        ),
+        "this is half way between the means of the two groups; the threshold lies between their nearest scores": (
+            (a.mean() + b.mean()) / 2
+        ),
+        "this is the middle of the widest gap, and a single far score makes one": middle[(s[1:] - s[:-1]).argmax()],
+        "this is half way between the lowest and the highest score: two numbers decide for all": (s[0] + s[-1]) / 2,
+        "this is the highest score of the low group; the threshold lies half way to the next one": s[k],
+        "this is the lowest score of the high group; the threshold lies half way down to the last low one": s[k + 1],
+        "add up the squares in each group: with the means of the squares a group of one counts as much as the rest": (
+            middle[means.argmin()]
+        ),
+        "this is the worst cut: the sum of squares should be as small as possible": middle[sums.argmax()],
+    }
+    return compare(function(scores.clone()), middle[k], wrong)
+
+
+@exercise(
     "A whole number counts steps. How long is a step, and where does counting begin?",
     "value = scale * number + lowest. As whole numbers of 8 bits they cannot be multiplied: make them floats first.",
     "`numbers.float() * scale + lowest` has the right values. Which method gives it the shape?",
