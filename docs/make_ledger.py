@@ -420,6 +420,24 @@ LEDGER: dict[str, Entry] = {
         (("18_driving_and_editing", r"\tag{18.5}"),),
         ("beyond/test_captions.py::test_the_losses_are_least_for_the_right_partner_and_have_the_right_gradient",),
     ),
+    "19.1": Entry(
+        "a learned prior",
+        ("data.face_prior.FacePrior",),
+        (("19_what_was_left_open", r"\tag{19.1}"),),
+        ("many_heads/test_collection.py::test_the_prior_is_the_normal_distribution_that_it_says",),
+    ),
+    "19.2": Entry(
+        "a held face",
+        ("tracking.held_face.HeldFace",),
+        (("19_what_was_left_open", r"\tag{19.2}"),),
+        ("tracking/test_follow.py::test_residuals_have_the_slopes_that_they_say",),
+    ),
+    "19.3": Entry(
+        "a walk that is drawn back",
+        ("tracking.walk.Smoother",),
+        (("19_what_was_left_open", r"\tag{19.3}"),),
+        ("tracking/test_follow.py::test_the_smoother_is_the_regression_on_all_frames",),
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """What faces are like: a normal distribution of low rank of a face's parameters, learned from fits. Lesson 19.
 
-As probabilistic principal components have it (Tipping and Bishop 1999), the parameters theta of a face are
+As probabilistic principal components have it (Tipping and Bishop 1999), the parameters theta of a face are, eq. (19.1),
 centre + scale (sum_m c_m mode_m + noise), c_m ~ N(0, deviation_m^2). `asm-teach collect` learns such a prior from a
 folder of fits; `data/recipe/face_prior.py` learned the one that comes with the package.
 """

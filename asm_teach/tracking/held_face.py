@@ -1,7 +1,8 @@
 """The face that is followed: points of a person that shapes move, the head turns and a camera sees. Lesson 19.
 
 A point of the face at rest, p, with what the shapes add, is turned by the head about a middle m and seen by a camera
-that stands still but for a shift: X = R0 (m + H (p + sum_e a_e d_e - m)) + t, pixel = principal + focal (x, y) / z.
+that stands still but for a shift, eq. (19.2): X = R0 (m + H (p + sum_e a_e d_e - m)) + t. Its pixel is principal +
+focal (x, y) / z.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What is believed of a face from one frame to the next, and the smoother that believes it. Lesson 19.
 
-Each number x of the state has a random walk that is drawn back to its middle m, a process of Ornstein and Uhlenbeck:
-x' - m = r (x - m) + e, with e ~ N(0, s^2 (1 - r^2)). It strays by s in the long run, and changes within a time d by
-c(d)^2 = 2 s^2 (1 - r) on average, which is how a recorded face tells r. The smoother is that of Kalman, and of Rauch,
-Tung and Striebel.
+Each number x of the state has a random walk that is drawn back to its middle m, a process of Ornstein and Uhlenbeck,
+eq. (19.3): x' - m = r (x - m) + e, with e ~ N(0, s^2 (1 - r^2)). It strays by s in the long run, and changes within a
+time d by c(d)^2 = 2 s^2 (1 - r) on average, which is how a recorded face tells r. The smoother is that of Kalman, and
+of Rauch, Tung and Striebel.
 """
 
 from __future__ import annotations

@@ -1,6 +1,17 @@
 """What a learned prior is worth in a fit to a scan: python tests/benchmarks/scan_prior.py. Takes ten minutes.
 
-TABLE
+Fits of 16 steps. Mean distance over the whole face, scanned or not, of embedded persons 0, 1 and 2 (whole:
+person 0 alone; 150 vertices: 0 and 1) and of a real head. Strength 0 is the general prior:
+
+    mm over the whole face           strength 0              strength 1
+    embedded, whole                     0.29                    0.36
+    embedded, right half         1.97 (1.68 to 2.18)     0.80 (0.67 to 0.89)
+    embedded, 150 vertices       1.09 (1.01 to 1.17)     0.88 (0.81 to 0.95)
+    lee-perry-smith, whole              0.38                    0.42
+    lee-perry-smith, right half         1.69                    1.05
+
+It knows what goes with what was scanned, also on a stranger. Where all of a face was scanned it harms: it holds the fit
+back, and its weights start as wide as those of a new model. So it is off unless it is asked for.
 """
 
 from __future__ import annotations
