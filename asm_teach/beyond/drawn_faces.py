@@ -77,7 +77,7 @@ def draw_surface(head: Head, vertices: Tensor, camera: Camera, scene: Scene) -> 
     """What a camera sees of a head with these vertices (V, 3), in a scene's tone and beard; two by two rays a pixel."""
     mesh = toned(head, scene.tone)
     raster = rasterise(vertices, mesh.faces, camera, (2 * camera.size[0], 2 * camera.size[1]))
-    brightness, bearded = _make_up(head)
+    brightness, bearded = make_up(head)
     brightness = (brightness * (1 - scene.beard * bearded))[:, None]
     albedo = surface_colours(raster, mesh).mean(1, keepdim=True)
     return seen_surface(raster, vertices, albedo * blend(raster.weights, brightness, mesh.faces, raster.hits))
@@ -147,7 +147,7 @@ def person_at_rest(head: Head, person: int) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-def _make_up(head: Head) -> tuple[Tensor, Tensor]:
+def make_up(head: Head) -> tuple[Tensor, Tensor]:
     """(V,) factors of the albedo, and (V,) where a beard grows, 0 to 1.
 
     Our light has no cast shadows and the texture's teeth are as grey as skin, so without this a closed mouth had no
