@@ -1,6 +1,7 @@
 from .binding_explorer.binding_explorer import BindingExplorer as BindingExplorer
 from .bone_panel.bone_panel import BonePanel as BonePanel
 from .fit_watcher.fit_watcher import FitWatcher as FitWatcher
+from .loss_mixer.loss_mixer import LossMixer as LossMixer
 from .motion_magnifier.motion_magnifier import MotionMagnifier as MotionMagnifier
 from .pinhole import PinholeView as PinholeView
 from .playground.playground import Playground as Playground
