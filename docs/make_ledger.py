@@ -357,6 +357,42 @@ LEDGER: dict[str, Entry] = {
         (("15_small_and_moving", r"\tag{15.7}"),),
         ("beyond/moving/test_scenes.py::test_only_directions_count_for_prompts",),
     ),
+    "16.1": Entry(
+        "the photometric loss of a film",
+        ("beyond.mouth.films.photometric_loss",),
+        (("16_analysis_by_synthesis", r"\tag{16.1}"),),
+        ("beyond/mouth/test_films.py::test_the_photometric_loss_forgives_exposure_and_nothing_else",),
+    ),
+    "16.2": Entry(
+        "the lip reader's loss",
+        ("beyond.mouth.films.lipread_loss",),
+        (("16_analysis_by_synthesis", r"\tag{16.2}"),),
+        ("beyond/mouth/test_films.py::test_the_lipread_loss_looks_at_directions",),
+    ),
+    "16.3": Entry(
+        "the energy of a film",
+        ("beyond.mouth.films.fit_film",),
+        (("16_analysis_by_synthesis", r"\tag{16.3}"),),
+        ("beyond/mouth/test_films.py::test_a_fit_comes_nearer_with_each_kind_of_loss",),
+    ),
+    "16.4": Entry(
+        "a painter in place of the renderer",
+        ("beyond.mouth.painting.Painter", "beyond.mouth.painting.carried"),
+        (("16_analysis_by_synthesis", r"\tag{16.4}"),),
+        ("beyond/mouth/test_painting.py::test_the_painter_takes_the_tone_of_skin_from_the_shown_pixels",),
+    ),
+    "16.5": Entry(
+        "the cycle",
+        ("beyond.mouth.painting.cycle_loss",),
+        (("16_analysis_by_synthesis", r"\tag{16.5}"),),
+        ("beyond/mouth/test_painting.py::test_the_cycle_asks_for_what_was_asked_for",),
+    ),
+    "16.6": Entry(
+        "obedience",
+        ("beyond.mouth.painting.obedience",),
+        (("16_analysis_by_synthesis", r"\tag{16.6}"),),
+        ("beyond/mouth/test_painting.py::test_obedience_is_a_slope",),
+    ),
     "17.1": Entry(
         "what each phone asks of the mouth",
         ("beyond.speech.mouth_shapes.dominances",),
