@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from asm_teach.course.checks.checking import Function, exercise
 from asm_teach.course.checks.diagnoses import compare
 from asm_teach.course.checks.draws import draws, varied
 from asm_teach.course.checks.slips import result_of
+from asm_teach.course.checks.topics.listening import heard, heard_of_own
 from asm_teach.course.quizzes import questions
-
-
-def _attention(queries: Tensor, keys: Tensor, values: Tensor, scale: float | None = None, axis: int = -1) -> Tensor:
-    scores = queries @ keys.mT * (queries.shape[-1] ** -0.5 if scale is None else scale)
-    return scores.softmax(axis) @ values
 
 
 @exercise(
@@ -29,27 +24,7 @@ def listen(function: Function) -> str | None:
     generator = draws(0)
     queries, keys = (torch.randn(n, 6, generator=generator, dtype=torch.float64) for n in (5, 4))
     values = varied(1.0) * torch.randn(4, 3, generator=generator, dtype=torch.float64)
-    scores = queries @ keys.T / 6**0.5
-    wrong = {
-        "the scores are not divided by sqrt(d): with long queries one token would take all": (
-            _attention(queries, keys, values, 1.0)
-        ),
-        "divided by d: it is the root of d": _attention(queries, keys, values, 1 / 6),
-        "multiplied by sqrt(d): divide by it": _attention(queries, keys, values, 6**0.5),
-        "divided by the root of the number of tokens; d is the length of a query": (
-            _attention(queries, keys, values, 1 / 4**0.5)
-        ),
-        "the softmax runs over the positions: the shares of one position, over its tokens, sum to one": (
-            _attention(queries, keys, values, axis=0)
-        ),
-        "the softmax is missing: scores can be negative and are not shares": scores @ values,
-        "these are the shares: multiply them by the values": scores.softmax(-1),
-        "each position took the token with the highest score alone: that has no gradient": values[scores.argmax(1)],
-        "this is the mean of all tokens: the shares do not depend on the query": values.mean(0).expand(5, -1),
-    }
-    return compare(
-        result_of(function, queries=queries, keys=keys, values=values), _attention(queries, keys, values), wrong
-    )
+    return compare(result_of(function, queries=queries, keys=keys, values=values), *heard(queries, keys, values))
 
 
 @exercise(
@@ -106,31 +81,8 @@ def masked_attention(function: Function) -> str | None:
     values = varied(1.0) * torch.randn(2, 4, 3, generator=generator, dtype=torch.float64)
     first = torch.tensor([1, 1, 0.7, 0, 0, 0.2], dtype=torch.float64)
     masks = torch.stack([first, 1 - first])
-    heard = _attention(queries, keys, values)  # (2, 6, 3)
-    right = (masks[..., None] * heard).sum(0)
-    flat_keys, flat_values = keys.flatten(0, 1), values.flatten(0, 1)
-    scores = queries @ flat_keys.T / 5**0.5
-    shares = masks.T.repeat_interleave(4, 1) * scores.softmax(1)
-    wrong = {
-        "one softmax serves the tokens of both drivers, and no mask is left in it: this is what leaks": (
-            _attention(queries, flat_keys, flat_values)
-        ),
-        "one softmax over all tokens, masked afterwards: the shares of a position no longer sum to one": (
-            shares @ flat_values
-        ),
-        "the masks multiply the scores: a score of 0 still has a share, since exp(0) = 1": (
-            _attention(masks[..., None] * queries, keys, values).sum(0)
-        ),
-        "the masks are missing: every position hears both drivers": heard.sum(0),
-        "the masks are missing, and this is the mean of both drivers": heard.mean(0),
-        "the masks are exchanged: each position hears the other driver": (masks.flip(0)[..., None] * heard).sum(0),
-        "this is the mean over the drivers: sum, since the masks share each position out": right / 2,
-        "the scores are not divided by sqrt(d)": (masks[..., None] * _attention(queries, keys, values, 1.0)).sum(0),
-        "these are the answers of both drivers: sum over them": masks[..., None] * heard,
-        "only the first driver is in it": masks[0, :, None] * heard[0],
-        "the masks were rounded: a position on the border belongs to both": (masks.round()[..., None] * heard).sum(0),
-    }
-    return compare(result_of(function, queries=queries, keys=keys, values=values, masks=masks), right, wrong)
+    found = result_of(function, queries=queries, keys=keys, values=values, masks=masks)
+    return compare(found, *heard_of_own(queries, keys, values, masks))
 
 
 @exercise(
