@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
-
 import ipywidgets
 import torch
-from PIL import Image
 from torch import Tensor
 
 from asm_teach.beyond.mouth.films import Film, Weights, fit_film, lipread_loss
 from asm_teach.beyond.mouth.lip_readers import VISEMES, LipReader, OtherLipReader, windows
 from asm_teach.beyond.mouth.mouth_crops import Mouth
-from asm_teach.widgets.base.shown import Shown, read_out, unseen
+from asm_teach.widgets.base.colours import png
+from asm_teach.widgets.base.shown import unseen
+from asm_teach.widgets.base.told import Told
 
 CROPS, STEPS = 9, 25  # of a fit: it takes about a second
 LOSSES = {"landmarks": (1.0, 2.0, 0.1), "photometric": (0.0, 120.0, 10.0), "lip reader": (0.0, 40.0, 5.0)}
@@ -20,7 +19,7 @@ LOSSES = {"landmarks": (1.0, 2.0, 0.1), "photometric": (0.0, 120.0, 10.0), "lip 
 _ENLARGED = 3  # pixels of the page for one of a crop
 
 
-class LossMixer(Shown, ipywidgets.VBox):
+class LossMixer(Told):
     """Mix landmarks, grey values and a lip reader's features; nine crops of a film are fitted again each time.
 
     Above stand the given crops, below the fitted ones, in the head's own skin. The words tell how far the lips are from
@@ -54,13 +53,13 @@ class LossMixer(Shown, ipywidgets.VBox):
         self.place = ipywidgets.IntSlider(
             value=last // 2, min=0, max=last, description="first crop", continuous_update=False
         )
-        self.place.observe(lambda _: self._fit(), "value")
+        self.place.observe(self._moved, "value")
         size = _ENLARGED * film.crops.shape[-1]
         self.picture = ipywidgets.Image(format="png", width=CROPS * size, height=2 * size)
-        self._words, self._said, self._held = "", ipywidgets.HTML(), False
+        self._said = ipywidgets.HTML()
         self.amounts = torch.zeros(CROPS, film.amounts.shape[1])
         super().__init__(children=[unseen(), self.picture, *self.sliders.values(), self.place, self._said])
-        self._fit()
+        self._draw()
 
     def _slider(self, name: str) -> ipywidgets.FloatSlider:
         value, most, step = LOSSES[name]
@@ -68,7 +67,7 @@ class LossMixer(Shown, ipywidgets.VBox):
             value=value, min=0, max=most, step=step, description=name, continuous_update=False,
             style={"description_width": "90px"},
         )  # fmt: skip
-        slider.observe(lambda _: self._fit(), "value")
+        slider.observe(self._moved, "value")
         return slider
 
     def mix(self, landmarks: float, photometric: float, lip_reader: float) -> None:
@@ -83,15 +82,9 @@ class LossMixer(Shown, ipywidgets.VBox):
                 raise ValueError(f"{name} is {value}: give a weight from 0 to {LOSSES[name][1]:g}")
         if not any(wanted.values()):
             raise ValueError("all weights are 0: nothing is left to fit by; give one of them more")
-        self._held = True
-        for name, value in wanted.items():
-            self.sliders[name].value = value
-        self._held = False
-        self._fit()
+        self._set({self.sliders[name]: value for name, value in wanted.items()})
 
-    def _fit(self) -> None:
-        if self._held:
-            return
+    def _draw(self) -> None:
         landmarks, photometric, reader = (slider.value for slider in self.sliders.values())
         if not landmarks and not photometric and not reader:
             self._say("all weights are 0: nothing is left to fit by; move one of the sliders", trouble=True)
@@ -121,18 +114,7 @@ class LossMixer(Shown, ipywidgets.VBox):
         bright = float(given.quantile(0.99)), float(drawn.quantile(0.99))
         rows = [torch.cat(list(x), 1) / top for x, top in zip((given, drawn), bright, strict=True)]
         large = torch.cat(rows).clamp(0, 1).repeat_interleave(_ENLARGED, 0).repeat_interleave(_ENLARGED, 1)
-        file = io.BytesIO()
-        Image.fromarray((255 * large).byte().numpy()).save(file, "png")
-        self.picture.value = file.getvalue()
-
-    def _say(self, words: str, trouble: bool = False) -> None:
-        self._words = words
-        self._said.value = read_out(words, trouble)
-
-    @property
-    def text(self) -> str:
-        """What is shown, in words."""
-        return self._words
+        self.picture.value = png((255 * large).byte().numpy())
 
     def still(self) -> bytes:
         """Given and fitted crops, for a page without a kernel."""

@@ -12,7 +12,7 @@ from asm_teach.beyond.drawn_faces import person_at_rest
 from asm_teach.beyond.moving.small_motions import GRID, VIDEO, flow_map, video_camera
 from asm_teach.data.heads import Head
 from asm_teach.drawing.plots import new_figure
-from asm_teach.widgets.base.shown import Shown, read_out
+from asm_teach.widgets.base.told import Told
 from asm_teach.widgets.viewer.viewer import Viewer
 
 MOTIONS: dict[str, tuple[int, ...]] = {
@@ -27,7 +27,7 @@ BEFORE, AFTER = "before", "after"
 MOST = 20  # times
 
 
-class MotionMagnifier(Shown, ipywidgets.VBox):
+class MotionMagnifier(Told):
     """See a motion that is too small to be seen, 1 to 20 times as large.
 
     The heads show a person before and after, the motion multiplied by the slider, and coloured by how far the skin
@@ -60,9 +60,9 @@ class MotionMagnifier(Shown, ipywidgets.VBox):
             1, min=1, max=MOST, description="times larger", continuous_update=False, **wide
         )
         self.arrows = ipywidgets.Image(format="png", width=VIDEO, height=VIDEO)
-        self._words, self._said, self._held = "", ipywidgets.HTML(), False
+        self._said = ipywidgets.HTML()
         for control in (self.chooser, self.amount, self.times):
-            control.observe(lambda _: self._moved(), "value")
+            control.observe(self._moved, "value")
         flow = ipywidgets.VBox([self.arrows, self._said], layout={"width": f"{VIDEO + 20}px"})
         wrap = {"flex_flow": "row wrap"}
         controls = ipywidgets.HBox([self.chooser, self.amount, self.times], layout=wrap)
@@ -80,14 +80,7 @@ class MotionMagnifier(Shown, ipywidgets.VBox):
         for name, value, slider in (("amount", amount, self.amount), ("times", times, self.times)):
             if not slider.min <= value <= slider.max:
                 raise ValueError(f"{name} is {value}: give {slider.min} to {slider.max}")
-        self._held = True
-        self.chooser.value, self.amount.value, self.times.value = motion, amount, times
-        self._held = False
-        self._draw()
-
-    def _moved(self) -> None:
-        if not self._held:
-            self._draw()
+        self._set({self.chooser: motion, self.amount: amount, self.times: times})
 
     def motion(self) -> Tensor:
         """(V, 3) mm: how the vertices really move, not magnified."""
@@ -104,26 +97,14 @@ class MotionMagnifier(Shown, ipywidgets.VBox):
         self.arrows.value = _arrows(flow, times)
         units = " + ".join(f"{n} {UNITS[n].does}" for n in MOTIONS[self.chooser.value])
         most = float(flow[2].max())
-        self._words = (
+        self._say(
             f"{self.chooser.value} ({units}) at {self.amount.value:.0%}: the skin moves by up to {size.max():.1f} mm, "
             f"{most:.1f} pixels of the video; shown {times} times as large, {times * most:.1f} pixels"
         )
-        self._said.value = read_out(self._words)
-
-    @property
-    def text(self) -> str:
-        """What is shown, in words."""
-        return self._words
 
     def still(self) -> bytes:
         """The two heads, for a page without a kernel."""
         return self.viewer.still()
-
-    def close(self) -> None:
-        """Close the widget with its view."""
-        if hasattr(self, "viewer"):  # one that was refused while it was made has none
-            self.viewer.close()
-        super().close()
 
 
 def _arrows(flow: Tensor, times: int) -> bytes:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
-
 import ipywidgets
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from asm_teach.beyond.captions import ATTRIBUTES
 from asm_teach.beyond.driving.text_editor import STRENGTH, Editing, Person
-from asm_teach.widgets.base.shown import Shown, read_out
+from asm_teach.widgets.base.colours import png
+from asm_teach.widgets.base.told import Told
 
 SIDES = (-0.7, 0.0, 0.7)  # radians
 _SIZE = 192  # pixels of each picture
@@ -21,7 +19,7 @@ _MOST = 100  # people to choose from
 _WORTH = 0.3  # mm that an attribute has to change by to be named
 
 
-class SentenceEditor(Shown, ipywidgets.VBox):
+class SentenceEditor(Told):
     """Write a sentence and press Enter: the upper row shows a head before it, the lower row after it, from three sides.
 
     Below stands what was understood, by how many millimetres each attribute changed, and how far the face at rest
@@ -51,11 +49,11 @@ class SentenceEditor(Shown, ipywidgets.VBox):
             min=0, max=4, step=0.25, description="strength", continuous_update=False, **wide
         )
         self.picture = ipywidgets.Image(format="png", layout={"width": "min(576px, 95%)"})
-        self._words, self._said, self._held = "", ipywidgets.HTML(), False
+        self._said = ipywidgets.HTML()
         super().__init__(children=[self.sentence, self.strength, self.person, self.picture, self._said])
         self.show(sentence, person, strength)
         for control in (self.sentence, self.person, self.strength):
-            control.observe(lambda _: self._moved(), "value")
+            control.observe(self._moved, "value")
 
     def show(self, sentence: str, person: int | None = None, strength: float | None = None) -> None:
         """Set what is written, and who is edited how far; what is left out stays. Raises ValueError as the class."""
@@ -65,14 +63,7 @@ class SentenceEditor(Shown, ipywidgets.VBox):
             raise ValueError(f"person is {person!r}: give a whole number from 0 to {_MOST - 1}")
         if not 0 <= strength <= self.strength.max:
             raise ValueError(f"strength is {strength!r}: give a number from 0 to {self.strength.max:g}")
-        self._held = True
-        self.sentence.value, self.person.value, self.strength.value = sentence, person, strength
-        self._held = False
-        self._draw()
-
-    def _moved(self) -> None:
-        if not self._held:
-            self._draw()
+        self._set({self.sentence: sentence, self.person: person, self.strength: strength})
 
     def _draw(self) -> None:
         person, trouble = self.editing.space.person(self.person.value), ""
@@ -80,20 +71,18 @@ class SentenceEditor(Shown, ipywidgets.VBox):
         try:
             edited = self.editing.edit(person, self.sentence.value, self.strength.value)
         except ValueError as error:
-            trouble = self._words = str(error).removeprefix("sentence: ")
+            trouble = words = str(error).removeprefix("sentence: ")
         else:
             after, names = edited.w, list(ATTRIBUTES)
             said = ", ".join(f"{'much' if sign > 0 else 'little'}: {name}" for name, sign in edited.understood.items())
             order = edited.gained.abs().argsort(descending=True).tolist()
             gained = [f"{names[k]} {edited.gained[k]:+.1f} mm" for k in order if abs(edited.gained[k]) > _WORTH]
-            self._words = (
+            words = (
                 f"understood: {said or 'nothing to change'}; changed: {', '.join(gained) or 'nothing'}; "
                 f"identity lost: {edited.lost:.2f} mm"
             )
-        file = io.BytesIO()
-        Image.fromarray(self._drawn(person, after)).save(file, "png")
-        self.picture.value = file.getvalue()
-        self._said.value = read_out(self._words, trouble)
+        self.picture.value = png(self._drawn(person, after))
+        self._say(words, trouble)
 
     @torch.no_grad()
     def _drawn(self, person: Person, after: Tensor) -> NDArray[np.uint8]:

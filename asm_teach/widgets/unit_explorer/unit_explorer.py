@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
 import ipywidgets
 import torch
-from PIL import Image
 from torch import Tensor
 
 from asm_teach.beyond.action_units import PROTOTYPES, UNITS, shape_amounts, union_map
 from asm_teach.beyond.drawn_faces import FRONT, NUMBERS, draw_surface, face_camera, on_skin, person_at_rest
 from asm_teach.beyond.reader import Reader, attention, occlusion_maps
 from asm_teach.data.heads import Head
-from asm_teach.widgets.base.shown import Shown, read_out
+from asm_teach.widgets.base.colours import png
+from asm_teach.widgets.base.told import Told
 from asm_teach.widgets.viewer.viewer import Viewer
 
 MOVES, LOOKS, NEEDS = "the skin moves", "the reader looks", "the reader needs"
 _SHOWN = 160  # pixels of the crop on the page
 
 
-class UnitExplorer(Shown, ipywidgets.VBox):
+class UnitExplorer(Told):
     """Move action units by sliders; three heads show where the skin moves, where a reader looks, and what it needs.
 
     The first head shows the union of the units' motions, eq. (13.1), the second the reader's attention, the third its
@@ -51,7 +50,7 @@ class UnitExplorer(Shown, ipywidgets.VBox):
         self.chooser = ipywidgets.Dropdown(options=list(PROTOTYPES), value="neutral", description="prototype")
         self.chooser.observe(lambda change: self.show(dict.fromkeys(PROTOTYPES[change["new"]], 0.9)), "value")
         self.crop = ipywidgets.Image(format="png", width=_SHOWN, height=_SHOWN)
-        self._words, self._said, self._held = "", ipywidgets.HTML(), False
+        self._said = ipywidgets.HTML()
         sliders = ipywidgets.Box(list(self.sliders.values()), layout={"flex_flow": "row wrap", "width": f"{width}px"})
         below = ipywidgets.HBox([self.crop, ipywidgets.VBox([self.chooser, self._said])])
         super().__init__(children=[self.viewer, below, sliders])
@@ -62,12 +61,8 @@ class UnitExplorer(Shown, ipywidgets.VBox):
             min=0, max=1, step=0.05, description=f"{number} {UNITS[number].does}", continuous_update=False,
             style={"description_width": "150px"}, layout={"width": "275px"},
         )  # fmt: skip
-        slider.observe(lambda _: self._moved(), "value")
+        slider.observe(self._moved, "value")
         return slider
-
-    def _moved(self) -> None:
-        if not self._held:
-            self._draw()
 
     @property
     def units(self) -> dict[int, float]:
@@ -77,11 +72,7 @@ class UnitExplorer(Shown, ipywidgets.VBox):
     def show(self, units: Mapping[int, float]) -> None:
         """Set the sliders; other units rest. Raises ValueError for a unit or an amount that there is not."""
         shape_amounts(units)
-        self._held = True
-        for number, slider in self.sliders.items():
-            slider.value = units.get(number, 0.0)
-        self._held = False
-        self._draw()
+        self._set({slider: units.get(number, 0.0) for number, slider in self.sliders.items()})
 
     @torch.no_grad()
     def maps(self) -> tuple[Tensor, dict[str, Tensor]]:
@@ -104,28 +95,14 @@ class UnitExplorer(Shown, ipywidgets.VBox):
         for name in maps:
             self.viewer.update(vertices, name)
         self.viewer.colour_by("weights", maps, (0.0, 1.0), "share of the most")
-        file = io.BytesIO()
-        Image.fromarray((255 * crop.clamp(0, 1)).byte().numpy()).save(file, "png")
-        self.crop.value = file.getvalue()
+        self.crop.value = png((255 * crop.clamp(0, 1)).byte().numpy())
         with torch.no_grad():
             found = self.reader(crop[None])[0]
         best = [k for k in found.argsort(descending=True).tolist() if found[k] > 0][:5]
         acts = ", ".join(f"{number} at {amount:.0%}" for number, amount in self.units.items()) or "no unit"
         reads = ", ".join(f"{NUMBERS[k]} {UNITS[NUMBERS[k]].does} ({found[k]:.1f})" for k in best) or "no unit"
-        self._words = f"acts: {acts}; the reader finds {reads}"
-        self._said.value = read_out(self._words)
-
-    @property
-    def text(self) -> str:
-        """What is shown, in words."""
-        return self._words
+        self._say(f"acts: {acts}; the reader finds {reads}")
 
     def still(self) -> bytes:
         """The three heads, for a page without a kernel."""
         return self.viewer.still()
-
-    def close(self) -> None:
-        """Close the widget with its view."""
-        if hasattr(self, "viewer"):  # one that was refused while it was made has none
-            self.viewer.close()
-        super().close()
