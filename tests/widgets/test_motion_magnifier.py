@@ -24,6 +24,7 @@ def test_the_slider_makes_the_motion_larger_and_the_words_say_so(magnifier) -> N
     magnifier.show("smile", 0.1, 1)
     real, arrows = magnifier.motion(), magnifier.arrows.value
     assert "shown 1 times" in magnifier.text and magnifier.text.startswith("smile (6 cheek raiser + 12 ")
+    assert "real motion, mm" in magnifier.viewer.text and "bone" not in magnifier.viewer.text
     magnifier.times.value = 20
     assert torch.equal(magnifier.motion(), real)  # what really moves stays
     assert "shown 20 times as large" in magnifier.text and magnifier.arrows.value != arrows

@@ -176,6 +176,8 @@ class Colouring:
     def words(self) -> str:
         """The colours in words."""
         if self.mode == "weights":
+            if self.bone is None and self.scalar and self.label != "weight":
+                return f"colours show {self.label}"  # numbers of the caller's own, of no bone
             return f"weights of bone {self.bone_name}" if self.scalar else "weights of all bones"
         if self.mode == "bones":
             return "one colour per bone, mixed by the weights"
