@@ -216,6 +216,14 @@ The split learned without labels is nearly as good. What does it not know?
 [ ] how expressions differ
     It sees that within each person.
 
+The bilinear model can hold the learned sum too: it only needs zero for each product. Why is it farther from the truth?
+[ ] alternating least squares cannot find the sum
+    It starts from the numbers of the sum.
+[ ] it saw fewer scans
+    It saw the same 900.
+[x] its products are many numbers, which 150 people determine poorly, and here everyone moves alike
+    What the products learn from these scans does not hold for a stranger.
+
 By design, the person is a rest motion per bone. With one scan per person the transfer is no better than nothing. Why?
 [ ] the bones cannot express people
     With a calm scan of each person the same bones hand over a good part of the expression.
