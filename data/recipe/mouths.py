@@ -7,7 +7,7 @@
     python data/recipe/mouths.py record FOLDER       # -> mouths.npz (weights) and mouths.json (numbers)
 
 The phones are those of the asset `librivox-speech`. No photograph is stored.
-One thread takes two minutes for the readers, one for the fits, and two for the encoders of a seed.
+One thread takes two minutes for the readers, one for the fits, and three and a half for the encoders of a seed.
 """
 
 from __future__ import annotations
@@ -213,10 +213,10 @@ def scores(film: Film, amounts: Tensor, own: LipReader, other: nn.Module) -> dic
 
 
 KINDS = ("everyday", "one-sided", "rare")
-SHOWN = (100, 500)  # pixels of 1,024
+SHOWN = (100, 500, 10, 300)  # pixels of 1,024; first what the lesson needs most, should a run be cut short
 BATCH, WARM, STEPS = 16, 20, 80
 KEPT = 0.2  # of the loss by landmarks of everyday pictures, which stays beside all others
-FEW, MOST = 100, 500  # of the stored ones
+FEW = 100  # of the encoder and the painter that are stored; beside them a painter that was shown most, without a cycle
 EVEN = (0.34, 0.33, 0.33)
 
 
@@ -416,11 +416,11 @@ def encoders(folder: Path, seed: int) -> None:
     found["photometric"] = {"errors": errors(photometric(test.crops), test), "seconds": time.process_time() - begin}
     print(found["photometric"], flush=True)
     for shown in SHOWN:
-        for cycle in (False, True):
-            name, begin = f"{shown}{', cycle' if cycle else ''}", time.process_time()
+        for cycle, name in enumerate(both_ways(shown)):
+            begin = time.process_time()
             torch.manual_seed(seed)
             net, painter = deepcopy(start), Painter()
-            by_painting(net, painter, wild, points, shown, cycle, seed)
+            by_painting(net, painter, wild, points, shown, bool(cycle), seed)
             found[name] = {
                 "errors": errors(net(test.crops), test), "seconds": time.process_time() - begin,
                 "obedience": obeys(painter, told, test, shown),
@@ -446,7 +446,7 @@ def photographs(folder: Path) -> None:
     away = {"rest": moved, "the others' mean": moved - others}
     for seed in SEEDS:
         kept = torch.load(folder / f"encoders{seed}.pt", weights_only=True)
-        for name in ("landmarks", "told", "photometric", f"{FEW}", f"{FEW}, cycle"):
+        for name in ("landmarks", "told", "photometric", *both_ways(FEW)):
             net = Encoder()
             net.load_state_dict(kept[f"encoder {name}"])
             with torch.no_grad():
@@ -483,16 +483,32 @@ def corners_of_photographs(folder: Path) -> tuple[Tensor, Tensor]:
     return pictures, places
 
 
+def both_ways(level: int) -> tuple[str, str]:
+    """Under which names a run keeps what was found without the cycle, and with it."""
+    return f"{level}", f"{level}, cycle"
+
+
+def finished(runs: list[dict[str, dict[str, object]]]) -> list[int]:
+    """From few to many, the numbers of shown pixels that the runs of all seeds have reached, in both ways."""
+    levels = sorted(level for level in SHOWN if all(name in run for run in runs for name in both_ways(level)))
+    if FEW not in levels:
+        raise ValueError(f"encoders: not all seeds have finished {FEW} pixels; let `encoders` run on for each seed")
+    return levels
+
+
 def record(folder: Path) -> None:
     """The networks that the lesson loads, and all numbers."""
+    runs = [json.loads((folder / f"encoders{seed}.json").read_text()) for seed in SEEDS]
+    levels = finished(runs)
     stored = {"A": reader(folder, "a2").state_dict(), "B": reader(folder, "b").state_dict()}
     kept = torch.load(folder / "encoders0.pt", weights_only=True)
     stored["encoder landmarks"] = kept["encoder landmarks"]
     stored["encoder cycle"] = kept[f"encoder {FEW}, cycle"]
-    stored |= {"painter plain": kept[f"painter {MOST}"], "painter cycle": kept[f"painter {FEW}, cycle"]}
+    stored |= {"painter plain": kept[f"painter {levels[-1]}"], "painter cycle": kept[f"painter {FEW}, cycle"]}
     arrays = {f"{name}/{key}": x.half().numpy() for name, net in stored.items() for key, x in net.items()}
     np.savez_compressed(DATA / "mouths.npz", **arrays)
-    runs = [json.loads((folder / f"encoders{seed}.json").read_text()) for seed in SEEDS]
+    left_out = [name for level in SHOWN if level not in levels for name in both_ways(level)]
+    runs = [{name: row for name, row in run.items() if name not in left_out} for run in runs]
     test = pictures_of(folder)[1]
     for seed, run in zip(SEEDS, runs, strict=True):
         told = Encoder().eval()
@@ -504,6 +520,7 @@ def record(folder: Path) -> None:
         "phones": [[name, begin, end] for name, begin, end in sentence(SENTENCES[-1])],
         "readers": json.loads((folder / "readers.json").read_text()),
         "fits": json.loads((folder / "fits.json").read_text()),
+        "levels": levels,
         "encoders": runs,
         "photographs": json.loads((folder / "photographs.json").read_text()),
     }
