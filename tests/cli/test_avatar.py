@@ -90,7 +90,7 @@ def test_a_scan_is_fitted_on_the_way(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("asm_teach.scan_fit.fit.fit_scan", fit_scan)
     result = run("avatar", tmp_path / "scan.ply", "-o", tmp_path / "me.glb", "--device", "cpu")
     assert result.exit_code == 0, result.output
-    assert asked == [(len(HEAD.mesh.vertices), {"landmarks": None, "device": "cpu"})]
+    assert asked == [(len(HEAD.mesh.vertices), {"landmarks": None, "prior": None, "device": "cpu"})]
     assert "a note of the fit" in result.output and "51 named shapes" in result.output
     assert (tmp_path / "me.glb").is_file()
 

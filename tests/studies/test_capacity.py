@@ -97,7 +97,7 @@ def test_no_model_is_tried_on_those_it_learned_from():
 
 
 def test_a_group_that_is_not_there():
-    with pytest.raises(ValueError, match="groups: there is no 'bone'; choose from given, learned, static"):
+    with pytest.raises(ValueError, match="groups: there is no 'bone'; choose from given, learned, neural, static"):
         contenders(HEAD, ["bone"])
 
 

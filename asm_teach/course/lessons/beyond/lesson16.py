@@ -197,7 +197,7 @@ def cycle_loss(function: Function) -> str | None:
 )
 def take_turns(function: Function) -> str | None:
     """count, encoder and painter to the one that learns: the encoder in odd steps, the painter in even ones."""
-    first = int(torch.randint(0, 2, (), generator=draws(0)))
+    first = int(torch.randint(0, 100, (), generator=draws(0)))
     encoder, painter = nn.Linear(2, 2), nn.Linear(2, 2)
 
     def ask(*modules: nn.Module) -> list[float]:

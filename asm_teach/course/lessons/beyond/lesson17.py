@@ -8,7 +8,7 @@ from torch import Tensor
 from asm_teach.course.checks.checking import Function, exercise
 from asm_teach.course.checks.comparing import numbers, pair
 from asm_teach.course.checks.diagnoses import compare
-from asm_teach.course.checks.draws import draws, varied
+from asm_teach.course.checks.draws import draws, factor, varied
 from asm_teach.course.checks.slips import result_of
 from asm_teach.course.quizzes import questions
 
@@ -124,8 +124,8 @@ def seam_ratio(function: Function) -> str | None:
 )
 def shifted_windows(function: Function) -> str | None:
     """frames, width, shift to the frames of all windows, (frames / width, width) whole numbers."""
-    width, shift = 5, varied(7, 0.3)
-    frames = 4 * width
+    width, shift = 5, 5 * varied(60, 0.9) + 2  # never a whole number of windows
+    frames = varied(8, 0.5) * width
     starts, inside = torch.arange(0, frames, width), torch.arange(width)
 
     def windows(by: int) -> Tensor:
@@ -232,7 +232,7 @@ def voice_pitch(function: Function) -> str | None:
     period = varied(50, 0.2)
     time = torch.arange(480, dtype=torch.float64)
     tones = [torch.cos(2 * torch.pi * k * time / period) * a for k, a in ((1, 0.2), (2, 1.0), (3, 0.6))]
-    x = torch.stack(tones).sum(0)
+    x = factor() * torch.stack(tones).sum(0)
     strongest = int(torch.fft.rfft(x, 8 * len(x)).abs().argmax()) / (8 * len(x)) * rate
     lags = torch.arange(round(rate / high), round(rate / low) + 1)
     wrong = {
