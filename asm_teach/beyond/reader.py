@@ -11,6 +11,7 @@ from asm_teach.base.arrays import load_npz
 from asm_teach.beyond.action_units import UNITS
 from asm_teach.beyond.face_crops import SIZE
 from asm_teach.data.assets import data_dir
+from asm_teach.data.weights import weights_of
 
 
 def load_reader(name: str = "plain") -> Reader:
@@ -19,12 +20,10 @@ def load_reader(name: str = "plain") -> Reader:
     Raises:
         ValueError: another name.
     """
-    stored = load_npz(data_dir() / "reader.npz")
-    if name not in (names := sorted({key.split("/")[0] for key in stored})):
+    if name not in (names := sorted({key.split("/")[0] for key in load_npz(data_dir() / "reader.npz")})):
         raise ValueError(f"name: there is no reader {name!r}; choose from {', '.join(names)}")
     reader = Reader()
-    own = {key.split("/")[1]: x for key, x in stored.items() if key.startswith(f"{name}/")}
-    reader.load_state_dict({key: torch.from_numpy(x).float() for key, x in own.items()})
+    reader.load_state_dict(weights_of("reader.npz", name))
     return reader.eval()
 
 

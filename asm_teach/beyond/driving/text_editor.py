@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asm_teach.base.arrays import load_npz
 from asm_teach.beyond.action_units import UNITS, shape_amounts
 from asm_teach.beyond.captions import (
     PLAIN,
@@ -26,9 +25,9 @@ from asm_teach.beyond.captions import (
     understood,
 )
 from asm_teach.beyond.drawn_faces import FRONT, draw_surface
-from asm_teach.data.assets import data_dir
 from asm_teach.data.heads import Head, sample_identity
 from asm_teach.data.skin_tones import TONES
+from asm_teach.data.weights import weights_of
 from asm_teach.rendering.camera import Camera, look_at
 from asm_teach.rendering.shading import lamp
 
@@ -223,10 +222,8 @@ def steer(
 
 def load_editing(head: Head) -> Editing:
     """The encoders and the editor that `data/recipe/text_editor.py` trained, for the head `makehuman`."""
-    stored = load_npz(data_dir() / "text_editor.npz")
     nets = TextEncoder(), PictureEncoder(), TextEditor()
     for name, net in zip(("texts", "pictures", "editor"), nets, strict=True):
-        own = {key.split("/")[1]: x for key, x in stored.items() if key.startswith(f"{name}/")}
-        net.load_state_dict({key: torch.from_numpy(x).float() for key, x in own.items()})
+        net.load_state_dict(weights_of("text_editor.npz", name))
         net.eval().requires_grad_(False)
     return Editing(HeadSpace(head), *nets)

@@ -12,12 +12,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from asm_teach.base.arrays import load_npz
 from asm_teach.beyond.drawn_faces import FRONT, draw_surface, face_camera, person_at_rest
 from asm_teach.beyond.reader import standard
-from asm_teach.data.assets import data_dir
 from asm_teach.data.heads import Head
 from asm_teach.data.skin_tones import TONES
+from asm_teach.data.weights import weights_of
 from asm_teach.rendering.shading import lamp
 
 FACE = 48  # pixels of the square of one face; the picture is as high and twice as wide
@@ -151,17 +150,10 @@ class TwoFaces(nn.Module):
 
 def load_two_faces() -> tuple[ExpressionEncoder, dict[str, TwoFaces]]:
     """The encoder and the networks `masked` and `shared` that `data/recipe/two_faces.py` trained."""
-    stored = load_npz(data_dir() / "two_faces.npz")
-
-    def own(name: str) -> dict[str, Tensor]:
-        return {
-            key.split("/")[1]: torch.from_numpy(x).float() for key, x in stored.items() if key.startswith(f"{name}/")
-        }
-
     encoder = ExpressionEncoder()
     nets = {"masked": TwoFaces(), "shared": TwoFaces(masked=False)}
-    encoder.load_state_dict(own("encoder"))
+    encoder.load_state_dict(weights_of("two_faces.npz", "encoder"))
     for name, net in nets.items():
-        net.load_state_dict(own(name))
+        net.load_state_dict(weights_of("two_faces.npz", name))
         net.eval().requires_grad_(False)
     return encoder.eval().requires_grad_(False), nets

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from asm_teach.base.arrays import load_npz
 from asm_teach.beyond.mouth.mouth_crops import SIDE
 from asm_teach.beyond.reader import standard
 from asm_teach.beyond.speech.mouth_shapes import halves
 from asm_teach.beyond.speech.sentence import SILENCE, Timed
-from asm_teach.data.assets import data_dir
+from asm_teach.data.weights import weights_of
 
 VISEMES: dict[str, str] = {
     "closed": "P B M", "tucked": "F V", "round": "W UW UH ER R AO SH ZH CH JH", "wide": "IY IH Y S Z",
@@ -88,15 +87,8 @@ def load_lip_reader(name: str = "A") -> LipReader | OtherLipReader:
     if name not in kinds:
         raise ValueError(f"name: there is no lip reader {name!r}; choose A or B")
     reader = kinds[name]()
-    reader.load_state_dict(weights_of(name))
+    reader.load_state_dict(weights_of("mouths.npz", name))
     return reader.eval()
-
-
-def weights_of(name: str) -> dict[str, Tensor]:
-    """The weights of a network that `data/recipe/mouths.py` trained."""
-    stored = load_npz(data_dir() / "mouths.npz")
-    own = {key.removeprefix(f"{name}/"): x for key, x in stored.items() if key.startswith(f"{name}/")}
-    return {key: torch.from_numpy(x).float() for key, x in own.items()}
 
 
 def _even(films: Tensor) -> Tensor:

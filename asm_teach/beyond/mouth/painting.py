@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from asm_teach.beyond.mouth.lip_readers import weights_of
 from asm_teach.beyond.mouth.mouth_crops import SHAPES, SIDE, Mouth
 from asm_teach.beyond.reader import standard
+from asm_teach.data.weights import weights_of
 
 
 class Encoder(nn.Module):
@@ -80,7 +80,7 @@ def load_painter(name: str = "cycle") -> Painter:
 def _weights(kind: str, name: str, names: tuple[str, ...]) -> dict[str, Tensor]:
     if name not in names:
         raise ValueError(f"name: there is no {kind} {name!r}; choose from {', '.join(names)}")
-    return weights_of(f"{kind} {name}")
+    return weights_of("mouths.npz", f"{kind} {name}")
 
 
 def geometry(mouth: Mouth, vertices: Tensor, matrices: Tensor) -> Tensor:
